@@ -1,0 +1,55 @@
+"""What a check says: evidence, findings, results.
+
+Data only. Every text is for people, already clean, and free of secrets.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Severity = Literal["error", "warning", "info"]
+Status = Literal["ok", "finding", "unknown", "not_applicable", "crashed"]
+Safety = Literal["safe", "disruptive", "manual"]
+
+
+class Evidence(Struct, frozen=True):
+    """One observed fact and where it was read."""
+
+    label: str
+    value: str
+    source: str
+
+
+class FixSummary(Struct, frozen=True):
+    """What the fix would be, in one line, without having planned it."""
+
+    safety: Safety
+    summary: str
+
+
+class Result(Struct, frozen=True):
+    """What one check says about one subject."""
+
+    check: str
+    subject: str
+    """The container, service or path that is meant; stable between runs, so that ``fix ID SUBJECT`` can name it."""
+    status: Status
+    title: str
+    """One sentence."""
+    severity: Severity | None = None
+    """Only of findings."""
+    evidence: tuple[Evidence, ...] = ()
+    because: str | None = None
+    """The cause in plain language; for ``unknown``: why it cannot be told."""
+    fix: FixSummary | None = None
+    form: str | None = None
+    """Which form of the pitfall this is, for the plan and the tests: ``not-mounted``, ``directory``, ..."""
+    facts: dict[str, str] = {}
+    """What the plan needs to know and evidence does not carry: container id, paths, service names."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What identifies this result over time."""
+        return (self.check, self.subject)

@@ -1,0 +1,246 @@
+"""The only door to a machine: narrow protocols that everything above speaks.
+
+A Host bundles them. ``hosts.local`` is this machine, ``hosts.demo`` a practice stack inside the process. Readers are
+asynchronous and stateless (one connection per request, bound to no event loop), files and acts are synchronous and run in
+worker threads. Every call has a deadline of its own and raises ``HostError`` with a sentence; nothing else may escape.
+Nobody outside this package opens a file of the stack, a socket or a process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from ..model import ContainerState, FileFact, Gpu, GpuProcess
+
+
+class HostError(Exception):
+    """Something could not be done: ``str(error)`` is the sentence, ``remedy`` the next thing to try."""
+
+    def __init__(self, sentence: str, remedy: str | None = None) -> None:
+        super().__init__(sentence)
+        self.remedy = remedy
+
+
+class EngineUnreachable(HostError):
+    """No Engine answers at the address: missing socket, refused, hung, no permission."""
+
+
+class NotFound(HostError):
+    """The thing asked for is gone (a container removed meanwhile, a file that never was)."""
+
+
+class NotPermitted(HostError):
+    """This user may not do it. ``remedy`` holds the exact command that would."""
+
+
+class ReadOnlyRefused(HostError):
+    """The console was started with --read-only; no act can leave it."""
+
+
+class Engine(Protocol):
+    """Reads from the Docker Engine API. Replies are the Engine's own JSON bytes; ``sources`` decode and clean them."""
+
+    address: str
+    local: bool
+    """Whether process ids and paths in the replies are those of this machine."""
+
+    async def version(self) -> bytes: ...
+    async def info(self) -> bytes: ...
+    async def containers(self) -> bytes:
+        """``GET /containers/json?all=1``."""
+        ...
+
+    async def inspect(self, container: str) -> bytes:
+        """``GET /containers/ID/json``; raises NotFound when it is gone."""
+        ...
+
+    async def image(self, image: str) -> bytes:
+        """``GET /images/NAME/json``."""
+        ...
+
+    async def logs(self, container: str, *, tail: int = 200, since: float | None = None) -> bytes:
+        """The last lines with the Engine's time stamps, frames already taken apart, stdout and stderr interleaved as sent."""
+        ...
+
+    def follow(self, container: str, *, tail: int = 100) -> AsyncIterator[bytes]:
+        """Log lines as they come, until the caller stops or the container ends."""
+        ...
+
+    def events(self, since: float | None = None) -> AsyncIterator[bytes]:
+        """Container and daemon events, one JSON object each; ends or raises when the stream does: reopen and list again."""
+        ...
+
+    async def stats(self, container: str) -> bytes:
+        """One-shot stats, for Engines whose cgroups are not on this machine."""
+        ...
+
+    async def top(self, container: str) -> bytes: ...
+
+
+class CgroupSample(Struct, frozen=True):
+    """Raw counters of one container at one moment. ``None`` where the kernel does not tell."""
+
+    at_ns: int
+    """``time.monotonic_ns()`` at the read."""
+    cpu_ns: int | None = None
+    memory: int | None = None
+    """Working set in bytes."""
+    memory_limit: int | None = None
+    read_bytes: int | None = None
+    write_bytes: int | None = None
+    pids: int | None = None
+    rx_bytes: int | None = None
+    tx_bytes: int | None = None
+    oom_kills: int | None = None
+
+
+class SystemSample(Struct, frozen=True):
+    """The host's counters at one moment."""
+
+    at_ns: int
+    cpu_busy: float | None = None
+    """Seconds of all cores, busy."""
+    cpu_total: float | None = None
+    load: tuple[float, float, float] | None = None
+    memory_total: int | None = None
+    memory_available: int | None = None
+    swap_total: int | None = None
+    swap_used: int | None = None
+
+
+class ProcessRow(Struct, frozen=True):
+    """One line of the process table."""
+
+    pid: int
+    ppid: int
+    name: str
+    command: tuple[str, ...]
+    started_at: float | None
+    user: str | None
+    container: str | None
+    """The 64-digit id in its cgroup path, None for a native process."""
+
+
+class Kernel(Protocol):
+    """What the kernel says: cgroup files, /proc, the host's own counters. Cheap, world-readable, no Engine involved."""
+
+    def sample(self, pids: Mapping[str, int]) -> Mapping[str, CgroupSample]:
+        """One sweep: container id -> counters, for container id -> State.Pid. A container that vanished is left out."""
+        ...
+
+    def system(self) -> SystemSample: ...
+    def disk(self, path: str) -> tuple[int, int]:
+        """Total and free bytes of the file system that holds the path."""
+        ...
+
+    def processes(self) -> Sequence[ProcessRow]: ...
+    def replaced_mounts(self, pid: int) -> frozenset[str]:
+        """Mount points of the process whose source inode was replaced on the host (``//deleted`` in mountinfo)."""
+        ...
+
+    def host(self) -> tuple[str, str, str, str, int, float]:
+        """Name, OS, kernel release, architecture, number of CPUs, boot time."""
+        ...
+
+
+class Files(Protocol):
+    """Files of the stack. Paths are absolute. Each call runs in a worker and may be slow (NFS)."""
+
+    def stat(self, path: str, *, digest: bool = False) -> FileFact:
+        """Never raises for a missing path: its kind is ``missing``. Follows symlinks and names the target."""
+        ...
+
+    def read(self, path: str, *, limit: int = 1 << 20) -> bytes:
+        """Content of a regular file; HostError for anything else or anything larger."""
+        ...
+
+    def names(self, path: str) -> Sequence[str]: ...
+    def replace(self, path: str, content: bytes, *, expect: str | None) -> None:
+        """Write atomically (temporary file beside it, fsync, rename, fsync of the folder), keeping owner, mode and xattrs.
+
+        ``expect`` is the SHA-256 the file must still have; None: it must not exist, and is created with mode 0644."""
+        ...
+
+    def create(self, path: str, content: bytes, *, mode: int, uid: int | None, gid: int | None) -> None:
+        """Like replace for a new file, with this mode and owner from the first moment; NotPermitted names the command."""
+        ...
+
+    def remove(self, path: str, *, expect: str) -> None:
+        """Remove a regular file that still has this SHA-256."""
+        ...
+
+    def make_directory(self, path: str, *, mode: int, uid: int, gid: int) -> None: ...
+    def remove_directory(self, path: str) -> None:
+        """Remove an **empty** directory; HostError otherwise."""
+        ...
+
+    def chmod(self, path: str, mode: int) -> None: ...
+    def chown(self, path: str, uid: int, gid: int) -> None: ...
+
+
+class CommandResult(Struct, frozen=True):
+    """What a program answered."""
+
+    argv: tuple[str, ...]
+    exit_code: int
+    output: str
+    """stdout and stderr, cleaned."""
+
+
+class Control(Protocol):
+    """Acts on containers. In read-only mode every method raises ReadOnlyRefused before anything leaves the process."""
+
+    def restart(self, container: str, *, stop_timeout: int = 10) -> None: ...
+    def start(self, container: str) -> None: ...
+    def stop(self, container: str, *, stop_timeout: int = 10) -> None: ...
+    def remove(self, container: str) -> None: ...
+    def compose(
+        self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], *, deadline: float = 120.0
+    ) -> CommandResult:
+        """``docker compose -p PROJECT --project-directory DIR -f ... ARGUMENTS``; HostError when there is no Compose v2."""
+        ...
+
+    def shell(self, container: str) -> Sequence[str]:
+        """The argument list that opens a shell in the container, for the terminal itself to run."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, injected, so that tests own it."""
+
+    def now(self) -> float: ...
+    def monotonic(self) -> float: ...
+    def monotonic_ns(self) -> int: ...
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Gpus(Protocol):
+    """GPUs and the processes that hold their memory. May stall for seconds: called in a worker, never twice at once."""
+
+    def read(self) -> tuple[Sequence[Gpu], Sequence[GpuProcess]]: ...
+
+
+class Host(Protocol):
+    """One machine."""
+
+    name: str
+    kind: Literal["local", "demo", "replay"]
+    read_only: bool
+    engine: Engine | None
+    """None where there is no address at all to try (``check --project-dir``)."""
+    kernel: Kernel | None
+    """None where the Engine is remote."""
+    files: Files
+    control: Control
+    gpus: Gpus | None
+    """None where no GPU door exists."""
+    clock: Clock
+
+
+__all__ = [
+    "CgroupSample", "Clock", "CommandResult", "ContainerState", "Control", "Engine", "EngineUnreachable", "Files", "Gpus",
+    "Host", "HostError", "Kernel", "NotFound", "NotPermitted", "ProcessRow", "ReadOnlyRefused", "SystemSample",
+]  # fmt: skip
