@@ -1,0 +1,45 @@
+# One command runs the console, one passes the tests; both need only Python >= 3.11.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check types lint format bench clean
+
+run: $(VENV)/.run
+	@$(BIN)/stackops
+
+# lint, types and import rules first: they are the cheapest way to fail
+test: $(VENV)/.dev lint types
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+# mypy resolves the relative imports by path through a link named like the package
+types: $(VENV)/.dev
+	@mkdir -p .cache/types && ln -sfn ../.. .cache/types/stackops
+	cd .cache/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p stackops.console -p stackops.screens -p stackops.checks -p stackops.themes
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev
+	$(BIN)/python tests/bench/run.py
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stackops needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stackops needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.run
+
+clean:
+	rm -rf $(VENV) .cache build dist *.egg-info
