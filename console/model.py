@@ -263,6 +263,8 @@ class FileFact(Struct, frozen=True):
     empty: bool | None = None
     """For directories: nothing in it. For files: no bytes."""
     link_target: str | None = None
+    links: int | None = None
+    """Hard links; more than one means that an atomic replacement cuts this name off from the others."""
 
 
 class KeyFileFact(Struct, frozen=True):

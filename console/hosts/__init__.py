@@ -40,6 +40,14 @@ class ReadOnlyRefused(HostError):
     """The console was started with --read-only; no act can leave it."""
 
 
+class EngineFailed(HostError):
+    """The Engine answered, but with an error, nonsense or half a reply; ``status`` is its HTTP status where there was one."""
+
+    def __init__(self, sentence: str, remedy: str | None = None, *, status: int | None = None) -> None:
+        super().__init__(sentence, remedy)
+        self.status = status
+
+
 class Engine(Protocol):
     """Reads from the Docker Engine API. Replies are the Engine's own JSON bytes; ``sources`` decode and clean them."""
 
@@ -66,7 +74,7 @@ class Engine(Protocol):
         ...
 
     def follow(self, container: str, *, tail: int = 100) -> AsyncIterator[bytes]:
-        """Log lines as they come, until the caller stops or the container ends."""
+        """Log lines as they come, with the Engine's time stamps, until the caller stops or the container ends."""
         ...
 
     def events(self, since: float | None = None) -> AsyncIterator[bytes]:
@@ -179,6 +187,23 @@ class Files(Protocol):
 
     def chmod(self, path: str, mode: int) -> None: ...
     def chown(self, path: str, uid: int, gid: int) -> None: ...
+    def may_write(
+        self,
+        path: str,
+        content: bytes = b"",
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+    ) -> None:
+        """For previews: raises the HostError that ``replace`` or ``create`` would, as far as it shows beforehand; writes nothing there.
+
+        Read-only mount, no space, immutable, mount point, not a regular file, missing permission or ownership."""
+        ...
+
+    def remove_leftovers(self, path: str) -> Sequence[str]:
+        """Remove temporary files that a killed write of ``path`` left beside it; call it under the lock. Returns their names."""
+        ...
 
 
 class CommandResult(Struct, frozen=True):
@@ -241,6 +266,6 @@ class Host(Protocol):
 
 
 __all__ = [
-    "CgroupSample", "Clock", "CommandResult", "ContainerState", "Control", "Engine", "EngineUnreachable", "Files", "Gpus",
+    "CgroupSample", "Clock", "CommandResult", "ContainerState", "Control", "Engine", "EngineFailed", "EngineUnreachable", "Files", "Gpus",
     "Host", "HostError", "Kernel", "NotFound", "NotPermitted", "ProcessRow", "ReadOnlyRefused", "SystemSample",
 ]  # fmt: skip
