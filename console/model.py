@@ -79,6 +79,8 @@ class Mount(Struct, frozen=True):
     read_only: bool = False
     stale: bool | None = None
     """True when the running container still holds an inode that was replaced on the host: ``//deleted`` in mountinfo."""
+    volume: str | None = None
+    """Name of the volume, where it is one; ``source`` is then its folder on the Engine's machine."""
 
 
 class NetworkLink(Struct, frozen=True):
@@ -396,3 +398,5 @@ class Snapshot(Struct, frozen=True):
     faults: tuple[Fault, ...] = ()
     ages: dict[str, float] = field(default_factory=dict)
     """When each part was last read well, by source name; a part older than three of its periods is shown with its age."""
+    period: float | None = None
+    """Seconds between two sweeps of figures at present; longer than asked for while the machine is under load."""

@@ -55,6 +55,10 @@ class Engine(Protocol):
     local: bool
     """Whether process ids and paths in the replies are those of this machine."""
 
+    async def ping(self) -> None:
+        """``GET /_ping``: returns when the Engine answers. ``version`` and ``info`` start a process each on old Engines; this is free."""
+        ...
+
     async def version(self) -> bytes: ...
     async def info(self) -> bytes: ...
     async def containers(self) -> bytes:
