@@ -1,15 +1,34 @@
-"""stackops.toml as a frozen value, with errors that name file, line and key."""
+"""stackops.toml as a frozen value, with errors that name file, line and key.
+
+``load`` is the only reader of the file. Flags of the command line are laid over the result by the caller; what a check
+or a key is called is known elsewhere, so those names are judged there.
+"""
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from .findings import Severity
+from .locations import settings_file
+from .settings_errors import Judge, SettingsError, syntax
+
+Period = Annotated[float, Meta(ge=0.5, le=60)]
 
 
 class CheckSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The section [checks]."""
 
     disable: tuple[str, ...] = ()
-    severity: dict[str, str] = field(default_factory=dict)
+    """Ids of checks that are not run."""
+    severity: dict[str, Severity] = field(default_factory=dict)
+    """Check id -> ``error``, ``warning`` or ``info``, in place of the check's own."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,13 +37,52 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     host: str | None = None
     """Engine address; None: DOCKER_HOST, the current docker context, then the usual sockets."""
     project: str | None = None
+    """Only this compose project."""
     read_only: bool = False
     theme: str = "dark"
-    lang: str = "en"
-    period: float = 1.0
-    """Seconds between two sweeps of figures."""
+    lang: Literal["en", "zh"] = "en"
+    period: Period = 1.0
+    """Seconds between two sweeps of figures, 0.5 to 60."""
     project_dirs: tuple[str, ...] = ()
     """Folders with compose files to look at even when nothing of them runs."""
     keymap: dict[str, str] = field(default_factory=dict)
     """Action id -> keys."""
     checks: CheckSettings = field(default_factory=CheckSettings)
+
+
+def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings: ``path``, else ``STACKOPS_CONFIG``, else the user's stackops.toml, else defaults.
+
+    A file that was named must exist; the user's own may be missing. Raises SettingsError with one sentence.
+    """
+    env = os.environ if env is None else env
+    named = path is not None or bool(env.get("STACKOPS_CONFIG"))
+    file = Path(path) if path is not None else settings_file(env)
+    text = _read(file, named=named)
+    return Settings() if text is None else parse(text, str(file))
+
+
+def parse(text: str, name: str = "stackops.toml") -> Settings:
+    """Settings from the text of a file called ``name``. Raises SettingsError."""
+    try:
+        data: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise syntax(name, error) from None
+    Judge(name, text).check(data, Settings)
+    return msgspec.convert(data, Settings)
+
+
+def _read(file: Path, *, named: bool) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        if not named:
+            return None
+        raise SettingsError(f"{file}: there is no such settings file; create it or leave it out") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read ({error.strerror}); make it a readable file") from None
+
+
+__all__ = ["CheckSettings", "Settings", "SettingsError", "load", "parse"]
