@@ -1,0 +1,262 @@
+"""What the Docker Engine says, as parts of the Snapshot: containers, health, the Engine itself.
+
+Pure functions over reply bytes. Every text is cleaned here, once; values of environment variables stay the real ones.
+May not talk to the Engine and may not decide when to.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..hosts import EngineFailed
+from ..model import Container, ContainerState, EngineInfo, EnvVar, Health, HealthProbe, HostInfo, Mount, NetworkLink
+from ..stacks.images import parts_of
+from ..text import clean, clean_line
+from .docker_api import (
+    ApiHealth,
+    ApiMount,
+    Config,
+    HostConfig,
+    ImageInspected,
+    Info,
+    Inspected,
+    Listed,
+    NetworkSettings,
+    State,
+    Version,
+    decode,
+)
+from .docker_ports import listed_ports, ports
+from .docker_status import health_of_status, moment, state_of, status_exit_code
+
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
+NAMES_LIMIT = 4096
+"""Labels, paths and arguments are kept up to here: they are compared, not only shown."""
+
+
+def containers(raw: bytes) -> tuple[tuple[Container, str], ...]:
+    """The list as containers without detail, each with its status words. Rows that make no sense are left out.
+
+    Raises EngineFailed when the reply is no list at all.
+    """
+    rows = decode(raw, list[msgspec.Raw], "the list of containers")
+    found: list[tuple[Container, str]] = []
+    for row in rows:
+        try:
+            listed = decode(bytes(row), Listed, "one container of the list")
+        except EngineFailed:
+            continue
+        if listed.id:
+            found.append((_from_list(listed, listed.id), clean_line(listed.status or "")))
+    return tuple(found)
+
+
+def _from_list(row: Listed, identity: str) -> Container:
+    labels = _labels(row.labels)
+    status = row.status or ""
+    return Container(
+        id=identity,
+        name=_listed_name(row.names, identity),
+        image=clean_line(row.image or ""),
+        image_id=row.image_id or None,
+        state=state_of(row.state),
+        health=health_of_status(status),
+        exit_code=status_exit_code(status),
+        created_at=row.created,
+        project=labels.get(PROJECT),
+        service=labels.get(SERVICE),
+        command=(clean_line(row.command, NAMES_LIMIT),) if row.command else (),
+        labels=labels,
+        ports=listed_ports(row.ports),
+        mounts=_mounts(row.mounts),
+        networks=_networks(row.network_settings),
+        network_mode=row.host_config.network_mode if row.host_config else None,
+        detailed=False,
+    )
+
+
+def container(raw: bytes) -> Container:
+    """One inspected container with everything known of it. Raises EngineFailed."""
+    reply = decode(raw, Inspected, "a container")
+    if not reply.id:
+        raise EngineFailed("The Engine's answer for a container has no id")
+    state, config, host = reply.state or State(), reply.config or Config(), reply.host_config or HostConfig()
+    labels = _labels(config.labels)
+    shown_state = state_of(state.status)
+    return Container(
+        id=reply.id,
+        name=clean_line((reply.name or reply.id[:12]).lstrip("/")),
+        image=clean_line(config.image or reply.image or ""),
+        image_id=reply.image or None,
+        state=shown_state,
+        health=_health(state.health),
+        created_at=moment(reply.created),
+        started_at=moment(state.started_at),
+        finished_at=moment(state.finished_at),
+        exit_code=_exit_code(shown_state, state),
+        oom_killed=state.oom_killed,
+        error=clean(state.error) if state.error else None,
+        pid=state.pid or None,
+        restart_count=reply.restart_count,
+        restart_policy=_restart_policy(host),
+        project=labels.get(PROJECT),
+        service=labels.get(SERVICE),
+        command=_words(config.cmd),
+        entrypoint=_words(config.entrypoint),
+        user=clean_line(config.user) if config.user else None,
+        working_dir=clean_line(config.working_dir, NAMES_LIMIT) if config.working_dir else None,
+        env=_env(config.env),
+        labels=labels,
+        ports=ports(reply.network_settings, host, config),
+        mounts=_mounts(reply.mounts),
+        networks=_networks(reply.network_settings),
+        network_mode=clean_line(host.network_mode) if host.network_mode else None,
+        memory_limit=host.memory or None,
+        cpu_limit=_cpu_limit(host),
+        tty=bool(config.tty),
+        log_driver=clean_line(host.log_config.type) if host.log_config and host.log_config.type else None,
+    )
+
+
+def _exit_code(shown: ContainerState, state: State) -> int | None:
+    """None while it runs: the Engine writes 0 then, which would read as a clean end. Likewise when it never ran."""
+    if shown in ("running", "paused") or (shown == "created" and not state.exit_code and not state.error):
+        return None
+    return state.exit_code
+
+
+def _restart_policy(host: HostConfig) -> str | None:
+    """``always``, ``on-failure:3`` ... as Compose writes it."""
+    policy = host.restart_policy
+    if policy is None or not policy.name:
+        return "no" if policy is not None else None
+    name = clean_line(policy.name)
+    return f"{name}:{policy.maximum_retry_count}" if policy.maximum_retry_count else name
+
+
+def _cpu_limit(host: HostConfig) -> float | None:
+    if host.nano_cpus and host.nano_cpus > 0:
+        return host.nano_cpus / 1e9
+    if host.cpu_quota and host.cpu_quota > 0:
+        return host.cpu_quota / (host.cpu_period or 100_000)
+    return None
+
+
+def _health(health: ApiHealth | None) -> Health | None:
+    if health is None or not health.status:
+        return None
+    runs = (run for run in health.log or () if run is not None)
+    log = tuple(
+        HealthProbe(at=moment(run.end) or moment(run.start), exit_code=run.exit_code, output=clean(run.output or ""))
+        for run in runs
+    )
+    return Health(status=clean_line(health.status), failing_streak=health.failing_streak or 0, log=log)
+
+
+def _listed_name(names: list[str | None] | None, identity: str) -> str:
+    """Its own name; the others are ``/other/alias``, left by the old links between containers."""
+    own = [name for name in names or () if name]
+    best = min(own, key=lambda name: name.count("/"), default=identity[:12])
+    return clean_line(best.lstrip("/"))
+
+
+def _labels(labels: dict[str, str | None] | None) -> dict[str, str]:
+    return {clean_line(k, NAMES_LIMIT): clean(v or "") for k, v in (labels or {}).items()}
+
+
+def _words(words: list[str | None] | str | None) -> tuple[str, ...]:
+    if isinstance(words, str):
+        words = [words]
+    return tuple(clean(word) for word in words or () if word is not None)
+
+
+def _env(env: list[str | None] | None) -> tuple[EnvVar, ...]:
+    pairs = (entry.partition("=") for entry in env or () if entry)
+    return tuple(EnvVar(clean_line(name, NAMES_LIMIT), clean(value)) for name, _, value in pairs)
+
+
+def _mounts(mounts: list[ApiMount | None] | None) -> tuple[Mount, ...]:
+    found = []
+    for mount in mounts or ():
+        if mount is None or not mount.destination:
+            continue
+        kind = mount.type or "bind"
+        name = clean_line(mount.name, NAMES_LIMIT) if mount.name else None
+        found.append(
+            Mount(
+                kind=clean_line(kind),
+                source=clean_line(mount.source, NAMES_LIMIT) if mount.source else name or "",
+                target=clean_line(mount.destination, NAMES_LIMIT),
+                read_only=mount.rw is False,
+                volume=name if kind == "volume" else None,
+            )
+        )
+    return tuple(sorted(found, key=lambda mount: mount.target))
+
+
+def _networks(settings: NetworkSettings | None) -> tuple[NetworkLink, ...]:
+    networks = settings.networks if settings else None
+    return tuple(
+        NetworkLink(
+            network=clean_line(name),
+            address=(end.ip_address or end.global_ipv6_address or None) if end else None,
+            aliases=tuple(
+                dict.fromkeys(clean_line(a) for a in (*(end.aliases or ()), *(end.dns_names or ())) if a) if end else ()
+            ),
+        )
+        for name, end in sorted((networks or {}).items())
+    )
+
+
+def engine(version: bytes | None, info: bytes | None, *, address: str, local: bool) -> tuple[EngineInfo, HostInfo]:
+    """The Engine and the machine it runs on, from whichever of the two replies there is. Raises EngineFailed."""
+    v = decode(version, Version, "/version") if version is not None else Version()
+    i = decode(info, Info, "/info") if info is not None else Info()
+    options = [option for option in i.security_options or () if option]
+    told = EngineInfo(
+        version=clean_line(v.version or i.server_version or ""),
+        api_version=clean_line(v.api_version or ""),
+        address=clean_line(address),
+        local=local,
+        root_dir=_line(i.docker_root_dir),
+        os=_line(i.operating_system),
+        storage_driver=_line(i.driver),
+        cgroup_driver=_line(i.cgroup_driver),
+        cgroup_version=_line(i.cgroup_version),
+        rootless=any("rootless" in option for option in options),
+        registry_mirrors=_mirrors(i),
+    )
+    machine = HostInfo(
+        name=clean_line(i.name or ""),
+        os=_line(i.operating_system),
+        kernel=_line(i.kernel_version or v.kernel_version),
+        arch=_line(i.architecture or v.arch),
+        cpus=i.ncpu or None,
+    )
+    return told, machine
+
+
+def _mirrors(info: Info) -> tuple[str, ...]:
+    """Mirrors of the default registry. fact: ``/info`` repeats them under IndexConfigs of docker.io."""
+    config = info.registry_config
+    if config is None:
+        return ()
+    hub = (config.index_configs or {}).get("docker.io")
+    found = [*(config.mirrors or ()), *((hub.mirrors or ()) if hub else ())]
+    return tuple(dict.fromkeys(clean_line(mirror) for mirror in found if mirror))
+
+
+def image_digest(raw: bytes, image: str) -> str | None:
+    """``sha256:…`` by which a registry knows the image, of several the one of ``image``'s repository.
+
+    None for an image that was built or loaded here. Raises EngineFailed.
+    """
+    digests = [d for d in decode(raw, ImageInspected, "an image").repo_digests or () if d and "@" in d]
+    repository = parts_of(image).repository
+    best = next((d for d in digests if d.partition("@")[0] == repository), digests[0] if digests else None)
+    return clean_line(best.partition("@")[2]) if best else None
+
+
+def _line(text: str | None) -> str | None:
+    return clean_line(text) if text else None

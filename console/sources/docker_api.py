@@ -1,0 +1,257 @@
+"""The Engine's JSON as types: only what is used, every field optional, unknown ones ignored.
+
+The Engine leaves fields out, sends ``null`` for empty lists and objects, and changes shape between API versions:
+nothing in here may be required. It decodes and nothing else: meaning and cleaning are the business of ``docker``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+from ..hosts import EngineFailed
+
+T = TypeVar("T")
+
+
+class Api(Struct, frozen=True, rename="pascal"):
+    """What all of them share: the Engine writes its names in PascalCase, but for stats and events."""
+
+
+class ListedPort(Api, frozen=True):
+    """One port in the list of containers."""
+
+    ip: str | None = field(default=None, name="IP")
+    private_port: int | None = None
+    public_port: int | None = None
+    type: str | None = None
+
+
+class ApiMount(Api, frozen=True):
+    """One mount."""
+
+    type: str | None = None
+    name: str | None = None
+    source: str | None = None
+    destination: str | None = None
+    rw: bool | None = field(default=None, name="RW")
+
+
+class Endpoint(Api, frozen=True):
+    """A container's end of one network. fact: DNSNames from API 1.44 on; Aliases held the short id before."""
+
+    ip_address: str | None = field(default=None, name="IPAddress")
+    global_ipv6_address: str | None = field(default=None, name="GlobalIPv6Address")
+    aliases: list[str | None] | None = None
+    dns_names: list[str | None] | None = field(default=None, name="DNSNames")
+
+
+class NetworkSettings(Api, frozen=True):
+    """Networks and published ports."""
+
+    networks: dict[str, Endpoint | None] | None = None
+    ports: dict[str, list[dict[str, str | None]] | None] | None = None
+
+
+class ListedHostConfig(Api, frozen=True):
+    """The part of HostConfig that the list has."""
+
+    network_mode: str | None = None
+
+
+class Listed(Api, frozen=True):
+    """One row of ``GET /containers/json``."""
+
+    id: str | None = None
+    names: list[str | None] | None = None
+    image: str | None = None
+    image_id: str | None = field(default=None, name="ImageID")
+    command: str | None = None
+    created: float | None = None
+    state: str | None = None
+    status: str | None = None
+    ports: list[ListedPort | None] | None = None
+    labels: dict[str, str | None] | None = None
+    mounts: list[ApiMount | None] | None = None
+    host_config: ListedHostConfig | None = None
+    network_settings: NetworkSettings | None = None
+
+
+class HealthRun(Api, frozen=True):
+    """One result of a health check."""
+
+    start: str | None = None
+    end: str | None = None
+    exit_code: int | None = None
+    output: str | None = None
+
+
+class ApiHealth(Api, frozen=True):
+    """``State.Health``; absent without a health check."""
+
+    status: str | None = None
+    failing_streak: int | None = None
+    log: list[HealthRun | None] | None = None
+
+
+class State(Api, frozen=True):
+    """``State`` of an inspected container."""
+
+    status: str | None = None
+    oom_killed: bool | None = field(default=None, name="OOMKilled")
+    pid: int | None = None
+    exit_code: int | None = None
+    error: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    health: ApiHealth | None = None
+
+
+class RestartPolicy(Api, frozen=True):
+    """When the Engine starts it again by itself."""
+
+    name: str | None = None
+    maximum_retry_count: int | None = None
+
+
+class LogConfig(Api, frozen=True):
+    """Where its output goes."""
+
+    type: str | None = None
+
+
+class HostConfig(Api, frozen=True):
+    """``HostConfig`` of an inspected container."""
+
+    network_mode: str | None = None
+    memory: int | None = None
+    nano_cpus: int | None = None
+    cpu_quota: int | None = None
+    cpu_period: int | None = None
+    restart_policy: RestartPolicy | None = None
+    log_config: LogConfig | None = None
+    port_bindings: dict[str, list[dict[str, str | None]] | None] | None = None
+
+
+class Config(Api, frozen=True):
+    """``Config`` of an inspected container."""
+
+    image: str | None = None
+    user: str | None = None
+    working_dir: str | None = None
+    tty: bool | None = None
+    env: list[str | None] | None = None
+    cmd: list[str | None] | str | None = None
+    entrypoint: list[str | None] | str | None = None
+    labels: dict[str, str | None] | None = None
+    exposed_ports: dict[str, Any] | None = None
+
+
+class Inspected(Api, frozen=True):
+    """``GET /containers/ID/json``."""
+
+    id: str | None = None
+    name: str | None = None
+    created: str | None = None
+    image: str | None = None
+    restart_count: int | None = None
+    state: State | None = None
+    host_config: HostConfig | None = None
+    config: Config | None = None
+    mounts: list[ApiMount | None] | None = None
+    network_settings: NetworkSettings | None = None
+
+
+class ImageInspected(Api, frozen=True):
+    """``GET /images/NAME/json``."""
+
+    id: str | None = None
+    repo_digests: list[str | None] | None = None
+
+
+class Version(Api, frozen=True):
+    """``GET /version``."""
+
+    version: str | None = None
+    api_version: str | None = None
+    os: str | None = None
+    arch: str | None = None
+    kernel_version: str | None = None
+
+
+class IndexConfig(Api, frozen=True):
+    """One registry in ``/info``."""
+
+    mirrors: list[str | None] | None = None
+
+
+class RegistryConfig(Api, frozen=True):
+    """Registries and their mirrors."""
+
+    mirrors: list[str | None] | None = None
+    index_configs: dict[str, IndexConfig | None] | None = None
+
+
+class Info(Api, frozen=True):
+    """``GET /info``."""
+
+    name: str | None = None
+    server_version: str | None = None
+    operating_system: str | None = None
+    architecture: str | None = None
+    kernel_version: str | None = None
+    ncpu: int | None = field(default=None, name="NCPU")
+    driver: str | None = None
+    cgroup_driver: str | None = None
+    cgroup_version: str | None = None
+    docker_root_dir: str | None = None
+    security_options: list[str | None] | None = None
+    registry_config: RegistryConfig | None = None
+
+
+class Actor(Api, frozen=True):
+    """What an event is about."""
+
+    id: str | None = field(default=None, name="ID")
+    attributes: dict[str, str | None] | None = None
+
+
+class Event(Struct, frozen=True):
+    """One event. fact: 1.52 drops the lower-case ``status`` and ``id``; Type, Action and Actor are in all versions."""
+
+    type: str | None = field(default=None, name="Type")
+    action: str | None = field(default=None, name="Action")
+    actor: Actor | None = field(default=None, name="Actor")
+    status: str | None = None
+    id: str | None = None
+    time: float | None = None
+    time_nano: int | None = field(default=None, name="timeNano")
+
+
+def decode(raw: bytes, kind: type[T], what: str) -> T:
+    """The reply as ``kind``. Raises EngineFailed, naming ``what`` was asked for; never anything else."""
+    try:
+        return _decode(raw, kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise EngineFailed(
+            f"The Engine's answer for {what} is not as documented ({_reason(error)})",
+            "See whether a proxy stands between stackops and the Engine, and which version `docker version` names",
+        ) from error
+
+
+def _decode(raw: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(raw, type=kind, strict=False)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # bytes of no encoding in a label or a health log must not hide the container
+        return msgspec.json.decode(raw.decode("utf-8", "replace"), type=kind, strict=False)
+
+
+def _reason(error: Exception) -> str:
+    from ..text import clean_line
+
+    return clean_line(str(error), 120)

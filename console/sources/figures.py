@@ -1,0 +1,159 @@
+"""From counters to rates: what a container used between two samples. Pure.
+
+Times come from the monotonic clock only. Whatever cannot be told (the first sample, a counter that went backwards, a
+gap in which the machine slept) is None and never 0.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct, field
+
+from ..hosts import CgroupSample
+from ..model import Figures
+from .docker_api import decode
+
+
+def figures(
+    before: CgroupSample | None,
+    now: CgroupSample,
+    *,
+    at: float,
+    limit: int | None = None,
+    longest_gap: float | None = None,
+) -> Figures:
+    """Figures at Unix time ``at``. ``limit`` (bytes) is the container's own and beats the cgroup's.
+
+    Rates need a sample before; after a gap of more than ``longest_gap`` seconds they are left out once.
+    """
+    seconds = _elapsed(before, now, longest_gap)
+    return Figures(
+        at=at,
+        cpu_percent=_scaled(_rate(before and before.cpu_ns, now.cpu_ns, seconds), 100 / 1e9),
+        memory=now.memory,
+        memory_limit=limit or now.memory_limit,
+        net_rx=_rate(before and before.rx_bytes, now.rx_bytes, seconds),
+        net_tx=_rate(before and before.tx_bytes, now.tx_bytes, seconds),
+        block_read=_rate(before and before.read_bytes, now.read_bytes, seconds),
+        block_write=_rate(before and before.write_bytes, now.write_bytes, seconds),
+        pids=now.pids,
+    )
+
+
+def _elapsed(before: CgroupSample | None, now: CgroupSample, longest: float | None) -> float | None:
+    if before is None:
+        return None
+    seconds = (now.at_ns - before.at_ns) / 1e9
+    return seconds if seconds > 0 and (longest is None or seconds <= longest) else None
+
+
+def _rate(before: int | None, now: int | None, seconds: float | None) -> float | None:
+    """Per second; None for a counter that went backwards. fact: counters begin at 0 again with every start."""
+    if before is None or now is None or seconds is None or now < before:
+        return None
+    return (now - before) / seconds
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+class _CpuUsage(Struct, frozen=True):
+    total_usage: int | None = None
+
+
+class _Cpu(Struct, frozen=True):
+    cpu_usage: _CpuUsage | None = None
+
+
+class _Memory(Struct, frozen=True):
+    usage: int | None = None
+    limit: int | None = None
+    stats: dict[str, int | None] | None = None
+
+
+class _Io(Struct, frozen=True):
+    op: str | None = None
+    value: int | None = None
+
+
+class _Block(Struct, frozen=True):
+    io_service_bytes_recursive: list[_Io] | None = None
+
+
+class _Pids(Struct, frozen=True):
+    current: int | None = None
+
+
+class _Network(Struct, frozen=True):
+    rx_bytes: int | None = None
+    tx_bytes: int | None = None
+
+
+class _Stats(Struct, frozen=True):
+    read: str | None = None
+    cpu_stats: _Cpu | None = None
+    memory_stats: _Memory | None = None
+    blkio_stats: _Block | None = None
+    pids_stats: _Pids | None = None
+    networks: dict[str, _Network | None] | None = field(default=None)
+
+
+def sample_of_stats(raw: bytes) -> CgroupSample | None:
+    """One-shot stats as counters; None for a container that does not run. Raises EngineFailed.
+
+    The time is the Engine's own, at which it read the counters. fact: an Engine of the 20.10 line answers up to a
+    second later, and any Engine answers for a stopped container with zeros and the year 1, not with an error.
+    """
+    stats = decode(raw, _Stats, "stats")
+    at_ns = _nanoseconds(stats.read)
+    if at_ns is None:
+        return None
+    usage = stats.cpu_stats.cpu_usage if stats.cpu_stats else None
+    memory = stats.memory_stats or _Memory()
+    received, sent = _network(stats.networks)
+    return CgroupSample(
+        at_ns=at_ns,
+        cpu_ns=(usage.total_usage if usage else None) or None,
+        memory=_working_set(memory),
+        memory_limit=memory.limit or None,
+        read_bytes=_blocks(stats.blkio_stats, "r"),
+        write_bytes=_blocks(stats.blkio_stats, "w"),
+        pids=(stats.pids_stats.current if stats.pids_stats else None) or None,
+        rx_bytes=received,
+        tx_bytes=sent,
+    )
+
+
+def _nanoseconds(text: str | None) -> int | None:
+    if not text or text.startswith("0001-"):
+        return None
+    try:
+        return int(datetime.fromisoformat(text).timestamp() * 1e6) * 1000
+    except (ValueError, OverflowError):
+        return None
+
+
+def _working_set(memory: _Memory) -> int | None:
+    """Usage without the inactive file cache. fact: ``total_inactive_file`` on cgroup v1, ``inactive_file`` on v2."""
+    if not memory.usage:
+        return None
+    stats = memory.stats or {}
+    cache = stats.get("total_inactive_file", stats.get("inactive_file")) or 0
+    return memory.usage - cache if cache < memory.usage else memory.usage
+
+
+def _blocks(block: _Block | None, letter: str) -> int | None:
+    """Sum over the devices; None where the list is empty or null, as with no I/O controller."""
+    rows = (block.io_service_bytes_recursive if block else None) or []
+    values = [row.value for row in rows if row.value is not None and (row.op or "").lower().startswith(letter)]
+    return sum(values) if values else None
+
+
+def _network(networks: dict[str, _Network | None] | None) -> tuple[int | None, int | None]:
+    """Sums over the interfaces; None for a container in the host's network or in none."""
+    ends = [end for end in (networks or {}).values() if end is not None]
+    if not ends:
+        return None, None
+    return sum(end.rx_bytes or 0 for end in ends), sum(end.tx_bytes or 0 for end in ends)
