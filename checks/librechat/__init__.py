@@ -1,1 +1,1 @@
-"""."""
+"""Pitfalls of LibreChat: its configuration file, its environment, its neighbours."""

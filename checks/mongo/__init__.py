@@ -1,1 +1,1 @@
-"""."""
+"""Pitfalls of MongoDB as the stacks run it: key file, replica set, versions."""
