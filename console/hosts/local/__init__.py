@@ -1,1 +1,63 @@
-"""."""
+"""The machine we are on: its Engine, its kernel, its files. Opening it imports no driver, connects nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from ...settings import Settings
+from .. import Clock, Gpus, HostError
+from ..clock import SystemClock
+from .address import find_address
+from .client import Client
+from .control import LocalControl
+from .engine import LocalEngine
+from .files import LocalFiles
+from .gone import ClosedClient
+from .kernel import LocalKernel
+
+
+class LocalHost:
+    """One machine, reached from where it stands; its Engine may be elsewhere, and then there is no kernel to read."""
+
+    kind: Literal["local", "demo", "replay"] = "local"
+
+    def __init__(self, client: Client | ClosedClient, *, read_only: bool, root: str, clock: Clock) -> None:
+        self.read_only = read_only
+        self.clock: Clock = clock
+        self.gpus: Gpus | None = None
+        self.files = LocalFiles(read_only=read_only)
+        self.control = LocalControl(client, read_only=read_only)
+        self.engine = LocalEngine(client)
+        elsewhere = isinstance(client, Client) and not self.engine.local
+        self.kernel = None if elsewhere else LocalKernel(root, clock=clock)
+        self.name = _name(root)
+
+
+def open_local(
+    settings: Settings,
+    *,
+    read_only: bool = False,
+    root: str = "/",
+    clock: Clock | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> LocalHost:
+    """The Host of this machine. ``root`` is where the kernel's files are looked for; stacks' files keep their paths.
+
+    Never raises: an address that cannot be used becomes an Engine that says so whatever it is asked.
+    """
+    client: Client | ClosedClient
+    try:
+        client = Client(find_address(settings.host, os.environ if environ is None else environ))
+    except HostError as error:
+        client = ClosedClient(settings.host or "", error)
+    return LocalHost(client, read_only=read_only or settings.read_only, root=root, clock=clock or SystemClock())
+
+
+def _name(root: str) -> str:
+    try:
+        return (Path(root) / "proc/sys/kernel/hostname").read_text("utf-8", "replace").strip()
+    except OSError:
+        return os.uname().nodename

@@ -1,0 +1,150 @@
+"""Acts on containers: docker-py in a thread that may be left behind, Compose as a program. The only door to acts.
+
+In read-only mode every method refuses before anything is imported, started or sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .. import CommandResult, EngineFailed, EngineUnreachable, HostError, NotFound, ReadOnlyRefused
+from .address import Address
+from .client import Client
+from .compose import environment, find_compose, run
+from .deadline import Deadlines
+from .gone import ClosedClient
+from .reasons import hung, refused
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+SPARE = 10
+"""Seconds beyond the stop time-out, for the Engine itself."""
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+_SHELL = "command -v bash >/dev/null 2>&1 && exec bash || exec sh"
+
+
+class LocalControl:
+    """Acts on the Engine at one address."""
+
+    def __init__(self, client: Client | ClosedClient, *, read_only: bool = False) -> None:
+        self._client = client
+        self._read_only = read_only
+        self._deadlines = Deadlines()
+        self._compose: tuple[str, ...] | None = None
+
+    def restart(self, container: str, *, stop_timeout: int = 10) -> None:
+        """Restart; returns when it runs again. NotFound, EngineFailed with the Engine's words, EngineUnreachable."""
+        self._act(container, stop_timeout + SPARE, lambda api: api.restart(container, timeout=stop_timeout))
+
+    def start(self, container: str) -> None:
+        """Start; nothing happens when it runs already."""
+        self._act(container, SPARE * 2, lambda api: api.start(container))
+
+    def stop(self, container: str, *, stop_timeout: int = 10) -> None:
+        """Stop; nothing happens when it is stopped already."""
+        self._act(container, stop_timeout + SPARE, lambda api: api.stop(container, timeout=stop_timeout))
+
+    def remove(self, container: str) -> None:
+        """Remove a stopped container; its volumes stay."""
+        self._act(container, SPARE * 2, lambda api: api.remove_container(container, v=False, force=False))
+
+    def compose(
+        self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], *, deadline: float = 120.0
+    ) -> CommandResult:
+        """Run Compose on the project with exactly these files; the exit code is the caller's to judge."""
+        self._refuse_when_read_only()
+        environ = environment(os.environ, self._reachable())
+        if self._compose is None:
+            self._compose = find_compose(environ)
+        named = [part for file in files for part in ("-f", file)]
+        return run(
+            (*self._compose, "-p", project, "--project-directory", directory, *named, *arguments), environ, deadline
+        )
+
+    def shell(self, container: str) -> Sequence[str]:
+        """The argument list that opens bash, or sh, in the container."""
+        self._refuse_when_read_only()
+        address = self._reachable()
+        host = () if address.default else ("--host", address.url, *_tls_flags(address))
+        return ("docker", *host, "exec", "-it", _checked(container), "sh", "-c", _SHELL)
+
+    def _act(self, container: str, seconds: int, act: Callable[[APIClient], Any]) -> None:
+        self._refuse_when_read_only()
+        _checked(container)
+        address = self._reachable()
+
+        def work() -> None:
+            api = _connect(address, asyncio.run(self._client.api()), seconds)
+            try:
+                act(api)
+            finally:
+                api.close()
+
+        try:
+            self._deadlines.call(container, seconds + 1, lambda: _explained(work, address), "late")
+        except HostError as error:
+            if str(error) == "late":
+                raise hung(address, seconds + 1) from error
+            raise
+
+    def _reachable(self) -> Address:
+        """The address; raises its reason where there is none."""
+        if isinstance(self._client, ClosedClient):
+            raise self._client.reason()
+        return self._client.address
+
+    def _refuse_when_read_only(self) -> None:
+        if self._read_only:
+            raise ReadOnlyRefused("stackops was started read-only: nothing is changed", "start it without --read-only")
+
+
+def _connect(address: Address, version: str, seconds: int) -> APIClient:
+    import docker
+    from docker.tls import TLSConfig
+
+    tls: TLSConfig | bool = False
+    if address.tls:
+        pair = (address.tls.cert, address.tls.key) if address.tls.cert and address.tls.key else None
+        tls = TLSConfig(client_cert=pair, ca_cert=address.tls.ca, verify=address.tls.verify)
+    # an explicit version: without one the constructor asks the Engine, for up to 60 s
+    return docker.APIClient(base_url=address.url, version=version, timeout=seconds, tls=tls)
+
+
+def _explained(work: Callable[[], None], address: Address) -> None:
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException, Timeout
+
+    from ...text import clean_line
+
+    try:
+        work()
+    except APIError as error:
+        message = clean_line(str(error.explanation or error))
+        if error.response is None:
+            raise EngineFailed(message) from error
+        raise refused(error.response.status_code, message, address) from error
+    except Timeout as error:
+        raise EngineUnreachable(
+            f"The Engine at {address.where} did not finish in time; what it did is not known"
+        ) from error
+    except (RequestException, DockerException, OSError) as error:
+        raise EngineUnreachable(f"The Engine at {address.where} was lost: {clean_line(str(error), 120)}") from error
+
+
+def _checked(container: str) -> str:
+    if not _NAME.fullmatch(container):
+        raise NotFound("no container can have that name")
+    return container
+
+
+def _tls_flags(address: Address) -> tuple[str, ...]:
+    if address.tls is None:
+        return ()
+    pairs = (("--tlscacert", address.tls.ca), ("--tlscert", address.tls.cert), ("--tlskey", address.tls.key))
+    flags = [part for name, value in pairs if value for part in (name, value)]
+    return ("--tlsverify" if address.tls.verify else "--tls", *flags)

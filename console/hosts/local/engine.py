@@ -1,0 +1,138 @@
+"""The Engine protocol over the client: which paths are asked, with which deadlines. Returns the Engine's own bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from urllib.parse import quote
+
+import msgspec
+
+from .. import EngineFailed, NotFound
+from .client import LIMIT, Client
+from .frames import LogReader
+from .gone import ClosedClient
+from .reasons import hung
+
+SLOW = 5.0
+"""Seconds for logs, top and stats."""
+EVENT_LIMIT = 1 << 20
+WATCHED = {
+    "type": ["container", "daemon"],
+    "event": [
+        "create", "start", "die", "stop", "kill", "oom", "pause", "unpause", "restart", "rename", "update", "destroy",
+        "health_status", "reload",
+    ],
+}  # fmt: skip
+"""fact: health checks make three exec events per run, of no use; ``update`` is for limits, ``reload`` for mirrors."""
+
+
+class LocalEngine:
+    """Reads from the Engine at one address; ``local`` only says that it is a unix socket, not who is behind it."""
+
+    def __init__(self, client: Client | ClosedClient) -> None:
+        self.address = client.address.url
+        self.local = client.address.socket is not None
+        self.client = client
+
+    async def version(self) -> bytes:
+        """``GET /version``."""
+        return await self.client.get("/version", versioned=False)
+
+    async def info(self) -> bytes:
+        """``GET /info``."""
+        return await self.client.get("/info")
+
+    async def containers(self) -> bytes:
+        """``GET /containers/json?all=1``, without sizes, which would read every layer."""
+        return await self.client.get("/containers/json", query={"all": 1})
+
+    async def inspect(self, container: str) -> bytes:
+        """``GET /containers/ID/json``; NotFound when it is gone."""
+        return await self.client.get(f"/containers/{_segment(container)}/json")
+
+    async def image(self, image: str) -> bytes:
+        """``GET /images/NAME/json``; NotFound when it is gone."""
+        return await self.client.get(f"/images/{'/'.join(map(_segment, image.split('/')))}/json")
+
+    async def top(self, container: str) -> bytes:
+        """``GET /containers/ID/top``."""
+        return await self.client.get(f"/containers/{_segment(container)}/top", total=SLOW)
+
+    async def stats(self, container: str) -> bytes:
+        """One sample. fact: one-shot came with API 1.41; older Engines take two samples, 1 to 2 s."""
+        shot: dict[str, str | int] = {"stream": 0}
+        if _number(await self.client.api()) >= (1, 41):
+            shot["one-shot"] = 1
+        return await self.client.get(f"/containers/{_segment(container)}/stats", total=SLOW, query=shot)
+
+    async def logs(self, container: str, *, tail: int = 200, since: float | None = None) -> bytes:
+        """The last lines with time stamps, in the order sent, each clipped at 8 KiB, at most 16 MiB of them."""
+        query: dict[str, str | int] = {"stdout": 1, "stderr": 1, "timestamps": 1, "tail": tail}
+        if since is not None:
+            query["since"] = f"{since:.9f}"
+        lines: deque[bytes] = deque()
+        size = 0
+        try:
+            async with asyncio.timeout(SLOW):
+                async for line in self._log(container, query):
+                    lines.append(line)
+                    size += len(line)
+                    while size > LIMIT:
+                        size -= len(lines.popleft())
+        except TimeoutError as error:
+            raise hung(self.client.address, SLOW) from error
+        return b"".join(lines)
+
+    async def follow(self, container: str, *, tail: int = 100) -> AsyncIterator[bytes]:
+        """Log lines with time stamps as they come; ends when the container does, or when the caller stops."""
+        query: dict[str, str | int] = {"stdout": 1, "stderr": 1, "timestamps": 1, "tail": tail, "follow": 1}
+        async with aclosing(self._log(container, query)) as lines:
+            async for line in lines:
+                yield line.rstrip(b"\n")
+
+    async def events(self, since: float | None = None) -> AsyncIterator[bytes]:
+        """Events of containers and of the daemon, one JSON object each. Never just ends: the end is an EngineFailed."""
+        query: dict[str, str | int] = {"filters": msgspec.json.encode(WATCHED).decode()}
+        if since is not None:
+            query["since"] = f"{since:.9f}"
+        rest = b""
+        async with self.client.open("/events", query=query) as (_, body):
+            async for piece in body:
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    if line.strip():
+                        yield _object(line)
+                if len(rest) > EVENT_LIMIT:
+                    raise EngineFailed("An event of the Engine is larger than 1 MiB")
+        raise EngineFailed(f"The Engine at {self.client.address.where} ended its event stream")
+
+    async def _log(self, container: str, query: dict[str, str | int]) -> AsyncGenerator[bytes, None]:
+        reader = LogReader()
+        async with self.client.open(f"/containers/{_segment(container)}/logs", first=SLOW, query=query) as (_, body):
+            async for piece in body:
+                for line in reader.feed(piece):
+                    yield line
+        for line in reader.rest():
+            yield line
+
+
+def _object(line: bytes) -> bytes:
+    try:
+        msgspec.json.decode(line, type=msgspec.Raw)
+    except msgspec.MsgspecError as error:
+        raise EngineFailed("The Engine's event stream holds something that is not an event") from error
+    return line
+
+
+def _segment(name: str) -> str:
+    """One path segment, whatever the name holds; a name that would climb in the path cannot exist."""
+    if name in {"", ".", ".."}:
+        raise NotFound(f"There is nothing called {name!r}")
+    return quote(name, safe=":@")
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

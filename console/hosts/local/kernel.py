@@ -1,0 +1,188 @@
+"""What the kernel says of this machine: container counters, the host's own, processes, mounts. World-readable files.
+
+All of it under ``root``, so that tests bring their own /proc and /sys. May not ask the Engine anything.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shlex
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .. import CgroupSample, Clock, HostError, NotFound, ProcessRow, SystemSample
+from ..clock import SystemClock
+from .cgroups import Gone, Meter, places
+from .deadline import Deadlines
+from .descriptors import Budget
+from .processes import ProcessTable
+
+DISK_DEADLINE = 2.0
+OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+class LocalKernel:
+    """Reads under one root. One sweep at a time; a second one waits for it."""
+
+    def __init__(self, root: str = "/", *, clock: Clock | None = None, keep_open: int | None = None) -> None:
+        self._root = Path(root)
+        self._clock = clock or SystemClock()
+        self._budget = Budget(keep_open)
+        self._meters: dict[tuple[str, int], Meter] = {}
+        self._table = ProcessTable(self._root)
+        self._deadlines = Deadlines()
+        self._lock = threading.Lock()
+        self._ticks = os.sysconf("SC_CLK_TCK")
+
+    def sample(self, pids: Mapping[str, int]) -> Mapping[str, CgroupSample]:
+        """Counters by container id; left out: ended, hidden, or not on this machine. HostError: out of descriptors."""
+        with self._lock:
+            for key in [key for key in self._meters if pids.get(key[0]) != key[1]]:
+                self._meters.pop(key).close()
+            found: dict[str, CgroupSample] = {}
+            for container, pid in pids.items():
+                if sample := self._sample_one(container, pid):
+                    found[container] = sample
+            return found
+
+    def _sample_one(self, container: str, pid: int) -> CgroupSample | None:
+        try:
+            return self._read(container, pid)
+        except OSError as error:
+            if error.errno not in OUT_OF_DESCRIPTORS:
+                return None
+            self._close_all()
+        try:
+            return self._read(container, pid)  # now opening and closing each file
+        except OSError as error:
+            raise HostError(
+                f"The kernel's counters cannot be read: {error.strerror}", "raise the limit: ulimit -n 4096"
+            ) from error
+
+    def _read(self, container: str, pid: int) -> CgroupSample | None:
+        meter = self._meters.get((container, pid))
+        try:
+            meter = meter or self._open(container, pid)
+            return meter.sample(self._clock.monotonic_ns()) if meter else None
+        except (Gone, OSError) as error:
+            if meter := self._meters.pop((container, pid), None):
+                meter.close()
+            if isinstance(error, Gone):
+                return None
+            raise
+
+    def _open(self, container: str, pid: int) -> Meter | None:
+        found = places(self._root, pid, container) if pid > 0 else None
+        if found is None:
+            return None
+        meter = Meter(self._root, pid, found, self._budget)
+        self._meters[container, pid] = meter
+        return meter
+
+    def _close_all(self) -> None:
+        for meter in self._meters.values():
+            meter.close()
+        self._budget.exhausted()
+
+    def system(self) -> SystemSample:
+        """CPU seconds since boot, load, memory and swap; None for what this kernel does not tell."""
+        at_ns = self._clock.monotonic_ns()
+        busy, total = self._cpu()
+        memory = self._memory()
+        swap, swap_free = memory.get("SwapTotal"), memory.get("SwapFree")
+        return SystemSample(
+            at_ns=at_ns, cpu_busy=busy, cpu_total=total, load=self._load(), memory_total=memory.get("MemTotal"),
+            memory_available=memory.get("MemAvailable"), swap_total=swap,
+            swap_used=None if swap is None or swap_free is None else swap - swap_free,
+        )  # fmt: skip
+
+    def disk(self, path: str) -> tuple[int, int]:
+        """Total and free bytes (for this user) of the file system that holds the path, which need not exist yet."""
+        place = self._root / path.lstrip("/")
+        late = f"The file system of {path} is not answering (2 s)"
+        found = self._deadlines.call(str(place), DISK_DEADLINE, lambda: _statvfs(place), late)
+        return found.f_frsize * found.f_blocks, found.f_frsize * found.f_bavail
+
+    def processes(self) -> Sequence[ProcessRow]:
+        """The process table without kernel threads; texts as the kernel has them, not yet clean."""
+        return self._table.rows(self._boot_time())
+
+    def replaced_mounts(self, pid: int) -> frozenset[str]:
+        """Mount points of the process whose source was replaced. fact: the mount's root then ends in ``//deleted``."""
+        text = self._text(f"proc/{pid}/mountinfo")
+        if text is None:
+            raise NotFound(f"The mounts of process {pid} cannot be read: it has ended or is hidden")
+        fields = (line.split(" ", 5) for line in text.splitlines())
+        return frozenset(_unescaped(f[4]) for f in fields if len(f) > 4 and f[3].endswith("//deleted"))
+
+    def host(self) -> tuple[str, str, str, str, int, float]:
+        """Name, OS, kernel release, architecture, number of CPUs, boot time; empty or 0 where it is not told."""
+        this = os.uname()
+        cpus = len(re.findall(r"^cpu\d", self._text("proc/stat") or "", re.MULTILINE)) or os.cpu_count() or 0
+        name = (self._text("proc/sys/kernel/hostname") or this.nodename).strip()
+        release = (self._text("proc/sys/kernel/osrelease") or this.release).strip()
+        return name, self._os_name(), release, this.machine, cpus, self._boot_time() or 0.0
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        self.sample({})
+
+    def _cpu(self) -> tuple[float | None, float | None]:
+        first = (self._text("proc/stat") or "").partition("\n")[0].split()
+        if len(first) < 5 or first[0] != "cpu":
+            return None, None
+        ticks = [int(part) for part in first[1:9]]  # what guests use is in user and nice already
+        idle = sum(ticks[3:5])
+        return (sum(ticks) - idle) / self._ticks, sum(ticks) / self._ticks
+
+    def _load(self) -> tuple[float, float, float] | None:
+        parts = (self._text("proc/loadavg") or "").split()
+        return (float(parts[0]), float(parts[1]), float(parts[2])) if len(parts) > 2 else None
+
+    def _memory(self) -> dict[str, int]:
+        rows = re.findall(r"^(\w+):\s+(\d+) kB", self._text("proc/meminfo") or "", re.MULTILINE)
+        return {name: int(value) * 1024 for name, value in rows}
+
+    def _boot_time(self) -> float | None:
+        found = re.search(r"^btime (\d+)", self._text("proc/stat") or "", re.MULTILINE)
+        return float(found[1]) if found else None
+
+    def _os_name(self) -> str:
+        for path in ("etc/os-release", "usr/lib/os-release"):
+            found = re.search(r"^PRETTY_NAME=(.*)$", self._text(path) or "", re.MULTILINE)
+            if found:
+                return " ".join(_words(found[1]))
+        return os.uname().sysname
+
+    def _text(self, path: str) -> str | None:
+        try:
+            return (self._root / path).read_text("utf-8", "replace")
+        except OSError:
+            return None
+
+
+def _statvfs(place: Path) -> os.statvfs_result:
+    for folder in (place, *place.parents):
+        try:
+            return os.statvfs(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise HostError(f"The file system of {place} cannot be asked: {error.strerror}") from error
+    raise NotFound(f"No part of {place} exists")
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return [text]
+
+
+def _unescaped(text: str) -> str:
+    """A path as mountinfo writes it: blanks, line ends and backslashes as octal bytes."""
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), text)
