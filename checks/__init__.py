@@ -1,7 +1,7 @@
 """The checks: one pitfall per file, each a pure function of the Snapshot.
 
-A check never touches the machine: what it needs to know, a source has collected. It returns results; a finding may carry
-a fix, planned from the same Snapshot. A check that raises becomes a ``crashed`` result, never an exception.
+A check never touches the machine: what it needs to know, a source has collected. It returns results; a finding may
+carry a fix, planned from the same Snapshot. A check that raises becomes a ``crashed`` result, never an exception.
 """
 
 from __future__ import annotations

@@ -45,7 +45,9 @@ def _examine_one(check: Check, snapshot: Snapshot, settings: Settings) -> tuple[
     severity = settings.checks.severity.get(check.id)
     if severity in ("error", "warning", "info"):
         return tuple(
-            r if r.status != "finding" else Result(**{**{f: getattr(r, f) for f in r.__struct_fields__}, "severity": severity})
+            r
+            if r.status != "finding"
+            else Result(**{**{f: getattr(r, f) for f in r.__struct_fields__}, "severity": severity})
             for r in results
         )
     return results

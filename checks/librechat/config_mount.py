@@ -262,7 +262,7 @@ def _bad_source(case: Case) -> Case | None:
 
 
 def _found(case: Case, form: str, because: str | None = None) -> Case:
-    return replace(case, status="compose.finding", form=form, because=because)
+    return replace(case, status="finding", form=form, because=because)
 
 
 def _declared_in(case: Case) -> str | None:
@@ -276,7 +276,7 @@ def _result(case: Case, snapshot: Snapshot) -> Result:
         return Result(ID, place.subject, case.status, case.title, evidence=evidence, because=case.because)
     words, because, fix = WORDS[case.form]
     title = case.title or words.format(source=case.source, target=case.target, declared_in=_declared_in(case))
-    safety = _plan_for(case, snapshot, Result(ID, place.subject, "compose.finding", title)).safety
+    safety = _plan_for(case, snapshot, Result(ID, place.subject, "finding", title)).safety
     fix = fix if place.container else fix.replace(" and recreate the service", "")
     severity: Severity = "warning" if case.form == "changed" else "error"
     return compose.finding(
