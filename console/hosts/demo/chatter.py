@@ -1,0 +1,114 @@
+"""What the simple programs of the practice stack log: at their start, and as time goes by. Words only, no decisions."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+
+from .stand import Fate, Stand
+
+GIN_TIME, UTC_TIME = "%Y/%m/%d - %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"
+HOSTILE = (
+    "模型加载完成 ✓ 日本語 한국어 \x1b[5mblink", "[/etc/x]", "\x1b]0;title\x07\rover the line", "漢" * 300,
+    "Traceback [bold red on white]x[/]: \ud800",
+)  # fmt: skip
+
+
+def fastgpt_start(_stand: Stand) -> Fate:
+    """fact: up to v4.8.13 nothing happens before the first request."""
+    return Fate(("  ▲ Next.js 13.5.2", "  - Local:        http://localhost:3000", " ✓ Ready in 412ms"))
+
+
+def fastgpt_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
+    """fact: up to v4.8.6 each request tries the database again; mongoose buffers 10 s, then gives up."""
+    at = _stamp(stand)
+    if "mongo" in stand.peers:
+        words = ("mongo connected", "pg connected", "completions running time: 2.317s", "Vector search: 43ms")
+        return (f"[INFO] {at} {dice.choice(words)}",)
+    what = dice.choice(("users.findOne()", "auth_codes.findOne()", "users.findOne()"))
+    return (
+        f"[INFO] {at} mongo start connect",
+        "error-> mongo connect error MongooseServerSelectionError: getaddrinfo ENOTFOUND mongo",
+        f"MongooseError: Operation `{what}` buffering timed out after 10000ms",
+    )
+
+
+def oneapi_start(stand: Stand) -> Fate:
+    """One API comes up on MySQL."""
+    words = ("One API v0.6.6 started", "using MySQL as database", "database migrated")
+    return Fate(tuple(f"[SYS] {_stamp(stand, GIN_TIME)} | {word}" for word in words))
+
+
+def oneapi_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
+    """A relayed request."""
+    code, took = dice.choice((200, 200, 200, 200, 429)), dice.uniform(0.2, 9.0)
+    request = f"{_stamp(stand, '%Y%m%d%H%M%S')}{dice.randint(10**8, 10**9 - 1)}"
+    where = "     172.18.0.6 |    POST /v1/chat/completions"
+    return (f"[GIN] {_stamp(stand, GIN_TIME)} | {request} | {code} | {took:12.6f}s | {where}",)
+
+
+def postgres_start(stand: Stand) -> Fate:
+    """Up and ready."""
+    words = ('listening on IPv4 address "0.0.0.0", port 5432', "database system is ready to accept connections")
+    return Fate(tuple(f"{_stamp(stand)}.114 UTC [1] LOG:  {word}" for word in words))
+
+
+def postgres_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
+    """A checkpoint."""
+    done = f"wrote {dice.randint(2, 400)} buffers (0.{dice.randint(0, 9)}%)"
+    return (f"{_stamp(stand)}.{dice.randint(100, 999)} UTC [27] LOG:  checkpoint complete: {done}",)
+
+
+def mysql_start(stand: Stand) -> Fate:
+    """Up and ready."""
+    ready = (
+        "/usr/sbin/mysqld: ready for connections. Version: '8.0.36'  socket: '/var/run/mysqld/mysqld.sock'  port: 3306"
+    )
+    return Fate((f"{_stamp(stand, '%Y-%m-%dT%H:%M:%S')}.000000Z 0 [System] [MY-010931] [Server] {ready}",))
+
+
+def meili_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
+    """A request to the search index."""
+    request = f'172.19.0.5 "GET /indexes/messages HTTP/1.1" 200 {dice.randint(100, 900)}'
+    return (f"[{_stamp(stand, UTC_TIME)} INFO  actix_web::middleware::logger] {request}",)
+
+
+def rag_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
+    """LibreChat asks whether it is well."""
+    at = f"{_stamp(stand)},{dice.randint(100, 999)}"
+    return (f"{at} - root - INFO - Request GET http://rag_api:8000/health - 200",)
+
+
+def ollama_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
+    """A completion."""
+    where = '     172.18.0.5 | POST     "/v1/chat/completions"'
+    return (f"[GIN] {_stamp(stand, GIN_TIME)} | 200 | {dice.uniform(0.4, 7.0):10.6f}s | {where}",)
+
+
+def vllm_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
+    """The line of figures it logs every ten seconds."""
+    prompt, generation = dice.uniform(0, 900), dice.uniform(0, 80)
+    pace = f"prompt throughput: {prompt:.1f} tokens/s, Avg generation throughput: {generation:.1f} tokens/s"
+    queue = f"Running: {dice.randint(0, 4)} reqs, Swapped: 0 reqs, Pending: 0 reqs"
+    cache = f"GPU KV cache usage: {dice.uniform(0, 60):.1f}%, CPU KV cache usage: 0.0%"
+    return (f"INFO {_stamp(stand, '%m-%d %H:%M:%S')} metrics.py:229] Avg {pace}, {queue}, {cache}",)
+
+
+def m3e_chat(_stand: Stand, dice: random.Random) -> tuple[str, ...]:
+    """An embedding."""
+    return (f'INFO:     172.18.0.5:{dice.randint(32000, 60000)} - "POST /v1/embeddings HTTP/1.1" 200 OK',)
+
+
+def hostile_start(_stand: Stand) -> Fate:
+    """Everything a log line should not do to a terminal."""
+    markup = "[/etc/x] [bold red]not markup[/] [link=file:///etc/passwd]click[/link]"
+    return Fate((markup, "\x1b]52;c;cm0gLXJmIC8=\x07\x1b[2J\x1b[31mred\x1b[0m \x9b31m \u202egnp.exe\u202c"))
+
+
+def hostile_chat(_stand: Stand, dice: random.Random) -> tuple[str, ...]:
+    """More of it."""
+    return (dice.choice(HOSTILE),)
+
+
+def _stamp(stand: Stand, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    return dt.datetime.fromtimestamp(stand.now, dt.UTC).strftime(form)

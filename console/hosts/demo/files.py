@@ -1,0 +1,164 @@
+"""The Files door of the practice stack: the promises of a disk (atomic, guarded by hash), on the tree in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Sequence
+
+from ...model import FileFact
+from .. import HostError, NotFound, ReadOnlyRefused
+from .tree import Node, Tree, tidy
+
+DIGEST_LIMIT = 1 << 20
+
+
+class DemoFiles:
+    """Files of the practice stack, seen as root. Writing is refused in read-only mode."""
+
+    def __init__(self, tree: Tree, *, read_only: bool) -> None:
+        self._tree = tree
+        self._read_only = read_only
+
+    def stat(self, path: str, *, digest: bool = False) -> FileFact:
+        """Never raises for a missing path: its kind is ``missing``."""
+        with self._tree.lock:
+            node = self._tree.get(path)
+            if node is None:
+                return FileFact(path=path, kind="missing")
+            is_file = node.kind == "file"
+            hashed = digest and is_file and len(node.content) <= DIGEST_LIMIT
+            return FileFact(
+                path=path, kind=node.kind, mode=node.mode, uid=node.uid, gid=node.gid,
+                size=len(node.content) if is_file else 4096, mtime=node.mtime, inode=node.inode,
+                links=1 if is_file else 2, sha256=sha256(node.content) if hashed else None,
+                empty=not node.content if is_file else not any(self._tree.names(path)),
+            )  # fmt: skip
+
+    def read(self, path: str, *, limit: int = 1 << 20) -> bytes:
+        """Content of a regular file; HostError for anything else or anything larger than ``limit`` bytes."""
+        with self._tree.lock:
+            content = self._file(path).content
+        if len(content) > limit:
+            raise HostError(f"{path} has {len(content)} bytes, more than the {limit} that are read")
+        return content
+
+    def names(self, path: str) -> Sequence[str]:
+        """Names in a directory; NotFound or HostError where there is none."""
+        with self._tree.lock:
+            self._directory(path)
+            return tuple(self._tree.names(path))
+
+    def replace(self, path: str, content: bytes, *, expect: str | None) -> None:
+        """Replace the file under a new inode, keeping owner and mode; ``expect`` None creates it with mode 0644."""
+        with self._tree.lock:
+            self._may_change(path)
+            if expect is None:
+                self._absent(path)
+                self._directory(posixpath.dirname(tidy(path)))
+                self._tree.put(path, content)
+                return
+            old = self._unchanged(path, expect)
+            self._tree.put(path, content, mode=old.mode, uid=old.uid, gid=old.gid)
+
+    def create(self, path: str, content: bytes, *, mode: int, uid: int | None, gid: int | None) -> None:
+        """Create a file that does not exist, with this mode and owner (None: root) from the first moment."""
+        with self._tree.lock:
+            self._may_change(path)
+            self._absent(path)
+            self._directory(posixpath.dirname(tidy(path)))
+            self._tree.put(path, content, mode=mode, uid=uid or 0, gid=gid or 0)
+
+    def remove(self, path: str, *, expect: str) -> None:
+        """Remove a regular file that still has this SHA-256."""
+        with self._tree.lock:
+            self._may_change(path)
+            self._unchanged(path, expect)
+            self._tree.drop(path)
+
+    def make_directory(self, path: str, *, mode: int, uid: int, gid: int) -> None:
+        """Make one directory that does not exist."""
+        with self._tree.lock:
+            self._may_change(path)
+            self._absent(path)
+            self._directory(posixpath.dirname(tidy(path)))
+            self._tree.mkdir(path, mode=mode, uid=uid, gid=gid)
+
+    def remove_directory(self, path: str) -> None:
+        """Removes an empty directory; HostError for any other."""
+        with self._tree.lock:
+            self._may_change(path)
+            self._directory(path)
+            if any(self._tree.names(path)):
+                raise HostError(f"The directory {path} is not empty")
+            self._tree.drop(path)
+
+    def chmod(self, path: str, mode: int) -> None:
+        """Set the permission bits."""
+        with self._tree.lock:
+            self._may_change(path)
+            self._node(path).mode = mode & 0o7777
+
+    def chown(self, path: str, uid: int, gid: int) -> None:
+        """Set owner and group; -1 keeps what is there, as the system call does."""
+        with self._tree.lock:
+            self._may_change(path)
+            node = self._node(path)
+            node.uid, node.gid = node.uid if uid < 0 else uid, node.gid if gid < 0 else gid
+
+    def may_write(
+        self,
+        path: str,
+        content: bytes = b"",  # noqa: ARG002 - there is always room in memory
+        *,
+        mode: int | None = None,  # noqa: ARG002
+        uid: int | None = None,  # noqa: ARG002 - the practice stack is seen as root
+        gid: int | None = None,  # noqa: ARG002
+    ) -> None:
+        """For previews: only the folder must be there, and nothing but a regular file in the way."""
+        with self._tree.lock:
+            self._directory(posixpath.dirname(tidy(path)))
+            node = self._tree.get(path)
+            if node is not None and node.kind != "file":
+                raise HostError(f"{path} is a directory, not a file")
+
+    def remove_leftovers(self, path: str) -> Sequence[str]:  # noqa: ARG002
+        """A write in memory is never cut short: there is nothing to remove."""
+        return ()
+
+    def _may_change(self, path: str) -> None:
+        if self._read_only:
+            raise ReadOnlyRefused(f"{path} is not changed: the console was started with --read-only")
+
+    def _node(self, path: str) -> Node:
+        node = self._tree.get(path)
+        if node is None:
+            raise NotFound(f"{path} does not exist")
+        return node
+
+    def _file(self, path: str) -> Node:
+        node = self._node(path)
+        if node.kind != "file":
+            raise HostError(f"{path} is a directory, not a file")
+        return node
+
+    def _directory(self, path: str) -> Node:
+        node = self._node(path)
+        if node.kind != "directory":
+            raise HostError(f"{path} is not a directory")
+        return node
+
+    def _absent(self, path: str) -> None:
+        if self._tree.get(path) is not None:
+            raise HostError(f"{path} exists already")
+
+    def _unchanged(self, path: str, expect: str) -> Node:
+        node = self._file(path)
+        if sha256(node.content) != expect:
+            raise HostError(f"{path} was changed meanwhile", "look at it again, then repeat")
+        return node
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal digest."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,262 @@
+"""The world in the Docker Engine's own JSON shapes (API 1.45), so that the real sources read it unchanged."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable
+
+from .. import CgroupSample, SystemSample
+from .containers import Instance
+from .stand import Bind
+from .world import World
+
+Json = dict[str, object]
+NEVER = "0001-01-01T00:00:00Z"
+ENGINE_VERSION, API_VERSION, COMPOSE_VERSION = "26.1.4", "1.45", "2.26.1"
+KERNEL, SYSTEM, CPUS, MEMORY = "5.15.0-107-generic", "Ubuntu 22.04.4 LTS", 32, 128 << 30
+DOCKER_ROOT = "/var/lib/docker"
+
+
+def moment(at: float | None) -> str:
+    """RFC 3339 with nanoseconds, as the Engine writes it."""
+    if at is None:
+        return NEVER
+    whole, rest = divmod(int(at * 1e9), 10**9)
+    return f"{dt.datetime.fromtimestamp(whole, dt.UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+def version() -> Json:
+    """``GET /version``."""
+    return {
+        "Platform": {"Name": "Docker Engine - Community"}, "Version": ENGINE_VERSION, "ApiVersion": API_VERSION,
+        "MinAPIVersion": "1.24", "GitCommit": "de5c9cf", "GoVersion": "go1.21.11", "Os": "linux", "Arch": "amd64",
+        "KernelVersion": KERNEL, "BuildTime": "2024-06-05T11:28:57.000000000+00:00",
+        "Components": [{"Name": "Engine", "Version": ENGINE_VERSION, "Details": {"ApiVersion": API_VERSION}}],
+    }  # fmt: skip
+
+
+def info(world: World, name: str) -> Json:
+    """``GET /info``."""
+    states = [container.state for container in world.containers()]
+    running = states.count("running")
+    return {
+        "ID": "7d1c8f3e-9f0a-4b6e-8a55-0d4f5b8e2c10", "Name": name, "Containers": len(states),
+        "ContainersRunning": running, "ContainersPaused": 0, "ContainersStopped": len(states) - running,
+        "Images": len({container.definition.image for container in world.containers()}), "Driver": "overlay2",
+        "CgroupDriver": "systemd", "CgroupVersion": "2", "KernelVersion": KERNEL, "OperatingSystem": SYSTEM,
+        "OSType": "linux", "Architecture": "x86_64", "NCPU": CPUS, "MemTotal": MEMORY, "DockerRootDir": DOCKER_ROOT,
+        "ServerVersion": ENGINE_VERSION, "LoggingDriver": "json-file", "SystemTime": moment(world.now()),
+        "DefaultRuntime": "runc",
+        "Runtimes": {"runc": {"path": "runc"}, "nvidia": {"path": "nvidia-container-runtime"}},
+        "SecurityOptions": ["name=apparmor", "name=seccomp,profile=builtin", "name=cgroupns"], "Warnings": None,
+        "IndexServerAddress": "https://index.docker.io/v1/", "LiveRestoreEnabled": False,
+        "RegistryConfig": {"InsecureRegistryCIDRs": ["127.0.0.0/8"], "Mirrors": [], "IndexConfigs": {
+            "docker.io": {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}}},
+    }  # fmt: skip
+
+
+def row(container: Instance, now: float) -> Json:
+    """One element of ``GET /containers/json``."""
+    of = container.definition
+    return {
+        "Id": container.id, "Names": [f"/{of.name}"], "Image": of.image, "ImageID": image_id(of.image),
+        "Command": " ".join(container.entrypoint + container.arguments), "Created": int(container.created_at),
+        "Ports": _port_rows(container), "Labels": dict(of.labels), "State": container.state,
+        "Status": _status(container, now), "HostConfig": {"NetworkMode": of.network},
+        "NetworkSettings": {"Networks": _networks(container)}, "Mounts": [_mount(bind) for bind in of.binds],
+    }  # fmt: skip
+
+
+def inspect(container: Instance) -> Json:
+    """``GET /containers/ID/json``."""
+    of = container.definition
+    command = container.entrypoint + container.arguments
+    return {
+        "Id": container.id, "Created": moment(container.created_at), "Path": command[0] if command else "",
+        "Args": list(command[1:]), "State": _state(container), "Image": image_id(of.image), "Name": f"/{of.name}",
+        "RestartCount": container.restart_count, "Driver": "overlay2", "Platform": "linux",
+        "LogPath": f"{DOCKER_ROOT}/containers/{container.id}/{container.id}-json.log",
+        "HostConfig": _host_config(container), "Config": _config(container),
+        "Mounts": [_mount(bind) for bind in of.binds],
+        "NetworkSettings": {"Ports": _port_map(container), "Networks": _networks(container)},
+    }  # fmt: skip
+
+
+def image(name: str, programs: Iterable[Instance]) -> Json | None:
+    """``GET /images/NAME/json``, of images that some container uses; by name, id or digest."""
+    for container in programs:
+        own = container.definition.image
+        if name in (own, image_id(own)):
+            inside = container.program
+            return {
+                "Id": image_id(own), "RepoTags": [own if ":" in own.rpartition("/")[2] else f"{own}:latest"],
+                "RepoDigests": [f"{own.rpartition(':')[0] or own}@{digest(own)}"], "Created": "2024-05-02T09:12:44Z",
+                "Architecture": "amd64", "Os": "linux", "Size": inside.size << 20,
+                "Config": {"Env": _pairs(inside.env), "Cmd": list(inside.command) or None, "User": inside.user,
+                           "Entrypoint": list(inside.entrypoint) or None, "WorkingDir": inside.working_dir,
+                           "ExposedPorts": {port: {} for port in inside.exposed},
+                           "Labels": dict(inside.labels) or None},
+            }  # fmt: skip
+    return None
+
+
+def top(container: Instance) -> Json:
+    """``GET /containers/ID/top``."""
+    rows = [
+        ["root", str(pid), "1", "0", "00:00", "?", "00:00:00", " ".join(argv)] for pid, argv in container.processes()
+    ]
+    return {"Titles": ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"], "Processes": rows}
+
+
+def stats(container: Instance, used: CgroupSample, host: SystemSample, now: float) -> Json:
+    """``GET /containers/ID/stats?one-shot=1``: one sample, the one before empty, as the Engine sends it."""
+    empty: Json = {"cpu_usage": {"total_usage": 0}, "online_cpus": 0}
+    reply: Json = {
+        "id": container.id,
+        "name": f"/{container.name}",
+        "read": moment(now),
+        "preread": NEVER,
+        "precpu_stats": empty,
+    }
+    if container.state != "running":
+        return reply | {"cpu_stats": empty, "memory_stats": {}, "pids_stats": {}, "blkio_stats": {}}
+    blocks = [
+        {"major": 259, "minor": 0, "op": "read", "value": used.read_bytes},
+        {"major": 259, "minor": 0, "op": "write", "value": used.write_bytes},
+    ]
+    return reply | {
+        "cpu_stats": {
+            "cpu_usage": {"total_usage": used.cpu_ns}, "system_cpu_usage": int((host.cpu_total or 0.0) * 1e9),
+            "online_cpus": CPUS,
+        },
+        "memory_stats": {"usage": used.memory, "limit": MEMORY, "stats": {"inactive_file": 0}},
+        "pids_stats": {"current": used.pids, "limit": 1 << 20}, "blkio_stats": {"io_service_bytes_recursive": blocks},
+        "networks": {"eth0": {"rx_bytes": used.rx_bytes, "tx_bytes": used.tx_bytes}},
+    }  # fmt: skip
+
+
+def image_id(name: str) -> str:
+    """The same name is always the same image here."""
+    return "sha256:" + hashlib.sha256(f"image {name}".encode()).hexdigest()
+
+
+def digest(name: str) -> str:
+    """The image's digest in its registry."""
+    return "sha256:" + hashlib.sha256(f"digest {name}".encode()).hexdigest()
+
+
+def _state(container: Instance) -> Json:
+    restarting = container.state == "restarting"
+    return {
+        "Status": container.state, "Running": container.state == "running" or restarting, "Paused": False,
+        "Restarting": restarting, "OOMKilled": False, "Dead": False, "Pid": container.pid,
+        "ExitCode": container.exit_code, "Error": container.error, "StartedAt": moment(container.started_at),
+        "FinishedAt": moment(container.finished_at),
+    }  # fmt: skip
+
+
+def _status(container: Instance, now: float) -> str:
+    if container.state == "running":
+        return f"Up {_span(now - (container.started_at or now))}"
+    if container.state == "created":
+        return "Created"
+    word = "Restarting" if container.state == "restarting" else "Exited"
+    return f"{word} ({container.exit_code}) {_span(now - (container.finished_at or now))} ago"
+
+
+def _span(seconds: float) -> str:
+    for size, word in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {word}"
+    return f"{max(1, int(seconds))} seconds"
+
+
+def _host_config(container: Instance) -> Json:
+    of = container.definition
+    binds = [f"{b.source}:{b.target}:{'ro' if b.read_only else 'rw'}" for b in of.binds if not b.must_exist]
+    long_form = [
+        {"Type": "bind", "Source": b.source, "Target": b.target, "ReadOnly": b.read_only}
+        for b in of.binds
+        if b.must_exist
+    ]
+    devices = [{"Driver": "nvidia", "Count": -1, "Capabilities": [["gpu"]]}] if container.program.on_gpu else None
+    return {
+        "Binds": binds, "Mounts": long_form, "NetworkMode": of.network, "Memory": 0, "NanoCpus": 0, "CpuQuota": 0,
+        "RestartPolicy": {"Name": of.restart.partition(":")[0], "MaximumRetryCount": 0}, "Privileged": False,
+        "LogConfig": {"Type": "json-file", "Config": {}}, "PortBindings": _port_map(container), "PidMode": "",
+        "DeviceRequests": devices, "AutoRemove": False, "ExtraHosts": None,
+    }  # fmt: skip
+
+
+def _config(container: Instance) -> Json:
+    of, inside = container.definition, container.program
+    env = {**dict(inside.env), **dict(of.env)}
+    return {
+        "Hostname": container.id[:12], "User": of.user or inside.user, "Env": _pairs(tuple(env.items())), "Tty": False,
+        "Cmd": list(container.arguments) or None, "Entrypoint": list(container.entrypoint) or None, "Image": of.image,
+        "WorkingDir": of.working_dir or inside.working_dir, "Labels": dict(of.labels), "Volumes": None,
+        "ExposedPorts": {port: {} for port in inside.exposed},
+    }  # fmt: skip
+
+
+def _mount(bind: Bind) -> Json:
+    entry: Json = {
+        "Type": bind.kind, "Source": bind.source, "Destination": bind.target, "RW": not bind.read_only,
+        "Mode": "ro" if bind.read_only else "rw", "Propagation": "rprivate",
+    }  # fmt: skip
+    if bind.kind == "volume":
+        folder = f"{DOCKER_ROOT}/volumes/{bind.source}/_data"
+        entry |= {"Name": bind.source, "Driver": "local", "Source": folder, "Mode": "z", "Propagation": ""}
+    return entry
+
+
+def _networks(container: Instance) -> Json:
+    of = container.definition
+    running = container.state == "running"
+    aliases = sorted(container.answers_to) if of.network != "bridge" else None
+    return {
+        of.network: {
+            "IPAMConfig": None, "Aliases": aliases, "NetworkID": hashlib.sha256(of.network.encode()).hexdigest(),
+            "IPAddress": container.address if running else "", "IPPrefixLen": 16 if running else 0,
+            "Gateway": container.address.rpartition(".")[0] + ".1" if running else "", "DNSNames": aliases,
+        }
+    }  # fmt: skip
+
+
+def published(ports: Iterable[str]) -> list[tuple[str, str, str]]:
+    """Host address, host port and container port (``3000/tcp``) of compose port entries; bare ports are left out."""
+    found = []
+    for entry in ports:
+        plain, _, protocol = entry.partition("/")
+        *address, host, inner = plain.rsplit(":", 2) if ":" in plain else ("", plain)
+        if host:
+            found.append((address[0] if address else "0.0.0.0", host, f"{inner}/{protocol or 'tcp'}"))  # noqa: S104
+    return found
+
+
+def _port_map(container: Instance) -> Json:
+    ports: Json = dict.fromkeys(container.program.exposed)
+    for address, host, inner in published(container.definition.ports):
+        ports[inner] = [{"HostIp": address, "HostPort": host}]
+    return ports
+
+
+def _port_rows(container: Instance) -> list[Json]:
+    if container.state != "running":
+        return []
+    rows: list[Json] = []
+    taken = set()
+    for address, host, inner in published(container.definition.ports):
+        number, _, protocol = inner.partition("/")
+        taken.add(inner)
+        rows.append({"IP": address, "PrivatePort": int(number), "PublicPort": int(host), "Type": protocol})
+    for inner in container.program.exposed:
+        number, _, protocol = inner.partition("/")
+        if inner not in taken:
+            rows.append({"PrivatePort": int(number), "Type": protocol})
+    return rows
+
+
+def _pairs(env: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{name}={value}" for name, value in env]

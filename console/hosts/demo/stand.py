@@ -1,0 +1,152 @@
+"""What a stand-in is: the container's definition, the program that plays its part, and what that program may look at.
+
+The rules of a program (what it logs, whether it stays up) are functions of a Stand and nothing else: a container's fate
+follows from the files, the mounts and its neighbours, and changes when they do.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from .tree import Node, Tree, tidy
+
+
+@dataclass(frozen=True)
+class Bind:
+    """One mount of a container."""
+
+    source: str
+    """Host path, or the name of a volume."""
+    target: str
+    kind: str = "bind"
+    read_only: bool = False
+    must_exist: bool = False
+    """Long form: a missing source is an error; in short form the Engine makes a directory of it."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What ``docker create`` is told. A container never changes its definition: it is recreated with another."""
+
+    name: str
+    image: str
+    command: tuple[str, ...] = ()
+    """Empty: the image's own."""
+    entrypoint: tuple[str, ...] = ()
+    user: str = ""
+    working_dir: str = ""
+    restart: str = "no"
+    env: tuple[tuple[str, str], ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    binds: tuple[Bind, ...] = ()
+    ports: tuple[str, ...] = ()
+    """Published ports as compose writes them: ``3000:3000``."""
+    network: str = "bridge"
+    service: str = ""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of a container that was started."""
+
+    lines: tuple[str, ...] = ()
+    """What it logs on the way."""
+    exit_code: int | None = None
+    """None: it stays up."""
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Everything a program can see from inside its container."""
+
+    definition: Definition
+    command: tuple[str, ...]
+    """Entrypoint and command together, the image's own where none is given."""
+    tree: Tree
+    now: float
+    peers: frozenset[str]
+    """Names under which running containers of the same network answer."""
+
+    def env(self, name: str) -> str | None:
+        """One environment variable."""
+        return dict(self.definition.env).get(name)
+
+    def host_path(self, path: str) -> str | None:
+        """Where a path inside the container lies on the host; None when no bind covers it."""
+        path = tidy(path)
+        covering = [
+            b for b in self.definition.binds if b.kind == "bind" and (path + "/").startswith(tidy(b.target) + "/")
+        ]
+        if not covering:
+            return None
+        deepest = max(covering, key=lambda bind: len(tidy(bind.target)))
+        return tidy(posixpath.join(deepest.source, posixpath.relpath(path, tidy(deepest.target))))
+
+    def node(self, path: str) -> Node | None:
+        """What stands at a path inside the container, as far as it comes from the host."""
+        host = self.host_path(path)
+        return None if host is None else self.tree.get(host)
+
+
+@dataclass(frozen=True)
+class Appetite:
+    """What a program uses when the day is average."""
+
+    cores: float = 0.01
+    memory: int = 64
+    """MiB of working set."""
+    rx: float = 200.0
+    tx: float = 200.0
+    read: float = 0.0
+    write: float = 0.0
+    """Bytes per second."""
+    pids: int = 4
+
+
+@dataclass(frozen=True)
+class OnGpu:
+    """A process that holds GPU memory."""
+
+    gpu: int
+    """Index of the GPU."""
+    memory: int
+    """MiB."""
+    argv: tuple[str, ...]
+
+
+Start = Callable[[Stand], Fate]
+Chat = Callable[[Stand, random.Random], tuple[str, ...]]
+
+
+def _starts(_stand: Stand) -> Fate:
+    return Fate()
+
+
+def _says_nothing(_stand: Stand, _dice: random.Random) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is inside an image: its defaults, its manners, its appetite."""
+
+    command: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    user: str = ""
+    working_dir: str = ""
+    env: tuple[tuple[str, str], ...] = ()
+    exposed: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    size: int = 400
+    """MiB of the image."""
+    appetite: Appetite = Appetite()
+    processes: tuple[tuple[str, ...], ...] = ()
+    """Argument lists of its processes; empty: one, the command itself."""
+    on_gpu: tuple[OnGpu, ...] = ()
+    start: Start = _starts
+    chat: Chat = _says_nothing
+    """What it logs as time goes by, once per ``pace`` seconds at most."""
+    pace: float = 15.0
