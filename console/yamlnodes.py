@@ -61,7 +61,7 @@ def _scanner() -> type[Any]:
     """
     from ruamel.yaml.scanner import Scanner
 
-    class TabScanner(Scanner):  # type: ignore[misc]
+    class TabScanner(Scanner):
         def scan_to_next_token(self) -> None:
             reader = self.reader
             indenting = reader.column == 0
@@ -193,7 +193,7 @@ _FLOAT = re.compile(
 _DATE = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)(?:(?:[Tt]|[ \t]+)(\d\d?):(\d\d):(\d\d)(?:\.\d*)?[ \t]*(?:Z|[-+]\d\d?(?::?\d\d)?)?)?\Z"
 )
-_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
+_WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _WORDS |= dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys(("false", "False", "FALSE"), False)
 _CORE = "tag:yaml.org,2002:"
 
