@@ -1,15 +1,21 @@
 """A fix as data: what would be done, in which order, at what risk.
 
-A Plan is made by a check from its finding, purely from the Snapshot; nothing is read or touched while planning. ``fixing``
-prepares, shows, applies, verifies and takes back; a check only describes.
+A Plan is made by a check from its finding, purely from the Snapshot; nothing is read or touched while planning.
+``fixing`` prepares, shows, applies, verifies and takes back; a check only describes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
 from msgspec import Struct
 
 from .findings import Safety
+from .model import FileFact
 from .steps import AnyStep
+from .steps.base import Prepared
 
 
 class Question(Struct, frozen=True):
@@ -42,3 +48,30 @@ class Plan(Struct, frozen=True):
     """Seconds the finding must stay gone before the fix counts as verified."""
     deadline: float = 60.0
     """Seconds after the last step within which the finding must be gone."""
+
+
+@dataclass(frozen=True)
+class PreparedPlan:
+    """A plan made exact. The object that was shown is the object that is run; nothing is computed again."""
+
+    plan: Plan
+    steps: tuple[Prepared, ...]
+    """Those that change something, in order, exact."""
+    was: tuple[FileFact, ...]
+    """The paths that are touched, as they are."""
+    will: tuple[FileFact, ...]
+    """The same paths, as they will be."""
+    notes: tuple[str, ...]
+    """What the operator should know besides the plan's own ``says``."""
+    hash: str
+    """SHA-256 over the exact steps."""
+    kind: Literal["fix", "undo"] = "fix"
+    of: str | None = None
+    """For an undo: the entry that is taken back."""
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """By SHA-256. Never shown."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.steps

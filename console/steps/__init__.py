@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from .base import Content, CopyOf, Text, Prepared, RandomKey, Step, StepFailed, StepMoved, Workbench
+from .base import Content, CopyOf, Prepared, RandomKey, State, Step, StepFailed, StepMoved, Stored, Text, Workbench
 from .compose_edit import AddVolume
 from .files import Chmod, Chown, CreateFile, EditFile, ReplaceDirectoryByFile, ReplaceFile
+from .inverse import RemoveFile, RestoreDirectory, RestoreFile
 from .services import ComposeUp, RestartContainer
 
 AnyStep = (
-    EditFile | CreateFile | ReplaceFile | ReplaceDirectoryByFile | Chmod | Chown | ComposeUp | RestartContainer
-)  # the inverse-only steps (RestoreFile, RemoveFile, RestoreDirectory) join here
+    EditFile
+    | CreateFile
+    | ReplaceFile
+    | ReplaceDirectoryByFile
+    | Chmod
+    | Chown
+    | ComposeUp
+    | RestartContainer
+    | RestoreFile
+    | RemoveFile
+    | RestoreDirectory
+)
+"""Every step the journal can hold; the last three only ever take back."""
 
 __all__ = [
-    "AddVolume", "AnyStep", "Chmod", "Chown", "ComposeUp", "Content", "CopyOf", "CreateFile", "EditFile", "Text",
-    "Prepared", "RandomKey", "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer", "Step", "StepFailed", "StepMoved",
-    "Workbench",
+    "AddVolume", "AnyStep", "Chmod", "Chown", "ComposeUp", "Content", "CopyOf", "CreateFile", "EditFile", "Prepared",
+    "RandomKey", "RemoveFile", "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer", "RestoreDirectory",
+    "RestoreFile", "State", "Step", "StepFailed", "StepMoved", "Stored", "Text", "Workbench",
 ]  # fmt: skip

@@ -1,15 +1,23 @@
-"""What every step is, and the workbench it works on."""
+"""What every step is, and the workbench it works on.
+
+A step is data. It reads and writes only through the Host of its workbench; it never decides whether it may run.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from msgspec import Struct
 
 from ..hosts import Host, HostError
 
+State = Literal["before", "after", "moved"]
 
-class StepFailed(HostError):
+
+class StepFailed(HostError):  # noqa: N818 - a sentence for people, named like its siblings in hosts
     """The step could not be done; nothing, or exactly what it says, was changed."""
 
 
@@ -30,21 +38,60 @@ class CopyOf(Struct, frozen=True, tag="copy"):
 
 
 class RandomKey(Struct, frozen=True, tag="random-key"):
-    """Fresh random bytes in base64, 64 characters a line. fact: mongod accepts 6 to 1024 characters without white space"""
+    """Fresh random bytes in base64, 64 characters a line.
+
+    fact: mongod accepts keys of 6 to 1024 characters without white space
+    """
 
     size: int = 756
 
 
-Content = Text | CopyOf | RandomKey
+class Stored(Struct, frozen=True, tag="stored"):
+    """Content that is only named: an exact step holds it in the blob store, so that no journal line carries it."""
+
+    size: int
+    """Bytes."""
+
+
+Content = Text | CopyOf | RandomKey | Stored
+
+
+def sha256(content: bytes) -> str:
+    """The name of a content in the blob store: its SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 class Workbench:
     """The host a step works on, and the store of file contents that previews, backups and undo share."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, blobs: Mapping[str, bytes] | None = None) -> None:
         self.host = host
-        self.blobs: dict[str, bytes] = {}
+        self.blobs: dict[str, bytes] = dict(blobs or {})
         """By SHA-256. In memory while previewing; the journal keeps them (mode 0600) before the first change."""
+        self.notes: list[str] = []
+        """What preparing wants to tell the operator and no diff shows."""
+        self.pending: dict[str, bytes] = {}
+        """While previewing: files as earlier steps will have left them, by path."""
+        self.created: frozenset[str] = frozenset()
+        """While previewing: those of them that do not exist yet."""
+
+    def __repr__(self) -> str:
+        return f"Workbench({self.host.name!r}, {len(self.blobs)} contents)"
+
+    def keep(self, content: bytes) -> str:
+        """Put a content into the store and return its name."""
+        name = sha256(content)
+        self.blobs[name] = content
+        return name
+
+    def content(self, name: str) -> bytes:
+        """A content of the store. Raises StepFailed when its backup is gone."""
+        try:
+            return self.blobs[name]
+        except KeyError:
+            raise StepFailed(
+                f"The content {name[:12]} is no longer in the journal's store, so it cannot be put back"
+            ) from None
 
 
 class Prepared(Struct, frozen=True):
@@ -63,24 +110,37 @@ class Step(Struct, frozen=True, tag=True):
 
     settles: ClassVar[bool] = False
     """True for steps that make a service follow its files (restart, recreate): taken back after everything else."""
+    deadline: ClassVar[float] = 90.0
+    """Seconds after which the step counts as unknown, whatever it is doing."""
 
+    @abstractmethod
     def describe(self) -> str:
         """One sentence: what it does."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def target(self) -> str:
         """The path or the container that is changed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def prepare(self, bench: Workbench) -> Prepared:
         """Make the step exact by reading, changing nothing. Raises StepFailed when it could not be done."""
-        raise NotImplementedError
 
-    def state(self, bench: Workbench) -> Literal["before", "after", "moved"]:
+    @abstractmethod
+    def state(self, bench: Workbench) -> State:
         """Where the world stands for this exact step."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def act(self, bench: Workbench) -> None:
+        """Do it, without asking. Raises StepFailed when it cannot be done."""
 
     def apply(self, bench: Workbench) -> None:
         """Do it. Raises StepMoved when ``state`` is not ``before``, StepFailed when it cannot be done."""
-        raise NotImplementedError
+        if self.state(bench) != "before":
+            raise StepMoved(f"{self.target} is no longer as the preview showed it", "look again and prepare a new plan")
+        try:
+            self.act(bench)
+        except StepFailed:
+            raise
+        except HostError as error:
+            raise StepFailed(str(error), error.remedy) from error

@@ -1,9 +1,16 @@
-"""Steps on files."""
+"""Steps on files. Each writes whole files only, through ``Host.files``, which replaces atomically."""
 
 from __future__ import annotations
 
-from .base import Content, Step
+import shlex
+
+from msgspec.structs import replace
+
+from ..diffs import change, file_diff, mode, owner
+from .base import Content, Prepared, RandomKey, State, Step, StepFailed, Workbench
 from .compose_edit import AddVolume
+from .content import exact, load, read, real_path, require_file, require_rights, require_writable, stat, words
+from .inverse import RemoveFile, RestoreDirectory, RestoreFile, content_state
 
 
 class EditFile(Step, frozen=True):
@@ -17,6 +24,39 @@ class EditFile(Step, frozen=True):
     after: str | None = None
     """SHA-256 of the new content, set by ``prepare``."""
 
+    @property
+    def target(self) -> str:
+        """The file."""
+        return self.path
+
+    def describe(self) -> str:
+        """One sentence: what it does."""
+        mounts = ", ".join(f"{e.source} → {e.target} for {e.service}" for e in self.edits)
+        return f"{'Create' if self.create and self.before is None else 'Edit'} {self.path}: mount {mounts}"
+
+    def prepare(self, bench: Workbench) -> Prepared:
+        """Compute the new content. Raises StepFailed for a file that is missing, odd, or not editable with proof."""
+        from .compose_edit import apply_edits
+
+        path = real_path(bench, self.path)
+        missing = stat(bench, path).kind == "missing"
+        if missing and not self.create:
+            raise StepFailed(f"{path} does not exist")
+        old = None if missing else read(bench, path)
+        new = apply_edits(old, self.edits, path)
+        require_writable(bench, path, new)
+        step = replace(self, path=path, before=None if old is None else bench.keep(old), after=bench.keep(new))
+        inverse = _taken_back(path, step.before, step.after or "")
+        return Prepared(step, inverse, file_diff(path, old, new), changes=old != new)
+
+    def state(self, bench: Workbench) -> State:
+        """By the file's SHA-256."""
+        return content_state(bench, self.path, self.before, self.after)
+
+    def act(self, bench: Workbench) -> None:
+        """Replace the file atomically, if it still is what it was."""
+        bench.host.files.replace(self.path, bench.content(self.after or ""), expect=self.before)
+
 
 class CreateFile(Step, frozen=True):
     """Create a file that does not exist."""
@@ -28,6 +68,47 @@ class CreateFile(Step, frozen=True):
     gid: int | None = None
     after: str | None = None
 
+    @property
+    def target(self) -> str:
+        """The file."""
+        return self.path
+
+    def describe(self) -> str:
+        """One sentence: what it does."""
+        return f"Create {self.path} with {words(self.content)}, {_as(self.mode, self.uid, self.gid)}"
+
+    def prepare(self, bench: Workbench) -> Prepared:
+        """Load or generate the content. Raises StepFailed when something else is at the path."""
+        path = real_path(bench, self.path)
+        fact = stat(bench, path, digest=True)
+        if fact.kind != "missing":
+            return self._already(path, bench, fact.sha256)
+        new = load(self.content, bench)
+        require_writable(bench, path, new, mode=self.mode, uid=self.uid, gid=self.gid)
+        step = replace(self, path=path, content=exact(self.content, len(new)), after=bench.keep(new))
+        diff = _joined(_content_diff(path, None, new, self.content), _meta_lines(path, self.mode, self.uid, self.gid))
+        return Prepared(step, RemoveFile(path, step.after or ""), diff)
+
+    def _already(self, path: str, bench: Workbench, digest: str | None) -> Prepared:
+        """Nothing to do where the same content is already there; a key that exists is never replaced."""
+        if not isinstance(self.content, RandomKey):
+            new = load(self.content, bench)
+            name = bench.keep(new)
+            if digest == name:
+                return Prepared(
+                    replace(self, path=path, content=exact(self.content, len(new)), after=name), None, "", changes=False
+                )
+        raise StepFailed(f"{path} exists already; it is left as it is")
+
+    def state(self, bench: Workbench) -> State:
+        """By the file's SHA-256; missing is before."""
+        return content_state(bench, self.path, None, self.after)
+
+    def act(self, bench: Workbench) -> None:
+        """Create the file with its mode and owner from the first moment."""
+        content = bench.content(self.after or "")
+        bench.host.files.create(self.path, content, mode=self.mode, uid=self.uid, gid=self.gid)
+
 
 class ReplaceFile(Step, frozen=True):
     """Replace the content of a file that is no good; the old content stays in the journal."""
@@ -36,6 +117,35 @@ class ReplaceFile(Step, frozen=True):
     content: Content
     before: str | None = None
     after: str | None = None
+
+    @property
+    def target(self) -> str:
+        """The file."""
+        return self.path
+
+    def describe(self) -> str:
+        """One sentence: what it does."""
+        return f"Replace the content of {self.path} by {words(self.content)}; the old content is kept in the journal"
+
+    def prepare(self, bench: Workbench) -> Prepared:
+        """Read the old content, load the new. Raises StepFailed when there is no regular file."""
+        path = real_path(bench, self.path)
+        old, new = read(bench, path), load(self.content, bench)
+        require_writable(bench, path, new)
+        step = replace(
+            self, path=path, content=exact(self.content, len(new)), before=bench.keep(old), after=bench.keep(new)
+        )  # fmt: skip
+        secret = isinstance(self.content, RandomKey)
+        inverse = RestoreFile(path, before=step.after or "", after=step.before or "", secret=secret)
+        return Prepared(step, inverse, _content_diff(path, old, new, self.content), changes=old != new)
+
+    def state(self, bench: Workbench) -> State:
+        """By the file's SHA-256."""
+        return content_state(bench, self.path, self.before, self.after)
+
+    def act(self, bench: Workbench) -> None:
+        """Replace the content, keeping owner and mode."""
+        bench.host.files.replace(self.path, bench.content(self.after or ""), expect=self.before)
 
 
 class ReplaceDirectoryByFile(Step, frozen=True):
@@ -51,6 +161,63 @@ class ReplaceDirectoryByFile(Step, frozen=True):
     old_gid: int | None = None
     after: str | None = None
 
+    @property
+    def target(self) -> str:
+        """The path."""
+        return self.path
+
+    def describe(self) -> str:
+        """One sentence: what it does."""
+        return (
+            f"Replace the empty directory {self.path} by a file with {words(self.content)}, "
+            f"{_as(self.mode, self.uid, self.gid)}"
+        )
+
+    def prepare(self, bench: Workbench) -> Prepared:
+        """Load the content. Raises StepFailed unless an empty directory is there."""
+        path = real_path(bench, self.path)
+        fact = stat(bench, path)
+        if fact.kind != "directory":
+            raise StepFailed(f"{path} is not a directory")
+        if bench.host.files.names(path):
+            raise StepFailed(
+                f"The directory {path} is not empty, so it is not removed", f"look at what is in it: ls -la -- {path}"
+            )
+        if fact.mode is None or fact.uid is None or fact.gid is None:
+            raise StepFailed(f"Mode and owner of {path} cannot be read, so it could not be put back")
+        new = load(self.content, bench)
+        require_writable(bench, path, new, mode=self.mode, uid=self.uid, gid=self.gid, in_place_of_directory=True)
+        step = replace(
+            self, path=path, content=exact(self.content, len(new)), old_mode=fact.mode, old_uid=fact.uid,
+            old_gid=fact.gid, after=bench.keep(new),
+        )  # fmt: skip
+        inverse = RestoreDirectory(path, fact.mode, fact.uid, fact.gid, expect=step.after or "")
+        was = f"{path}: empty directory {mode(fact.mode)} {owner(fact.uid, fact.gid)} → file"
+        diff = _joined(
+            was, _content_diff(path, None, new, self.content), _meta_lines(path, self.mode, self.uid, self.gid)
+        )
+        return Prepared(step, inverse, diff)
+
+    def state(self, bench: Workbench) -> State:
+        """An empty directory is before; so is nothing at all: a kill may have come between the two acts."""
+        fact = stat(bench, self.path, digest=True)
+        if fact.kind == "missing" or (fact.kind == "directory" and fact.link_target is None and self._as_seen(bench)):
+            return "before"
+        return "after" if fact.kind == "file" and fact.sha256 == self.after else "moved"
+
+    def _as_seen(self, bench: Workbench) -> bool:
+        fact = stat(bench, self.path)
+        seen = (fact.mode, fact.uid, fact.gid) == (self.old_mode, self.old_uid, self.old_gid)
+        return seen and not bench.host.files.names(self.path)
+
+    def act(self, bench: Workbench) -> None:
+        """Remove the empty directory, create the file."""
+        content = bench.content(self.after or "")
+        files = bench.host.files
+        if stat(bench, self.path).kind == "directory":
+            files.remove_directory(self.path)
+        files.create(self.path, content, mode=self.mode, uid=self.uid, gid=self.gid)
+
 
 class Chmod(Step, frozen=True):
     """Change permission bits."""
@@ -58,6 +225,40 @@ class Chmod(Step, frozen=True):
     path: str
     mode: int
     old_mode: int | None = None
+
+    @property
+    def target(self) -> str:
+        """The file."""
+        return self.path
+
+    def describe(self) -> str:
+        """One sentence: what it does."""
+        return f"Set the mode of {self.path} to {mode(self.mode)}"
+
+    def prepare(self, bench: Workbench) -> Prepared:
+        """Read the mode. Raises StepFailed for anything but a regular file."""
+        path = real_path(bench, self.path)
+        fact = require_file(bench, path)
+        if fact.mode is None:
+            raise StepFailed(f"The mode of {path} cannot be read, so it could not be put back")
+        if fact.mode != self.mode:
+            require_rights(bench, fact, f"sudo chmod {mode(self.mode)} -- {shlex.quote(path)}")
+        step = replace(self, path=path, old_mode=fact.mode)
+        inverse = Chmod(path, mode=fact.mode, old_mode=self.mode)
+        return Prepared(
+            step, inverse, change(path, "mode", mode(fact.mode), mode(self.mode)), changes=fact.mode != self.mode
+        )
+
+    def state(self, bench: Workbench) -> State:
+        """By the permission bits."""
+        fact = stat(bench, self.path)
+        if fact.kind != "file" or fact.link_target is not None:
+            return "moved"
+        return "after" if fact.mode == self.mode else "before" if fact.mode == self.old_mode else "moved"
+
+    def act(self, bench: Workbench) -> None:
+        """Change the mode of this one file."""
+        bench.host.files.chmod(self.path, self.mode)
 
 
 class Chown(Step, frozen=True):
@@ -68,3 +269,66 @@ class Chown(Step, frozen=True):
     gid: int | None = None
     old_uid: int | None = None
     old_gid: int | None = None
+
+    @property
+    def target(self) -> str:
+        """The file."""
+        return self.path
+
+    def describe(self) -> str:
+        """One sentence: what it does."""
+        return f"Give {self.path} to {f'user {self.uid}' if self.gid is None else owner(self.uid, self.gid)}"
+
+    def prepare(self, bench: Workbench) -> Prepared:
+        """Read the owner. Raises StepFailed for anything but a regular file."""
+        path = real_path(bench, self.path)
+        fact = require_file(bench, path)
+        if fact.uid is None or fact.gid is None:
+            raise StepFailed(f"The owner of {path} cannot be read, so it could not be put back")
+        gid = fact.gid if self.gid is None else self.gid
+        if (fact.uid, fact.gid) != (self.uid, gid):
+            command = (
+                f"sudo chown {owner(self.uid, self.gid) if self.gid is not None else self.uid} -- {shlex.quote(path)}"
+            )
+            require_rights(bench, fact, command, owner_may=False)
+        step = replace(self, path=path, gid=gid, old_uid=fact.uid, old_gid=fact.gid)
+        inverse = Chown(path, uid=fact.uid, gid=fact.gid, old_uid=self.uid, old_gid=gid)
+        diff = change(path, "owner", owner(fact.uid, fact.gid), owner(self.uid, gid))
+        return Prepared(step, inverse, diff, changes=(fact.uid, fact.gid) != (self.uid, gid))
+
+    def state(self, bench: Workbench) -> State:
+        """By user and group."""
+        fact = stat(bench, self.path)
+        if fact.kind != "file" or fact.link_target is not None:
+            return "moved"
+        here = (fact.uid, fact.gid)
+        return (
+            "after" if here == (self.uid, self.gid) else "before" if here == (self.old_uid, self.old_gid) else "moved"
+        )
+
+    def act(self, bench: Workbench) -> None:
+        """Change the owner of this one file."""
+        if self.gid is None:
+            raise StepFailed(f"The group of {self.path} is not known")
+        bench.host.files.chown(self.path, self.uid, self.gid)
+
+
+def _taken_back(path: str, before: str | None, after: str) -> Step:
+    return RemoveFile(path, after) if before is None else RestoreFile(path, before=after, after=before)
+
+
+def _as(bits: int, uid: int | None, gid: int | None) -> str:
+    return f"mode {mode(bits)}" + ("" if uid is None else f", owner {owner(uid, gid)}")
+
+
+def _meta_lines(path: str, bits: int, uid: int | None, gid: int | None) -> str:
+    return f"{path}: {_as(bits, uid, gid)}"
+
+
+def _content_diff(path: str, old: bytes | None, new: bytes, content: Content) -> str:
+    secret = isinstance(content, RandomKey)
+    return file_diff(path, old, new, secret=secret, what="random base64" if secret else "")
+
+
+def _joined(*parts: str) -> str:
+    return "\n".join(part for part in parts if part)

@@ -1,0 +1,312 @@
+"""The fix engine: prepares a plan, runs exactly that, proves it, and takes it back when it did not work.
+
+Everything here is synchronous and meant for a worker thread. Whether the operator agreed is the caller's business;
+whether it may be done at all (read-only, lock, audit, moved preconditions) is decided here, and nothing gets around it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Literal
+
+from msgspec import Struct
+
+from .audit import Audit, AuditLine, utc
+from .differences import differences
+from .diffs import masked
+from .exits import ExitCode
+from .failpoints import reach
+from .findings import Result
+from .hosts import Host, HostError
+from .identity import who
+from .journal import Journal
+from .lock import hold
+from .model import FileFact
+from .plan import Plan, PreparedPlan
+from .preparing import Refused, journalled, prepare, prepare_undo
+from .records import End, Entry, Failed, Intent, Left, Stopped, Taken
+from .rollback import RolledBack, roll_back
+from .running import Progress, Run, Tell
+from .steps import ComposeUp, RestartContainer, Workbench
+from .verifying import Pulse, StopAsked, verify
+
+__all__ = ["ExitCode", "Fixer", "Outcome", "PreparedPlan", "Progress", "Refused"]
+
+_CODES = {
+    "done": ExitCode.OK, "nothing": ExitCode.OK, "rolled-back": ExitCode.ROLLED_BACK, "refused": ExitCode.REFUSED,
+    "stopped": ExitCode.REFUSED, "rollback-failed": ExitCode.ROLLBACK_FAILED,
+}  # fmt: skip
+
+
+class Outcome(Struct, frozen=True):
+    """How it ended."""
+
+    name: Literal["done", "nothing", "rolled-back", "refused", "stopped", "rollback-failed"]
+    sentence: str
+    says: tuple[str, ...] = ()
+    """More lines: what was rolled back, what to do by hand."""
+    entry: str | None = None
+    """The journal entry, where there is one."""
+    remedy: str | None = None
+
+    @property
+    def code(self) -> ExitCode:
+        """What the shell is told."""
+        return _CODES[self.name]
+
+
+def _quiet(progress: Progress) -> None:
+    """Nobody listens."""
+
+
+class Fixer:
+    """One host, one journal, one way to look at the finding again.
+
+    ``look`` collects anew and returns what the check says of the subject now; it is called from the worker thread.
+    """
+
+    def __init__(self, host: Host, journal: Journal, look: Callable[[], Result]) -> None:
+        self.host = host
+        self.journal = journal
+        self.look = look
+        self.audit = Audit(journal.state / "audit.jsonl")
+
+    def prepare(self, plan: Plan, answers: Mapping[str, str] | None = None) -> PreparedPlan:
+        """Make a plan exact, changing nothing. Raises Refused or StepFailed with a sentence."""
+        _require_answers(plan, answers or {})
+        if plan.safety == "manual" and plan.steps:
+            raise Refused("This is only shown: it has to be done by hand")
+        return prepare(plan, self.host, self.look)
+
+    def prepare_undo(self, entry_id: str) -> PreparedPlan:
+        """What undoing a fix would do. Raises Refused when something changed since."""
+        self.journal.require_trust()
+        entry = self.journal.get(entry_id)
+        return prepare_undo(entry, self.host, self.journal.contents(entry))
+
+    def run(
+        self, prepared: PreparedPlan, on_progress: Tell | None = None, stop: threading.Event | None = None
+    ) -> Outcome:
+        """Do what was shown: all of it and proven, or nothing. A ``stop`` ends it between two steps."""
+        if prepared.empty:
+            return Outcome("nothing", "Nothing to do")
+        try:
+            self._admit()
+            with self._locked(prepared.plan.lock):
+                return self._run(prepared, on_progress or _quiet, stop)
+        except HostError as error:
+            return Outcome("refused", str(error), remedy=error.remedy)
+
+    def undo(self, entry_id: str, on_progress: Tell | None = None, stop: threading.Event | None = None) -> Outcome:
+        """Take a finished fix back, if everything is still as it left it."""
+        try:
+            return self.run(self.prepare_undo(entry_id), on_progress, stop)
+        except HostError as error:
+            return Outcome("refused", str(error), remedy=error.remedy)
+
+    def resume(self, entry: Entry, on_progress: Tell | None = None, stop: threading.Event | None = None) -> Outcome:
+        """Finish what a killed or stopped process began; one that was being rolled back is rolled back."""
+        return self._take_over(entry, "resume", on_progress or _quiet, stop)
+
+    def roll_back(self, entry: Entry, on_progress: Tell | None = None) -> Outcome:
+        """Take back what a killed or stopped process began."""
+        return self._take_over(entry, "roll back", on_progress or _quiet, None)
+
+    # ---- admission -------------------------------------------------------------------------------------------------
+
+    def _admit(self) -> None:
+        if self.host.read_only:
+            raise Refused("The console is read-only", "start it without --read-only")
+
+    @contextmanager
+    def _locked(self, folder: str | None) -> Iterator[None]:
+        """The lock of the project; a plan without one locks the journal. Only a real host has folders to lock."""
+        self.journal.secure()
+        with hold(str(self.journal.directory) if folder is None or self.host.kind != "local" else folder, self.journal):
+            yield
+
+    def _require_unmoved(self, prepared: PreparedPlan) -> None:
+        """Before anything is written: every path and the first container are as they were shown."""
+        moved = differences(self.host.files, prepared.was)
+        if moved:
+            raise Refused(f"Changed since the preview: {'; '.join(moved)}", "look again and prepare a new plan")
+        bench = Workbench(self.host, prepared.contents)
+        for row in prepared.steps:
+            if row.step.settles and row.step.state(bench) != "before":
+                raise Refused(f"{row.step.target} was recreated since the preview", "look again and prepare a new plan")
+
+    # ---- a new entry -----------------------------------------------------------------------------------------------
+
+    def _run(self, prepared: PreparedPlan, tell: Tell, stop: threading.Event | None) -> Outcome:
+        self._require_unmoved(prepared)
+        intent = self._intent(prepared)
+        begun_at = self._audit_begin(intent, intent.kind)
+        try:
+            self.journal.begin(intent, prepared.contents.values())
+        except HostError as error:
+            self._audit_end(intent, intent.kind, Outcome("refused", str(error)), begun_at)
+            raise
+        reach("after_backup")
+        bench = Workbench(self.host, prepared.contents)
+        run = Run(bench, self.journal, intent.id, intent.steps, tell, stop)
+        return self._audit_end(intent, intent.kind, self._finish(run, intent), begun_at)
+
+    def _intent(self, prepared: PreparedPlan) -> Intent:
+        from .. import __version__
+
+        plan, at = prepared.plan, self.host.clock.now()
+        return Intent(
+            id=self.journal.new_id(at), kind=prepared.kind, check=plan.check, subject=masked(plan.subject),
+            title=masked(plan.title), safety=plan.safety, host=self.host.name, at=at, who=who(), version=__version__,
+            plan_hash=prepared.hash, steps=journalled(prepared), was=prepared.was, will=prepared.will,
+            restarts=plan.restarts, lock=plan.lock, settle=plan.settle, deadline=plan.deadline, of=prepared.of,
+        )  # fmt: skip
+
+    # ---- an open entry ---------------------------------------------------------------------------------------------
+
+    def _take_over(
+        self, entry: Entry, how: Literal["resume", "roll back"], tell: Tell, stop: threading.Event | None
+    ) -> Outcome:
+        try:
+            self._admit()
+            with self._locked(entry.intent.lock):
+                return self._taken_over(self.journal.get(entry.id), how, tell, stop)
+        except HostError as error:
+            return Outcome("refused", str(error), entry=entry.id, remedy=error.remedy)
+
+    def _taken_over(
+        self, entry: Entry, how: Literal["resume", "roll back"], tell: Tell, stop: threading.Event | None
+    ) -> Outcome:
+        intent = entry.intent
+        if entry.state != "open" or entry.running:
+            raise Refused(f"The entry {entry.id} is {'still being worked on' if entry.running else entry.state}")
+        begun_at = self._audit_begin(intent, how)
+        self.journal.append(entry.id, Taken(how, who(), self.host.clock.now()))
+        for fact in intent.was:
+            with suppress(HostError):  # a temporary file left behind harms nobody
+                self.host.files.remove_leftovers(fact.path)
+        bench = Workbench(self.host, self.journal.contents(entry))
+        run = Run(bench, self.journal, entry.id, intent.steps, tell, stop, done=entry.done, begun=entry.begun)
+        if how == "roll back" or entry.rolling_back:
+            outcome = self._back(run, intent, "Rolled back after it was interrupted", entry.taken_back)
+        else:
+            outcome = self._finish(run, intent)
+        return self._audit_end(intent, how, outcome, begun_at)
+
+    # ---- doing and taking back -------------------------------------------------------------------------------------
+
+    def _finish(self, run: Run, intent: Intent) -> Outcome:
+        """Do the steps and prove them; on any failure take everything back."""
+        try:
+            run.forward(intent.will)
+            self._verify(run, intent)
+            left = tuple(self.host.files.stat(fact.path, digest=True) for fact in intent.was)
+            self.journal.append(run.entry_id, Left(left, self.host.clock.now()))
+            self.journal.append(run.entry_id, End("done", self.host.clock.now()))
+        except StopAsked:
+            return self._stopped(run)
+        except HostError as error:
+            return self._back(run, intent, str(error))
+        except Exception as error:  # noqa: BLE001 - even our own mistake must not leave half a fix behind
+            return self._back(run, intent, f"stackops itself failed ({type(error).__name__}); please report it")
+        self.journal.prune()
+        return Outcome("done", f"Done: {intent.title}", tuple(run.passed), run.entry_id)
+
+    def _verify(self, run: Run, intent: Intent) -> None:
+        """A fix is proven by its finding, an undo by its files, which have just been read back."""
+        reach("before_verify")
+        if intent.kind == "undo":
+            return
+        total = len(run.steps)
+        run.tell(Progress("verify", -1, total, f"Look again whether {intent.check} is gone", "running"))
+        pulse = Pulse(self.host, [row.step for row in run.steps])
+        try:
+            verify(
+                self.look, self.host.clock, deadline=intent.deadline, settle=intent.settle, trouble=pulse.trouble,
+                stop=run.stop,
+            )  # fmt: skip
+        except HostError as error:
+            run.tell(Progress("verify", -1, total, intent.check, "failed", str(error)))
+            self.journal.append(run.entry_id, Failed(None, self.host.clock.now(), str(error)))
+            raise
+        run.tell(Progress("verify", -1, total, intent.check, "done"))
+
+    def _stopped(self, run: Run) -> Outcome:
+        if not run.done and not run.begun:
+            why = "Stopped before the first step; nothing was changed"
+            with suppress(HostError):
+                self.journal.append(run.entry_id, End("rolled-back", self.host.clock.now(), (why,)))
+            return Outcome("stopped", why, entry=run.entry_id)
+        left = len(run.steps) - len(run.done)
+        why = f"Stopped after {len(run.done)} of {len(run.steps)} steps" + ("" if left else ", before it was verified")
+        with suppress(HostError):
+            self.journal.append(run.entry_id, Stopped(self.host.clock.now(), why))
+        remedy = "resume it or roll it back: stackops journal"
+        return Outcome("stopped", why, entry=run.entry_id, remedy=remedy)
+
+    def _back(self, run: Run, intent: Intent, why: str, already: frozenset[int] = frozenset()) -> Outcome:
+        """Take back, record, and say how it went."""
+        why = masked(why)
+        try:
+            back = roll_back(run, intent.was, already=already)
+        except Exception as error:  # noqa: BLE001 - the worst moment to die with a traceback
+            back = RolledBack(whole=False, says=(f"rolling back broke with {type(error).__name__}; please report it",))
+        says = tuple(masked(line) for line in back.says)
+        with suppress(HostError):
+            state: Literal["rolled-back", "failed"] = "rolled-back" if back.whole else "failed"
+            self.journal.append(run.entry_id, End(state, self.host.clock.now(), (why, *says)))
+        if back.whole:
+            return Outcome("rolled-back", why, ("Everything is as it was before", *says), run.entry_id)
+        backups = f"The backups are in {self.journal.blobs.directory}"
+        return Outcome("rollback-failed", why, (*says, backups), run.entry_id, "nothing more is tried: look at once")
+
+    # ---- audit -----------------------------------------------------------------------------------------------------
+
+    def _audit_begin(self, intent: Intent, act: str) -> float:
+        self.audit.write(self._line("begin", intent, act))
+        return self.host.clock.monotonic()
+
+    def _audit_end(self, intent: Intent, act: str, outcome: Outcome, begun_at: float) -> Outcome:
+        seconds = round(self.host.clock.monotonic() - begun_at, 3)
+        try:
+            self.audit.write(self._line("end", intent, act, outcome, seconds))
+        except HostError as error:
+            return Outcome(outcome.name, outcome.sentence, (*outcome.says, str(error)), outcome.entry, outcome.remedy)
+        return outcome
+
+    def _line(
+        self, event: str, intent: Intent, act: str, outcome: Outcome | None = None, seconds: float | None = None
+    ) -> AuditLine:
+        clock = self.host.clock
+        return AuditLine(
+            event=event, time=utc(clock.now()), monotonic=round(clock.monotonic(), 3), who=who(), host=self.host.name,
+            version=intent.version, entry=intent.id, act=act, check=intent.check, subject=intent.subject,
+            targets=tuple(_target(row.step) for row in intent.steps), plan_hash=intent.plan_hash,
+            before=_hashes(intent.was), after=_hashes(intent.will),
+            diff="" if outcome else "\n".join(row.diff for row in intent.steps if row.diff),
+            outcome=outcome.name if outcome else "", says=(outcome.sentence, *outcome.says) if outcome else (),
+            seconds=seconds,
+        )  # fmt: skip
+
+
+def _require_answers(plan: Plan, answers: Mapping[str, str]) -> None:
+    for question in plan.questions:
+        answer = answers.get(question.key, question.default)
+        if answer is None:
+            raise Refused(f"It has to be told: {question.prompt}", f"--set {question.key}=VALUE")
+        if question.choices and answer not in question.choices:
+            raise Refused(f"{question.key} is one of: {', '.join(question.choices)}")
+
+
+def _hashes(facts: tuple[FileFact, ...]) -> dict[str, str]:
+    return {fact.path: fact.sha256 for fact in facts if fact.sha256 is not None}
+
+
+def _target(step: object) -> str:
+    if isinstance(step, ComposeUp):
+        return f"service {step.project}/{step.service} {step.container or '(no container)'}"
+    if isinstance(step, RestartContainer):
+        return f"container {step.name} {step.container}"
+    return str(getattr(step, "target", step))

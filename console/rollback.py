@@ -1,0 +1,160 @@
+"""Taking back what was done: files in reverse order first, then the services that have to follow them.
+
+Goes on without a journal where none can be written any more; stops at the first thing that cannot be taken back and
+then names both states and the backups. It never tries a second way.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+from .blobs import BlobStore
+from .differences import difference
+from .failpoints import reach
+from .hosts import Files, HostError
+from .model import FileFact
+from .records import About, Did, Failed, JournalStep, Record
+from .running import Progress, Run, attempt, bounded
+from .steps import AnyStep, StepFailed
+
+_GRACE = 5.0
+"""Seconds that a step which did not end gets to end after all."""
+
+
+class RolledBack(Struct, frozen=True):
+    """How taking back went."""
+
+    whole: bool
+    """Whether everything is as it was."""
+    says: tuple[str, ...]
+    """What failed, what was let pass, what to do by hand."""
+
+
+def order(steps: tuple[JournalStep, ...], which: Iterable[int]) -> tuple[int, ...]:
+    """The order of taking back: last file first, then the settling steps, last first."""
+    backwards = sorted(which, reverse=True)
+    return tuple(sorted(backwards, key=lambda index: steps[index].step.settles))
+
+
+def roll_back(run: Run, was: tuple[FileFact, ...], *, already: Iterable[int] = ()) -> RolledBack:
+    """Take back every step that was, or may have been, done. Steps in ``already`` have been taken back before."""
+    says: list[str] = []
+    if _still_hangs(run):
+        still = "The step that did not end may still change something, so nothing is taken back behind its back"
+        return RolledBack(whole=False, says=(still, *_by_hand(run, was)))
+    gone = set(already)
+    checked = False
+    for index in order(run.steps, run.done | run.begun):
+        if run.steps[index].step.settles and not checked:
+            checked = True
+            if found := _unlike(run.bench.host.files, was):
+                return RolledBack(whole=False, says=(*says, *found, *_by_hand(run, was)))
+        if index in gone:
+            continue
+        try:
+            says += _take_back(run, index)
+        except HostError as error:
+            _tell(run, index, "failed", str(error))
+            _record(run, Failed(index, run.bench.host.clock.now(), str(error), back=True))
+            return RolledBack(whole=False, says=(*says, str(error), *_by_hand(run, was)))
+    found = _unlike(run.bench.host.files, was)
+    if found and not checked:
+        return RolledBack(whole=False, says=(*says, *found, *_by_hand(run, was)))
+    # the files were as before; what differs now the Engine made of them, such as a directory for a missing file
+    return RolledBack(whole=True, says=(*says, *(f"Since then: {sentence}" for sentence in found)))
+
+
+def _still_hangs(run: Run) -> bool:
+    if run.hanging is not None:
+        run.hanging.join(_GRACE)
+    return run.hanging is not None and run.hanging.is_alive()
+
+
+def _take_back(run: Run, index: int) -> list[str]:
+    """Take one step back; what may fail and does is a sentence. Raises HostError."""
+    row = run.steps[index]
+    inverse = row.inverse
+    if inverse is None:
+        raise StepFailed(f"This cannot be taken back: {row.describe}")
+    _tell(run, index, "running")
+    _record(run, About(index, run.bench.host.clock.now(), back=True))
+    reach("in_rollback")
+    passed: list[str] = []
+    bounded(lambda: passed.extend(_invert(run, inverse)), inverse.deadline, inverse.describe())
+    _record(run, Did(index, run.bench.host.clock.now(), back=True))
+    _tell(run, index, "done", *passed)
+    return passed
+
+
+def _invert(run: Run, inverse: AnyStep) -> list[str]:
+    state = inverse.state(run.bench)
+    if state == "moved":
+        raise StepFailed(f"{inverse.target} is neither as it was nor as the fix left it, so it is left alone")
+    passed = attempt(inverse, run.bench) if state == "before" else None
+    return [passed] if passed else []
+
+
+def _unlike(files: Files, was: tuple[FileFact, ...]) -> tuple[str, ...]:
+    found: list[str] = []
+    for fact in was:
+        try:
+            sentence = difference(fact, files.stat(fact.path, digest=True))
+        except HostError as error:
+            sentence = f"{fact.path} cannot be looked at: {error}"
+        found += [sentence] if sentence else []
+    return tuple(found)
+
+
+def _by_hand(run: Run, was: tuple[FileFact, ...]) -> tuple[str, ...]:
+    """Both states of each path that is not as it was, where its backup lies, and the commands to put it back."""
+    says: list[str] = []
+    for fact in was:
+        try:
+            now = run.bench.host.files.stat(fact.path, digest=True)
+        except HostError as error:
+            says.append(f"{fact.path}: before {_state(fact)}; now not readable: {error}")
+            continue
+        if difference(fact, now):
+            says.append(f"{fact.path}: before {_state(fact)}; now {_state(now)}")
+            says += _commands(fact, now, run.journal.blobs)
+    return tuple(says)
+
+
+def _state(fact: FileFact) -> str:
+    if fact.kind != "file":
+        return {"missing": "not there", "directory": "a directory"}.get(fact.kind, fact.kind)
+    digest = fact.sha256[:12] if fact.sha256 else "unknown"
+    return f"a file (SHA-256 {digest}…, mode {fact.mode or 0:04o}, owner {fact.uid}:{fact.gid})"
+
+
+def _commands(fact: FileFact, now: FileFact, blobs: BlobStore) -> list[str]:
+    """By hand only: shown, never run."""
+    path = shlex.quote(fact.path)
+    if fact.kind == "missing":
+        return [f"by hand: rm -- {path}"] if now.kind == "file" else []
+    if fact.kind == "directory":
+        return [f"by hand: rm -- {path}; mkdir -m {fact.mode or 0o755:o} -- {path}"]
+    backup = blobs.path(fact.sha256) if fact.sha256 else None
+    found = [] if backup is None or fact.sha256 == now.sha256 else [f"by hand: cp -- {shlex.quote(str(backup))} {path}"]
+    if fact.uid is not None and (fact.uid, fact.gid) != (now.uid, now.gid):
+        found.append(f"by hand: chown {fact.uid}:{fact.gid} -- {path}")
+    if fact.mode is not None and fact.mode != now.mode:
+        found.append(f"by hand: chmod {fact.mode:o} -- {path}")
+    return found
+
+
+def _record(run: Run, record: Record) -> None:
+    try:
+        run.journal.append(run.entry_id, record)
+    except HostError:
+        return  # the stack comes first; the state of each file tells after a kill what was taken back
+
+
+def _tell(run: Run, index: int, state: Literal["running", "done", "failed"], detail: str = "") -> None:
+    row = run.steps[index]
+    what = row.inverse.describe() if row.inverse is not None else row.describe
+    run.tell(Progress("roll back", index, len(run.steps), what, state, detail))
