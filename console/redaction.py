@@ -78,7 +78,7 @@ class Secrets:
             return self.mask(value)
 
         masked = shapes.sub(text, mask)
-        here = frozenset(value for value in found if _learnable(value)) - self._values
+        here = frozenset(value for value in found if _learnable(value) and not _is_key(value, text)) - self._values
         for pattern in (self._pattern, _alternatives(here) if here else None):
             if pattern is not None:
                 masked = pattern.sub(lambda match: self.mask(match.group()), masked)
@@ -92,6 +92,11 @@ def is_secret_name(name: str) -> bool:
 
 def _learnable(value: str) -> bool:
     return len(value) >= 6 and value.lower() not in _COMMON and MARK not in value and not _VARIABLE.fullmatch(value)
+
+
+def _is_key(value: str, text: str) -> bool:
+    """Whether the text also uses the value as a name: a service called like its password would vanish from the list."""
+    return re.search(rf"(?m)^[ \t]*[\"']?{re.escape(value)}[\"']?[ \t]*:", text) is not None
 
 
 def _worth_learning(name: str, value: str) -> Iterable[str]:

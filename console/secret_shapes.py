@@ -26,7 +26,7 @@ _WEAK_WORDS = frozenset(
 )
 # What a name ends with when it only tells about a secret: where it lies, how long it lives, whether there is one.
 _ABOUT = frozenset({
-    "count", "db", "dir", "directory", "disabled", "enabled", "endpoint", "expiration", "expires", "expiry",
+    "count", "db", "dir", "directory", "disabled", "domain", "enabled", "endpoint", "expiration", "expires", "expiry",
     "field", "file", "format", "header", "host", "id", "interval", "length", "limit", "mechanism", "method",
     "min", "max", "mode", "name", "names", "path", "policy", "port", "prefix", "provider", "rate", "required",
     "size", "source", "timeout", "ttl", "type", "uri", "url", "usage", "used", "user", "username",
@@ -53,21 +53,26 @@ def is_secret_name(name: str) -> bool:
         return False
     if words[-1] == "key" and len(words) > 1:
         return "public" not in words
-    return (
-        bool(_WEAK_PARTS.search(joined) or _WEAK_WORDS & set(words))
-        or "conn_string" in joined
-        or joined == "connection_string"
-    )
+    if "conn_string" in joined or joined == "connection_string":
+        return True
+    return bool(_WEAK_PARTS.search(joined) or _WEAK_WORDS & set(words))
+
+
+@lru_cache(maxsize=1024)
+def _weak(name: str) -> bool:
+    """Whether the name also stands before harmless things: counts of tokens, paths of credential files."""
+    joined = "_".join(word.lower() for word in _WORDS.findall(name))
+    return not _STRONG.search(joined) and not joined.endswith("_key")
 
 
 # ---------------------------------------------------------------- values
 
 _PLAIN_VALUES = frozenset({
     "true", "false", "yes", "no", "on", "off", "null", "none", "nil", "undefined", "enabled", "disabled",
-    "required", "optional", "~", "always", "never",
+    "required", "optional", "~", "always", "never", "user_provided",
 })  # fmt: skip
-_REFERENCE = re.compile(r"\$\{\w+(?::?[-+?])?\}|\$\w+|\$\([^)]*\)|<[^<>]*>|\*+|\{\{[^{}]*\}\}|%[sd]")
-_DEFAULTED = re.compile(r"(\$\{\w+:?-)(.+)\}")
+_REFERENCE = re.compile(r"\$?\$\{\w+(?::?[-+?])?\}|\$?\$\w+|\$\([^)]*\)|<[^<>]*>|\*+|\{\{[^{}]*\}\}|%[sd]")
+_DEFAULTED = re.compile(r"(\$?\$\{\w+:?-)(.+)\}")
 _COMPLAINT = re.compile(r"\$\{\w+:?[?+].*\}")
 
 
@@ -97,7 +102,7 @@ _URI = re.compile(
     r"(?i)(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{1,30}://[^\s:/?#@\"'`<>]*:)(?!\d{1,5}[/?#])"
     r"([^\s\"'`<>?]*(?=@)|[^\s\"'`<>]*(?=@))"
 )
-_GO_DSN = re.compile(r"(?<![^\s\"'`=\[,:])([^\s:@/\"'`=]{1,64}:)([^\s\"'`]*)(?=@(?:tcp|udp|unix)\d?\()")
+_GO_DSN = re.compile(r"(?<![^\s\"'`=\[,:])([^\s:@/\"'`=]{1,64}:)([^\s\"'`]{1,256})(?=@(?:tcp|udp|unix)\d?\()")
 _TOKEN = re.compile(
     r"(?<![\w-])(?:sk-(?:[\w-]{16,}|(?=[\w-]*\d)[\w-]{6,})|fastgpt-[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{10,}|gh[pousr]_[A-Za-z0-9]{16,}"
     r"|github_pat_\w{20,}|glpat-[\w-]{16,}|gsk_[A-Za-z0-9]{16,}|xox[abeprs]-[\w-]{10,}|(?:AKIA|ASIA)[0-9A-Z]{16}|AIza[\w-]{30,}"
@@ -170,7 +175,7 @@ def _programs(text: str, mask: Mask) -> str:
 # ---------------------------------------------------------------- names with values
 
 _KEY = re.compile(
-    r"(?<![\w./-])(?P<open>[\"']?)(?P<key>[A-Za-z_\u4e00-\u9fff][\w.-]*)(?P<close>[\"']?)[ \t]*(?P<sep>[:=：])"
+    r"(?<![\w./-])(?P<open>[\"']?)(?P<key>[A-Za-z_\u4e00-\u9fff][\w.-]*)(?P<close>(?:\\?[\"'])?)[ \t]*(?P<sep>[:=：])"
     r"(?P<gap>[ \t]*)"
     r"(?P<tag>(?:[&!][\w!-]+[ \t]+)*)"
 )
@@ -178,6 +183,10 @@ _LINE_START = re.compile(r"[ \t>+#|│-]*(?:(?:export|ENV|set)[ \t]+)?")
 _QUOTED = {'"': re.compile(r'"((?:[^"\\\n]|\\.)*)"?'), "'": re.compile(r"'((?:[^'\n]|'')*)'?")}
 _TO_END = re.compile(r"[^\r\n]*?(?=[ \t]+#|[ \t]*\r?(?:\n|$))", re.MULTILINE)
 _INLINE = re.compile(r"[^\s\"'&]*?(?=[,;)}\]]*(?:[\s\"'&]|$))")
+_JSON = re.compile(r"[^\s,}\]\"']*")
+_ESCAPED = re.compile(r'\\"((?:[^"\\\n]|\\[^"])*)')
+_HARMLESS = re.compile(r"\d{1,6}(?:\.\d+)?|(?:/[\w.@-]+){2,}")
+_ADDRESS = re.compile(r"(?i)(?:redis|rediss|postgres|postgresql|mysql|mongodb|amqp)://[^@?\s]+")
 _BLOCK = re.compile(r"[|>][+-]?\d?[+-]?[ \t]*\r?\n")
 
 
@@ -189,10 +198,17 @@ def _assignments(text: str, mask: Mask) -> str:
         if not is_secret_name(match["key"]):
             continue
         start, end = _extent(text, match)
-        if end > start:
+        if end > start and not _harmless(match["key"], text[start:end]):
             pieces += [text[done:start], _value(text[start:end], mask)]
             done = position = end
     return "".join(pieces) + text[done:]
+
+
+def _harmless(name: str, value: str) -> bool:
+    """What stands behind a secret name and is none: a count, a path, the address of a server without a password."""
+    if not _weak(name):
+        return False
+    return bool(_HARMLESS.fullmatch(value) or _ADDRESS.fullmatch(value))
 
 
 def _extent(text: str, match: re.Match[str]) -> tuple[int, int]:
@@ -202,8 +218,14 @@ def _extent(text: str, match: re.Match[str]) -> tuple[int, int]:
     if first in _QUOTED:
         quoted = _QUOTED[first].match(text, start)
         return quoted.span(1) if quoted else (start, start)
+    if escaped := _ESCAPED.match(text, start):  # a quote inside a JSON string
+        return escaped.span(1)
+    if first == "#" and match["gap"]:  # no value, only a comment
+        return start, start
     if match["sep"] != "=" and (first in "[{*" or not (match["gap"] or match["close"] or match["sep"] == "：")):
         return start, start
+    if match["close"] and (bare := _JSON.match(text, start)):  # "name": 5, in JSON
+        return bare.span()
     line = text.rfind("\n", 0, match.start()) + 1
     if block := _BLOCK.match(text, start):
         return _block(text, block.end(), match.start() - line)
@@ -230,7 +252,8 @@ def sub(text: str, mask: Mask) -> str:
     text = _PRIVATE_KEY.sub(lambda m: f"{m[1]} {mask(m[2])}" if MARK not in m[2] else m.group(), text)
     text = _AUTHORIZATION.sub(lambda m: m[1] + _value(m[2], mask), text)
     text = _URI.sub(lambda m: _uri(m, mask), text)
-    text = _GO_DSN.sub(lambda m: _uri(m, mask), text)
+    if "@tcp" in text or "@u" in text:  # asked first: the expression alone costs much
+        text = _GO_DSN.sub(lambda m: _uri(m, mask), text)
     text = _LONG.sub(lambda m: _long(m, mask), text)
     text = _programs(text, mask)
     text = _assignments(text, mask)
