@@ -90,6 +90,13 @@ class Placed:
         return self.declared.user if self.declared else None
 
     @property
+    def left_out(self) -> ComposeService | None:
+        """What the automatic override declares for the service while it is not in use."""
+        if self.project is None:
+            return None
+        return next((service for service in self.project.left_out if service.name == self.service), None)
+
+    @property
     def files(self) -> tuple[str, ...]:
         """The compose files this service was made with, absolute, in order; else those Compose would read."""
         label = self.container.labels.get(LABEL_FILES) if self.container else None

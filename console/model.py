@@ -230,6 +230,8 @@ class Project(Struct, frozen=True):
     services: tuple[ComposeService, ...] = ()
     env: tuple[EnvVar, ...] = ()
     """The project's .env file."""
+    left_out: tuple[ComposeService, ...] = ()
+    """What the automatic override declares by itself while it is not in use; not part of ``services``."""
 
 
 class Service(Struct, frozen=True):

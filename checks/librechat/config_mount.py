@@ -119,12 +119,11 @@ def _diagnose(place: Placed, snapshot: Snapshot) -> Case:
     if setting and URL.match(setting):
         return Case(place, "not_applicable", title="CONFIG_PATH is a URL: LibreChat fetches its configuration itself")
     if place.container and not place.container.detailed:
-        return Case(
-            place, "unknown", title="The container has not been inspected yet", because="its mounts are not known"
-        )
+        return Case(place, "unknown", title="The container has not been inspected", because="its mounts are not known")
     target = posixpath.normpath(posixpath.join(place.working_dir or "/app", setting)) if setting else DEFAULT_PATH
     real = reach(target, place.container.mounts) if place.container else None
     declared = reach(target, place.declared.volumes) if place.declared else None
+    declared = declared or (reach(target, place.left_out.volumes) if place.left_out else None)
     if real and (real.exact or not (declared and declared.exact)):
         return _mounted(Case(place, target=target, real=real, declared=declared), snapshot, explicit=bool(setting))
     if declared:

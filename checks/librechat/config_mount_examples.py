@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...console.model import EnvVar, FileFact, Mount, Snapshot
+from ...console.model import ComposeService, EnvVar, FileFact, Mount, Snapshot
 from .. import Example
 from ..examples import STARTED, bind, declared_bind, file, stack
 
@@ -19,6 +19,7 @@ GONE = (file(YAML, "missing"), file(f"{DIR}/librechat.example.yaml"))
 BOTH = ("docker-compose.yml", "docker-compose.override.yml")
 BASE = ("docker-compose.yml",)
 DECLARED = {"volumes": (declared_bind(YAML, INSIDE, OVERRIDE),)}
+LEFT_OUT = {"left_out": (ComposeService("api", volumes=DECLARED["volumes"]),)}
 
 
 def librechat(
@@ -57,16 +58,19 @@ FINDS = (
             "finding", "not-mounted", ("EditFile", "ComposeUp")),
     Example("set CONFIG_PATH to a file that nothing mounts", librechat(container=env("CONFIG_PATH", "/app/config.yaml"),
             files=(file(YAML, "missing"),)), "finding", "not-mounted", ()),
-    Example("added the mount and only restarted", librechat(compose=BOTH, label=BASE, declared=DECLARED,
+    Example("added the mount and only restarted", librechat(compose=BOTH, label=BASE, project=LEFT_OUT,
             files=(*HERE, file(OVERRIDE, mtime=STARTED + 60))), "finding", "not-applied", ("ComposeUp",)),
     Example("added the mount to an override that was in use and only restarted",
             librechat(compose=BOTH, declared=DECLARED), "finding", "not-applied", ("ComposeUp",)),
     Example("started with -f docker-compose.yml although the override has the mount", librechat(compose=BOTH,
-            label=BASE, declared=DECLARED, files=(*HERE, file(OVERRIDE))),
+            label=BASE, project=LEFT_OUT, files=(*HERE, file(OVERRIDE))),
             "finding", "override-not-in-use", ("ComposeUp",)),
-    Example("started with -f deploy-compose.yml, which leaves the override out", librechat(declared=DECLARED,
+    Example("started with -f deploy-compose.yml, which leaves the override out", librechat(project=LEFT_OUT,
             compose=("deploy-compose.yml", "docker-compose.override.yml"), label=("deploy-compose.yml",)),
             "finding", "override-not-in-use", ("ComposeUp",)),
+    Example("names only docker-compose.yml in COMPOSE_FILE and has started nothing", librechat(started=False,
+            compose=BOTH, label=BASE, project=LEFT_OUT | {"env": (EnvVar("COMPOSE_FILE", "docker-compose.yml"),)}),
+            "finding", "override-not-in-use", ()),
     Example("mounted the file before creating it: Docker made a directory",
             librechat(MOUNTED, compose=BOTH, declared=DECLARED, files=(file(YAML, "directory"),)),
             "finding", "directory", ("ReplaceDirectoryByFile", "ComposeUp")),

@@ -41,16 +41,16 @@ def read_project(
     chosen = reader.choose(config_files)
     readings = [reader.read(path) for path in chosen]
     listed = reader.listed(chosen)
-    for path in listed:
-        if path not in chosen:
-            reader.read(path)
+    unread = [reader.read(path) for path in listed if path not in chosen]
     services = reader.services(readings)
+    waiting = [] if any(posixpath.basename(path) in OVERRIDES for path in chosen) else unread[:1]
     return Project(
         name=clean_line(name or reader.own_name(readings), 200),
         working_dir=directory,
         files=tuple(reader.config_file(path, in_use=path in chosen) for path in listed),
         services=services,
         env=tuple(EnvVar(key, value) for key, value in reader.env.items()),
+        left_out=tuple(finished(layer, {}, reader.env) for layer in merge(waiting).values()),
     ), tuple(reader.faults)
 
 
