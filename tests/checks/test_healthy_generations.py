@@ -1,0 +1,72 @@
+"""Every upstream generation, running as its makers meant it or not yet started, is left in peace by every check."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from stackops.checks.compose import LABEL_DIRECTORY, LABEL_FILES
+from stackops.checks.examples import ENGINE, NOW, STARTED, container_id, file
+from stackops.checks.registry import ALL, examine
+from stackops.console.hosts.local.files import LocalFiles
+from stackops.console.model import Container, HostInfo, KeyFileFact, Mount, Snapshot
+from stackops.console.settings import Settings
+from stackops.console.sources.compose import read_project
+from stackops.console.stacks import services
+from support.corpus import CORPUS, needs_corpus
+
+STACKS = sorted(path for path in CORPUS.glob("*/*/d*-compose.yml") if "invalid" not in str(path))
+pytestmark = [pytest.mark.corpus, needs_corpus]
+
+
+def healthy(original, place, *, running: bool) -> Snapshot:
+    """The compose file's services, each with its mounts in place, key files as mongod wants them."""
+    path = place / original.name
+    shutil.copyfile(original, path)
+    if (original.parent / ".env.example").exists():
+        shutil.copyfile(original.parent / ".env.example", place / ".env")
+    project, faults = read_project(LocalFiles(), str(path.parent), config_files=[str(path)])
+    assert not faults
+    containers, facts, keys = [], [file(f"{place}/librechat.example.yaml")], []
+    for service in project.services:
+        mounts = tuple(Mount(v.kind, v.source, v.target, v.read_only) for v in service.volumes)
+        for volume in service.volumes:
+            key = volume.target.endswith(".key")
+            facts.append(file(volume.source, **({"mode": 0o400, "uid": 999} if key else {})))
+            keys += [KeyFileFact(volume.source, 1, 1008, False)] if key else []
+        containers.append(container(service, project, path, mounts))
+    made = tuple(containers) if running else ()
+    if not any(fact.path == f"{place}/librechat.yaml" for fact in facts):
+        facts.append(file(f"{place}/librechat.yaml", "missing"))
+    return Snapshot(
+        taken_at=NOW, host=HostInfo("example"), engine=ENGINE if running else None, containers=made,
+        projects=(project,), services=services(made, (project,)), files=tuple(facts), keyfiles=tuple(keys),
+    )  # fmt: skip
+
+
+def container(service, project, path, mounts) -> Container:
+    """What the Engine would say of the service."""
+    return Container(
+        id=container_id(service.name), name=service.container_name or service.name, image=service.image or "",
+        state="running", started_at=STARTED, project=project.name, service=service.name, command=service.command,
+        entrypoint=service.entrypoint, user=service.user or "", env=service.env, mounts=mounts,
+        labels={LABEL_DIRECTORY: str(path.parent), LABEL_FILES: str(path)},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["running", "not started"])
+@pytest.mark.parametrize("path", STACKS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_healthy_stack_has_no_findings(path, running, tmp_path):
+    results = examine(healthy(path, tmp_path, running=running), Settings())
+    assert {one.status for one in results} <= {"ok", "not_applicable"}, [one for one in results if one.status != "ok"]
+
+
+def test_the_corpus_has_enough_generations_and_both_products_are_judged(tmp_path):
+    assert len(STACKS) >= 15
+    judged = set()
+    for number, path in enumerate(STACKS):
+        place = tmp_path / str(number)
+        place.mkdir()
+        results = examine(healthy(path, place, running=True), Settings())
+        judged |= {one.check for one in results if one.status == "ok"}
+    assert judged == {check.id for check in ALL}
