@@ -1,0 +1,141 @@
+"""The last good parts, what is wrong with the others, and the Snapshot made of them.
+
+Every source writes here; nobody else may. Belongs to one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from ..hosts import Clock, HostError
+from ..model import Fault, Figures, HostInfo, Snapshot, System
+from ..stacks.services import services
+from ..text import clean, clean_line
+
+
+class Board:
+    """Parts by name of the Snapshot's field, faults and ages by source."""
+
+    def __init__(self, clock: Clock, host: HostInfo) -> None:
+        self._clock = clock
+        self._now = Snapshot(taken_at=clock.now(), host=host)
+        self._faults: dict[str, tuple[Fault, ...]] = {}
+        self._ages: dict[str, float] = {}
+        self._sorted_from: tuple[object, object, object] | None = None
+        self.changed = asyncio.Event()
+        """Set when the Snapshot differs from the one taken last, in more than its ages."""
+
+    @property
+    def parts(self) -> Snapshot:
+        """The parts as they are; services, faults and ages only come with ``snapshot``."""
+        return self._now
+
+    def good(self, source: str, faults: tuple[Fault, ...] = (), **parts: Any) -> None:  # noqa: ANN401 - fields of Snapshot
+        """A source was read well: its parts, and what it has to complain about nevertheless."""
+        self._ages[source] = self._clock.now()
+        self.put(**parts)
+        self._set_faults(source, faults)
+
+    def put(self, **parts: Any) -> None:  # noqa: ANN401 - fields of Snapshot
+        """New values of parts."""
+        if not all(_same(getattr(self._now, name), value) for name, value in parts.items()):
+            self.changed.set()
+        self._now = msgspec.structs.replace(self._now, **parts)
+
+    def bad(self, source: str, error: Exception) -> None:
+        """A source failed: its parts stay, with their age."""
+        self._set_faults(source, (_fault(source, error),))
+
+    def forget(self, source: str) -> None:
+        """A source is no longer there."""
+        self._ages.pop(source, None)
+        self._set_faults(source, ())
+
+    def failing(self, source: str) -> bool:
+        """Whether the source has a fault."""
+        return source in self._faults
+
+    def catch(self, source: str) -> Catch:
+        """``with board.catch(source) as caught:`` turns whatever is raised inside into the source's fault."""
+        return Catch(self, source)
+
+    @property
+    def ages(self) -> dict[str, float]:
+        """When each source was last read well."""
+        return self._ages
+
+    def snapshot(self) -> Snapshot:
+        """Everything known now, as one value that never changes."""
+        self.changed.clear()
+        now = self._now
+        made_from = (now.containers, now.projects, now.processes)
+        if self._sorted_from is None or any(a is not b for a, b in zip(made_from, self._sorted_from, strict=True)):
+            self._now = now = msgspec.structs.replace(now, services=services(*made_from))
+            self._sorted_from = made_from
+        faults = tuple(fault for source in sorted(self._faults) for fault in self._faults[source])
+        return msgspec.structs.replace(now, taken_at=self._clock.now(), faults=faults, ages=dict(self._ages))
+
+    def _set_faults(self, source: str, faults: tuple[Fault, ...]) -> None:
+        before = self._faults.get(source, ())
+        dated = tuple(self._dated(fault, before) for fault in faults)
+        if dated == before:
+            return
+        self.changed.set()
+        if dated:
+            self._faults[source] = dated
+        else:
+            self._faults.pop(source, None)
+
+    def _dated(self, fault: Fault, before: tuple[Fault, ...]) -> Fault:
+        """With the time since when it lasts: a source whose one fault changes its words has been failing all along."""
+        if fault.since is not None:
+            return fault
+        same = [f.since for f in before if f.sentence == fault.sentence or len(before) == 1]
+        return msgspec.structs.replace(fault, since=same[0] if same else self._clock.now())
+
+
+class Catch:
+    """Turns an exception into a fault; ``failed`` says whether there was one."""
+
+    def __init__(self, board: Board, source: str) -> None:
+        self._board = board
+        self._source = source
+        self.failed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self.failed = True
+        self._board.bad(self._source, error)
+        return True
+
+
+def _fault(source: str, error: Exception) -> Fault:
+    if isinstance(error, HostError):
+        return Fault(source, clean(str(error)), clean(error.remedy) if error.remedy else None)
+    if isinstance(error, TimeoutError):
+        return Fault(source, f"No answer in time for: {clean_line(source)}")
+    what = clean_line(f"{type(error).__name__}: {error}", 200)
+    return Fault(source, f"{clean_line(source)} could not be read: {what}", "This is a defect of stackops; report it")
+
+
+def _same(old: object, new: object) -> bool:
+    """Equal but for the moment of measuring: an idle machine writes nothing."""
+    if isinstance(old, System) and isinstance(new, System):
+        return msgspec.structs.astuple(old)[1:] == msgspec.structs.astuple(new)[1:]
+    if isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():
+        return all(_same_figures(old[key], new[key]) for key in new)
+    return old == new
+
+
+def _same_figures(old: object, new: object) -> bool:
+    if isinstance(old, Figures) and isinstance(new, Figures):
+        return msgspec.structs.astuple(old)[1:] == msgspec.structs.astuple(new)[1:]
+    return old == new

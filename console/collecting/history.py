@@ -1,0 +1,67 @@
+"""The last two minutes of every container and of the host, for the small curves. Read from any thread."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ..model import Figures, System
+
+LENGTH = 120
+
+
+class Curve(NamedTuple):
+    """Values oldest first; None where nothing could be told."""
+
+    cpu: tuple[float | None, ...] = ()
+    """Percent: of one core for containers, of all cores for the host."""
+    memory: tuple[int | None, ...] = ()
+    """Bytes."""
+
+
+class _Ring:
+    def __init__(self, length: int) -> None:
+        self.cpu: deque[float | None] = deque(maxlen=length)
+        self.memory: deque[int | None] = deque(maxlen=length)
+
+    def add(self, cpu: float | None, memory: int | None) -> None:
+        self.cpu.append(cpu)
+        self.memory.append(memory)
+
+    def curve(self) -> Curve:
+        return Curve(tuple(self.cpu), tuple(self.memory))
+
+
+class History:
+    """Rings by container id, and one for the host."""
+
+    def __init__(self, length: int = LENGTH) -> None:
+        self._length = length
+        self._lock = threading.Lock()
+        self._host = _Ring(length)
+        self._containers: dict[str, _Ring] = {}
+
+    def add(self, system: System | None, figures: Mapping[str, Figures]) -> None:
+        """One sweep. Containers that have none any more are forgotten."""
+        with self._lock:
+            if system is not None:
+                total, available = system.memory_total, system.memory_available
+                used = None if total is None or available is None else total - available
+                self._host.add(system.cpu_percent, used)
+            for gone in self._containers.keys() - figures.keys():
+                del self._containers[gone]
+            for container, now in figures.items():
+                self._containers.setdefault(container, _Ring(self._length)).add(now.cpu_percent, now.memory)
+
+    def host(self) -> Curve:
+        """The host's curve."""
+        with self._lock:
+            return self._host.curve()
+
+    def container(self, container: str) -> Curve:
+        """A container's curve, empty for an unknown one."""
+        with self._lock:
+            ring = self._containers.get(container)
+            return ring.curve() if ring else Curve()

@@ -1,0 +1,98 @@
+"""Lines in the logs of a stack's services that mean something, read when a service starts and seldom afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..hosts import Clock, Engine, HostError
+from ..model import Container, LogMark
+from ..stacks.services import role_of_container
+from .board import Board
+from .cadence import Cadence
+from .worker import pause
+
+ROLES = ("mongo", "librechat", "oneapi", "fastgpt")
+"""Those whose logs have marks."""
+TAIL = 400
+"""Lines read from the end of a log."""
+AT_ONCE = 2
+YOUNG = 120.0
+"""Seconds after its start during which a container's log is read more often."""
+
+
+class LogMarks:
+    """The part ``log_marks``."""
+
+    def __init__(self, engine: Engine, board: Board, clock: Clock, cadence: Cadence) -> None:
+        self._engine = engine
+        self._board = board
+        self._clock = clock
+        self._cadence = cadence
+        self._marks: dict[str, tuple[LogMark, ...]] = {}
+        self._read: dict[str, tuple[object, float]] = {}
+        self._wake = asyncio.Event()
+
+    def request(self) -> None:
+        """Read all logs again, now."""
+        self._read.clear()
+        self._wake.set()
+
+    def containers_changed(self) -> None:
+        """Somebody may have started or died."""
+        if any(self._is_due(container) for container in self._wanted()):
+            self._wake.set()
+
+    async def watch(self) -> None:
+        """Read for ever."""
+        while True:
+            await self.read()
+            await asyncio.sleep(min(1.0, self._cadence.young_logs))
+            await pause(self._wake, self._cadence.young_logs)
+
+    async def read(self) -> None:
+        """One look at the logs that are due, two at a time."""
+        wanted = self._wanted()
+        known = {container.id for container in wanted}
+        self._marks = {container: marks for container, marks in self._marks.items() if container in known}
+        self._read = {container: read for container, read in self._read.items() if container in known}
+        due = [container for container in wanted if self._is_due(container)]
+        with self._board.catch("logs"):
+            results = await asyncio.gather(*(self._some(due) for _ in range(AT_ONCE)), return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+            self._board.good("logs")
+        found = tuple(mark for container in sorted(self._marks) for mark in self._marks[container])
+        if found != self._board.parts.log_marks:
+            self._board.put(log_marks=found)
+
+    def _wanted(self) -> list[Container]:
+        seen = (c for c in self._board.parts.containers if c.detailed and c.state != "created")
+        return [container for container in seen if role_of_container(container) in ROLES]
+
+    def _is_due(self, container: Container) -> bool:
+        life, read_at = self._read.get(container.id, (None, 0.0))
+        if life != _life(container):
+            return True
+        age = self._clock.now() - (container.started_at or 0.0)
+        period = self._cadence.young_logs if 0 <= age < YOUNG else self._cadence.logs
+        return container.state == "running" and self._clock.monotonic() - read_at >= period
+
+    async def _some(self, waiting: list[Container]) -> None:
+        from ..sources.logs import marks
+
+        while waiting:
+            container = waiting.pop(0)
+            self._read[container.id] = (_life(container), self._clock.monotonic())
+            try:
+                async with asyncio.timeout(self._cadence.logs_deadline):
+                    raw = await self._engine.logs(container.id, tail=TAIL)
+            except (HostError, TimeoutError):
+                continue  # a log driver that cannot be read, or gone; the Engine's own fault is told by its list
+            role = role_of_container(container)
+            self._marks[container.id] = marks(container.id, role, raw, since=container.started_at)
+
+
+def _life(container: Container) -> tuple[object, ...]:
+    """Changes with every start and every death."""
+    return (container.started_at, container.state, container.deaths[-1:])

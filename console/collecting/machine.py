@@ -1,0 +1,149 @@
+"""The slower things of the machine: native processes, replaced mounts, disks, GPUs. Each in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from ..hosts import Gpus, Host, HostError, Kernel, ProcessRow
+from ..join import containers_by_pid, is_local, with_containers
+from ..model import Container, Disk, Gpu, GpuProcess
+from ..sources.processes import native
+from ..sources.system import one_per_file_system
+from ..text import clean_line
+from .board import Board
+from .cadence import Cadence
+from .meters import Meters
+from .worker import Worker, repeat
+
+
+class Machine:
+    """The parts ``processes``, ``gpus``, ``gpu_processes``; disks go to the meters, stale mounts to their reader."""
+
+    def __init__(self, host: Host, board: Board, meters: Meters, cadence: Cadence) -> None:
+        self.on_stale: Callable[[dict[str, frozenset[str]]], None] | None = None
+        """Called with container id -> mount points whose source was replaced."""
+        self._host = host
+        self._board = board
+        self._meters = meters
+        self._cadence = cadence
+        self._table, self._mounts = Worker("The process table"), Worker("The mount table")
+        self._disks, self._gpus = Worker("The file system"), Worker("The GPU driver")
+        self._rows: Sequence[ProcessRow] = ()
+        self._holders: tuple[GpuProcess, ...] = ()
+        self._wake = {name: asyncio.Event() for name in ("processes", "mounts", "disks", "gpus")}
+
+    def request(self) -> None:
+        """Look at everything again, now."""
+        for wake in self._wake.values():
+            wake.set()
+
+    async def watch(self) -> None:
+        """All of it for ever."""
+        cadence, wake, retries = self._cadence, self._wake, self._cadence.retries
+        async with asyncio.TaskGroup() as group:
+            group.create_task(repeat(self.read_processes, cadence.processes, wake["processes"], retries))
+            group.create_task(repeat(self.read_mounts, cadence.mounts, wake["mounts"], retries))
+            group.create_task(repeat(self.read_disks, cadence.disks, wake["disks"], retries))
+            group.create_task(repeat(self.read_gpus, cadence.gpus, wake["gpus"], retries))
+
+    async def read_processes(self) -> bool:
+        """Native processes, and who of the others belongs to which container."""
+        kernel = self._host.kernel
+        if kernel is None:
+            return True
+        with self._board.catch("processes") as caught:
+            self._rows = await self._table.call(self._cadence.kernel_deadline, kernel.processes)
+            self._board.good("processes", processes=native(self._rows))
+            self._join()
+        return not caught.failed
+
+    async def read_mounts(self) -> bool:
+        """Which bind mounts still hold what was replaced on the host; only where process ids are this machine's."""
+        kernel = self._host.kernel
+        bound = [c for c in self._board.parts.containers if c.pid and any(m.kind == "bind" for m in c.mounts)]
+        if kernel is None or not bound or is_local(bound, self._rows) is False:
+            return True
+        with self._board.catch("mounts") as caught:
+            stale = await self._mounts.call(self._cadence.kernel_deadline, _replaced, kernel, bound)
+            self._board.good("mounts")
+            if self.on_stale:
+                self.on_stale(stale)
+        return not caught.failed
+
+    async def read_disks(self) -> bool:
+        """Free space of what matters: the Engine's folder, each project's, the root."""
+        kernel = self._host.kernel
+        if kernel is None:
+            return True
+        with self._board.catch("disks") as caught:
+            wanted = self._disk_paths()
+            found = await self._disks.call(self._cadence.files_deadline, _disks, kernel, wanted)
+            self._meters.disks = one_per_file_system(found)
+            self._board.good("disks")
+        return not caught.failed
+
+    def _disk_paths(self) -> dict[str, str]:
+        parts = self._board.parts
+        wanted: dict[str, str] = {}
+        if parts.engine is not None and parts.engine.local and parts.engine.root_dir:
+            wanted[parts.engine.root_dir] = "Docker"
+        for project in parts.projects:
+            if project.working_dir and (parts.engine is None or parts.engine.local):
+                wanted.setdefault(project.working_dir, f"project {project.name}")
+        wanted.setdefault("/", "root")
+        return wanted
+
+    async def read_gpus(self) -> bool:
+        """GPUs and who holds their memory. A driver that hangs keeps its own thread and no other."""
+        gpus = self._host.gpus
+        if gpus is None:
+            return True
+        with self._board.catch("gpus") as caught:
+            found, self._holders = await self._gpus.call(self._cadence.gpus_deadline, _gpus, gpus)
+            self._board.good("gpus", gpus=found)
+            self._join()
+            if {holder.pid for holder in self._holders} - {row.pid for row in self._rows}:
+                self._wake["processes"].set()
+        return not caught.failed
+
+    def _join(self) -> None:
+        by_pid = containers_by_pid(self._rows, self._board.parts.containers)
+        self._board.put(gpu_processes=with_containers(self._holders, by_pid))
+
+    def close(self) -> None:
+        """Let the threads go."""
+        for worker in (self._table, self._mounts, self._disks, self._gpus):
+            worker.close()
+
+
+def _replaced(kernel: Kernel, containers: Sequence[Container]) -> dict[str, frozenset[str]]:
+    found = {}
+    for container in containers:
+        try:
+            found[container.id] = kernel.replaced_mounts(container.pid or 0)
+        except HostError:
+            continue  # it ended meanwhile, or is hidden: not known
+    return found
+
+
+def _disks(kernel: Kernel, wanted: dict[str, str]) -> list[Disk]:
+    found = []
+    for path, what in wanted.items():
+        try:
+            total, free = kernel.disk(path)
+        except HostError:
+            total = free = None
+        found.append(Disk(path=path, what=what, total=total, free=free))
+    return found
+
+
+def _gpus(gpus: Gpus) -> tuple[tuple[Gpu, ...], tuple[GpuProcess, ...]]:
+    """One read, with the names cleaned: they come from a driver and from foreign processes."""
+    cards, holders = gpus.read()
+    return (
+        tuple(msgspec.structs.replace(card, name=clean_line(card.name) if card.name else None) for card in cards),
+        tuple(msgspec.structs.replace(p, name=clean_line(p.name) if p.name else None) for p in holders),
+    )

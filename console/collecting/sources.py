@@ -1,0 +1,132 @@
+"""All sources of one Host, wired to one board. What the Collector runs for ever, ``collect`` asks once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from ..hosts import Host, HostError
+from ..model import HostInfo, Snapshot
+from ..settings import Settings
+from ..text import clean_line
+from .board import Board
+from .cadence import Cadence
+from .engine import EngineSource
+from .history import History
+from .log_marks import LogMarks
+from .machine import Machine
+from .meters import Meters
+from .stack import Stack
+from .stats import Stats
+
+Loop = Callable[[], Coroutine[Any, Any, None]]
+Read = Coroutine[Any, Any, object]
+
+
+class Sources:
+    """Made inside the event loop that will use it."""
+
+    def __init__(
+        self,
+        host: Host,
+        settings: Settings,
+        *,
+        cadence: Cadence | None = None,
+        history: History | None = None,
+        project_dirs: Sequence[str] = (),
+    ) -> None:
+        cadence = cadence or Cadence()
+        clock, engine = host.clock, host.engine
+        self.board = board = Board(clock, host_info(host))
+        self.meters = Meters(host, board, history or History(), cadence, settings.period)
+        self.machine = Machine(host, board, self.meters, cadence)
+        self.stack = Stack(host, board, cadence, directories=project_dirs, only=settings.project)
+        self.engine: EngineSource | None = None
+        self.stats: Stats | None = None
+        self.logs: LogMarks | None = None
+        if engine is not None:
+            remote = host.kernel is None
+            self.engine = EngineSource(engine, board, clock, cadence, project=settings.project, remote=remote)
+            self.stats = Stats(engine, host, board, self.meters, cadence)
+            self.logs = LogMarks(engine, board, clock, cadence)
+            self._wire(self.engine, self.logs)
+
+    def _wire(self, engine: EngineSource, logs: LogMarks) -> None:
+        engine.on_change += [
+            self.meters.containers_changed, self.stack.containers_changed, logs.containers_changed,
+        ]  # fmt: skip
+        self.meters.on_lost = engine.doubt
+
+        def stale(found: dict[str, frozenset[str]]) -> None:
+            engine.register.set_stale(found)
+            engine.show()
+
+        self.machine.on_stale = stale
+
+    def request(self) -> None:
+        """Look at everything again, now."""
+        for source in (self.engine, self.stack, self.machine, self.logs):
+            if source is not None:
+                source.request()
+
+    def loops(self) -> dict[str, Loop]:
+        """Everything that runs for ever, by the name under which it is reported."""
+        loops: dict[str, Loop] = {
+            "figures": self.meters.watch,
+            "machine": self.machine.watch,
+            "stack": self.stack.watch,
+        }
+        if self.engine is not None and self.stats is not None and self.logs is not None:
+            loops |= {"engine": self.engine.watch, "events": self.engine.events, "engine-info": self.engine.watch_info}
+            loops |= {"stats": self.stats.watch, "logs": self.logs.watch}
+        return loops
+
+    async def once(self, second_sample: float) -> Snapshot:
+        """One look at everything, with rates over ``second_sample`` seconds."""
+        first: list[Read] = [self.machine.read_processes(), self.machine.read_gpus()]
+        if self.engine is not None:
+            first += [self.engine.turn(), self.engine.read_info()]
+        await asyncio.gather(*first)
+        await self.meters.sweep()
+        rest: list[Read] = [self._files_and_disks(), self.machine.read_mounts(), asyncio.sleep(second_sample)]
+        if self.logs is not None:
+            rest.append(self.logs.read())
+        if self.stats is not None:
+            rest.append(self._ask_twice(self.stats, second_sample))
+        await asyncio.gather(*rest)
+        await self.meters.sweep()
+        return self.board.snapshot()
+
+    async def _files_and_disks(self) -> None:
+        await self.stack.read()
+        await self.machine.read_disks()
+
+    async def _ask_twice(self, stats: Stats, second_sample: float) -> None:
+        if await stats.ask(missed=1):
+            await asyncio.sleep(second_sample)
+            await stats.ask(missed=1)
+
+    def close(self) -> None:
+        """Let all threads go."""
+        for source in (self.meters, self.machine, self.stack):
+            source.close()
+
+
+def host_info(host: Host) -> HostInfo:
+    """What the kernel says of the machine; where it says nothing, only the name."""
+    try:
+        told = host.kernel.host() if host.kernel is not None else None
+    except HostError:
+        told = None
+    if told is None:
+        return HostInfo(name=clean_line(host.name))
+    name, os, kernel, arch, cpus, booted = told
+    return HostInfo(
+        name=clean_line(name or host.name),
+        os=clean_line(os) or None,
+        kernel=clean_line(kernel) or None,
+        arch=clean_line(arch) or None,
+        cpus=cpus or None,
+        boot_time=booted or None,
+    )
