@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from ...model import FileFact
 from .. import HostError, NotFound, ReadOnlyRefused
@@ -14,15 +15,19 @@ DIGEST_LIMIT = 1 << 20
 
 
 class DemoFiles:
-    """Files of the practice stack, seen as root. Writing is refused in read-only mode."""
+    """Files of the practice stack, seen as root. Writing is refused in read-only mode.
 
-    def __init__(self, tree: Tree, *, read_only: bool) -> None:
+    ``ready`` builds the stack before the first access, so that nobody sees or changes what its past is made from.
+    """
+
+    def __init__(self, tree: Tree, *, read_only: bool, ready: Callable[[], None] = lambda: None) -> None:
         self._tree = tree
+        self._ready = ready
         self._read_only = read_only
 
     def stat(self, path: str, *, digest: bool = False) -> FileFact:
         """Never raises for a missing path: its kind is ``missing``."""
-        with self._tree.lock:
+        with self._looking():
             node = self._tree.get(path)
             if node is None:
                 return FileFact(path=path, kind="missing")
@@ -37,7 +42,7 @@ class DemoFiles:
 
     def read(self, path: str, *, limit: int = 1 << 20) -> bytes:
         """Content of a regular file; HostError for anything else or anything larger than ``limit`` bytes."""
-        with self._tree.lock:
+        with self._looking():
             content = self._file(path).content
         if len(content) > limit:
             raise HostError(f"{path} has {len(content)} bytes, more than the {limit} that are read")
@@ -45,14 +50,13 @@ class DemoFiles:
 
     def names(self, path: str) -> Sequence[str]:
         """Names in a directory; NotFound or HostError where there is none."""
-        with self._tree.lock:
+        with self._looking():
             self._directory(path)
             return tuple(self._tree.names(path))
 
     def replace(self, path: str, content: bytes, *, expect: str | None) -> None:
         """Replace the file under a new inode, keeping owner and mode; ``expect`` None creates it with mode 0644."""
-        with self._tree.lock:
-            self._may_change(path)
+        with self._changing(path):
             if expect is None:
                 self._absent(path)
                 self._directory(posixpath.dirname(tidy(path)))
@@ -63,31 +67,27 @@ class DemoFiles:
 
     def create(self, path: str, content: bytes, *, mode: int, uid: int | None, gid: int | None) -> None:
         """Create a file that does not exist, with this mode and owner (None: root) from the first moment."""
-        with self._tree.lock:
-            self._may_change(path)
+        with self._changing(path):
             self._absent(path)
             self._directory(posixpath.dirname(tidy(path)))
             self._tree.put(path, content, mode=mode, uid=uid or 0, gid=gid or 0)
 
     def remove(self, path: str, *, expect: str) -> None:
         """Remove a regular file that still has this SHA-256."""
-        with self._tree.lock:
-            self._may_change(path)
+        with self._changing(path):
             self._unchanged(path, expect)
             self._tree.drop(path)
 
     def make_directory(self, path: str, *, mode: int, uid: int, gid: int) -> None:
         """Make one directory that does not exist."""
-        with self._tree.lock:
-            self._may_change(path)
+        with self._changing(path):
             self._absent(path)
             self._directory(posixpath.dirname(tidy(path)))
             self._tree.mkdir(path, mode=mode, uid=uid, gid=gid)
 
     def remove_directory(self, path: str) -> None:
         """Removes an empty directory; HostError for any other."""
-        with self._tree.lock:
-            self._may_change(path)
+        with self._changing(path):
             self._directory(path)
             if any(self._tree.names(path)):
                 raise HostError(f"The directory {path} is not empty")
@@ -95,14 +95,12 @@ class DemoFiles:
 
     def chmod(self, path: str, mode: int) -> None:
         """Set the permission bits."""
-        with self._tree.lock:
-            self._may_change(path)
+        with self._changing(path):
             self._node(path).mode = mode & 0o7777
 
     def chown(self, path: str, uid: int, gid: int) -> None:
         """Set owner and group; -1 keeps what is there, as the system call does."""
-        with self._tree.lock:
-            self._may_change(path)
+        with self._changing(path):
             node = self._node(path)
             node.uid, node.gid = node.uid if uid < 0 else uid, node.gid if gid < 0 else gid
 
@@ -116,7 +114,7 @@ class DemoFiles:
         gid: int | None = None,  # noqa: ARG002
     ) -> None:
         """For previews: only the folder must be there, and nothing but a regular file in the way."""
-        with self._tree.lock:
+        with self._looking():
             self._directory(posixpath.dirname(tidy(path)))
             node = self._tree.get(path)
             if node is not None and node.kind != "file":
@@ -126,9 +124,18 @@ class DemoFiles:
         """A write in memory is never cut short: there is nothing to remove."""
         return ()
 
-    def _may_change(self, path: str) -> None:
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        self._ready()
+        with self._tree.lock:
+            yield
+
+    @contextmanager
+    def _changing(self, path: str) -> Iterator[None]:
         if self._read_only:
             raise ReadOnlyRefused(f"{path} is not changed: the console was started with --read-only")
+        with self._looking():
+            yield
 
     def _node(self, path: str) -> Node:
         node = self._tree.get(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...model import Gpu, GpuProcess
 from .walks import wave
@@ -18,11 +18,13 @@ POWER_LIMIT = 450.0
 class DemoGpus:
     """The door that NVML is on a real machine. The driver knows process ids, never containers."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, ready: Callable[[], None]) -> None:
         self._world = world
+        self._ready = ready
 
     def read(self) -> tuple[Sequence[Gpu], Sequence[GpuProcess]]:
         """Both cards and everything that holds their memory."""
+        self._ready()
         processes = self._processes()
         at = self._world.clock.monotonic()
         return [self._card(number, processes, at) for number in range(len(CARDS))], processes

@@ -39,11 +39,11 @@ class DemoHost:
         self._hands = Hands(self.world, DemoFiles(self.world.tree, read_only=False))
         self._scenarios = scenarios
         self._built = False
-        self.files = DemoFiles(self.world.tree, read_only=read_only)
-        self.kernel = DemoKernel(self.world, NAME)
+        self.files = DemoFiles(self.world.tree, read_only=read_only, ready=self.build)
+        self.kernel = DemoKernel(self.world, NAME, self.build)
         self.engine = DemoEngine(self.world, self.kernel, NAME, self.build)
         self.control = DemoControl(self.world, self.files, self.build, read_only=read_only)
-        self.gpus = DemoGpus(self.world)
+        self.gpus = DemoGpus(self.world, self.build)
         with self.world.ago(SET_UP):
             stack_fastgpt.lay_out(self.world.tree, seed)
             stack_librechat.lay_out(self.world.tree)

@@ -7,7 +7,7 @@ same figures, however often and from whichever thread one looks.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .. import CgroupSample, ProcessRow, SystemSample
 from .containers import Instance
@@ -33,8 +33,9 @@ NATIVE: tuple[tuple[int, str, tuple[str, ...]], ...] = (
 class DemoKernel:
     """Counters of the practice stack."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World, name: str, ready: Callable[[], None]) -> None:
         self._world = world
+        self._ready = ready
         self._name = name
         self._boot = world.clock.now() - UPTIME
         self._opened = self._worked = world.clock.monotonic()
@@ -70,6 +71,7 @@ class DemoKernel:
 
     def system(self) -> SystemSample:
         """The host's counters: its own and those of everything that runs on it."""
+        self._ready()
         with self._world.lock:
             running = [c for c in self._world.containers() if c.state == "running"]
             used = sum(self.counters(c).memory or 0 for c in running) + OWN_MEMORY
@@ -103,6 +105,7 @@ class DemoKernel:
 
     def processes(self) -> Sequence[ProcessRow]:
         """The process table: the host's own and everything that runs in containers."""
+        self._ready()
         rows = [
             ProcessRow(pid, min(pid - 1, 1), _name(argv), argv, self._boot, user, None) for pid, user, argv in NATIVE
         ]

@@ -28,16 +28,53 @@ def directory(hands: Hands) -> None:
     hands.compose(stack.FOLDER, "up", "-d", "--force-recreate", "api")
 
 
-@scenario("librechat.config-mount", "stale")
-def stale(hands: Hands) -> None:
+@scenario("librechat.config-mount", "changed")
+def changed(hands: Hands) -> None:
     """Edited librechat.yaml with an editor that saves by rename, and did not restart.
 
     The mount holds the old inode, so the running container still reads the old file.
     """
+    _in_order(hands)
+    _write(hands, stack.CONFIG, stack.LIBRECHAT_YAML.replace("cache: true", "cache: false"))
+
+
+@scenario("librechat.config-mount", "source-missing")
+def source_missing(hands: Hands) -> None:
+    """Removed librechat.yaml to begin anew from the example, and was called away.
+
+    LibreChat still runs on what it read; at its next start the Engine makes a directory of the missing file.
+    """
+    _in_order(hands)
+    hands.tree.drop(stack.CONFIG)
+
+
+@scenario("librechat.config-mount", "not-applied")
+def not_applied(hands: Hands) -> None:
+    """Added the mount to the override and ran ``docker compose restart``.
+
+    A restart keeps the old definition of the container: the mount is in the file and not in the container.
+    """
+    not_mounted(hands)
+    _write(hands, stack.OVERRIDE, stack.OVERRIDE_WITH_MOUNT)
+    hands.compose(stack.FOLDER, "restart", "api")
+
+
+@scenario("librechat.config-mount", "override-not-in-use")
+def override_not_in_use(hands: Hands) -> None:
+    """Started the stack with ``-f docker-compose.yml``, as a post said.
+
+    A list of files switches the automatic override off, so that the mount in it never arrives.
+    """
+    with hands.world.ago(300.0):
+        _in_order(hands)
+    base = f"{stack.FOLDER}/docker-compose.yml"
+    hands.compose(stack.FOLDER, "up", "-d", "--force-recreate", "api", files=(base,))
+
+
+def _in_order(hands: Hands) -> None:
     _write(hands, stack.CONFIG, stack.LIBRECHAT_YAML)
     _write(hands, stack.OVERRIDE, stack.OVERRIDE_WITH_MOUNT)
     hands.compose(stack.FOLDER, "up", "-d", "--force-recreate", "api")
-    _write(hands, stack.CONFIG, stack.LIBRECHAT_YAML.replace("cache: true", "cache: false"))
 
 
 def _write(hands: Hands, path: str, text: str) -> None:

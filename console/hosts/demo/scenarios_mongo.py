@@ -44,20 +44,33 @@ def missing(hands: Hands) -> None:
     hands.tree.drop(stack.KEY_FILE)
 
 
+@scenario("mongo.keyfile", "empty")
+def empty(hands: Hands) -> None:
+    """Made the file with ``touch``, gave it mode and owner, and never put a key in."""
+    _write(hands, b"")
+
+
 @scenario("mongo.keyfile", "bad-characters")
 def bad_characters(hands: Hands) -> None:
     """Typed a passphrase of his own into the key file: mongod takes base64 characters only."""
-    hands.tree.put(
-        stack.KEY_FILE, "我的密钥-my-own-key!\n".encode(), mode=0o400, uid=stack.KEY_OWNER, gid=stack.KEY_OWNER
-    )
-    _start(hands)
+    _write(hands, "我的密钥-my-own-key!\n".encode())
 
 
 @scenario("mongo.keyfile", "bad-length")
 def bad_length(hands: Hands) -> None:
     """Asked openssl for 1024 bytes; in base64 these are 1368 characters, and mongod takes 1024 at the most."""
     text = stack.key(hands.world.seed).decode().strip()
-    content = (text + text)[:1368].encode() + b"\n"
+    _write(hands, (text + text)[:1368].encode() + b"\n")
+
+
+@scenario("mongo.keyfile", "not-restarted")
+def not_restarted(hands: Hands) -> None:
+    """Followed a post to the end, mode and owner and all, but did not start mongo again."""
+    too_open(hands)
+    _key(hands, mode=0o400, uid=stack.KEY_OWNER)
+
+
+def _write(hands: Hands, content: bytes) -> None:
     hands.tree.put(stack.KEY_FILE, content, mode=0o400, uid=stack.KEY_OWNER, gid=stack.KEY_OWNER)
     _start(hands)
 

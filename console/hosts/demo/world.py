@@ -21,6 +21,8 @@ from .walks import dice
 
 HISTORY = 40
 """Lines a long-running container is given when its log is first read."""
+TICK = 0.001
+"""Seconds that two starts of one container lie apart at least: a restart shows even on a clock that stands."""
 LOUDNESS = 0.8
 """How likely a program says something at its turn."""
 NOT_A_DIRECTORY = (
@@ -55,9 +57,9 @@ class World:
 
     @contextmanager
     def ago(self, seconds: float) -> Iterator[None]:
-        """Do something in the past."""
+        """Do something that long before what is now; may be nested."""
         with self.lock:
-            self.shift, before = -seconds, self.shift
+            self.shift, before = self.shift - seconds, self.shift
             try:
                 yield
             finally:
@@ -146,7 +148,8 @@ class World:
         return Stand(container.definition, command, self.tree, self.now(), names)
 
     def _launch(self, container: Instance) -> None:
-        container.error, container.started_at = "", self.now()
+        container.error = ""
+        container.started_at = max(self.now(), (container.started_at or 0.0) + TICK)
         container.next_try = None
         try:
             self._mount(container)
@@ -201,7 +204,7 @@ class World:
             missed = int((now - container.next_try) // LONGEST_PAUSE) if container.pause() >= LONGEST_PAUSE else 0
             at = container.next_try + missed * LONGEST_PAUSE
             container.restart_count += 1 + missed
-            with self.ago(self.clock.now() - at):
+            with self.ago(now - at):
                 self._launch(container)
         if container.state == "running":
             self._chat(container, now)
