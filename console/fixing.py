@@ -84,6 +84,7 @@ class Fixer:
         """What undoing a fix would do. Raises Refused when something changed since."""
         self.journal.require_trust()
         entry = self.journal.get(entry_id)
+        self._require_here(entry)
         return prepare_undo(entry, self.host, self.journal.contents(entry))
 
     def run(
@@ -119,6 +120,11 @@ class Fixer:
     def _admit(self) -> None:
         if self.host.read_only:
             raise Refused("The console is read-only", "start it without --read-only")
+
+    def _require_here(self, entry: Entry) -> None:
+        """An entry names paths of one machine; the practice stack and the real one share a journal at most by mistake."""
+        if entry.intent.host != self.host.name:
+            raise Refused(f"The entry {entry.id} was made on {entry.intent.host}, and this is {self.host.name}")
 
     @contextmanager
     def _locked(self, folder: str | None) -> Iterator[None]:
@@ -171,6 +177,7 @@ class Fixer:
     ) -> Outcome:
         try:
             self._admit()
+            self._require_here(entry)
             with self._locked(entry.intent.lock):
                 return self._taken_over(self.journal.get(entry.id), how, tell, stop)
         except HostError as error:

@@ -127,6 +127,21 @@ class Entry:
         """The name of the entry: its time and some random digits."""
         return self.intent.id
 
+    @property
+    def kind(self) -> Literal["fix", "undo"]:
+        """What it is."""
+        return self.intent.kind
+
+    @property
+    def check(self) -> str:
+        """The check whose finding was fixed."""
+        return self.intent.check
+
+    @property
+    def subject(self) -> str:
+        """What was fixed."""
+        return self.intent.subject
+
     @cached_property
     def end(self) -> End | None:
         """How it ended."""

@@ -1,0 +1,245 @@
+"""A host to repair things on: real files in a folder, an Engine and a Compose that are data kept in a file.
+
+The data outlive the process, so that a fix may be killed in one process and taken up in another.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stackops.console.findings import Result
+from stackops.console.fixing import Fixer
+from stackops.console.hosts import CommandResult, HostError, NotFound, ReadOnlyRefused
+from stackops.console.hosts.local.files import LocalFiles
+from stackops.console.journal import Journal
+from stackops.console.plan import Plan
+from stackops.console.steps import (
+    AddVolume, Chmod, Chown, ComposeUp, CreateFile, EditFile, RandomKey, ReplaceDirectoryByFile, ReplaceFile, Text,
+)  # fmt: skip
+from support.clock import FakeClock
+
+PROJECT = "chat"
+OVERRIDE = """# ours, keep
+services:
+  api:
+    environment:
+      - A=1   # keep me
+"""
+
+
+class World:
+    """What the Engine would know: one JSON file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.exists():
+            self.save({"containers": [], "calls": [], "serial": 0, "compose": {}})
+
+    def load(self) -> dict[str, Any]:
+        return json.loads(self.path.read_text())
+
+    def save(self, data: dict[str, Any]) -> None:
+        temporary = self.path.with_suffix(".new")
+        temporary.write_text(json.dumps(data))
+        temporary.replace(self.path)
+
+    def change(self, act: Callable[[dict[str, Any]], Any]) -> Any:
+        data = self.load()
+        result = act(data)
+        self.save(data)
+        return result
+
+    def say(self, **compose: Any) -> None:
+        """How Compose behaves: ``up_exit``, ``config_exit``, ``output``, ``fail_from`` (the n-th up fails)."""
+        self.change(lambda data: data["compose"].update(compose))
+
+    @property
+    def calls(self) -> list[list[str]]:
+        return self.load()["calls"]
+
+    def container(self, service: str) -> dict[str, Any] | None:
+        return next((c for c in self.load()["containers"] if c["service"] == service), None)
+
+    def run(self, service: str, files: Sequence[str], state: str = "running") -> str:
+        """A container of the service in place of any other."""
+
+        def act(data: dict[str, Any]) -> str:
+            data["serial"] += 1
+            ident = f"{data['serial']:064x}"
+            data["containers"] = [c for c in data["containers"] if c["service"] != service]
+            data["containers"].append(
+                {"id": ident, "service": service, "state": state, "files": list(files), "started": f"t{data['serial']}"}
+            )
+            return ident
+
+        return self.change(act)
+
+    def set(self, service: str, **fields: Any) -> None:
+        def act(data: dict[str, Any]) -> None:
+            next(c for c in data["containers"] if c["service"] == service).update(fields)
+
+        self.change(act)
+
+
+class WorldEngine:
+    """The few reads the fix engine does."""
+
+    address = "test"
+    local = True
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def containers(self) -> bytes:
+        rows = [
+            {"Id": c["id"], "Names": [f"/{c['service']}"], "State": c["state"], "Labels": _labels(c)}
+            for c in self._world.load()["containers"]
+        ]
+        return json.dumps(rows).encode()
+
+    async def inspect(self, container: str) -> bytes:
+        for c in self._world.load()["containers"]:
+            if container in (c["id"], c["service"]):
+                state = {"Status": c["state"], "StartedAt": c["started"]}
+                row = {"Id": c["id"], "Name": f"/{c['service']}", "State": state, "Config": {"Labels": _labels(c)}}
+                return json.dumps(row).encode()
+        raise NotFound("gone")
+
+
+class WorldControl:
+    """Compose and restart, recorded."""
+
+    def __init__(self, world: World, read_only: bool) -> None:
+        self._world = world
+        self._read_only = read_only
+
+    def compose(
+        self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], *, deadline: float = 120.0
+    ) -> CommandResult:
+        if self._read_only:
+            raise ReadOnlyRefused("read-only")
+        said = self._world.change(lambda data: data["calls"].append([*files, *arguments]) or data["compose"])
+        if arguments[0] == "config":
+            texts = [Path(f).read_text() for f in files]
+            self._world.change(lambda data: data.update(checked=texts))
+            return CommandResult((), said.get("config_exit", 0), said.get("output", ""))
+        ups = sum(1 for call in self._world.calls if "up" in call)
+        if said.get("up_exit") or ups >= said.get("fail_from", 1 << 30):
+            return CommandResult((), 1, said.get("output", "no such image"))
+        self._world.run(arguments[-1], files, said.get("state", "running"))
+        return CommandResult((), 0, "")
+
+    def restart(self, container: str, *, stop_timeout: int = 10) -> None:
+        if self._read_only:
+            raise ReadOnlyRefused("read-only")
+
+        def act(data: dict[str, Any]) -> None:
+            data["calls"].append(["restart", container])
+            data["serial"] += 1
+            for c in data["containers"]:
+                if c["id"] == container:
+                    c.update(state="running", started=f"t{data['serial']}")
+
+        self._world.change(act)
+
+
+class WorkshopHost:
+    """Local files, the world's Engine, a clock that tests own."""
+
+    kind = "local"
+    kernel = None
+    gpus = None
+
+    def __init__(self, world: World, *, read_only: bool = False, files: Any = None) -> None:
+        self.name = "workshop"
+        self.read_only = read_only
+        self.engine = WorldEngine(world)
+        self.control = WorldControl(world, read_only)
+        self.files = files or LocalFiles(read_only=read_only)
+        self.clock = FakeClock()
+
+
+class Workshop:
+    """A project folder with everything wrong that a plan can put right, and a fixer for it."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.project = base / "project"
+        self.state = base / "state"
+        if not self.project.exists():
+            self._break()
+        self.world = World(base / "world.json")
+        self.override = str(self.project / "docker-compose.override.yml")
+        self.compose = str(self.project / "docker-compose.yml")
+        if self.world.container("api") is None:
+            self.world.run("api", [self.compose, self.override])
+
+    def _break(self) -> None:
+        self.project.mkdir(parents=True)
+        (self.project / "docker-compose.yml").write_text("services:\n  api:\n    image: x\n")
+        (self.project / "docker-compose.override.yml").write_text(OVERRIDE)
+        (self.project / "librechat.yaml").mkdir(mode=0o755)
+        (self.project / "bad.key").write_bytes(b"not a key!\n")
+        (self.project / "bad.key").chmod(0o644)
+
+    def path(self, name: str) -> str:
+        return str(self.project / name)
+
+    def plan(self, **changes: Any) -> Plan:
+        """Every kind of step there is, in a sensible order."""
+        owner = os.geteuid() or 999
+        steps = (
+            EditFile(self.override, (AddVolume("api", "./librechat.yaml", "/app/librechat.yaml"),), create=True),
+            ReplaceDirectoryByFile(self.path("librechat.yaml"), Text("version: 1.2.1\n"), mode=0o640),
+            CreateFile(self.path("new.key"), RandomKey(), mode=0o400),
+            ReplaceFile(self.path("bad.key"), RandomKey()),
+            Chmod(self.path("bad.key"), 0o400),
+            Chown(self.path("bad.key"), owner),
+            ComposeUp(PROJECT, str(self.project), (self.compose, self.override), "api"),
+        )
+        given = {"check": "test.all", "subject": "api", "title": "Everything is wrong", "steps": steps}
+        return Plan(**(given | {"lock": str(self.project), "restarts": ("api",), "settle": 3.0, "deadline": 5.0} | changes))
+
+    def look(self) -> Result:
+        """Good when the container was made after the files were put right."""
+        c = self.world.container("api")
+        good = c is not None and int(c["id"], 16) > 1 and (self.project / "librechat.yaml").is_file()
+        return Result("test.all", "api", "ok" if good else "finding", "It is " + ("right" if good else "still wrong"))
+
+    def fixer(self, look: Callable[[], Result] | None = None, **host: Any) -> Fixer:
+        return Fixer(WorkshopHost(self.world, **host), Journal(self.state), look or self.look)
+
+    def tree(self) -> dict[str, tuple[Any, ...]]:
+        """Every path of the project: kind, mode, owner, bytes."""
+        return tree(self.project)
+
+
+def tree(folder: Path) -> dict[str, tuple[Any, ...]]:
+    """Every path below a folder: kind, mode, owner, bytes."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for path in sorted(folder.rglob("*")):
+        status = path.lstat()
+        content = path.read_bytes() if path.is_file() else None
+        found[str(path.relative_to(folder))] = (path.is_dir(), oct(status.st_mode), status.st_uid, status.st_gid, content)
+    return found
+
+
+def never() -> Result:
+    """A finding that nothing takes away."""
+    return Result("test.all", "api", "finding", "It is still wrong")
+
+
+def broken() -> Result:
+    raise HostError("the Engine is gone")
+
+
+def _labels(c: dict[str, Any]) -> dict[str, str]:
+    prefix = "com.docker.compose"
+    return {
+        f"{prefix}.project": PROJECT, f"{prefix}.service": c["service"], f"{prefix}.oneoff": "False",
+        f"{prefix}.project.config_files": ",".join(c["files"]),
+    }  # fmt: skip
