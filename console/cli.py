@@ -1,0 +1,172 @@
+"""The command: options, subcommands, and the one place where errors become a sentence and an exit code.
+
+Start-up is part of the product: nothing but click is imported before a subcommand is known, and Textual only on the way
+to the screen. This is one of the two doors through which the console reaches the checks and the screens.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .exits import ExitCode
+
+if TYPE_CHECKING:
+    from ..checks import Check
+    from .findings import Result
+    from .hosts import Host
+    from .model import Snapshot
+    from .settings import Settings
+
+# command -> module in commands/; every module holds a click command of the same name
+COMMANDS = {
+    "check": "check", "fix": "fix", "undo": "undo", "resume": "undo", "rollback": "undo", "journal": "journal",
+    "ps": "ps", "explain": "explain", "demo": "console",
+}  # fmt: skip
+
+
+class Doors:
+    """The checks and the screens, opened only when they are needed."""
+
+    def checks(self) -> Sequence[Check]:
+        """All checks."""
+        from ..checks import registry
+
+        return registry.ALL
+
+    def examine(self, snapshot: Snapshot, settings: Settings, only: Iterable[str] | None = None) -> Sequence[Result]:
+        """What the checks say of a Snapshot."""
+        from ..checks import registry
+
+        return registry.examine(snapshot, settings, only)
+
+    def open_host(self, settings: Settings) -> Host:
+        """The machine we are on, or the practice stack when the host is called ``demo``."""
+        if settings.host == "demo":
+            from .hosts.demo import open_demo
+
+            return open_demo(read_only=settings.read_only)
+        from .hosts.local import open_local
+
+        return open_local(settings, read_only=settings.read_only)
+
+    def run_app(self, host: Host, settings: Settings, *, offer_demo: bool) -> int:
+        """The console; returns its exit code."""
+        from .app import run_app
+
+        return run_app(host, settings, offer_demo)
+
+
+def _remember(context: click.Context, option: click.Parameter, value: object) -> object:
+    """Keep a global option where every subcommand finds it; one that was not given changes nothing."""
+    if context.get_parameter_source(option.name or "") is click.core.ParameterSource.COMMANDLINE:
+        context.obj.options[option.name] = value
+    return value
+
+
+def _version(context: click.Context, _option: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        from .. import __version__
+
+        click.echo(f"stackops {__version__}")
+        context.exit()
+
+
+def _global_options() -> list[click.Parameter]:
+    """Options that mean the same before and after every subcommand."""
+
+    def option(*names: str, **attributes: Any) -> click.Option:  # noqa: ANN401
+        return click.Option(names, **{"expose_value": False, "callback": _remember, **attributes})
+
+    return [
+        option("--host", metavar="URL", help="Engine address; 'demo' is the practice stack."),
+        option("--project", metavar="NAME", help="Only this compose project."),
+        option("--read-only", is_flag=True, help="Change nothing, whatever is asked."),
+        option("--json", is_flag=True, help="Answer with one JSON document."),
+        option("--plain", is_flag=True, help="Answer with one fact per line."),
+        option("--no-color", is_flag=True, help="No colours."),
+        option("--lang", type=click.Choice(["en", "zh"]), help="Language of the screens."),
+        option("--config", metavar="FILE", help="Settings file in place of the usual one."),
+        option("--theme", metavar="NAME", help="Theme of the screens."),
+        option("--version", is_flag=True, is_eager=True, callback=_version, help="Say the version and leave."),
+    ]
+
+
+class Stackops(click.Group):
+    """Subcommands are imported when they are called; each takes the global options too."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """In the order in which one meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the module of the command, once."""
+        if cmd_name not in COMMANDS:
+            return None
+        if cmd_name not in self.commands:
+            module = import_module(f".commands.{COMMANDS[cmd_name]}", __package__)
+            command: click.Command = getattr(module, cmd_name)
+            command.params.extend(_global_options())
+            self.commands[cmd_name] = command
+        return self.commands[cmd_name]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command when there is none of this name."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            from .settings_errors import instead
+
+            raise click.UsageError(f'unknown command "{args[0]}"; {instead(args[0], COMMANDS)}', ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.pass_context
+def _console(context: click.Context) -> int | None:
+    """Watch and repair LLM stacks on this Docker host. Without a command: the console."""
+    if context.invoked_subcommand is not None:
+        return None
+    from .commands.console import open_console
+
+    return open_console(context.obj)
+
+
+_EPILOG = (
+    "Exit codes: 0 nothing found or done, 1 findings, 2 usage or settings, 3 not reachable, 4 rolled back,"
+    " 5 refused, 6 rollback failed, 70 a mistake in stackops, 130 interrupted."
+)
+
+
+def _command() -> Stackops:
+    return Stackops(
+        name="stackops",
+        callback=_console,
+        params=_global_options(),
+        invoke_without_command=True,
+        help=_console.__doc__,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        epilog=_EPILOG,
+    )
+
+
+def run(arguments: Sequence[str], doors: Doors | None = None) -> int:
+    """Run the command and return its exit code; never raises."""
+    from .commands.guard import guarded
+
+    def call() -> int:
+        from .commands.session import Session
+
+        # a group hands its own return value on, not its subcommand's, unless a result callback is set
+        result = _command().main(list(arguments), "stackops", standalone_mode=False, obj=Session(doors or Doors()))
+        return result if isinstance(result, int) else int(ExitCode.OK)
+
+    return guarded(call)
+
+
+def main() -> None:
+    """The entry point of the program."""
+    sys.exit(run(sys.argv[1:]))

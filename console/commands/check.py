@@ -1,0 +1,94 @@
+"""``stackops check``: what is wrong, and why. Looks, judges, prints; changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..exits import ExitCode
+from .session import Session, Stop, absolute, engine_fault, pass_session
+
+if TYPE_CHECKING:
+    from ..findings import Result
+    from ..model import Snapshot
+
+_LEVELS = ("error", "warning", "info")
+
+
+@click.command(short_help="Say what is wrong, and why.")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option(
+    "--project-dir", metavar="DIR", help="Judge a folder with a compose file before anything runs; no Engine."
+)
+@click.option("--fail-on", type=click.Choice([*_LEVELS, "never"]), default="error", show_default=True,
+              help="Least severity that makes the exit code 1.")  # fmt: skip
+@pass_session
+def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_on: str) -> int:
+    """Say what is wrong, and why: all checks, or those named.
+
+    Exits 1 when there are findings at or above --fail-on, 3 when the Engine could not be asked (what could be judged
+    without it is still printed).
+    """
+    session.output_mode()
+    for check_id in ids:
+        session.check(check_id)
+    if project_dir is not None:
+        snapshot = _folder(session, project_dir)
+    else:
+        session.tell_open_intents()
+        snapshot = session.look()
+    results = session.doors.examine(snapshot, session.settings, ids or None)
+    _print(session, snapshot, results)
+    return _exit_code(session, snapshot, results, fail_on, needs_engine=project_dir is None)
+
+
+def _folder(session: Session, project_dir: str) -> Snapshot:
+    """Look at one folder without an Engine; a usage error when there is nothing to judge in it."""
+    directory = absolute(project_dir)
+    if session.settings.host != "demo" and not Path(directory).is_dir():
+        raise Stop(f"{project_dir}: there is no such folder", ExitCode.USAGE)
+    snapshot = session.look(project_dirs=(directory,), files_only=True)
+    files = [file for project in snapshot.projects for file in project.files]
+    if not files:
+        fault = next((f for f in snapshot.faults if f.source.startswith("compose")), None)
+        reason = fault.sentence if fault else f"{project_dir}: no docker-compose.yml or compose.yaml in this folder"
+        raise Stop(reason, ExitCode.USAGE)
+    return snapshot
+
+
+def _print(session: Session, snapshot: Snapshot, results: Sequence[Result]) -> None:
+    output = session.output
+    if output.json:
+        from ..export import json_
+
+        output.document(json_.check(snapshot, results))
+    elif output.plain:
+        from ..export import plain
+
+        for facts in plain.check(snapshot, results):
+            output.facts(*facts)
+    else:
+        from ..export import readable
+
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
+        for line in readable.check(snapshot, results, min(width, 120), session.command):
+            output.painted(*line)
+
+
+def _exit_code(
+    session: Session, snapshot: Snapshot, results: Sequence[Result], fail_on: str, *, needs_engine: bool
+) -> int:
+    fault = engine_fault(snapshot) if needs_engine else None
+    if fault is not None:
+        raise Stop("; ".join(part for part in fault if part), ExitCode.UNREACHABLE)
+    crashed = [result.check for result in results if result.status == "crashed"]
+    if crashed:
+        session.output.say(f"stackops: could not judge: {', '.join(crashed)} failed; please report it")
+    counted = () if fail_on == "never" else _LEVELS[: _LEVELS.index(fail_on) + 1]
+    found = any(result.status == "finding" and result.severity in counted for result in results)
+    return ExitCode.FINDINGS if found else ExitCode.OK

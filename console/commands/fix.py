@@ -1,0 +1,184 @@
+"""``stackops fix``: the plan of one finding, shown, agreed to, applied, verified."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from ..exits import ExitCode
+from ..hosts import EngineUnreachable, HostError
+from .acting import act, fixer
+from .consent import agree, interactive, show
+from .session import AnyCheck, Session, Stop, engine_fault, pass_session
+
+if TYPE_CHECKING:
+    from ..findings import Result
+    from ..model import Snapshot
+    from ..plan import Plan, PreparedPlan
+
+
+@click.command(short_help="Repair a finding: show the plan, ask, apply, verify.")
+@click.argument("check_id", metavar="ID")
+@click.argument("subject", required=False)
+@click.option("--dry-run", is_flag=True, help="Show what would be done, change nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--disruptive", is_flag=True, help="Agree that services restart or a step cannot be taken back.")
+@click.option("--set", "answers", multiple=True, metavar="KEY=VALUE", help="Answer a question of the plan.")
+@pass_session
+def fix(
+    session: Session,
+    check_id: str,
+    subject: str | None,
+    dry_run: bool,
+    yes: bool,
+    disruptive: bool,
+    answers: tuple[str, ...],
+) -> int:
+    """Repair a finding: show the plan with its diffs, ask, apply, look again whether it is gone, else take it back.
+
+    SUBJECT is needed only where the check has several findings. Without a terminal --yes is needed, and --disruptive
+    where services restart.
+    """
+    session.output_mode()
+    check = session.check(check_id)
+    given = _answers(answers)
+    session.tell_open_intents()
+    snapshot = session.look()
+    fault = engine_fault(snapshot)
+    if fault is not None:
+        raise EngineUnreachable(*fault)
+    finding = _finding(session, check, snapshot, subject)
+    if finding is None:
+        return _nothing(session, check_id, subject)
+    plan = _plan(session, check, finding, snapshot, given, ask=not yes and not dry_run and interactive())
+    prepared = _prepare(session, plan, given)
+    if dry_run:
+        return _dry(session, prepared)
+    if prepared.empty:
+        return _nothing(session, check_id, finding.subject)
+    if not session.output.json:
+        show(session, prepared)
+    agree(session, prepared, yes=yes, disruptive=disruptive)
+    engine = fixer(session, check_id, finding.subject)
+    return act(session, lambda tell, stop: engine.run(prepared, tell, stop), prepared)
+
+
+def _answers(given: Sequence[str]) -> dict[str, str]:
+    pairs = [answer.partition("=") for answer in given]
+    for key, equals, _ in pairs:
+        if not equals or not key:
+            raise click.UsageError(f'--set wants KEY=VALUE, not "{key}"')
+    return {key: value for key, _, value in pairs}
+
+
+def _finding(session: Session, check: AnyCheck, snapshot: Snapshot, subject: str | None) -> Result | None:
+    """The finding that is meant; None when there is none. Usage error when it is not clear which one."""
+    results = session.doors.examine(snapshot, session.settings, [check.id])
+    findings = [result for result in results if result.status == "finding"]
+    if subject is not None:
+        return _named(results, findings, subject)
+    if len(findings) > 1:
+        for each in findings:
+            if session.output.plain:
+                session.output.facts("subject", check.id, each.subject, each.title)
+            else:
+                session.output.say(f"  {each.subject}  {each.title}")
+        raise click.UsageError(f"{check.id} has {len(findings)} findings; name one of them: {check.id} SUBJECT")
+    if findings:
+        return findings[0]
+    _require_judged(results)
+    return None
+
+
+def _named(results: Sequence[Result], findings: Sequence[Result], subject: str) -> Result | None:
+    from ..settings_errors import instead
+
+    for result in findings:
+        if result.subject == subject:
+            return result
+    same = [result for result in results if result.subject == subject]
+    if same:
+        _require_judged(same)
+        return None
+    subjects = [result.subject for result in results if result.subject]
+    if not subjects:
+        _require_judged(results)
+        return None
+    raise click.UsageError(f'no subject "{subject}"; {instead(subject, subjects)}')
+
+
+def _require_judged(results: Sequence[Result]) -> None:
+    """Not being able to tell is no clean bill of health."""
+    for result in results:
+        if result.status in {"unknown", "crashed"}:
+            raise Stop(
+                f"cannot tell whether there is anything to fix: {result.because or result.title}", ExitCode.REFUSED
+            )
+
+
+def _plan(
+    session: Session, check: AnyCheck, finding: Result, snapshot: Snapshot, answers: dict[str, str], *, ask: bool
+) -> Plan:
+    """The plan with the operator's answers in it."""
+    from ..settings_errors import instead
+
+    if check.plan is None:
+        raise Stop(f"{check.id} cannot be fixed by stackops; see: stackops explain {check.id}", ExitCode.REFUSED)
+    plan = check.plan(finding, snapshot, session.settings, answers)
+    known = [question.key for question in plan.questions]
+    for key in answers:
+        if key not in known:
+            raise click.UsageError(f'this fix does not ask for "{key}"; {instead(key, known)}')
+    if ask:
+        for question in plan.questions:
+            if question.key not in answers:
+                answers[question.key] = _ask(
+                    question.prompt, question.default, question.choices, secret=question.secret
+                )
+        plan = check.plan(finding, snapshot, session.settings, answers)
+    return plan
+
+
+def _ask(prompt: str, default: str | None, choices: tuple[str, ...], *, secret: bool) -> str:
+    kind = click.Choice(choices) if choices else str
+    answer: str = click.prompt(
+        prompt, default=default, type=kind, hide_input=secret, show_default=not secret and default is not None, err=True
+    )
+    return answer
+
+
+def _prepare(session: Session, plan: Plan, answers: dict[str, str]) -> PreparedPlan:
+    engine = fixer(session, plan.check, plan.subject)
+    if not plan.steps:
+        for sentence in plan.says:
+            session.output.say(sentence)
+        raise Stop(f"this one is for you: {plan.title}", ExitCode.REFUSED)
+    try:
+        return engine.prepare(plan, answers)
+    except EngineUnreachable:
+        raise
+    except HostError as error:
+        raise Stop("; ".join(filter(None, (str(error), error.remedy))), ExitCode.REFUSED) from error
+
+
+def _dry(session: Session, prepared: PreparedPlan) -> int:
+    if session.output.json:
+        from ..export import json_
+
+        session.output.document({"plan": json_.plan(prepared)})
+    else:
+        show(session, prepared)
+    return ExitCode.OK
+
+
+def _nothing(session: Session, check_id: str, subject: str | None) -> int:
+    who = f"{check_id} {subject}" if subject else check_id
+    if session.output.json:
+        session.output.document({"plan": None, "outcome": {"name": "nothing", "sentence": f"{who}: nothing to do"}})
+    elif session.output.plain:
+        session.output.facts("nothing", check_id, subject or "-", "nothing to do")
+    else:
+        session.output.data(f"{who}: nothing to do")
+    return ExitCode.OK

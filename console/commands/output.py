@@ -1,0 +1,85 @@
+"""The boundary: data to stdout, narration to stderr, every text cleaned and its secrets masked on the way.
+
+A closed reader ends the program quietly. Colour only ever repeats what a word already says.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import click
+
+from ..text import clean, redact
+
+SCHEMA = "stackops/1"
+COLORS = {
+    "error": "red", "warning": "yellow", "info": "cyan", "ok": "green", "unknown": "magenta", "crashed": "red",
+}  # fmt: skip
+
+
+def shown(text: str) -> str:
+    """A text as it may leave the program: no control characters, no secrets."""
+    return clean(redact(text), limit=1 << 20)
+
+
+def boundary(value: Any) -> Any:  # noqa: ANN401 - any tree of plain values
+    """The same for every text in a tree of plain values; what stands under a secret name is masked whole."""
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, dict):
+        return {shown(str(key)): boundary(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [boundary(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Output:
+    """How one call answers."""
+
+    json: bool
+    plain: bool
+    color: bool
+
+    def data(self, line: str = "") -> None:
+        """One line, or several, of the answer."""
+        _write(sys.stdout, shown(line))
+
+    def document(self, body: dict[str, object]) -> None:
+        """The whole answer as one JSON document."""
+        import msgspec
+
+        encoded = msgspec.json.encode(boundary({"schema": SCHEMA, **body}))
+        _write(sys.stdout, msgspec.json.format(encoded, indent=2).decode())
+
+    def facts(self, *words: str) -> None:
+        """One fact on a line of its own, parts separated by tabs, the status first."""
+        _write(sys.stdout, "\t".join(shown(word).replace("\n", " ") for word in words))
+
+    def say(self, line: str) -> None:
+        """Narration: what goes on, for people."""
+        _write(sys.stderr, shown(line))
+
+    def paint(self, word: str, kind: str) -> str:
+        """The word in the colour of its kind, where the terminal and the user allow it."""
+        color = COLORS.get(kind)
+        return click.style(word, fg=color, bold=kind == "error") if color and self.colored else word
+
+    @property
+    def colored(self) -> bool:
+        """Whether stdout takes colours: a terminal, no NO_COLOR, not dumb, no --no-color."""
+        return (
+            self.color and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        )
+
+    def painted(self, word: str, kind: str, rest: str) -> None:
+        """A line that begins with a word in colour."""
+        _write(sys.stdout, f"{self.paint(shown(word), kind)}{shown(rest)}")
+
+
+def _write(stream: TextIO | None, line: str) -> None:
+    if stream is not None:  # closed by the caller (``>&-``)
+        stream.write(line + "\n")

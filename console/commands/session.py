@@ -1,0 +1,232 @@
+"""What one call of the command works with: its options, its settings, its host, and the doors to the checks."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import click
+import msgspec
+
+from ..exits import ExitCode
+from ..hosts import HostError
+from ..text import SECRETS, clean_line
+from .output import Output
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
+
+    from ..findings import Result, Severity
+    from ..hosts import Host
+    from ..journal import Journal
+    from ..model import Snapshot
+    from ..plan import Plan
+    from ..settings import Settings
+
+
+class Stop(click.ClickException):
+    """The end of a command that did not come through: one sentence on stderr, and the exit code."""
+
+    def __init__(self, sentence: str, exit_code: ExitCode) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
+
+
+class AnyCheck(Protocol):
+    """A check as the commands see it."""
+
+    @property
+    def id(self) -> str:
+        """``area.pitfall``."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What the pitfall is called."""
+        ...
+
+    @property
+    def severity(self) -> Severity:
+        """The worst it reports."""
+        ...
+
+    @property
+    def doc(self) -> str:
+        """What ``explain`` prints."""
+        ...
+
+    @property
+    def plan(self) -> Callable[[Result, Snapshot, Settings, Mapping[str, str]], Plan] | None:
+        """Makes the plan of a finding's repair; None when there is none."""
+        ...
+
+
+class Doors(Protocol):
+    """What only ``cli`` may import, handed in: the registry of checks and the console."""
+
+    def checks(self) -> Sequence[AnyCheck]:
+        """All of them, in order."""
+        ...
+
+    def examine(self, snapshot: Snapshot, settings: Settings, only: Iterable[str] | None = None) -> Sequence[Result]:
+        """What they say of a Snapshot."""
+        ...
+
+    def open_host(self, settings: Settings) -> Host:
+        """The machine of the settings; ``demo`` is the practice stack."""
+        ...
+
+    def run_app(self, host: Host, settings: Settings, *, offer_demo: bool) -> int:
+        """Run the console until it is left; its exit code."""
+        ...
+
+
+@dataclass
+class Session:
+    """One call. Options may be given before or after the subcommand; the last one wins."""
+
+    doors: Doors
+    options: dict[str, object] = field(default_factory=dict)
+    _settings: Settings | None = None
+    _host: Host | None = None
+    _practice: TemporaryDirectory[str] | None = None
+
+    @property
+    def output(self) -> Output:
+        """Where data and narration go, as the options say."""
+        return Output(
+            json=bool(self.options.get("json")),
+            plain=bool(self.options.get("plain")),
+            color=not self.options.get("no_color"),
+        )
+
+    def output_mode(self) -> None:
+        """A usage error for two formats at once."""
+        if self.options.get("json") and self.options.get("plain"):
+            raise click.UsageError("--json and --plain are two answers; ask for one")
+
+    @property
+    def command(self) -> str:
+        """How a follow-up command begins, as it is typed."""
+        return f"stackops --host {shlex.quote(self.settings.host)}" if self.settings.host else "stackops"
+
+    @property
+    def demo(self) -> bool:
+        """Whether the practice stack is looked at."""
+        return self.settings.host == "demo"
+
+    @property
+    def settings(self) -> Settings:
+        """The settings file with the flags laid over it. Raises SettingsError."""
+        if self._settings is None:
+            from ..settings import load
+
+            given = {
+                name: self.options[name]
+                for name in ("host", "project", "read_only", "theme", "lang")
+                if name in self.options
+            }
+            chosen = self.options.get("config")
+            settings = msgspec.structs.replace(load(None if chosen is None else str(chosen)), **given)
+            self._check_names(settings)
+            self._settings = settings
+        return self._settings
+
+    def _check_names(self, settings: Settings) -> None:
+        from ..settings_errors import SettingsError, instead
+
+        known = [check.id for check in self.doors.checks()]
+        for section, ids in (("disable", settings.checks.disable), ("severity", settings.checks.severity)):
+            for check_id in ids:
+                if check_id not in known:
+                    raise SettingsError(
+                        f'[checks] {section}: unknown check "{clean_line(check_id, 60)}"; {instead(check_id, known)}'
+                    )
+
+    @property
+    def host(self) -> Host:
+        """The machine that is looked at."""
+        if self._host is None:
+            self._host = self.doors.open_host(self.settings)
+        return self._host
+
+    def look(self, *, project_dirs: Sequence[str] = (), files_only: bool = False) -> Snapshot:
+        """One look at the machine. What is secret in it is known to the output from then on."""
+        from ..collect import collect
+
+        dirs = (
+            tuple(dict.fromkeys((*self.settings.project_dirs, *project_dirs)))
+            if not files_only
+            else tuple(project_dirs)
+        )
+        loop = asyncio.new_event_loop()
+        try:
+            snapshot = loop.run_until_complete(
+                collect(self.host, self.settings, project_dirs=dirs, files_only=files_only)
+            )
+        finally:
+            loop.close()  # not asyncio.run: it would wait for threads that may hang
+        SECRETS.learn_snapshot(snapshot)
+        return snapshot
+
+    def journal(self) -> Journal:
+        """The record of what was done on this host. What is done to the practice stack is forgotten with it."""
+        from ..journal import Journal
+        from ..locations import state_directory
+
+        if not self.demo:
+            return Journal(state_directory())
+        if self._practice is None:
+            import tempfile
+
+            self._practice = tempfile.TemporaryDirectory(prefix="stackops-demo-")
+        return Journal(self._practice.name)
+
+    def tell_open_intents(self) -> None:
+        """Say on stderr when a fix was interrupted and still waits for a decision."""
+        if self.demo:
+            return
+        try:
+            waiting = self.journal().open_entries()
+        except (HostError, OSError) as error:
+            self.output.say(f"stackops: the journal cannot be read: {error}")
+            return
+        for entry in waiting:
+            what = f"{entry.intent.kind} {entry.id} ({entry.intent.check} {entry.intent.subject})"
+            self.output.say(
+                f"stackops: {what} was interrupted; "
+                f"stackops resume {entry.id} finishes it, stackops rollback {entry.id} takes it back"
+            )
+
+    def check(self, check_id: str) -> AnyCheck:
+        """The check with this id; a usage error that names the nearest one otherwise."""
+        from ..settings_errors import instead
+
+        checks = self.doors.checks()
+        for check in checks:
+            if check.id == check_id:
+                return check
+        known = [check.id for check in checks]
+        raise click.UsageError(f'unknown check "{clean_line(check_id, 60)}"; {instead(check_id, known)}')
+
+
+def engine_fault(snapshot: Snapshot) -> tuple[str, str | None] | None:
+    """Sentence and remedy when the Engine could not be asked at all."""
+    if snapshot.engine is not None:
+        return None
+    for fault in snapshot.faults:
+        if fault.source == "engine":
+            return fault.sentence, fault.remedy
+    return None
+
+
+def absolute(directory: str) -> str:
+    """The folder as the sources name it: absolute, symlinks kept."""
+    return str(Path(directory).absolute())
+
+
+pass_session = click.make_pass_decorator(Session)

@@ -1,0 +1,122 @@
+"""``stackops undo``, ``resume`` and ``rollback``: what was done taken back, or an interrupted fix brought to an end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ..exits import ExitCode
+from ..hosts import EngineUnreachable, HostError
+from .acting import act, fixer
+from .consent import agree, interactive, show
+from .session import Session, Stop, pass_session
+
+if TYPE_CHECKING:
+    from ..records import Entry
+
+
+def _entry(session: Session, name: str | None) -> Entry:
+    """An entry of the journal by its name or the beginning of it; a usage error otherwise."""
+    try:
+        return session.journal().get(name or "")
+    except HostError as error:
+        raise click.UsageError("; ".join(filter(None, (str(error), error.remedy)))) from error
+
+
+@click.command(short_help="Take a fix back.")
+@click.argument("entry", required=False)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@pass_session
+def undo(session: Session, entry: str | None, yes: bool) -> int:
+    """Take a fix back: the newest that is not undone, or the ENTRY of the journal that is named.
+
+    Refused when what would be undone is no longer as the fix left it. Services that the fix restarted restart again.
+    """
+    session.output_mode()
+    chosen = session.journal().undoable() if entry is None else _entry(session, entry)
+    if chosen is None:
+        return _nothing(session, "nothing to undo")
+    engine = fixer(session, chosen.intent.check, chosen.intent.subject)
+    try:
+        prepared = engine.prepare_undo(chosen.id)
+    except EngineUnreachable:
+        raise
+    except HostError as error:
+        raise Stop("; ".join(filter(None, (str(error), error.remedy))), ExitCode.REFUSED) from error
+    if not session.output.json:
+        show(session, prepared)
+    agree(session, prepared, yes=yes, disruptive=True, fix=False)
+    return act(session, lambda tell, stop: engine.run(prepared, tell, stop), prepared)
+
+
+@click.command(short_help="Finish a fix that was interrupted.")
+@click.argument("entry", required=False)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@pass_session
+def resume(session: Session, entry: str | None, yes: bool) -> int:
+    """Finish a fix that was killed or stopped in the middle: the steps that are left, then the proof."""
+    chosen = _open_entry(session, entry, yes=yes, how="resume")
+    if chosen is None:
+        return _nothing(session, "nothing was interrupted")
+    engine = fixer(session, chosen.intent.check, chosen.intent.subject)
+    return act(session, lambda tell, stop: engine.resume(chosen, tell, stop))
+
+
+@click.command(short_help="Take back what an interrupted fix had done.")
+@click.argument("entry", required=False)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@pass_session
+def rollback(session: Session, entry: str | None, yes: bool) -> int:
+    """Take back what a fix had done when it was killed or stopped in the middle."""
+    chosen = _open_entry(session, entry, yes=yes, how="roll back")
+    if chosen is None:
+        return _nothing(session, "nothing was interrupted")
+    engine = fixer(session, chosen.intent.check, chosen.intent.subject)
+    return act(session, lambda tell, _stop: engine.roll_back(chosen, tell))
+
+
+def _open_entry(session: Session, name: str | None, *, yes: bool, how: str) -> Entry | None:
+    """The interrupted entry that is meant, agreed to; None when none waits."""
+    session.output_mode()
+    waiting = session.journal().open_entries()
+    if name is not None:
+        chosen = _entry(session, name)
+        if chosen.id not in {each.id for each in waiting}:
+            state = "still being worked on" if chosen.running else chosen.state
+            raise Stop(f"entry {chosen.id} is {state}, so there is nothing to {how}", ExitCode.REFUSED)
+    elif len(waiting) > 1:
+        names = ", ".join(each.id for each in waiting)
+        raise click.UsageError(f"{len(waiting)} fixes were interrupted; name one of them: {names}")
+    elif not waiting:
+        return None
+    else:
+        chosen = waiting[0]
+    if session.settings.read_only:
+        raise Stop("read-only: nothing is changed; start without --read-only", ExitCode.REFUSED)
+    _agree(session, chosen, yes=yes, how=how)
+    return chosen
+
+
+def _agree(session: Session, entry: Entry, *, yes: bool, how: str) -> None:
+    intent = entry.intent
+    session.output.say(f"{intent.title} ({intent.check} {intent.subject}), {intent.safety}")
+    for index, row in enumerate(intent.steps):
+        state = "done" if index in entry.done else "begun" if index in entry.begun else "to do"
+        session.output.say(f"  {state:<6}{row.describe}")
+    if yes:
+        return
+    if not interactive():
+        raise Stop("nobody can be asked here; to agree add --yes", ExitCode.REFUSED)
+    if not click.confirm(f"{how.capitalize()}?", default=False, err=True):
+        raise Stop("nothing was changed", ExitCode.REFUSED)
+
+
+def _nothing(session: Session, sentence: str) -> int:
+    if session.output.json:
+        session.output.document({"outcome": {"name": "nothing", "sentence": sentence}})
+    elif session.output.plain:
+        session.output.facts("nothing", sentence)
+    else:
+        session.output.data(sentence)
+    return ExitCode.OK
