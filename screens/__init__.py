@@ -1,1 +1,9 @@
-"""."""
+"""What is drawn on the terminal. Screens know the model and never the machine; one file per place.
+
+Importing this package imports no Textual: only its modules do.
+"""
+
+from __future__ import annotations
+
+DEMO = "demo"
+"""What the console answers when the practice stack is wanted."""

@@ -1,0 +1,151 @@
+"""The way to the screen: the collector first, then Textual, then the console until it is left.
+
+Nothing here draws and nothing here reads the machine; it wires host, collector, checks, journal and screens together.
+It is one of the two doors through which ``console`` reaches ``checks`` and ``screens``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..screens.desk import Desk
+    from .findings import Result
+    from .hosts import Host
+    from .journal import Journal
+    from .model import Snapshot
+    from .plan import Plan
+    from .settings import Settings
+
+
+class CollectorFeed:
+    """The collector as the screens see it: the latest Snapshot kept until somebody listens."""
+
+    def __init__(self, host: Host, settings: Settings) -> None:
+        from .collect import Collector
+
+        self._lock = threading.Lock()
+        self._latest: Snapshot | None = None
+        self._listener: Callable[[Snapshot], None] | None = None
+        self._collector = Collector(host, settings, self._publish)
+        self._collector.start_in_thread()
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        with self._lock:
+            self._latest, listener = snapshot, self._listener
+        if listener is not None:
+            listener(snapshot)
+
+    def listen(self, publish: Callable[[Snapshot], None]) -> None:
+        """Hand every Snapshot on, the latest one at once."""
+        with self._lock:
+            self._listener, latest = publish, self._latest
+        if latest is not None:
+            publish(latest)
+
+    def request(self) -> None:
+        """Look again now."""
+        self._collector.request()
+
+    def stop(self) -> None:
+        """End the looking."""
+        with self._lock:
+            self._listener = None
+        self._collector.stop()
+
+    def cpu_of_host(self) -> Sequence[float | None]:
+        """The host's CPU, newest last."""
+        return self._collector.history.host().cpu
+
+    def cpu_of(self, container: str) -> Sequence[float | None]:
+        """A container's CPU, newest last."""
+        return self._collector.history.container(container).cpu
+
+
+class Registry:
+    """The checks as the screens see them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def examine(self, snapshot: Snapshot) -> Sequence[Result]:
+        """What every enabled check says."""
+        from ..checks import registry
+
+        return registry.examine(snapshot, self._settings)
+
+    def plan(self, result: Result, snapshot: Snapshot, answers: Mapping[str, str]) -> Plan | None:
+        """The plan of a finding's repair."""
+        from ..checks import registry
+
+        check = registry.find(result.check)
+        return check.plan(result, snapshot, self._settings, answers) if check and check.plan else None
+
+    def explain(self, check: str) -> str:
+        """The text of a check."""
+        from ..checks import registry
+
+        found = registry.find(check)
+        return found.doc if found else ""
+
+
+def run_app(host: Host, settings: Settings, *, offer_demo: bool = False) -> int:
+    """Open the console and return its exit code. Raises what broke it, with the terminal put back."""
+    from ..screens import DEMO
+
+    code, result = _run_once(host, settings, offer_demo=offer_demo)
+    if result != DEMO:
+        return code
+    from .hosts.demo import open_demo
+
+    return _run_once(open_demo(read_only=settings.read_only), settings, offer_demo=False)[0]
+
+
+def _run_once(host: Host, settings: Settings, *, offer_demo: bool) -> tuple[int, str | None]:
+    feed = CollectorFeed(host, settings)  # its first reads run while Textual is imported
+    os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    try:
+        from ..screens.app import StackopsApp
+        from ..screens.driver import ConsoleDriver
+
+        app = StackopsApp(_desk(host, settings, feed, offer_demo=offer_demo), driver_class=ConsoleDriver)
+        result = app.run()
+    finally:
+        feed.stop()
+    if app.failure is not None:
+        raise app.failure
+    return app.return_code or 0, result
+
+
+def _desk(host: Host, settings: Settings, feed: CollectorFeed, *, offer_demo: bool) -> Desk:
+    from ..screens.desk import Desk
+
+    def look() -> Snapshot:
+        from .collect import collect
+
+        return asyncio.run(collect(host, settings))
+
+    return Desk(
+        host=host, settings=settings, feed=feed, checks=Registry(settings), journal=_journal(host), look=look,
+        offer_demo=offer_demo,
+    )  # fmt: skip
+
+
+def _journal(host: Host) -> Journal:
+    """Where this host's fixes are recorded; the practice stack lives and dies with the process, and so does its journal."""
+    from .journal import Journal
+
+    if host.kind != "demo":
+        return Journal()
+    import atexit
+    import shutil
+    import tempfile
+
+    folder = tempfile.mkdtemp(prefix="stackops-demo-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Journal(folder)

@@ -1,0 +1,403 @@
+"""The Textual App: holds the Snapshot and the results, the modes and the theme. It decides nothing about the machine."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import App
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.driver import Driver
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from .. import themes
+from . import DEMO
+from ..console.actions import find, unknown
+from ..console.findings import Result
+from ..console.hosts import Control, HostError
+from ..console.journal import Journal
+from ..console.model import Container, Snapshot
+from ..console.records import Entry
+from ..console.text import SECRETS
+from .desk import Desk
+from .doctor import Doctor
+from .fixwork import FixWork, Listener
+from .glyphs import wants_ascii
+from .inventory import inventory
+from .journal import JournalScreen
+from .keys import bindings
+from .messages import ActEnded, HungUp, ResultsReady, SnapshotTaken
+from .overview import Overview
+from .palette import Actions
+from .place import Place
+from .widgets.paint import Line
+
+SPARK_SECONDS = 2.0
+
+
+class StackopsApp(App[str], inherit_bindings=False):
+    """One console on one machine."""
+
+    TITLE = "stackops"
+    CSS = themes.css()
+    BINDINGS = bindings("app")
+    MODES: ClassVar[dict[str, Callable[[], Screen[None]]]] = {
+        "overview": Overview,
+        "doctor": Doctor,
+        "journal": JournalScreen,
+    }
+    DEFAULT_MODE = "overview"
+    COMMANDS = {Actions}  # noqa: RUF012 - Textual's own form
+    ENABLE_COMMAND_PALETTE = True
+
+    snapshot: reactive[Snapshot | None] = reactive(None, init=False, repaint=False)
+
+    def __init__(self, desk: Desk, *, ascii_only: bool | None = None, driver_class: type[Driver] | None = None) -> None:
+        super().__init__(driver_class=driver_class)
+        self.desk = desk
+        self.ascii = wants_ascii() if ascii_only is None else ascii_only
+        self.results: tuple[Result, ...] | None = None
+        self.animation_level = "none"
+        self._judged: object = None
+        self._judging = False
+        self._sparks: dict[str, tuple[float, tuple[float | None, ...]]] = {}
+        self._clashes: set[str] = set()
+        self._works: list[FixWork] = []
+        self._leaving = False
+        self.set_keymap(desk.settings.keymap)
+        for name in themes.PALETTES:
+            self.register_theme(themes.palette(name))
+        wanted = desk.settings.theme
+        self.theme = themes.theme_name(wanted if wanted in themes.PALETTES else themes.PALETTES[0])
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own colour names, for palettes that lack one."""
+        return themes.palette(themes.PALETTES[0]).variables
+
+    # Start and end
+
+    def on_mount(self) -> None:
+        """Theme, signals, the first Snapshot, what the settings had wrong, what was interrupted."""
+        if self.desk.settings.theme not in themes.PALETTES:
+            self.say(
+                f"There is no theme {self.desk.settings.theme}; there are {', '.join(themes.PALETTES)}.", warning=True
+            )
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, partial(self._leave, 128 + number))
+        self.desk.feed.listen(lambda snapshot: self.post_message(SnapshotTaken(snapshot)))
+        for action_id in unknown(self.desk.settings.keymap):
+            self.say(f"keymap: there is no action {action_id}", warning=True)
+        self.call_after_refresh(self._look_for_open_entries)
+
+    def use_theme(self, name: str) -> None:
+        """Draw in this palette."""
+        self.theme = themes.theme_name(name)
+
+    def _leave(self, code: int) -> None:
+        """Leave as soon as no fix runs any more; the step that runs now ends first."""
+        if not self._leaving:
+            self._leaving = True
+            self._finish_and_exit(code)
+
+    @work(exit_on_error=False)
+    async def _finish_and_exit(self, code: int) -> None:
+        for fix in self._works:
+            fix.stop()
+        while any(fix.running for fix in self._works):
+            await asyncio.sleep(0.05)
+        self.exit(return_code=code)
+
+    @on(HungUp)
+    def _hung_up(self) -> None:
+        self._leave(128 + signal.SIGHUP)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Close without Textual's traceback, which shows local variables; ``run_app`` raises the error again outside."""
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the console, when it was a mistake of ours."""
+        return self._exception
+
+    # Snapshot and results
+
+    @on(SnapshotTaken)
+    def _snapshot_taken(self, message: SnapshotTaken) -> None:
+        self.snapshot = message.snapshot
+
+    def watch_snapshot(self, snapshot: Snapshot | None) -> None:
+        """Judge what changed, draw what is seen."""
+        if snapshot is not None:
+            now = inventory(snapshot)
+            if now != self._judged and not self._judging:
+                self._judged, self._judging = now, True
+                self._judge(snapshot)
+        self._draw_visible()
+
+    @work(thread=True, group="judge", exit_on_error=False)
+    def _judge(self, snapshot: Snapshot) -> None:
+        SECRETS.learn_snapshot(snapshot)
+        self.post_message(ResultsReady(self.desk.checks.examine(snapshot)))
+
+    @on(ResultsReady)
+    def _results_ready(self, message: ResultsReady) -> None:
+        self._judging = False
+        self.results = message.results
+        self.watch_snapshot(self.snapshot)
+
+    def _draw_visible(self) -> None:
+        place = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Place)), None)
+        if place is not None:
+            place.redraw()
+
+    @property
+    def machine(self) -> str:
+        """What the header calls the machine."""
+        return self.snapshot.host.name if self.snapshot is not None else self.desk.host.name
+
+    def container(self, key: str | None) -> Container | None:
+        """The container with this id, as it is now."""
+        if self.snapshot is None or key is None:
+            return None
+        return next((each for each in self.snapshot.containers if each.id == key), None)
+
+    def spark(self, key: str, values: Sequence[float | None]) -> tuple[float | None, ...]:
+        """Values of a curve, held for two seconds: a curve that moves all the time costs more than it tells."""
+        now = self.snapshot.taken_at if self.snapshot else 0.0
+        held = self._sparks.get(key)
+        if held is None or not 0 <= now - held[0] < SPARK_SECONDS:
+            held = self._sparks[key] = (now, tuple(values))
+        return held[1]
+
+    # Saying and doing
+
+    def say(self, sentence: str, *, warning: bool = False) -> None:
+        """A short notice, letter by letter."""
+        self.notify(sentence, markup=False, severity="warning" if warning else "information", timeout=6)
+
+    def do(self, what: str, act: Callable[[Control], object]) -> None:
+        """Do something to a container in a thread, and tell how it went."""
+        self.say(f"{what} ...")
+        self._do(what, act)
+
+    @work(thread=True, group="act", exit_on_error=False)
+    def _do(self, what: str, act: Callable[[Control], object]) -> None:
+        try:
+            act(self.desk.host.control)
+            self.post_message(ActEnded(f"{what}: done", failed=False))
+        except HostError as error:
+            remedy = f" {error.remedy}" if error.remedy else ""
+            self.post_message(ActEnded(f"{what} failed: {error}{remedy}", failed=True))
+        self.desk.feed.request()
+
+    @on(ActEnded)
+    def _act_ended(self, message: ActEnded) -> None:
+        self.say(message.sentence, warning=message.failed)
+
+    # Going places
+
+    def open_container(self, container_id: str, *, logs: bool = False) -> None:
+        """Go into a container."""
+        from .container import ContainerScreen
+
+        self.push_screen(ContainerScreen(container_id, logs_first=logs))
+
+    def open_doctor(self, result: Result) -> None:
+        """Go to the doctor, at this result."""
+        self._go("doctor")
+        if isinstance(self.screen, Doctor):
+            self.screen.select(result)
+
+    def open_plan(self, finding: Result) -> None:
+        """Show what the fix of a finding would change."""
+        from .plan import PlanScreen
+
+        if finding.fix is None:
+            self.say("This finding has no fix; its text says what to do.")
+        else:
+            self.push_screen(PlanScreen(finding=finding))
+
+    def open_undo(self, entry: Entry) -> None:
+        """Show what taking an entry back would change."""
+        from .plan import PlanScreen
+
+        self.push_screen(PlanScreen(undo=entry))
+
+    def undo_entry(self, entry_id: str) -> None:
+        """The same, by id, in place of the plan that made it."""
+        if self.desk.journal is not None:
+            entry = self.desk.journal.get(entry_id)
+            self.pop_screen()
+            self.open_undo(entry)
+
+    def open_demo(self) -> None:
+        """Leave for the practice stack; ``run_app`` opens it."""
+        self.exit(result=DEMO, return_code=0)
+
+    def open_shell(self, container: Container) -> None:
+        """A shell in the container on this terminal, by argument list; the console waits."""
+        try:
+            argv = list(self.desk.host.control.shell(container.id))
+            with self.suspend():
+                print(f"+ {' '.join(argv)}")  # noqa: T201 - the terminal is the shell's now
+                code = subprocess.run(argv, check=False).returncode
+                print(f"The shell ended with {code}.")  # noqa: T201
+        except HostError as error:
+            self.say(str(error), warning=True)
+        except OSError as error:
+            self.say(f"The shell could not be started: {error.strerror}", warning=True)
+        self.desk.feed.request()
+
+    # Fixes
+
+    def fix_work(self, check: str, subject: str, listener: Listener) -> FixWork | None:
+        """The engine for one fix; None where nothing can be recorded."""
+        try:
+            fix = FixWork(self.desk, check, subject, listener)
+        except HostError as error:
+            self.say(str(error), warning=True)
+            return None
+        self._works = [each for each in self._works if each.running] + [fix]
+        return fix
+
+    def fix_ended(self) -> None:
+        """A fix ended: look again, and judge even if nothing seems to have changed."""
+        self._judged = None
+        self.desk.feed.request()
+
+    def _look_for_open_entries(self) -> None:
+        if self.desk.journal is not None:
+            self._find_open_entries(self.desk.journal)
+
+    @work(thread=True, group="journal", exit_on_error=False)
+    def _find_open_entries(self, journal: Journal) -> None:
+        mine = [entry for entry in journal.open_entries() if entry.intent.host == self.desk.host.name]
+        if mine:
+            self.call_from_thread(self.offer_open, mine[0])
+
+    def offer_open(self, entry: Entry) -> None:
+        """Ask what to do with a fix that was interrupted."""
+        from .dialogs import Choose
+        from .plan import PlanScreen
+        from .words.entries import open_words
+
+        if self.desk.read_only:
+            self.say("A fix was interrupted; in read-only mode it is left as it is.", warning=True)
+            return
+
+        def chosen(how: str | None) -> None:
+            if how in {"resume", "back"}:
+                self.push_screen(PlanScreen(interrupted=(entry, "resume" if how == "resume" else "roll back")))
+
+        ways = [("back", "Roll back"), ("later", "Later")]
+        if not entry.rolling_back:
+            ways.insert(0, ("resume", "Resume"))
+        body: list[Line] = open_words(entry)
+        self.push_screen(Choose("A fix was interrupted", body, ways), chosen)
+
+    # Keys
+
+    def perform(self, action_id: str) -> None:
+        """Do what the key of this action would do."""
+        action = find(action_id)
+        if action is not None:
+            namespace = "app" if "app" in action.places else "screen"
+            self.call_later(self.run_action, f"{namespace}.{action.verb}")
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:  # noqa: ARG002
+        """Two actions on one key: say so once."""
+        names = " and ".join(sorted(binding.id or binding.action for binding in clashed_bindings))
+        if names not in self._clashes:
+            self._clashes.add(names)
+            self.say(f"keymap: {names} were given the same key", warning=True)
+
+    def _go(self, mode: str) -> None:
+        while len(self.screen_stack) > 1 and not self._busy():
+            self.pop_screen()
+        self.switch_mode(mode)
+
+    def _busy(self) -> bool:
+        return any(fix.running for fix in self._works)
+
+    def action_overview(self) -> None:
+        """The overview."""
+        self._go("overview")
+
+    def action_doctor(self) -> None:
+        """The doctor."""
+        self._go("doctor")
+
+    def action_journal(self) -> None:
+        """The journal."""
+        self._go("journal")
+
+    def action_look(self) -> None:
+        """Look at everything again."""
+        self.desk.feed.request()
+        self.say("Looking again.")
+
+    def action_copy(self) -> None:
+        """Copy the name of what is selected, and say what was copied, for terminals that refuse it."""
+        text = self.screen.copied() if isinstance(self.screen, Place) else None
+        if text:
+            self.copy_to_clipboard(text)
+            self.say(f"Copied: {text}")
+
+    def action_back(self) -> None:
+        """One step out."""
+        if isinstance(self.screen, Place):
+            self.screen.back()
+
+    def action_next_pane(self) -> None:
+        """The next pane."""
+        self.screen.focus_next()
+
+    def action_previous_pane(self) -> None:
+        """The pane before."""
+        self.screen.focus_previous()
+
+    def action_palette(self) -> None:
+        """Everything that can be done here."""
+        self.action_command_palette()
+
+    def action_help(self) -> None:
+        """The keys of this place."""
+        from .help import Help
+
+        place = getattr(self.screen, "PLACE", "overview")
+        self.push_screen(Help(place, self.desk.settings.keymap, read_only=self.desk.read_only))
+
+    async def action_quit(self) -> None:
+        """Leave; in the middle of a fix that is a question."""
+        if not self._busy():
+            self.exit(return_code=0)
+            return
+        from .dialogs import Choose
+        from .widgets.paint import line
+
+        def chosen(how: str | None) -> None:
+            if how == "leave":
+                self._leave(0)
+
+        body = [
+            line(
+                "A fix is running. Leave after the step that runs now, and find it in the journal; or wait for its end."
+            )
+        ]
+        self.push_screen(
+            Choose("A fix is running", body, [("leave", "Leave after this step"), ("wait", "Wait")]), chosen
+        )

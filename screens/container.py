@@ -1,0 +1,129 @@
+"""One container: state, figures, everything inspect says, and its log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import work
+from textual.containers import Container
+from textual.widget import Widget
+
+from ..console.hosts import HostError
+from ..console.model import Container as ContainerModel
+from . import logs
+from .acts import ContainerActs
+from .keys import bindings
+from .place import Place
+from .widgets.document import Document
+from .widgets.lines import Lines
+from .widgets.log_view import LogView
+from .widgets.paint import BLANK, line
+from .words import details
+
+_NO_LOG = ("none", "syslog", "fluentd", "gelf", "splunk", "awslogs", "gcplogs", "etwlogs")
+
+
+class ContainerScreen(ContainerActs, Place):
+    """A place for one container, known by its id."""
+
+    PLACE: ClassVar[str] = "container"
+    AUTO_FOCUS = "#details"
+    BINDINGS = bindings("container")
+
+    def __init__(self, container_id: str, *, logs_first: bool = False) -> None:
+        super().__init__()
+        self._id = container_id
+        self._last: ContainerModel | None = None
+        self._logs_first = logs_first
+        self._following = False
+
+    def body(self) -> Iterable[Widget]:
+        """Summary, details, log."""
+        yield Lines(BLANK, BLANK, id="summary")
+        yield Container(Document(id="details", classes="pane"), LogView(id="logs"), id="panes")
+
+    def on_mount(self) -> None:
+        """Name the panes, read the log."""
+        self.query_one("#details").border_title = " Details "
+        self.query_one("#logs").add_class("pane").border_title = " Log "
+        if self._logs_first:
+            self.action_logs()
+        self._read_log()
+
+    def here(self) -> str:
+        """The container's own name."""
+        return self._last.name if self._last else "container"
+
+    def selected_container(self) -> ContainerModel | None:
+        """This one, while it exists."""
+        return self.console.container(self._id)
+
+    def copied(self) -> str | None:
+        """Its name."""
+        return self._last.name if self._last else None
+
+    def draw(self) -> None:
+        """Everything, from the app's Snapshot; a container that is gone stays as it was last seen."""
+        snapshot = self.console.snapshot
+        if snapshot is None:
+            return
+        container = self.selected_container()
+        self._last = container or self._last
+        if self._last is None:
+            self.query_one("#details", Document).show([line("This container is gone.")])
+            return
+        figures = snapshot.figures.get(self._id) if container else None
+        curve = self.console.spark(self._id, self.desk.feed.cpu_of(self._id))
+        head = details.summary(self._last, figures, curve, self.size.width)
+        if container is None:
+            head[1] = line(("This container is gone; below is how it was last seen.", "warning"))
+        self.query_one("#summary", Lines).show(head)
+        self.query_one("#details", Document).show(details.document(self._last, snapshot, self.console.results or ()))
+
+    # The log
+
+    @work(exclusive=True, group="log", exit_on_error=False)
+    async def _read_log(self, *, follow: bool = False) -> None:
+        view = self.query_one("#logs", LogView)
+        engine = self.desk.host.engine
+        if engine is None:
+            view.show([line(("There is no Engine to read the log from.", "muted"))])
+            return
+        try:
+            view.replace(await logs.last(engine, self._id))
+            if not view.lines:
+                view.show([line((self._why_empty(), "muted"))])
+            if follow:
+                async for lines in logs.batches(engine, self._id):
+                    view.append(lines)
+                self._set_following(following=False)
+        except HostError as error:
+            remedy = [line(error.remedy)] if error.remedy else []
+            view.show([line((str(error), "warning")), *remedy])
+            self._set_following(following=False)
+
+    def _why_empty(self) -> str:
+        driver = self._last.log_driver if self._last else None
+        if driver in _NO_LOG:
+            return f"Its log goes to the driver {driver}, which Docker cannot read back."
+        return "It has not written anything yet."
+
+    def action_follow(self) -> None:
+        """Follow the log, or stop."""
+        self._set_following(following=not self._following)
+        self._read_log(follow=self._following)
+
+    def _set_following(self, *, following: bool) -> None:
+        self._following = following
+        self.query_one("#logs").border_title = " Log, following " if following else " Log "
+
+    def action_logs(self) -> None:
+        """The log over the whole screen, or back."""
+        self.toggle_class("-logs-only")
+        self.query_one("#logs" if self.has_class("-logs-only") else "#details").focus()
+
+    def action_look(self) -> None:
+        """Read the log again too."""
+        self._read_log(follow=self._following)
+        self.console.action_look()

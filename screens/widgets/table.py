@@ -1,0 +1,328 @@
+"""The one big table: lines drawn by hand, so that a changed figure costs the cells it stands in and nothing else.
+
+Rows are known by key: whatever is added, removed or reordered, the cursor stays on the row it was on. Headings group the
+rows and cannot be selected. Columns are dropped when the width cannot hold them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from rich.segment import Segment
+from textual import events
+from textual.cache import LRUCache
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from ...console.text import fit
+from ..glyphs import CURSOR
+from ..keys import bindings
+from .columns import Column, Placed, place
+from .paint import BLANK, COMPONENTS, Ground, Line, Span, ground_style, shown, strip, tone_style
+from .wrap import wrap
+
+_NOTHING = Span("")
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    key: str
+    cells: Mapping[str, Span] = {}
+    heading: Line | None = None
+    """Set for a line that heads a group; it has no cells and cannot be selected."""
+    mark: Span = _NOTHING
+    """A glyph before the first column."""
+
+
+class Table(ScrollView, can_focus=True):
+    """Rows with a cursor."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
+    BINDINGS = bindings("list")
+    DEFAULT_CSS = "Table { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-gutter: auto; }"
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+        def __init__(self, table: Table, key: str | None) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> Table:
+            """The table, for selectors."""
+            return self.table
+
+    class Opened(Moved):
+        """Enter was pressed on a row."""
+
+    class HeadingClicked(Message):
+        """A column title was clicked."""
+
+        def __init__(self, table: Table, column: str) -> None:
+            super().__init__()
+            self.table = table
+            self.column = column
+
+        @property
+        def control(self) -> Table:
+            """The table, for selectors."""
+            return self.table
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+        titles: bool = True,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._columns = tuple(columns)
+        self._placed: tuple[Placed, ...] = ()
+        self._rows: tuple[Row, ...] = ()
+        self._empty: tuple[Line, ...] = ()
+        self._broken: list[Line] = []
+        self._cursor: str | None = None
+        self._cursor_row = -1
+        self._order: str | None = None
+        self._head = int(titles)
+        self._strips: LRUCache[tuple[str, Ground], tuple[Row, Strip]] = LRUCache(1024)
+
+    @property
+    def cursor(self) -> str | None:
+        """Key of the row under the cursor."""
+        return self._cursor
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the rows that can be selected, from top to bottom."""
+        return tuple(row.key for row in self._rows if row.heading is None)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """What is shown now."""
+        return self._rows
+
+    def show(self, rows: Sequence[Row], *, empty: Sequence[Line] = (), order: str | None = None) -> None:
+        """Show these rows; redraws only cells that changed while the rows stay the same ones."""
+        old, self._rows = self._rows, tuple(rows)
+        same = len(old) == len(self._rows) and all(a.key == b.key for a, b in zip(old, self._rows, strict=True))
+        if not same or tuple(empty) != self._empty or order != self._order:
+            self._empty, self._order = tuple(empty), order
+            self._arrange()
+            return
+        regions = [
+            region
+            for y, (a, b) in enumerate(zip(old, self._rows, strict=True))
+            if a != b
+            for region in self._dirty(y, a, b)
+        ]
+        if regions:
+            self.refresh(*regions)
+
+    def select(self, key: str | None) -> None:
+        """Put the cursor on a row, when there is such a row."""
+        for index, row in enumerate(self._rows):
+            if row.key == key and row.heading is None:
+                self._go(index)
+                return
+
+    def _arrange(self) -> None:
+        """Rows came, went or moved: draw all, keep the cursor on its row or near where it was."""
+        self._measure()
+        index = next((i for i, row in enumerate(self._rows) if row.key == self._cursor and row.heading is None), None)
+        if index is None:
+            index = self._nearest(max(self._cursor_row, 0), 1)
+        before = self._cursor
+        self._cursor_row = index
+        self._cursor = self._rows[index].key if index >= 0 else None
+        self.refresh()
+        if self._cursor != before:
+            self.post_message(self.Moved(self, self._cursor))
+
+    def _measure(self) -> None:
+        width = self.scrollable_content_region.width
+        self._broken = wrap(self._empty, width or 80)
+        self.virtual_size = Size(width, (len(self._rows) or len(self._broken)) + self._head)
+
+    def _nearest(self, index: int, step: int) -> int:
+        """The row that can be selected at or after the index, else before it; -1 when there is none."""
+        if not self._rows:
+            return -1
+        index = min(max(index, 0), len(self._rows) - 1)
+        ahead = range(index, len(self._rows)) if step > 0 else range(index, -1, -1)
+        behind = range(index, -1, -1) if step > 0 else range(index, len(self._rows))
+        return next((i for span in (ahead, behind) for i in span if self._rows[i].heading is None), -1)
+
+    def _dirty(self, index: int, old: Row, new: Row) -> list[Region]:
+        """Regions of one line that must be drawn again, none when it is out of sight."""
+        y = index + self._head - self.scroll_offset.y
+        if not self._head <= y < self.size.height:
+            return []
+        if old.heading is not None or old.mark != new.mark:
+            return [Region(0, y, self.size.width, 1)]
+        return [
+            Region(placed.x, y, placed.width, 1)
+            for placed in self._placed
+            if old.cells.get(placed.column.key) != new.cells.get(placed.column.key)
+        ]
+
+    def _go(self, index: int) -> None:
+        if index < 0 or index == self._cursor_row:
+            return
+        old, self._cursor_row = self._cursor_row, index
+        self._cursor = self._rows[index].key
+        for row in (old, index):
+            self.refresh(Region(0, row + self._head - self.scroll_offset.y, self.size.width, 1))
+        self._keep_in_sight()
+        self.post_message(self.Moved(self, self._cursor))
+
+    def _keep_in_sight(self) -> None:
+        room = max(1, self.size.height - self._head)
+        top = self.scroll_offset.y
+        first = 0 if self._cursor_row <= 1 else self._cursor_row
+        if first < top:
+            self.scroll_to(y=first, animate=False, immediate=True)
+        elif self._cursor_row >= top + room:
+            self.scroll_to(y=self._cursor_row - room + 1, animate=False, immediate=True)
+
+    # Keys and mouse
+
+    def action_up(self) -> None:
+        """One row up."""
+        self._step(self._cursor_row - 1, -1)
+
+    def action_down(self) -> None:
+        """One row down."""
+        self._step(self._cursor_row + 1, 1)
+
+    def _step(self, index: int, step: int) -> None:
+        if 0 <= index < len(self._rows):
+            found = self._nearest(index, step)
+            if (found - self._cursor_row) * step > 0:
+                self._go(found)
+            elif step < 0:
+                self.scroll_to(y=0, animate=False, immediate=True)
+
+    def action_top(self) -> None:
+        """To the first row."""
+        self._go(self._nearest(0, 1))
+
+    def action_bottom(self) -> None:
+        """To the last row."""
+        self._go(self._nearest(len(self._rows) - 1, -1))
+
+    def action_page_up(self) -> None:
+        """One page up."""
+        self._go(self._nearest(self._cursor_row - max(1, self.size.height - 2), -1))
+
+    def action_page_down(self) -> None:
+        """One page down."""
+        self._go(self._nearest(self._cursor_row + max(1, self.size.height - 2), 1))
+
+    def action_left(self) -> None:
+        """Nothing stands to the left: columns that do not fit are dropped."""
+
+    def action_right(self) -> None:
+        """Nothing stands to the right: columns that do not fit are dropped."""
+
+    def action_open(self) -> None:
+        """Tell who listens that this row is meant."""
+        if self._cursor is not None:
+            self.post_message(self.Opened(self, self._cursor))
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the row under the pointer; a second click opens it; a title orders by its column."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        if offset.y < self._head:
+            hit = next((p.column.key for p in self._placed if p.x <= offset.x <= p.x + p.width), None)
+            if hit is not None:
+                self.post_message(self.HeadingClicked(self, hit))
+            return
+        index = offset.y - self._head + self.scroll_offset.y
+        if 0 <= index < len(self._rows) and self._rows[index].heading is None:
+            self._go(index)
+            if event.chain == 2:
+                self.action_open()
+
+    # Drawing
+
+    def on_resize(self) -> None:
+        """Choose the columns that fit."""
+        self._placed = place(self._columns, self.scrollable_content_region.width - 1)
+        self._strips.clear()
+        self._measure()
+        self.call_after_refresh(self._keep_in_sight)
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        """Colours changed: nothing painted before counts."""
+        super().notify_style_update()
+        self._strips.clear()
+
+    def on_focus(self) -> None:
+        """The cursor is drawn brighter."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """The cursor is drawn quieter."""
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """One line as cells."""
+        width = self.scrollable_content_region.width
+        if y < self._head:
+            return self._title_strip(width)
+        index = y - self._head + self.scroll_offset.y
+        if not self._rows:
+            return strip(self, self._broken[index] if index < len(self._broken) else BLANK, width)
+        if index >= len(self._rows):
+            return strip(self, BLANK, width)
+        return self._row_strip(index, width)
+
+    def _row_strip(self, index: int, width: int) -> Strip:
+        row = self._rows[index]
+        if row.heading is not None:
+            return strip(self, row.heading, width, "group")
+        ground: Ground = "none"
+        if index == self._cursor_row:
+            ground = "cursor" if self.has_focus else "cursor-blurred"
+        cached = self._strips.get((row.key, ground))
+        if cached is not None and cached[0] == row and cached[1].cell_length == width:
+            return cached[1]
+        painted = self._paint(row, width, ground)
+        self._strips[(row.key, ground)] = (row, painted)
+        return painted
+
+    def _paint(self, row: Row, width: int, ground: Ground) -> Strip:
+        base = ground_style(self, ground)
+        cursor = Span(CURSOR, "accent") if ground == "cursor" else Span(" ")
+        mark = row.mark if row.mark.text else Span(" ")
+        segments = [
+            Segment(shown(self, span.text), base + tone_style(self, span.tone)) for span in (cursor, mark, Span(" "))
+        ]
+        for column, _, wide in self._placed:
+            text, tone = row.cells.get(column.key, _NOTHING)
+            segments.append(Segment(fit(shown(self, text), wide, column.align), base + tone_style(self, tone)))
+            segments.append(Segment(" ", base))
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _title_strip(self, width: int) -> Strip:
+        spans: list[Span] = [Span("   ")]
+        for column, _, wide in self._placed:
+            ordered = column.key == self._order
+            title = f"{column.title}{'↓' if ordered else ''}"
+            spans += [Span(fit(title, wide, column.align), "accent" if ordered else "muted"), Span(" ")]
+        return strip(self, tuple(spans), width, "heading")
+
+    def __rich_repr__(self) -> Any:
+        yield "rows", len(self._rows)
+        yield "cursor", self._cursor

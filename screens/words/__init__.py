@@ -1,0 +1,1 @@
+"""What the screens say, made from the Snapshot and nothing else: pure functions from data to painted lines."""

@@ -1,0 +1,221 @@
+"""The overview's rows: services grouped by compose project, native services last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from ...console.findings import Result
+from ...console.model import Container, Figures, NativeProcess, Service, Snapshot
+from ...console.text import DASH, duration
+from ..widgets.columns import Column
+from ..widgets.paint import Span, line
+from ..widgets.table import Row
+from . import states
+
+COLUMNS: tuple[Column, ...] = (
+    Column("name", "NAME", 14, most=32),
+    Column("role", "ROLE", 10, rank=7, most=12),
+    Column("state", "STATE", 12, most=14),
+    Column("health", "HEALTH", 11, rank=3),
+    Column("cpu", "CPU", 5, "right", rank=1),
+    Column("memory", "MEM", 5, "right", rank=1),
+    Column("net", "NET ↓/↑", 10, "right", rank=5),
+    Column("block", "BLOCK r/w", 10, "right", rank=8),
+    Column("pids", "PIDS", 5, "right", rank=9),
+    Column("deaths", "↻/†", 5, "right", rank=6),
+    Column("up", "UP", 7, "right", rank=2),
+    Column("ports", "PORTS", 14, rank=10, most=24),
+    Column("image", "IMAGE", 24, rank=11, most=44),
+)
+ORDERS: tuple[str, ...] = ("name", "cpu", "memory", "state", "up")
+_OTHERS = "~containers outside compose"
+_NATIVE = "~native services"
+_TITLES = {_OTHERS: "Containers outside compose", _NATIVE: "Native services"}
+
+
+class Item(Struct, frozen=True):
+    """One service with everything its row needs, and raw values to order by."""
+
+    key: str
+    group: str
+    name: str
+    role: str
+    container: Container | None = None
+    figures: Figures | None = None
+    process: NativeProcess | None = None
+    worst: Result | None = None
+
+    def words(self) -> str:
+        """What a filter looks at."""
+        c = self.container
+        return " ".join((self.name, self.role, self.group, c.image if c else "", c.state if c else "")).lower()
+
+    def value(self, order: str) -> tuple[float, str]:
+        """What it is ordered by; unknown comes last."""
+        c, f = self.container, self.figures
+        raw: float | None = None
+        if order == "cpu":
+            raw = -f.cpu_percent if f and f.cpu_percent is not None else None
+        elif order == "memory":
+            raw = -f.memory if f and f.memory is not None else None
+        elif order == "state":
+            raw = {"running": 5.0, "paused": 3.0, "created": 4.0}.get(c.state, 1.0) if c else 6.0
+        elif order == "up":
+            raw = -c.started_at if c and c.started_at is not None else None
+        return (float("inf") if raw is None else raw, self.name)
+
+
+def items(snapshot: Snapshot, results: Sequence[Result]) -> list[Item]:
+    """Everything that gets a row."""
+    services = {service.container: service for service in snapshot.services if service.container}
+    worst = _worst_by_container(snapshot, results)
+    found = [
+        Item(
+            key=c.id, group=c.project or _OTHERS, name=c.service if c.project and c.service else c.name,
+            role=services[c.id].role if c.id in services else "unknown", container=c, figures=snapshot.figures.get(c.id),
+            worst=worst.get(c.id),
+        )
+        for c in snapshot.containers
+    ]  # fmt: skip
+    return found + _natives(snapshot) + _declared(snapshot)
+
+
+def _natives(snapshot: Snapshot) -> list[Item]:
+    processes = {process.pid: process for process in snapshot.processes}
+    return [
+        Item(key=f"pid:{s.pid}", group=_NATIVE, name=s.name, role=s.role, process=processes.get(s.pid or 0))
+        for s in snapshot.services
+        if s.container is None and s.pid is not None
+    ]
+
+
+def _declared(snapshot: Snapshot) -> list[Item]:
+    """Services that a compose file declares and no container plays."""
+    return [
+        Item(
+            key=f"service:{s.project}/{s.name}",
+            group=s.project or _OTHERS,
+            name=s.compose_service or s.name,
+            role=s.role,
+        )
+        for s in snapshot.services
+        if s.container is None and s.pid is None
+    ]
+
+
+def concerns(result: Result, container: Container) -> bool:
+    """Whether a result is about this container."""
+    if result.facts.get("container") == container.id:
+        return True
+    names = {container.id, container.name, container.service}
+    if container.project and container.service:
+        names.add(f"{container.project}/{container.service}")
+    return result.subject in names
+
+
+def _worst_by_container(snapshot: Snapshot, results: Sequence[Result]) -> dict[str, Result]:
+    found: dict[str, Result] = {}
+    for result in states.findings(tuple(results)):
+        for container in snapshot.containers:
+            if container.id not in found and concerns(result, container):
+                found[container.id] = result
+    return found
+
+
+def rows(
+    snapshot: Snapshot, results: Sequence[Result], order: str = "name", words: str = "", *, airy: bool = False
+) -> list[Row]:
+    """Headings and rows, filtered and ordered; groups keep together, apart when ``airy``, in the order of their first row."""
+    wanted = words.lower().split()
+    kept = [item for item in items(snapshot, results) if all(word in item.words() for word in wanted)]
+    groups: dict[str, list[Item]] = {}
+    for item in kept:
+        groups.setdefault(item.group, []).append(item)
+    for members in groups.values():
+        members.sort(key=lambda item: item.value(order))
+    names = sorted(
+        groups,
+        key=lambda group: (
+            group.startswith("~"),
+            (0.0, "") if order == "name" else groups[group][0].value(order),
+            group,
+        ),
+    )
+    made: list[Row] = []
+    folders = {project.name: project.working_dir for project in snapshot.projects}
+    for name in names:
+        if airy and made:
+            made.append(Row(key=f"gap:{name}", heading=()))
+        made.append(_heading(name, groups[name], folders))
+        made += [_row(item, snapshot.taken_at) for item in groups[name]]
+    return made
+
+
+def _heading(name: str, members: Sequence[Item], folders: Mapping[str, str | None]) -> Row:
+    title = _TITLES.get(name, name)
+    running = sum(1 for item in members if item.process or (item.container and item.container.state == "running"))
+    counted = f"  {running} of {len(members)} running"
+    folder = f"  {folders[name]}" if folders.get(name) else ""
+    heading = line(
+        (f" {title}", "strong"), (counted, "muted" if running == len(members) else "warning"), (folder, "muted")
+    )
+    return Row(key=f"group:{name}", heading=heading)
+
+
+def _row(item: Item, now: float) -> Row:
+    cells: dict[str, Span] = {
+        "name": Span(item.name),
+        "role": Span(DASH if item.role == "unknown" else item.role, "muted"),
+    }
+    if item.container is not None:
+        cells |= _container_cells(item.container, item.figures, now)
+    elif item.process is not None:
+        cells |= _process_cells(item.process, now)
+    else:
+        cells |= {"state": Span("○ not made", "muted")}
+    mark = Span(states.verdict_of(item.worst).text[0], states.verdict_of(item.worst).tone) if item.worst else Span("")
+    return Row(key=item.key, cells=cells, mark=mark)
+
+
+def _container_cells(c: Container, figures: Figures | None, now: float) -> dict[str, Span]:
+    up = duration(now - c.started_at).replace(" ", "") if c.state == "running" and c.started_at else DASH
+    return {
+        "state": states.state(c),
+        "health": states.health(c),
+        "cpu": states.cpu(figures),
+        "memory": states.memory(figures),
+        "net": states.pair(figures.net_rx, figures.net_tx) if figures else Span(DASH, "muted"),
+        "block": states.pair(figures.block_read, figures.block_write) if figures else Span(DASH, "muted"),
+        "pids": Span(DASH if figures is None or figures.pids is None else str(figures.pids), "muted"),
+        "deaths": states.deaths(c),
+        "up": Span(up, "muted"),
+        "ports": Span(ports(c) or DASH, "muted"),
+        "image": Span(c.image, "muted"),
+    }
+
+
+def _process_cells(process: NativeProcess, now: float) -> dict[str, Span]:
+    up = duration(now - process.started_at).replace(" ", "") if process.started_at else DASH
+    return {
+        "state": Span("● running", "ok"),
+        "health": Span(f"pid {process.pid}", "muted"),
+        "up": Span(up, "muted"),
+        "image": Span(" ".join(process.command), "muted"),
+    }
+
+
+def ports(container: Container) -> str:
+    """Published ports, host side first: ``3080→3080``."""
+    seen = {
+        f"{port.host_port}→{port.container_port}{'' if port.protocol == 'tcp' else '/' + port.protocol}": None
+        for port in container.ports
+        if port.host_port is not None
+    }
+    return " ".join(seen)
+
+
+def service_of(snapshot: Snapshot, container_id: str) -> Service | None:
+    """The service a container plays."""
+    return next((service for service in snapshot.services if service.container == container_id), None)

@@ -1,0 +1,151 @@
+"""Verdict line and host strip: the two answers everybody wants first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...console.findings import Result
+from ...console.model import Disk, Gpu, Snapshot, System
+from ...console.text import DASH, cells
+from .. import glyphs
+from ..widgets.paint import Line, Span, Tone, line
+from . import states
+
+
+def verdict(snapshot: Snapshot | None, results: Sequence[Result] | None) -> Line:
+    """What is wrong, worst first, or that all is well."""
+    if snapshot is None or results is None:
+        return line((f"{glyphs.OFF} Looking at the machine ...", "muted"))
+    found = states.findings(tuple(results))
+    if found:
+        return _problems(found)
+    engine = next((fault for fault in snapshot.faults if fault.source == "engine"), None)
+    if engine is not None and not snapshot.containers:
+        return line((f"{glyphs.WARN} {engine.sentence}", "warning"))
+    crashed = [each for each in results if each.status in {"crashed", "unknown"}]
+    tail = f"; {len(crashed)} checks cannot tell" if len(crashed) > 1 else "; 1 check cannot tell" if crashed else ""
+    return line(
+        (f"{glyphs.OK} All well: ", "ok"),
+        (
+            f"{_count(len(snapshot.containers), 'container')}, {_count(_stacks(snapshot), 'stack')}, nothing found{tail}",
+            "plain",
+        ),
+    )
+
+
+def _problems(found: Sequence[Result]) -> Line:
+    first = found[0]
+    tone: Tone = "error" if first.severity == "error" else "warning" if first.severity == "warning" else "info"
+    glyph = states.verdict_of(first).text[0]
+    more = f"  and {len(found) - 1} more" if len(found) > 1 else ""
+    return line(
+        (f"{glyph} {_count(len(found), 'problem')}: ", tone), (first.title.rstrip("."), "strong"), (f" ({first.check})", "muted"),
+        (more, "muted"),
+    )  # fmt: skip
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _stacks(snapshot: Snapshot) -> int:
+    return len({container.project for container in snapshot.containers if container.project})
+
+
+def host(snapshot: Snapshot, width: int, cpu: Sequence[float | None] = (), *, tall: bool = False) -> list[Line]:
+    """CPU, load, memory, swap, disks, GPUs, Engine: as much as the width holds, most important first."""
+    items = _system_items(snapshot.system, cpu, roomy=width >= 110) + [_engine_item(snapshot)]
+    lines = [_fit(items, width)]
+    gpus = [_gpu(gpu, width) for gpu in snapshot.gpus]
+    if tall:
+        return lines + gpus[:8]
+    if len(gpus) > 1:
+        return [*lines, _fit([_gpu_short(gpu) for gpu in snapshot.gpus], width)]
+    return lines + gpus
+
+
+def _fit(items: Sequence[Line], width: int) -> Line:
+    spans: list[Span] = []
+    used = 0
+    for item in items:
+        step = sum(cells(span.text) for span in item) + (2 if spans else 0)
+        if used + step > width:
+            continue
+        spans += ([Span("  ")] if spans else []) + list(item)
+        used += step
+    return tuple(spans)
+
+
+def _system_items(system: System | None, cpu: Sequence[float | None], *, roomy: bool) -> list[Line]:
+    if system is None:
+        return [line(("cpu ", "muted"), DASH), line(("mem ", "muted"), DASH)]
+    used = _difference(system.memory_total, system.memory_available)
+    share = used / system.memory_total if used is not None and system.memory_total else None
+    spark = glyphs.sparkline(cpu, 16 if roomy else 6, 100.0)
+    items = [
+        line(("cpu ", "muted"), (f"{states.whole_percent(system.cpu_percent):>4}", _hot(system.cpu_percent, 85, 95)), (f" {spark}" if spark.strip() else "", "accent")),
+        line(("mem ", "muted"), (_of(used, system.memory_total), _hot(None if share is None else share * 100, 85, 95)), (f" {glyphs.bar(share, 10)}" if roomy else "", "accent")),
+    ]  # fmt: skip
+    if system.load is not None:
+        items.append(line(("load ", "muted"), f"{system.load[0]:.1f}"))
+    items += [_disk(disk, roomy=roomy) for disk in system.disks[:1]]
+    if system.swap_total:
+        items.append(line(("swap ", "muted"), _of(system.swap_used, system.swap_total)))
+    return items + [_disk(disk, roomy=roomy) for disk in system.disks[1:]]
+
+
+def _disk(disk: Disk, *, roomy: bool) -> Line:
+    used = _difference(disk.total, disk.free)
+    share = None if used is None or not disk.total else used / disk.total * 100
+    free = f" {states.short_size(disk.free)} free" if roomy else ""
+    return line((f"{disk.what} ", "muted"), (f"{states.whole_percent(share)}{free}", _hot(share, 85, 95)))
+
+
+def _gpu(gpu: Gpu, width: int) -> Line:
+    share = gpu.memory_used / gpu.memory_total if gpu.memory_used is not None and gpu.memory_total else None
+    return line(
+        (f"gpu{'' if gpu.index is None else gpu.index} ", "muted"),
+        (f"{glyphs.bar(share, 10)} " if width >= 70 else "", "accent"),
+        (_of(gpu.memory_used, gpu.memory_total), _hot(None if share is None else share * 100, 90, 98)),
+        f"  {states.whole_percent(gpu.utilisation)} busy",
+        (f"  {gpu.temperature:.0f}°C" if gpu.temperature is not None else "", "muted"),
+        (f"  {gpu.name}" if gpu.name else "", "muted"),
+    )
+
+
+def _gpu_short(gpu: Gpu) -> Line:
+    share = gpu.memory_used / gpu.memory_total * 100 if gpu.memory_used is not None and gpu.memory_total else None
+    busy = "" if gpu.utilisation is None else f" {states.whole_percent(gpu.utilisation)}"
+    return line(
+        (f"gpu{'' if gpu.index is None else gpu.index} ", "muted"),
+        (_of(gpu.memory_used, gpu.memory_total), _hot(share, 90, 98)),
+        busy,
+    )
+
+
+def _engine_item(snapshot: Snapshot) -> Line:
+    fault = next((each for each in snapshot.faults if each.source == "engine"), None)
+    if snapshot.engine is None:
+        return line(("engine ", "muted"), ("not reachable" if fault else DASH, "error" if fault else "muted"))
+    age = snapshot.ages.get("engine")
+    late = f" seen {_age(snapshot.taken_at - age)} ago" if fault and age is not None else ""
+    return line(("engine ", "muted"), (snapshot.engine.version, "error" if fault else "plain"), (late, "error"))
+
+
+def _age(seconds: float) -> str:
+    """Coarse, so that it does not change each second."""
+    return f"{int(seconds // 5 * 5)}s" if seconds < 60 else f"{int(seconds // 60)}m"
+
+
+def _difference(total: int | None, rest: int | None) -> int | None:
+    return None if total is None or rest is None else total - rest
+
+
+def _of(used: int | None, total: int | None) -> str:
+    return f"{states.short_size(used)}/{states.short_size(total)}"
+
+
+def _hot(value: float | None, warm: float, hot: float) -> Tone:
+    if value is None:
+        return "muted"
+    return "error" if value >= hot else "warning" if value >= warm else "plain"

@@ -1,0 +1,277 @@
+"""A frozen machine for screen tests: a Snapshot with everything in it, and a desk that touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from types import SimpleNamespace
+from typing import Any, cast
+
+from msgspec.structs import replace
+
+from stackops.console.findings import Evidence, FixSummary, Result
+from stackops.console.hosts import Host, HostError
+from stackops.console.model import (
+    ComposeService, ConfigFile, Container, Disk, EngineInfo, EnvVar, Fault, Figures, Gpu, Health, HealthProbe, HostInfo,
+    Mount, NativeProcess, NetworkLink, Port, Project, Service, Snapshot, System,
+)  # fmt: skip
+from stackops.console.settings import Settings
+from stackops.screens.desk import Desk
+
+NOW = 1_760_000_000.0
+GIB = 1 << 30
+MIB = 1 << 20
+
+
+def container(number: int, name: str, **kwargs: Any) -> Container:
+    defaults: dict[str, Any] = {
+        "image": f"example/{name}:1.0", "state": "running", "created_at": NOW - 90_000, "started_at": NOW - 86_400,
+        "restart_count": 0, "restart_policy": "always", "pid": 1000 + number, "log_driver": "json-file",
+    }  # fmt: skip
+    return Container(id=sha256(name.encode()).hexdigest(), name=name, **{**defaults, **kwargs})
+
+
+def figures(cpu: float, memory: int, **kwargs: Any) -> Figures:
+    defaults = {"net_rx": 1200.0, "net_tx": 340.0, "block_read": 0.0, "block_write": 8192.0, "pids": 12}
+    return Figures(at=NOW, cpu_percent=cpu, memory=memory, **{**defaults, **kwargs})
+
+
+LIBRECHAT = container(
+    1, "LibreChat", image="ghcr.io/danny-avila/librechat:v0.7.2", project="librechat", service="api",
+    image_digest="sha256:" + "ab" * 32, command=("npm", "run", "backend"), user="1000:1000", working_dir="/app",
+    env=(EnvVar("CREDS_KEY", "f34be427ebb29de8d88c107a71546019685ed8b241d8f2ed00c3df97ad2566f0"), EnvVar("HOST", "0.0.0.0"),
+         EnvVar("MONGO_URI", "mongodb://mongodb:27017/LibreChat")),
+    ports=(Port(3080, "tcp", "0.0.0.0", 3080),), networks=(NetworkLink("librechat_default", "172.18.0.5", ("api", "LibreChat")),),
+    mounts=(Mount("bind", "/srv/librechat/images", "/app/client/public/images"), Mount("bind", "/srv/librechat/logs", "/app/api/logs")),
+)  # fmt: skip
+MONGO = container(
+    2, "chat-mongodb", image="mongo:5.0.18", project="librechat", service="mongodb", state="restarting", exit_code=1,
+    restart_count=14, deaths=(NOW - 20, NOW - 9), command=("mongod", "--keyFile", "/data/mongodb.key"),
+    mounts=(Mount("bind", "/srv/librechat/mongodb.key", "/data/mongodb.key"), Mount("volume", "librechat_mongo", "/data/db")),
+)  # fmt: skip
+SEARCH = container(
+    3, "chat-meilisearch", image="getmeili/meilisearch:v1.7.3", project="librechat", service="meilisearch",
+    health=Health("healthy", 0, (HealthProbe(NOW - 5, 0, "ok"),)), env=(EnvVar("MEILI_MASTER_KEY", "DrhYf7zENyR6AlUCKmnz0eYASOQdl6zxH7s7MKFSfFCt"),),
+)  # fmt: skip
+RAG = container(
+    4, "rag_api", image="ghcr.io/danny-avila/librechat-rag-api-dev-lite:latest", project="librechat", service="rag_api",
+    state="exited", exit_code=137, oom_killed=True, finished_at=NOW - 600, started_at=NOW - 4000,
+)  # fmt: skip
+FASTGPT = container(
+    5, "fastgpt", image="ghcr.io/labring/fastgpt:v4.7", project="fastgpt", service="fastgpt",
+    ports=(Port(3000, "tcp", "0.0.0.0", 3000),),
+    health=Health("unhealthy", 3, tuple(HealthProbe(NOW - 30 * n, 1, "connection refused") for n in (3, 2, 1))),
+)  # fmt: skip
+ONEAPI = container(6, "oneapi", image="ghcr.io/songquanpeng/one-api:latest", project="fastgpt", service="oneapi")
+PG = container(7, "pg", image="pgvector/pgvector:0.7.0-pg15", project="fastgpt", service="pg")
+OLLAMA = container(
+    8, "ollama", image="ollama/ollama:0.5.7", memory_limit=32 * GIB, ports=(Port(11434, "tcp", "127.0.0.1", 11434),)
+)
+
+FINDINGS = (
+    Result(
+        check="librechat.config-mount", subject="librechat/api", status="finding", severity="error",
+        title="LibreChat's config file is not mounted", form="not-mounted", facts={"container": LIBRECHAT.id},
+        because="librechat.yaml lies in the project folder, but nothing puts it at /app/librechat.yaml, so LibreChat starts with its defaults.",
+        evidence=(
+            Evidence("on the host", "/srv/librechat/librechat.yaml, 4.1 KiB", "stat"),
+            Evidence("in the container", "nothing is mounted at /app/librechat.yaml", "docker inspect LibreChat"),
+        ),
+        fix=FixSummary("disruptive", "Mount it in docker-compose.override.yml and recreate api"),
+    ),
+    Result(
+        check="mongo.keyfile", subject="librechat/mongodb", status="finding", severity="warning",
+        title="The mongo key file is open to others", facts={"container": MONGO.id},
+        because="mongod refuses a key that group or others may read.",
+        evidence=(Evidence("mode", "0644", "stat /srv/librechat/mongodb.key"), Evidence("log", "30017: permissions on key file are too open", "docker logs chat-mongodb")),
+        fix=FixSummary("safe", "Set the mode to 400 and the owner to 999"),
+    ),
+)  # fmt: skip
+RESULTS = (
+    *FINDINGS,
+    Result(check="fastgpt.stub", subject="fastgpt/fastgpt", status="ok", title="Everything is as it should be"),
+    Result(
+        check="mongo.stub",
+        subject="librechat/mongodb",
+        status="unknown",
+        title="Cannot tell",
+        because="mongod does not answer.",
+    ),
+    Result(check="other.stub", subject="", status="not_applicable", title="Nothing of the kind runs here"),
+)
+
+
+def full() -> Snapshot:
+    """Two stacks, a container on its own, a native service, two GPUs."""
+    containers = (LIBRECHAT, MONGO, SEARCH, RAG, FASTGPT, ONEAPI, PG, OLLAMA)
+    roles = ("librechat", "mongo", "meilisearch", "rag_api", "fastgpt", "oneapi", "postgres", "ollama")
+    services = tuple(
+        Service(
+            role=cast("Any", role),
+            name=c.service or c.name,
+            container=c.id,
+            project=c.project,
+            compose_service=c.service,
+        )
+        for role, c in zip(roles, containers, strict=True)
+    )
+    native = Service(role="model_server", name="vllm", pid=4242)
+    return Snapshot(
+        taken_at=NOW, host=HostInfo("gpubox", "Debian GNU/Linux 12", "6.1.0", "x86_64", 32, NOW - 1e6),
+        engine=EngineInfo("24.0.7", "1.43", "unix:///var/run/docker.sock", local=True), containers=containers,
+        figures={
+            LIBRECHAT.id: figures(3.2, 412 * MIB), SEARCH.id: figures(0.4, 96 * MIB), FASTGPT.id: figures(12.0, 640 * MIB),
+            ONEAPI.id: figures(0.0, 48 * MIB), PG.id: figures(1.0, 210 * MIB), OLLAMA.id: figures(187.0, 18 * GIB, memory_limit=32 * GIB),
+        },
+        projects=(
+            Project("librechat", "/srv/librechat", (ConfigFile("/srv/librechat/docker-compose.yml"),), (ComposeService("api"),)),
+            Project("fastgpt", "/srv/fastgpt", (ConfigFile("/srv/fastgpt/docker-compose.yml"),)),
+        ),
+        services=(*services, native), processes=(NativeProcess(4242, "python3", ("python3", "-m", "vllm.entrypoints.openai.api_server"), NOW - 7200, "llm"),),
+        gpus=(
+            Gpu("GPU-0", 0, "NVIDIA RTX 4090", 24 * GIB, 18 * GIB, 87.0, 64.0, 310.0, 450.0),
+            Gpu("GPU-1", 1, "NVIDIA RTX 4090", 24 * GIB, 2 * GIB, None, None),
+        ),
+        system=System(
+            NOW, 23.4, (2.14, 1.8, 1.5), 128 * GIB, 81 * GIB, 8 * GIB, 1 * GIB,
+            (Disk("/var/lib/docker", "docker", 900 * GIB, 210 * GIB), Disk("/srv/librechat", "librechat", 100 * GIB, 9 * GIB)),
+        ),
+    )  # fmt: skip
+
+
+def empty() -> Snapshot:
+    """An Engine, and nothing on it."""
+    return Snapshot(
+        taken_at=NOW, host=HostInfo("gpubox"), engine=EngineInfo("24.0.7", "1.43", "unix:///var/run/docker.sock", local=True),
+        system=full().system,
+    )  # fmt: skip
+
+
+def failed() -> Snapshot:
+    """No Engine answers; the host does."""
+    fault = Fault(
+        "engine",
+        "No Docker Engine answers at unix:///var/run/docker.sock: permission denied",
+        "sudo usermod -aG docker $USER, then log in again",
+        NOW - 3,
+    )
+    return Snapshot(taken_at=NOW, host=HostInfo("gpubox"), system=full().system, faults=(fault,))
+
+
+def half() -> Snapshot:
+    """Everything, but the Engine went away and a compose file cannot be read."""
+    faults = (
+        Fault("engine", "The Engine stopped answering", "systemctl status docker", NOW - 42),
+        Fault(
+            "compose:/srv/fastgpt",
+            "/srv/fastgpt/docker-compose.yml, line 12, column 3: a tab indents this line",
+            "use spaces there",
+        ),
+    )
+    return replace(full(), faults=faults, ages={"engine": NOW - 42})
+
+
+class FrozenFeed:
+    """Snapshots that a test hands out."""
+
+    def __init__(self, snapshot: Snapshot | None) -> None:
+        self.snapshot = snapshot
+        self.requests = 0
+        self._publish: Any = None
+
+    def listen(self, publish: Any) -> None:
+        self._publish = publish
+        if self.snapshot is not None:
+            publish(self.snapshot)
+
+    def push(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._publish(snapshot)
+
+    def request(self) -> None:
+        self.requests += 1
+
+    def stop(self) -> None:
+        self._publish = None
+
+    def cpu_of_host(self) -> Sequence[float | None]:
+        return (None, 5.0, 20.0, 40.0, 23.0, 60.0, 23.4)
+
+    def cpu_of(self, container: str) -> Sequence[float | None]:
+        return (1.0, 2.0, 8.0, 3.0)
+
+
+class FrozenChecks:
+    """Results that a test hands out."""
+
+    def __init__(self, results: Sequence[Result]) -> None:
+        self.results = tuple(results)
+
+    def examine(self, snapshot: Snapshot) -> Sequence[Result]:
+        return self.results
+
+    def plan(self, result: Result, snapshot: Snapshot, answers: Mapping[str, str]) -> None:
+        return None
+
+    def explain(self, check: str) -> str:
+        return "What it does\n  Looks whether the config file reaches the container.\n\nWhy it matters\n  Without it LibreChat uses its defaults."
+
+
+class RecordingControl:
+    """Notes every act; refuses all of them in read-only mode."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.error: HostError | None = None
+
+    def __getattr__(self, verb: str) -> Any:
+        def act(*args: Any, **kwargs: Any) -> Any:
+            self.calls.append((verb, *args))
+            if self.error:
+                raise self.error
+            return SimpleNamespace(exit_code=0, output="")
+
+        return act
+
+
+class StillEngine:
+    """Answers with one log."""
+
+    address = "frozen"
+    local = True
+
+    def __init__(
+        self, log: bytes = b"2025-10-09T08:53:20.000000000Z Server listening on all interfaces at port 3080\n"
+    ) -> None:
+        self.log = log
+
+    async def logs(self, container: str, *, tail: int = 200, since: float | None = None) -> bytes:
+        return self.log
+
+    async def follow(self, container: str, *, tail: int = 100) -> Any:
+        for text in (b"2025-10-09T08:53:21.000000000Z one more\n",):
+            yield text
+
+
+def host(*, read_only: bool = False, log: bytes | None = None) -> Host:
+    engine = StillEngine() if log is None else StillEngine(log)
+    return cast(
+        "Host",
+        SimpleNamespace(
+            name="gpubox",
+            kind="replay",
+            read_only=read_only,
+            engine=engine,
+            control=RecordingControl(),
+            files=None,
+            clock=None,
+        ),
+    )
+
+
+def desk(snapshot: Snapshot | None, results: Sequence[Result] = (), *, read_only: bool = False, offer_demo: bool = False, journal: Any = None,
+         settings: Settings | None = None, log: bytes | None = None) -> Desk:  # fmt: skip
+    return Desk(
+        host=host(read_only=read_only, log=log), settings=settings or Settings(read_only=read_only), feed=FrozenFeed(snapshot),
+        checks=cast("Any", FrozenChecks(results)), journal=journal, look=lambda: cast("Snapshot", snapshot), offer_demo=offer_demo,
+    )  # fmt: skip
