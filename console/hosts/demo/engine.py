@@ -30,6 +30,7 @@ class DemoEngine:
         self._kernel = kernel
         self._name = name
         self._ready = ready
+        self._is_ready = False
 
     async def ping(self) -> None:
         """Always there."""
@@ -125,7 +126,9 @@ class DemoEngine:
                 stop()
 
     async def _built(self) -> None:
-        await asyncio.to_thread(self._ready)
+        if not self._is_ready:
+            await asyncio.to_thread(self._ready)
+            self._is_ready = True
 
 
 def _fresh(container: Instance, seen: int, tail: int) -> list[LogLine]:

@@ -212,10 +212,12 @@ class World:
     def _chat(self, container: Instance, now: float) -> None:
         program = container.program
         turns = int((now - container.chatted) // program.pace)
+        if turns <= 0:
+            return
         stand = self.stand(container)
         for turn in range(max(0, turns - HISTORY), turns):
             throw = dice(self.seed, container.id, turn, container.chatted)
             if throw.random() < LOUDNESS:
                 at = container.chatted + (turn + throw.random()) * program.pace
                 container.say(at, *program.chat(replace(stand, now=at), throw))
-        container.chatted += max(0, turns) * program.pace
+        container.chatted += turns * program.pace
