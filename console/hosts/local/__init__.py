@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...settings import Settings
-from .. import Clock, Gpus, HostError
+from .. import Clock, Control, Engine, Files, Gpus, Host, HostError, Kernel
 from ..clock import SystemClock
 from .address import find_address
 from .client import Client
@@ -28,11 +28,11 @@ class LocalHost:
         self.read_only = read_only
         self.clock: Clock = clock
         self.gpus: Gpus | None = None
-        self.files = LocalFiles(read_only=read_only)
-        self.control = LocalControl(client, read_only=read_only)
-        self.engine = LocalEngine(client)
+        self.files: Files = LocalFiles(read_only=read_only)
+        self.control: Control = LocalControl(client, read_only=read_only)
+        self.engine: Engine | None = LocalEngine(client)
         elsewhere = isinstance(client, Client) and not self.engine.local
-        self.kernel = None if elsewhere else LocalKernel(root, clock=clock)
+        self.kernel: Kernel | None = None if elsewhere else LocalKernel(root, clock=clock)
         self.name = _name(root)
 
 
@@ -43,7 +43,7 @@ def open_local(
     root: str = "/",
     clock: Clock | None = None,
     environ: Mapping[str, str] | None = None,
-) -> LocalHost:
+) -> Host:
     """The Host of this machine. ``root`` is where the kernel's files are looked for; stacks' files keep their paths.
 
     Never raises: an address that cannot be used becomes an Engine that says so whatever it is asked.

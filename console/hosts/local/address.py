@@ -40,7 +40,7 @@ class Address(Struct, frozen=True):
     port: int | None = None
     tls: Tls | None = None
     default: bool = False
-    """True when the docker command would go there by itself."""
+    """True when nothing named it, so that the docker command goes there by itself too."""
 
     @property
     def where(self) -> str:
@@ -68,7 +68,7 @@ def parse(url: str, tls: Tls | None = None) -> Address:
         url = f"unix://{url}"
     scheme, _, rest = url.partition("://")
     if scheme == "unix" and rest.startswith("/"):
-        return Address(url, socket=rest, default=rest in {DEFAULT_SOCKET, "/run/docker.sock"})
+        return Address(url, socket=rest)
     if scheme == "ssh" and rest:
         raise _ssh(rest)
     if scheme in {"tcp", "http", "https"} and rest:

@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from .. import CgroupSample
-from .descriptors import GONE, Budget, KernelFile
+from .descriptors import GONE, OUT_OF_DESCRIPTORS, Budget, KernelFile
 
 UNLIMITED = 1 << 60
 """fact: cgroup v1 writes an unlimited memory limit as a number close to 2**63."""
@@ -36,10 +36,12 @@ class Places(Struct, frozen=True):
 
 
 def places(root: Path, pid: int, container: str) -> Places | None:
-    """Where the container's cgroups are; None when the process is hidden, gone, or not that container's."""
+    """Where the container's cgroups are; None when the process is hidden, gone, or another's."""
     try:
         text = (root / "proc" / str(pid) / "cgroup").read_text("utf-8", "replace")
-    except OSError:
+    except OSError as error:
+        if error.errno in OUT_OF_DESCRIPTORS:
+            raise
         return None
     base = root / "sys/fs/cgroup"
     folders: dict[str, str] = {}

@@ -45,6 +45,14 @@ class Client:
             async with asyncio.timeout(self._total):
                 return await self._agreed()
 
+    async def ping(self) -> None:
+        """Return when the Engine answers: no version needed, nothing started on its side."""
+        with self._explained(self._total):
+            async with asyncio.timeout(self._total):
+                head, body = await self._pinged()
+                if "api-version" not in head.headers and body.strip() != b"OK":
+                    raise self._stranger(body)
+
     async def get(
         self, path: str, *, total: float | None = None, versioned: bool = True, query: Query | None = None
     ) -> bytes:
@@ -74,12 +82,16 @@ class Client:
 
     async def _agreed(self) -> str:
         if self._api is None:
-            head, body = await self._once("/_ping")
-            if head.status >= BAD_REQUEST:
-                raise self._refusal(head, body)
+            head, _ = await self._pinged()
             theirs = head.headers.get("api-version") or _api_version(await self._asked("/version"))
             self._api = self._agree(theirs)
         return self._api
+
+    async def _pinged(self) -> tuple[Head, bytes]:
+        head, body = await self._once("/_ping")
+        if head.status >= BAD_REQUEST:
+            raise self._refusal(head, body)
+        return head, body
 
     def _agree(self, theirs: str) -> str:
         try:

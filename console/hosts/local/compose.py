@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 
 from .. import CommandResult, HostError
-from .address import DEFAULT_SOCKET, Address
+from .address import Address
 
 TAIL = 64 * 1024
 """Bytes of output kept, from its end."""
@@ -39,8 +39,7 @@ def find_compose(environ: Mapping[str, str]) -> tuple[str, ...]:
 def environment(base: Mapping[str, str], address: Address) -> dict[str, str]:
     """The environment in which docker commands reach the same Engine as the console does."""
     environ = {**base, **QUIET}
-    if address.default and not base.get("DOCKER_CONTEXT") and not base.get("DOCKER_HOST"):
-        environ["DOCKER_HOST"] = f"unix://{DEFAULT_SOCKET}"  # whatever the current context says: settings come first
+    if address.default:
         return environ
     for name in ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
         environ.pop(name, None)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import CommandResult, EngineFailed, EngineUnreachable, HostError, NotFound, ReadOnlyRefused
+from .. import CommandResult, EngineFailed, EngineUnreachable, NotFound, ReadOnlyRefused
 from .address import Address
 from .client import Client
 from .compose import environment, find_compose, run
@@ -85,12 +85,7 @@ class LocalControl:
             finally:
                 api.close()
 
-        try:
-            self._deadlines.call(container, seconds + 1, lambda: _explained(work, address), "late")
-        except HostError as error:
-            if str(error) == "late":
-                raise hung(address, seconds + 1) from error
-            raise
+        self._deadlines.call(container, seconds + 1, lambda: _explained(work, address), hung(address, seconds + 1))
 
     def _reachable(self) -> Address:
         """The address; raises its reason where there is none."""

@@ -29,11 +29,11 @@ class Deadlines:
         """How many abandoned calls have not come back yet."""
         return sum(self._hanging.values())
 
-    def call(self, way: str, seconds: float, function: Callable[[], T], late: str) -> T:
-        """What ``function`` returns or raises; HostError(``late``) when it takes longer or that way still hangs."""
+    def call(self, way: str, seconds: float, function: Callable[[], T], late: HostError) -> T:
+        """What ``function`` returns or raises; raises ``late`` when it takes longer, or while that way still hangs."""
         with self._lock:
             if way in self._hanging or self.hanging >= self._most:
-                raise HostError(late)
+                raise late
         done = threading.Event()
         outcome: list[T] = []
         failure: list[BaseException] = []
@@ -56,7 +56,7 @@ class Deadlines:
                 if not done.is_set():
                     abandoned[0] = True
                     self._hanging[way] = self._hanging.get(way, 0) + 1
-                    raise HostError(late)
+                    raise late
         if failure:
             raise failure[0]
         return outcome[0]

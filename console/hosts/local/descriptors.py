@@ -14,6 +14,7 @@ SHARE = 2
 PIECE = 65536
 PAGE = 4000
 """fact: the kernel hands out line files about one page at a time, so a read near that size may not be the end."""
+OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
 GONE = {errno.ENOENT, errno.ENODEV, errno.ESRCH, errno.ENOTDIR, errno.EINVAL}
 
 

@@ -37,6 +37,10 @@ class LocalEngine:
         self.local = client.address.socket is not None
         self.client = client
 
+    async def ping(self) -> None:
+        """``GET /_ping``."""
+        await self.client.ping()
+
     async def version(self) -> bytes:
         """``GET /version``."""
         return await self.client.get("/version", versioned=False)

@@ -2,7 +2,7 @@
 
 Symlinks are followed and stay; nothing but regular files is opened; in read-only mode no writer does anything.
 """
-# ruff: noqa: PTH101, PTH102, PTH106, PTH108, PTH116, PTH120, PTH208
+# ruff: noqa: PTH112, PTH101, PTH102, PTH106, PTH108, PTH116, PTH120, PTH208
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ...model import FileFact
-from .. import HostError, ReadOnlyRefused
+from .. import HostError, NotFound, ReadOnlyRefused
 from . import foresight, pending, refusals
 from .deadline import Deadlines
 from .facts import fact_of
@@ -43,7 +43,7 @@ class LocalFiles:
 
     def names(self, path: str) -> Sequence[str]:
         """Names in a folder, sorted; those that are no UTF-8 are left out."""
-        return self._read(path, lambda: sorted(name for name in os.listdir(path) if _is_text(name)))
+        return self._read(path, lambda: _names(path))
 
     def replace(self, path: str, content: bytes, *, expect: str | None) -> None:
         """Write atomically over the file that still has the SHA-256 ``expect``; None: create it with mode 0644."""
@@ -116,6 +116,8 @@ class LocalFiles:
     def _create(self, path: str, content: bytes, mode: int, uid: int | None, gid: int | None) -> None:
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        if not os.path.isdir(folder := os.path.dirname(path)):
+            raise NotFound(f"{refusals.shown(folder)} does not exist or is not a directory")
         _put(_wanted(path, content, None, mode=mode, uid=uid, gid=gid))
 
     def _read(self, path: str, function: Callable[[], T]) -> T:
@@ -130,7 +132,7 @@ class LocalFiles:
         if not path.startswith("/") or "\0" in path:
             raise HostError(f"{refusals.shown(path)!r} is not an absolute path")
         folder = os.path.dirname(path)
-        late = f"{refusals.shown(folder)} is not answering ({seconds:g} s): is it on a network file system?"
+        late = HostError(f"{refusals.shown(folder)} is not answering ({seconds:g} s): is it on a network file system?")
         try:
             return self._deadlines.call(folder, seconds, function, late)
         except OSError as error:
@@ -147,22 +149,29 @@ def _wanted(
     gid: int | None = None,
     expect: str | None = None,
 ) -> Wanted:
-    """The file as it shall be: as asked, else as the old one, else this user's with mode 0644."""
+    """The file as it shall be: as asked, else as the old one, else this user's with mode 0644.
+
+    What root makes belongs to whoever owns the folder: the operator shall be able to edit it without root.
+    """
+    owner, group = (old.st_uid, old.st_gid) if old else _owner_there(os.path.dirname(path))
     return Wanted(
         path=path, content=content, old=old, expect=expect,
         mode=mode if mode is not None else stat.S_IMODE(old.st_mode) if old else 0o644,
-        uid=uid if uid is not None else old.st_uid if old else os.geteuid(),
-        gid=gid if gid is not None else old.st_gid if old else _group_there(path),
+        uid=uid if uid is not None else owner,
+        gid=gid if gid is not None else group,
     )  # fmt: skip
 
 
-def _group_there(path: str) -> int:
-    """The group a new file gets: that of a folder with the setgid bit, else this user's."""
+def _owner_there(folder: str) -> tuple[int, int]:
+    """Owner and group of a new file in the folder; a setgid bit hands the folder's group on."""
+    user, group = os.geteuid(), os.getegid()
     try:
-        folder = os.stat(os.path.dirname(path))
+        status = os.stat(folder)
     except OSError:
-        return os.getegid()
-    return folder.st_gid if folder.st_mode & stat.S_ISGID else os.getegid()
+        return user, group
+    if user == 0:
+        return status.st_uid, status.st_gid
+    return user, status.st_gid if status.st_mode & stat.S_ISGID else group
 
 
 def _put(wanted: Wanted) -> None:
@@ -241,6 +250,13 @@ def _remove_leftovers(path: str) -> list[str]:
     if found:
         sync_folder(os.path.dirname(path))
     return found
+
+
+def _names(path: str) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(path) if _is_text(name))
+    except NotADirectoryError as error:
+        raise HostError(f"{refusals.shown(path)} is not a directory") from error
 
 
 def _is_text(name: str) -> bool:

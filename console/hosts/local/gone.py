@@ -14,11 +14,15 @@ from .wire import Head
 
 
 class ClosedClient:
-    """Has the client's three doors, all of them closed for the same reason."""
+    """Has the client's doors, all of them closed for the same reason."""
 
     def __init__(self, url: str, reason: HostError) -> None:
         self.address = Address(url)
         self._reason = reason
+
+    async def ping(self) -> None:
+        """Raises the reason."""
+        raise self.reason()
 
     async def api(self) -> str:
         """Raises the reason."""

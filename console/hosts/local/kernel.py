@@ -5,7 +5,6 @@ All of it under ``root``, so that tests bring their own /proc and /sys. May not 
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shlex
@@ -17,11 +16,10 @@ from .. import CgroupSample, Clock, HostError, NotFound, ProcessRow, SystemSampl
 from ..clock import SystemClock
 from .cgroups import Gone, Meter, places
 from .deadline import Deadlines
-from .descriptors import Budget
+from .descriptors import OUT_OF_DESCRIPTORS, Budget
 from .processes import ProcessTable
 
 DISK_DEADLINE = 2.0
-OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -103,7 +101,7 @@ class LocalKernel:
     def disk(self, path: str) -> tuple[int, int]:
         """Total and free bytes (for this user) of the file system that holds the path, which need not exist yet."""
         place = self._root / path.lstrip("/")
-        late = f"The file system of {path} is not answering (2 s)"
+        late = HostError(f"The file system of {path} is not answering (2 s)")
         found = self._deadlines.call(str(place), DISK_DEADLINE, lambda: _statvfs(place), late)
         return found.f_frsize * found.f_blocks, found.f_frsize * found.f_bavail
 

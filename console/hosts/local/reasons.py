@@ -66,10 +66,6 @@ def _socket_reason(error: OSError, path: str) -> EngineUnreachable:
             f"nobody listens at {path}: the Engine is not running",
             "sudo systemctl start docker; systemctl status docker",
         )
-    if error.errno in {errno.EAGAIN, errno.ENOTCONN}:  # the queue of waiting connections is full
-        return EngineUnreachable(
-            f"The Engine at {path} is not answering (its queue is full)", "systemctl status docker"
-        )
     if error.errno == errno.ENOTSOCK:
         return EngineUnreachable(f"{path} is not a socket", "name the Engine's socket with --host")
     return EngineUnreachable(f"The Engine at {path} cannot be asked: {error.strerror or error}")

@@ -6,6 +6,7 @@ May not know what the replies mean, nor how long they may take; the caller holds
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 
@@ -15,6 +16,7 @@ from .address import Address, Tls
 
 PIECE = 65536
 HEAD_LIMIT = 65536
+QUEUE_WAIT = 0.05
 
 
 class CutShort(Exception):  # noqa: N818
@@ -104,13 +106,29 @@ class Connection:
 async def connect(address: Address) -> Connection:
     """Open a connection; raises OSError (TLS errors are OSErrors too)."""
     if address.socket:
-        reader, writer = await asyncio.open_unix_connection(address.socket, limit=HEAD_LIMIT)
+        listening = await _unix_socket(address.socket)
+        reader, writer = await asyncio.open_unix_connection(sock=listening, limit=HEAD_LIMIT)
     else:
         secure = _context(address.tls) if address.tls else None
         reader, writer = await asyncio.open_connection(
             address.host, address.port, ssl=secure, server_hostname=address.host if secure else None, limit=HEAD_LIMIT
         )
     return Connection(reader, writer)
+
+
+async def _unix_socket(path: str) -> socket.socket:
+    """A connected socket; waits while the Engine's queue is full, which asyncio would take for a connection."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        while True:
+            try:
+                connection.connect(path)
+                return connection
+            except BlockingIOError:
+                await asyncio.sleep(QUEUE_WAIT)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _context(tls: Tls) -> ssl.SSLContext:

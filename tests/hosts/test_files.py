@@ -1,0 +1,485 @@
+"""Reading and writing files of a stack: whole or not at all, and every refusal with the way out."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shlex
+import shutil
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from stackops.console.hosts import HostError, NotFound, NotPermitted, ReadOnlyRefused
+from stackops.console.hosts.local import foresight, writing
+from stackops.console.hosts.local.files import LocalFiles
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change owners or mount a small file system")
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def files() -> LocalFiles:
+    return LocalFiles()
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv("STACKOPS_STATE_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip("this machine does not let the test mount a small file system")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(place.name for place in folder.iterdir())
+
+
+def test_replacing_keeps_owner_mode_and_attributes(files: LocalFiles, tmp_path: Path) -> None:
+    place = tmp_path / "librechat.yaml"
+    place.write_bytes(b"old")
+    place.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(place, 999, 998)
+    os.setxattr(place, "user.note", b"keep")
+    before = place.stat()
+    files.replace(str(place), b"new", expect=sha(b"old"))
+    after = place.stat()
+    assert place.read_bytes() == b"new"
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert os.getxattr(place, "user.note") == b"keep"
+    assert after.st_ino != before.st_ino
+    assert names(tmp_path) == ["librechat.yaml"]
+
+
+def test_the_same_content_is_not_written_again(files: LocalFiles, tmp_path: Path) -> None:
+    place = tmp_path / "f"
+    place.write_bytes(b"same")
+    inode = place.stat().st_ino
+    files.replace(str(place), b"same", expect=sha(b"same"))
+    assert place.stat().st_ino == inode
+
+
+def test_a_file_that_changed_since_the_preview_is_left_alone(files: LocalFiles, tmp_path: Path) -> None:
+    place = tmp_path / "f"
+    place.write_bytes(b"theirs")
+    with pytest.raises(HostError, match="changed since the preview"):
+        files.replace(str(place), b"mine", expect=sha(b"old"))
+    assert place.read_bytes() == b"theirs"
+
+
+def test_a_change_in_the_last_moment_is_seen(
+    files: LocalFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "f"
+    place.write_bytes(b"old")
+    monkeypatch.setattr(
+        writing, "reach", lambda name: place.write_bytes(b"theirs") if name == "before_rename" else None
+    )
+    with pytest.raises(HostError, match="changed since the preview"):
+        files.replace(str(place), b"mine", expect=sha(b"old"))
+    assert place.read_bytes() == b"theirs"
+    assert names(tmp_path) == ["f"]
+
+
+def test_creating_never_overwrites(files: LocalFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "f"
+    files.replace(str(place), b"new", expect=None)
+    assert stat.S_IMODE(place.stat().st_mode) == 0o644
+    with pytest.raises(HostError, match="exists already"):
+        files.create(str(place), b"other", mode=0o600, uid=None, gid=None)
+    place.unlink()
+    monkeypatch.setattr(
+        writing, "reach", lambda name: place.write_bytes(b"theirs") if name == "before_rename" else None
+    )
+    with pytest.raises(HostError, match="exists already"):
+        files.create(str(place), b"mine", mode=0o600, uid=None, gid=None)
+    assert place.read_bytes() == b"theirs"
+    assert names(tmp_path) == ["f"]
+
+
+def test_a_file_system_without_hard_links_is_written_too(
+    files: LocalFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    files.create(str(tmp_path / "f"), b"new", mode=0o600, uid=None, gid=None)
+    assert (tmp_path / "f").read_bytes() == b"new"
+    assert names(tmp_path) == ["f"]
+
+
+@as_root
+def test_a_key_file_has_its_mode_and_owner_from_the_first_moment(
+    files: LocalFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def look(name: str) -> None:
+        if name == "before_rename":
+            status = next(tmp_path.iterdir()).stat()
+            seen.append((stat.S_IMODE(status.st_mode), status.st_uid))
+
+    monkeypatch.setattr(writing, "reach", look)
+    files.create(str(tmp_path / "mongodb.key"), b"key", mode=0o400, uid=999, gid=999)
+    status = (tmp_path / "mongodb.key").stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o400, 999, 999)
+    assert seen == [(0o400, 999)]
+
+
+def test_symlinks_are_followed_and_stay(files: LocalFiles, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    target = tmp_path / "real" / "f"
+    target.write_bytes(b"old")
+    link = tmp_path / "link"
+    link.symlink_to("real/f")
+    files.replace(str(link), b"new", expect=sha(b"old"))
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert names(tmp_path) == ["link", "real"]
+    fact = files.stat(str(link), digest=True)
+    assert (fact.kind, fact.link_target, fact.sha256) == ("file", str(target), sha(b"new"))
+
+
+def test_facts_of_everything_a_path_can_be(files: LocalFiles, tmp_path: Path) -> None:
+    (tmp_path / "dir").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_bytes(b"")
+    os.link(tmp_path / "file", tmp_path / "twin")
+    kinds = {
+        n: files.stat(str(tmp_path / n), digest=True).kind for n in ("dir", "fifo", "dangling", "loop", "file", "x")
+    }
+    assert kinds == {
+        "dir": "directory", "fifo": "fifo", "dangling": "missing", "loop": "unreadable", "file": "file", "x": "missing"
+    }  # fmt: skip
+    assert files.stat("/dev/null").kind == "device"
+    assert files.stat(str(tmp_path / "file/below")).kind == "missing"
+    assert files.stat(str(tmp_path / "dir")).empty is True
+    assert files.stat(str(tmp_path)).empty is False
+    fact = files.stat(str(tmp_path / "twin"), digest=True)
+    assert (fact.empty, fact.links, fact.sha256) == (True, 2, sha(b""))
+    assert files.stat(str(tmp_path / "dangling")).link_target == str(tmp_path / "nowhere")
+
+
+def test_only_regular_files_are_read(files: LocalFiles, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    begin = time.monotonic()
+    for place, kind in ((tmp_path / "fifo", "fifo"), (tmp_path, "directory"), (Path("/dev/zero"), "device")):
+        with pytest.raises(HostError, match=f"is a {kind}, not a regular file"):
+            files.read(str(place))
+        with pytest.raises(HostError, match=f"is a {kind}, not a regular file"):
+            files.replace(str(place), b"x", expect=sha(b""))
+    assert time.monotonic() - begin < 1
+    with pytest.raises(NotFound):
+        files.read(str(tmp_path / "none"))
+    (tmp_path / "big").write_bytes(b"x" * 11)
+    with pytest.raises(HostError, match="larger than 10 bytes"):
+        files.read(str(tmp_path / "big"), limit=10)
+    assert len(files.read(str(tmp_path / "big"), limit=11)) == 11
+
+
+def test_a_disk_that_hangs_is_given_up_and_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = LocalFiles(read_deadline=0.05)
+    (tmp_path / "ok").mkdir()
+    (tmp_path / "ok/f").write_bytes(b"x")
+    real = os.path.realpath
+    monkeypatch.setattr(os.path, "realpath", lambda p: time.sleep(0.5) if "nfs" in p else real(p))
+    with pytest.raises(HostError, match=r"not answering \(0.05 s\): is it on a network"):
+        files.read("/nfs/project/docker-compose.yml")
+    begin = time.monotonic()
+    with pytest.raises(HostError, match="not answering"):
+        files.read("/nfs/project/.env")
+    assert time.monotonic() - begin < 0.04
+    assert files.read(str(tmp_path / "ok/f")) == b"x"
+
+
+def test_names_and_paths_of_hostile_shape(files: LocalFiles, tmp_path: Path) -> None:
+    odd = tmp_path / "[red]\x1b]52;c;x\x07 -rf 深"
+    odd.write_bytes(b"x")
+    (tmp_path / os.fsdecode(b"\xff")).write_bytes(b"x")
+    assert files.names(str(tmp_path)) == [odd.name]
+    with pytest.raises(HostError) as caught:
+        files.create(str(odd), b"y", mode=0o600, uid=None, gid=None)
+    assert "\x1b" not in str(caught.value)
+    for path in ("relative", "", "/x\0y"):
+        with pytest.raises(HostError, match="not an absolute path"):
+            files.stat(path)
+    long = tmp_path / ("長" * 80)
+    files.create(str(long), b"z", mode=0o600, uid=None, gid=None)
+    assert long.read_bytes() == b"z"
+
+
+def test_removing_wants_the_content_that_was_written(files: LocalFiles, tmp_path: Path) -> None:
+    place = tmp_path / "f"
+    place.write_bytes(b"edited")
+    with pytest.raises(HostError, match="left alone"):
+        files.remove(str(place), expect=sha(b"ours"))
+    files.remove(str(place), expect=sha(b"edited"))
+    assert not place.exists()
+    with pytest.raises(NotFound):
+        files.remove(str(place), expect=sha(b"edited"))
+
+
+def test_a_folder_that_is_missing_or_a_file_is_named(files: LocalFiles, tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    for place in (tmp_path / "none/x", tmp_path / "f/x"):
+        with pytest.raises(NotFound, match=f"{place.parent} does not exist or is not a directory"):
+            files.create(str(place), b"y", mode=0o600, uid=None, gid=None)
+    with pytest.raises(HostError, match="f is not a directory"):
+        files.names(str(tmp_path / "f"))
+
+
+@as_root
+def test_what_root_makes_belongs_to_the_folders_owner(files: LocalFiles, tmp_path: Path) -> None:
+    os.chown(tmp_path, 1234, 1235)
+    files.replace(str(tmp_path / "f"), b"x", expect=None)
+    assert ((tmp_path / "f").stat().st_uid, (tmp_path / "f").stat().st_gid) == (1234, 1235)
+
+
+def test_only_empty_directories_are_removed(files: LocalFiles, tmp_path: Path) -> None:
+    place = tmp_path / "librechat.yaml"
+    files.make_directory(str(place), mode=0o750, uid=os.geteuid(), gid=os.getegid())
+    assert stat.S_IMODE(place.stat().st_mode) == 0o750
+    (place / "data").write_bytes(b"x")
+    with pytest.raises(HostError, match="not empty"):
+        files.remove_directory(str(place))
+    (place / "data").unlink()
+    files.remove_directory(str(place))
+    assert not place.exists()
+    (tmp_path / "f").touch()
+    with pytest.raises(HostError, match="not a directory"):
+        files.remove_directory(str(tmp_path / "f"))
+
+
+def test_modes_and_owners_change_alone(files: LocalFiles, tmp_path: Path) -> None:
+    place = tmp_path / "key"
+    place.write_bytes(b"key")
+    inode = place.stat().st_ino
+    files.chmod(str(place), 0o400)
+    files.chown(str(place), os.geteuid(), -1)
+    assert (stat.S_IMODE(place.stat().st_mode), place.stat().st_ino) == (0o400, inode)
+    with pytest.raises(HostError, match="is a device"):
+        files.chmod("/dev/null", 0o666)
+
+
+def test_read_only_refuses_every_writer_and_reads_on(tmp_path: Path) -> None:
+    files = LocalFiles(read_only=True)
+    place = tmp_path / "f"
+    place.write_bytes(b"x")
+    acts = [
+        lambda: files.replace(str(place), b"y", expect=sha(b"x")),
+        lambda: files.replace(str(tmp_path / "g"), b"y", expect=None),
+        lambda: files.create(str(tmp_path / "g"), b"y", mode=0o600, uid=None, gid=None),
+        lambda: files.remove(str(place), expect=sha(b"x")),
+        lambda: files.make_directory(str(tmp_path / "d"), mode=0o700, uid=0, gid=0),
+        lambda: files.remove_directory(str(tmp_path)),
+        lambda: files.chmod(str(place), 0),
+        lambda: files.chown(str(place), 0, 0),
+        lambda: files.remove_leftovers(str(place)),
+    ]
+    for act in acts:
+        with pytest.raises(ReadOnlyRefused):
+            act()
+    assert names(tmp_path) == ["f"]
+    assert files.read(str(place)) == b"x"
+    files.may_write(str(place), b"y")
+
+
+def test_left_over_temporary_files_of_this_target_go_and_no_others(files: LocalFiles, tmp_path: Path) -> None:
+    for name in (".f.abcd1234.so-tmp", ".f2.abcd1234.so-tmp", ".f.toolong12345.so-tmp", "f", ".f.abcd1235.so-tmp.bak"):
+        (tmp_path / name).touch()
+    assert files.remove_leftovers(str(tmp_path / "f")) == [str(tmp_path / ".f.abcd1234.so-tmp")]
+    assert len(names(tmp_path)) == 4
+    assert files.remove_leftovers(str(tmp_path / "none/f")) == []
+
+
+def test_without_rights_the_exact_command_is_told_and_its_content_kept(
+    files: LocalFiles, tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchown", refuse)
+    dest = tmp_path / "my key"
+    with pytest.raises(NotPermitted, match="permission denied") as caught:
+        files.create(str(dest), b"secret", mode=0o400, uid=12345, gid=12346)
+    argv = shlex.split(str(caught.value.remedy))
+    assert argv[:8] == ["sudo", "install", "-m", "400", "-o", "12345", "-g", "12346"]
+    assert argv[-1] == str(dest)
+    kept = Path(argv[-2])
+    assert kept.parent == state / "pending"
+    assert kept.read_bytes() == b"secret"
+    assert (stat.S_IMODE(kept.stat().st_mode), stat.S_IMODE(kept.parent.stat().st_mode)) == (0o600, 0o700)
+    assert names(tmp_path) == []
+    if os.geteuid() == 0 and shutil.which("install"):
+        subprocess.run(argv[1:], check=True)
+        assert (dest.read_bytes(), dest.stat().st_uid) == (b"secret", 12345)
+
+
+def test_each_act_without_rights_names_its_command(
+    files: LocalFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    place = tmp_path / "f"
+    place.write_bytes(b"x")
+    for name in ("chmod", "chown", "unlink", "rmdir", "mkdir"):
+        monkeypatch.setattr(os, name, refuse)
+    said: list[str | None] = []
+    for act in (
+        lambda: files.chmod(str(place), 0o400),
+        lambda: files.chown(str(place), 999, 999),
+        lambda: files.chown(str(place), 999, -1),
+        lambda: files.remove(str(place), expect=sha(b"x")),
+        lambda: files.remove_directory(str(tmp_path)),
+        lambda: files.make_directory(str(tmp_path / "d"), mode=0o755, uid=0, gid=0),
+    ):
+        with pytest.raises(NotPermitted) as caught:
+            act()
+        said.append(caught.value.remedy)
+    monkeypatch.undo()
+    assert said == [
+        f"sudo chmod 400 -- {place}", f"sudo chown 999:999 -- {place}", f"sudo chown 999 -- {place}",
+        f"sudo rm -- {place}", f"sudo rmdir -- {tmp_path}", f"sudo install -d -m 755 -o 0 -g 0 -- {tmp_path}/d",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("after", [0, 5, 1000])
+def test_a_full_disk_leaves_the_old_file(
+    files: LocalFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    place = tmp_path / "f"
+    place.write_bytes(b"old")
+    real, left = os.write, [after]
+
+    def write(descriptor: int, data: memoryview) -> int:
+        if not left[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        piece = data[: min(left[0], 400)]
+        left[0] -= len(piece)
+        return real(descriptor, piece)
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(HostError, match=r"not enough space: \d+ bytes free in"):
+        files.replace(str(place), b"n" * 2000, expect=sha(b"old"))
+    assert place.read_bytes() == b"old"
+    assert names(tmp_path) == ["f"]
+
+
+@as_root
+def test_a_really_full_disk_is_refused_at_the_preview_and_at_the_write(files: LocalFiles, small_disk: Path) -> None:
+    place = small_disk / "f"
+    place.write_bytes(b"old")
+    with pytest.raises(HostError, match="not enough space"):
+        files.may_write(str(place), b"n" * 100_000)
+    with pytest.raises(HostError, match="not enough space"):
+        files.replace(str(place), b"n" * 100_000, expect=sha(b"old"))
+    (small_disk / "filler").write_bytes(b"x" * 60 * 1024)
+    with pytest.raises(HostError, match="not enough space: 0 bytes free"):
+        files.may_write(str(place), b"new")
+    assert place.read_bytes() == b"old"
+    assert names(small_disk) == ["f", "filler"]
+
+
+@as_root
+def test_no_inodes_left_is_said_as_such(files: LocalFiles, small_disk: Path) -> None:
+    (small_disk / "f").write_bytes(b"old")
+    subprocess.run(["mount", "-o", "remount,nr_inodes=2", small_disk], check=True)
+    with pytest.raises(HostError, match="0 inodes free"):
+        files.may_write(str(small_disk / "f"), b"new")
+    with pytest.raises(HostError, match="0 inodes free"):
+        files.replace(str(small_disk / "f"), b"new", expect=sha(b"old"))
+
+
+@as_root
+def test_a_read_only_file_system_is_named_with_its_mount(files: LocalFiles, small_disk: Path) -> None:
+    (small_disk / "f").write_bytes(b"old")
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    for act in (
+        lambda: files.may_write(str(small_disk / "f")),
+        lambda: files.replace(str(small_disk / "f"), b"new", expect=sha(b"old")),
+    ):
+        with pytest.raises(HostError, match=f"read-only .mounted at {small_disk}") as caught:
+            act()
+        assert "remount,rw" in str(caught.value.remedy)
+    with pytest.raises(HostError, match="read-only"):
+        files.chmod(str(small_disk / "f"), 0o600)
+
+
+@as_root
+def test_a_file_that_is_a_mount_point_is_refused(files: LocalFiles, tmp_path: Path) -> None:
+    source, place = tmp_path / "source", tmp_path / "with blank"
+    source.write_bytes(b"old")
+    place.touch()
+    if subprocess.run(["mount", "--bind", source, place], check=False, capture_output=True).returncode:
+        pytest.skip("this machine does not let the test mount anything")
+    try:
+        for act in (lambda: files.may_write(str(place)), lambda: files.replace(str(place), b"n", expect=sha(b"old"))):
+            with pytest.raises(HostError, match="itself a mount point"):
+                act()
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+@as_root
+def test_an_immutable_file_is_named_as_such(files: LocalFiles, tmp_path: Path) -> None:
+    place = tmp_path / "f"
+    place.write_bytes(b"old")
+    if not shutil.which("chattr") or subprocess.run(["chattr", "+i", place], check=False).returncode:
+        pytest.skip("chattr does not work here")
+    try:
+        for act in (lambda: files.may_write(str(place)), lambda: files.replace(str(place), b"n", expect=sha(b"old"))):
+            with pytest.raises(NotPermitted, match="immutable") as caught:
+                act()
+            assert caught.value.remedy == f"sudo chattr -i {place}"
+    finally:
+        subprocess.run(["chattr", "-i", place], check=True)
+
+
+def test_missing_rights_show_at_the_preview(files: LocalFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "key"
+    place.write_bytes(b"old")
+    files.may_write(str(place), b"new")
+    monkeypatch.setattr(foresight, "_permitted", lambda folder, wanted: False)
+    with pytest.raises(NotPermitted) as caught:
+        files.may_write(str(place), b"new", mode=0o400, uid=999, gid=999)
+    assert "sudo install -m 400 -o 999 -g 999 -- " in str(caught.value.remedy)
+    with pytest.raises(NotFound):
+        files.may_write(str(tmp_path / "none/f"), b"new")
+    with pytest.raises(HostError, match="is a directory"):
+        files.may_write(str(tmp_path), b"new")
+
+
+def test_rights_are_judged_for_a_user_who_is_not_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "getgroups", lambda: [1000])
+    monkeypatch.setattr(os, "access", lambda *_, **__: True)
+
+    def wanted(uid: int, gid: int) -> writing.Wanted:
+        return writing.Wanted(str(tmp_path / "f"), b"", 0o400, uid, gid)
+
+    assert foresight._permitted(str(tmp_path), wanted(1000, 1000))
+    assert not foresight._permitted(str(tmp_path), wanted(999, 999))
+    assert not foresight._permitted(str(tmp_path), wanted(1000, 999))
