@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from stackops.checks import registry
-from stackops.console.collect import collect
+from stackops.console.collect import Collector, collect
 from stackops.console.collecting.cadence import Cadence
 from stackops.console.findings import Result
 from stackops.console.fixing import Fixer, Outcome
@@ -150,3 +151,27 @@ def test_files_alone_show_the_pitfalls_that_files_can_show(demo: DemoHost) -> No
     snapshot = asyncio.run(collect(demo, SETTINGS, project_dirs=["/srv/fastgpt"], files_only=True))
     results = registry.examine(snapshot, SETTINGS, only=["mongo.keyfile"])
     assert [(r.status, r.form) for r in results] == [("finding", "too-open")]
+
+
+def test_a_collector_at_work_sees_what_an_act_changes() -> None:
+    """Acts in this thread, the collector in its own: the events carry the news, not the next sweep."""
+    host = open_demo()
+    seen: queue.Queue[Snapshot] = queue.Queue()
+    collector = Collector(host, SETTINGS, seen.put)
+    collector.start_in_thread()
+    try:
+        states = await_state(seen, "oneapi", "running")
+        assert states["mongo"] == "exited"
+        host.control.stop("oneapi")
+        await_state(seen, "oneapi", "exited")
+        host.control.start("oneapi")
+        await_state(seen, "oneapi", "running")
+    finally:
+        collector.stop()
+
+
+def await_state(seen: queue.Queue[Snapshot], name: str, state: str) -> dict[str, str]:
+    while True:
+        states = {container.name: container.state for container in seen.get(timeout=5).containers}
+        if states.get(name) == state:
+            return dict(states)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from .. import Clock, HostError
+from .. import Clock, Control, Engine, Files, Gpus, HostError, Kernel
 from . import stack_fastgpt, stack_librechat, stack_models
 from .control import DemoControl
 from .engine import DemoEngine
@@ -27,23 +27,24 @@ BROKEN = 2 * 3600.0
 class DemoHost:
     """A GPU box inside the process. ``read_only`` refuses every act but ``break_again``, which is the operator's."""
 
-    name = NAME
+    name: str = NAME
     kind: Literal["local", "demo", "replay"] = "demo"
 
     def __init__(
         self, clock: Clock, *, read_only: bool, seed: str = SEED, scenarios: Sequence[str] | None = None
     ) -> None:
         self.read_only = read_only
-        self.clock = clock
+        self.clock: Clock = clock
         self.world = World(clock, seed)
         self._hands = Hands(self.world, DemoFiles(self.world.tree, read_only=False))
         self._scenarios = scenarios
         self._built = False
-        self.files = DemoFiles(self.world.tree, read_only=read_only, ready=self.build)
-        self.kernel = DemoKernel(self.world, NAME, self.build)
-        self.engine = DemoEngine(self.world, self.kernel, NAME, self.build)
-        self.control = DemoControl(self.world, self.files, self.build, read_only=read_only)
-        self.gpus = DemoGpus(self.world, self.build)
+        self.files: Files = DemoFiles(self.world.tree, read_only=read_only, ready=self.build)
+        kernel = DemoKernel(self.world, NAME, self.build)
+        self.kernel: Kernel | None = kernel
+        self.engine: Engine | None = DemoEngine(self.world, kernel, NAME, self.build)
+        self.control: Control = DemoControl(self.world, self.files, self.build, read_only=read_only)
+        self.gpus: Gpus | None = DemoGpus(self.world, self.build)
         with self.world.ago(SET_UP):
             stack_fastgpt.lay_out(self.world.tree, seed)
             stack_librechat.lay_out(self.world.tree)
