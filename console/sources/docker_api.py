@@ -52,7 +52,7 @@ class NetworkSettings(Api, frozen=True):
     """Networks and published ports."""
 
     networks: dict[str, Endpoint | None] | None = None
-    ports: dict[str, list[dict[str, str | None]] | None] | None = None
+    ports: dict[str, list[dict[str, str | None] | None] | None] | None = None
 
 
 class ListedHostConfig(Api, frozen=True):
@@ -132,7 +132,7 @@ class HostConfig(Api, frozen=True):
     cpu_period: int | None = None
     restart_policy: RestartPolicy | None = None
     log_config: LogConfig | None = None
-    port_bindings: dict[str, list[dict[str, str | None]] | None] | None = None
+    port_bindings: dict[str, list[dict[str, str | None] | None] | None] | None = None
 
 
 class Config(Api, frozen=True):

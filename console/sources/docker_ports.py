@@ -8,7 +8,8 @@ from ..model import Port
 from ..text import clean_line
 from .docker_api import Config, HostConfig, ListedPort, NetworkSettings
 
-Bindings = Mapping[str, Sequence[Mapping[str, str | None]] | None]
+Ends = Sequence[Mapping[str, str | None] | None]
+Bindings = Mapping[str, Ends | None]
 
 
 def listed_ports(rows: Sequence[ListedPort | None] | None) -> tuple[Port, ...]:
@@ -28,7 +29,7 @@ def listed_ports(rows: Sequence[ListedPort | None] | None) -> tuple[Port, ...]:
 def ports(network: NetworkSettings | None, host: HostConfig, config: Config) -> tuple[Port, ...]:
     """Ports in force while it runs; otherwise those it would publish when started, and those the image exposes."""
     in_force = network.ports if network else None
-    declared: dict[str, Sequence[Mapping[str, str | None]] | None] = dict.fromkeys(config.exposed_ports or ())
+    declared: dict[str, Ends | None] = dict.fromkeys(config.exposed_ports or ())
     declared.update(host.port_bindings or {})
     return _ordered(_bound(in_force or declared))
 
@@ -39,7 +40,7 @@ def _bound(bindings: Bindings) -> Iterable[Port]:
         if not number.isdigit():
             continue
         port = Port(int(number), clean_line(protocol or "tcp"))
-        yield from (_published(port, end) for end in ends or ()) if ends else (port,)
+        yield from (_published(port, end) for end in ends if end is not None) if ends else (port,)
 
 
 def _published(port: Port, end: Mapping[str, str | None]) -> Port:

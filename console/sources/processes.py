@@ -42,8 +42,9 @@ def _roles_above(row: ProcessRow, roles: dict[int, Role], by_pid: dict[int, Proc
 
 def _above(row: ProcessRow, by_pid: dict[int, ProcessRow]) -> list[ProcessRow]:
     """Its parents, nearest first; a table read while pids were reused may hold a ring."""
-    chain: list[ProcessRow] = []
-    while (parent := by_pid.get(row.ppid)) is not None and parent not in chain and parent.pid != row.pid:
+    seen, chain = {row.pid}, []
+    while (parent := by_pid.get(row.ppid)) is not None and parent.pid not in seen:
+        seen.add(parent.pid)
         chain.append(parent)
         row = parent
     return chain

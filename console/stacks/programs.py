@@ -64,7 +64,8 @@ _WRAPPERS = {
     "poetry", "run", "exec", "--",
 }  # fmt: skip
 _SHELLS = {"sh", "bash", "ash", "dash", "zsh"}
-_VALUE_OF_WRAPPER = re.compile(r"^(?:\d+[smhd]?|[\w-]+(?::[\w-]+)?)$")
+_USER = re.compile(r"[\w-]+(?::[\w-]+)?")
+_NUMBER = re.compile(r"\d+[smhd]?")  # of nice -n 5, timeout 30s
 LAUNCHERS = _SHELLS | _WRAPPERS | {"npm", "pnpm", "yarn", "conda"}
 """Programs that only start another one, and stay as its parent."""
 
@@ -116,8 +117,8 @@ def _unwrapped(words: list[str]) -> list[str]:
 def _after_wrapper(program: str, rest: list[str]) -> list[str]:
     while rest and (rest[0].startswith("-") or re.match(r"^\w+=", rest[0])):
         rest = rest[1:]
-    takes_value = program in {"gosu", "su-exec", "timeout", "chrt", "setpriv"}
-    return rest[1:] if takes_value and rest and _VALUE_OF_WRAPPER.match(rest[0]) else rest
+    value = _USER if program in {"gosu", "su-exec"} else _NUMBER
+    return rest[1:] if rest and value.fullmatch(rest[0]) else rest
 
 
 def _of_shell(rest: list[str]) -> list[str] | None:
