@@ -1,0 +1,103 @@
+"""What watching costs: stackops against ``docker stats``, in one run, on this machine's Engine.
+
+    python tests/bench/run.py [--containers 100] [--seconds 60] [--json]
+
+Prints for each: time to the first frame, to the list, to the first figures; processor time of the program and of the
+Engine on its account (above the idle level of the same run); bytes written to the terminal. It judges nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+
+from cpu import engine_seconds, resident_bytes, tree_seconds
+from fleet import remove, start
+from terminal import Terminal
+
+STACKOPS = [sys.executable, "-m", "stackops.console.cli"]
+PEER = ["docker", "stats"]
+ROW = re.compile(r"bench-\d{3}")
+FIGURE = re.compile(r"bench-\d{3}.*?\d+(\.\d+)? ?%|bench-\d{3}.*\d(\.\d)? ?[KM]iB")
+WARM_UP = 5.0
+"""Seconds after which start-up is over and the steady state is measured."""
+
+
+def idle_engine(seconds: float) -> float:
+    """The Engine's processor share in per cent of a core while nobody asks it anything."""
+    before, started = engine_seconds(), time.monotonic()
+    time.sleep(seconds)
+    return 100 * (engine_seconds() - before) / (time.monotonic() - started)
+
+
+def measure(argv: Sequence[str], seconds: float, idle: float) -> dict[str, float | None]:
+    with tempfile.TemporaryDirectory() as state:
+        env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "STACKOPS_STATE_DIR": state}
+        engine_0 = engine_seconds()
+        terminal = Terminal(argv, env)
+        time.sleep(WARM_UP)
+        own_1, engine_1, at_1 = tree_seconds(terminal.pid), engine_seconds(), time.monotonic() - terminal.started
+        time.sleep(seconds)
+        own_2, engine_2, at_2 = tree_seconds(terminal.pid), engine_seconds(), time.monotonic() - terminal.started
+        memory = resident_bytes(terminal.pid)
+        terminal.close()
+    span = at_2 - at_1
+    return {
+        "first_frame_ms": _ms(terminal.first_time(lambda lines: sum(bool(line.strip()) for line in lines) >= 3)),
+        "list_ms": _ms(terminal.first_time(_at_least(ROW, 20))),
+        "figures_ms": _ms(terminal.first_time(_at_least(FIGURE, 20))),
+        "own_percent": 100 * (own_2 - own_1) / span,
+        "engine_percent": max(0.0, 100 * (engine_2 - engine_1) / span - idle),
+        "start_cpu_s": own_1 + engine_1 - engine_0,
+        "cpu_seconds_total": (own_2 + engine_2 - engine_0) - idle / 100 * at_2,
+        "bytes_per_second": terminal.bytes_between(at_1, at_2) / span,
+        "memory_mib": memory / (1 << 20),
+    }
+
+
+def _at_least(pattern: re.Pattern[str], count: int) -> Callable[[list[str]], bool]:
+    return lambda lines: sum(bool(pattern.search(line)) for line in lines) >= count
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--containers", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="leave the containers running")
+    options = parser.parse_args()
+    remove()
+    print(f"starting {options.containers} containers ...", file=sys.stderr)
+    start(options.containers)
+    try:
+        time.sleep(5)
+        idle = idle_engine(10)
+        rows = {
+            "stackops": measure(STACKOPS, options.seconds, idle),
+            "docker stats": measure(PEER, options.seconds, idle),
+        }
+    finally:
+        if not options.keep:
+            remove()
+    if options.json:
+        print(json.dumps({"containers": options.containers, "idle_engine_percent": idle, "rows": rows}, indent=2))
+        return
+    print(f"{options.containers} containers, {options.seconds:.0f} s, idle Engine {idle:.1f} % of a core")
+    print(f"{'':20}" + "".join(f"{name:>16}" for name in rows))
+    for key in rows["stackops"]:
+        values = (row[key] for row in rows.values())
+        print(f"{key:20}" + "".join(f"{'–' if value is None else f'{value:.1f}':>16}" for value in values))
+
+
+if __name__ == "__main__":
+    main()
