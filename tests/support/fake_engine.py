@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -365,7 +365,7 @@ class FakeEngine:
         try:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
             await writer.drain()
-            async for line in _until_none(queue):
+            while (line := await queue.get()) is not None:
                 writer.write(b"%x\r\n%s\r\n" % (len(line), line))
                 await writer.drain()
             writer.write(b"0\r\n\r\n")
@@ -391,11 +391,6 @@ class FakeEngine:
         else:
             writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         await writer.drain()
-
-
-async def _until_none(queue: asyncio.Queue[bytes | None]) -> AsyncIterator[bytes]:
-    while (line := await queue.get()) is not None:
-        yield line
 
 
 def _now() -> str:
