@@ -122,7 +122,7 @@ class Fixer:
             raise Refused("The console is read-only", "start it without --read-only")
 
     def _require_here(self, entry: Entry) -> None:
-        """An entry names paths of one machine; the practice stack and the real one share a journal at most by mistake."""
+        """An entry names paths of one machine; the practice stack and a real one share a journal by mistake only."""
         if entry.intent.host != self.host.name:
             raise Refused(f"The entry {entry.id} was made on {entry.intent.host}, and this is {self.host.name}")
 

@@ -19,7 +19,7 @@ from .hosts import Files, HostError
 from .model import FileFact
 from .records import About, Did, Failed, JournalStep, Record
 from .running import Progress, Run, attempt, bounded
-from .steps import AnyStep, StepFailed
+from .steps import AnyStep, ComposeUp, RestartContainer, StepFailed
 
 _GRACE = 5.0
 """Seconds that a step which did not end gets to end after all."""
@@ -60,7 +60,7 @@ def roll_back(run: Run, was: tuple[FileFact, ...], *, already: Iterable[int] = (
         except HostError as error:
             _tell(run, index, "failed", str(error))
             _record(run, Failed(index, run.bench.host.clock.now(), str(error), back=True))
-            return RolledBack(whole=False, says=(*says, str(error), *_by_hand(run, was)))
+            return RolledBack(whole=False, says=(*says, str(error), *_by_hand(run, was), *_follow(run, index)))
     found = _unlike(run.bench.host.files, was)
     if found and not checked:
         return RolledBack(whole=False, says=(*says, *found, *_by_hand(run, was)))
@@ -122,6 +122,13 @@ def _by_hand(run: Run, was: tuple[FileFact, ...]) -> tuple[str, ...]:
             says.append(f"{fact.path}: before {_state(fact)}; now {_state(now)}")
             says += _commands(fact, now, run.journal.blobs)
     return tuple(says)
+
+
+def _follow(run: Run, failed: int) -> tuple[str, ...]:
+    """The commands that would make the services follow their files, from the one that failed on."""
+    backwards = order(run.steps, run.done | run.begun)
+    rest = [run.steps[index].inverse for index in backwards[backwards.index(failed) :]]
+    return tuple(f"by hand: {s.command()[2:]}" for s in rest if isinstance(s, ComposeUp | RestartContainer))
 
 
 def _state(fact: FileFact) -> str:

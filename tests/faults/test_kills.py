@@ -1,4 +1,4 @@
-"""F1, F2, F6: SIGKILL at every named instant of a fix; afterwards both ways out lead to a whole state, byte for byte."""
+"""F1, F2, F6: SIGKILL at every named instant of a fix; then both ways out lead to a whole state, byte for byte."""
 
 from __future__ import annotations
 

@@ -90,7 +90,9 @@ def test_a_fix_does_all_of_it_and_looks_again_until_it_has_settled(shop: Worksho
 
 def test_running_twice_writes_nothing_and_asks_only_to_read(shop: Workshop) -> None:
     fixer = shop.fixer()
-    fixer.run(fixer.prepare(Plan("c", "s", "t", steps=shop.plan().steps[:2] + shop.plan().steps[4:], lock=str(shop.project))))
+    fixer.run(
+        fixer.prepare(Plan("c", "s", "t", steps=shop.plan().steps[:2] + shop.plan().steps[4:], lock=str(shop.project)))
+    )
     files = shop.tree()
     inodes = {p: p.stat().st_ino for p in shop.project.iterdir()}
     state = {p: p.read_bytes() for p in shop.state.rglob("*") if p.is_file()}
@@ -119,7 +121,8 @@ def test_undo_puts_every_byte_mode_and_owner_back_and_recreates_the_service_last
     assert outcome.name == "done", outcome
     assert shop.tree() == before
     assert shop.world.calls[-1] == [
-        shop.compose, shop.override, "up", "-d", "--no-deps", "--no-build", "--pull", "never", "--force-recreate", "api",
+        shop.compose, shop.override, "up", "-d", "--no-deps", "--no-build", "--pull", "never", "--force-recreate",
+        "api",
     ]  # fmt: skip
     assert {e.kind: e.state for e in fixer.journal.entries()} == {"undo": "done", "fix": "undone"}
     assert fixer.undo(entry).sentence.endswith("is undone already")
@@ -172,7 +175,9 @@ def test_an_entry_of_another_host_is_refused(shop: Workshop) -> None:
 
 def test_later_steps_are_prepared_on_what_earlier_ones_leave(shop: Workshop) -> None:
     path = shop.compose
-    plan = Plan("c", "s", "t", steps=(ReplaceFile(path, Text("one\n")), ReplaceFile(path, Text("two\n")), Chmod(path, 0o400)))
+    plan = Plan(
+        "c", "s", "t", steps=(ReplaceFile(path, Text("one\n")), ReplaceFile(path, Text("two\n")), Chmod(path, 0o400))
+    )
 
     prepared = shop.fixer().prepare(plan)
 

@@ -1,6 +1,6 @@
-"""Runs parts of a fix in processes of their own, which may be killed: one server that forks, so that each costs milliseconds.
+"""Runs parts of a fix in processes of their own, which may be killed: one server forks them, each costs milliseconds.
 
-    server = Forks(); server.run("run", base, point="before_step:2")  # -> -9 when the fail point killed it
+server = Forks(); server.run("run", base, point="before_step:2")  # -> -9 when the fail point killed it
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 HERE = Path(__file__).resolve()
 
@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve()
 class Forks:
     """The server; a context manager."""
 
-    def __enter__(self) -> Forks:
+    def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from support.forks import serve; serve()"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/",
@@ -32,7 +32,7 @@ class Forks:
         self._process.wait(10)
 
     def run(self, act: str, base: Path, *, point: str = "", look: str = "look") -> int:
-        """Exit status of the act, as ``os.waitstatus_to_exitcode`` tells it: -9 for SIGKILL, else the outcome's code."""
+        """Exit status, as ``os.waitstatus_to_exitcode`` tells it: -9 for SIGKILL, else the outcome's code."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"act": act, "base": str(base), "point": point, "look": look}) + "\n")
@@ -67,6 +67,6 @@ def _job(job: dict[str, Any]) -> int:
             return int(fixer.undo(fixer.journal.entries()[0].id).code)
         entry = fixer.journal.open_entries()[0]
         return int((fixer.resume(entry) if job["act"] == "resume" else fixer.roll_back(entry)).code)
-    except BaseException as error:  # noqa: BLE001 - the parent only sees a number
+    except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 99

@@ -18,7 +18,16 @@ from stackops.console.hosts.local.files import LocalFiles
 from stackops.console.journal import Journal
 from stackops.console.plan import Plan
 from stackops.console.steps import (
-    AddVolume, Chmod, Chown, ComposeUp, CreateFile, EditFile, RandomKey, ReplaceDirectoryByFile, ReplaceFile, Text,
+    AddVolume,
+    Chmod,
+    Chown,
+    ComposeUp,
+    CreateFile,
+    EditFile,
+    RandomKey,
+    ReplaceDirectoryByFile,
+    ReplaceFile,
+    Text,
 )  # fmt: skip
 from support.clock import FakeClock
 
@@ -202,7 +211,9 @@ class Workshop:
             ComposeUp(PROJECT, str(self.project), (self.compose, self.override), "api"),
         )
         given = {"check": "test.all", "subject": "api", "title": "Everything is wrong", "steps": steps}
-        return Plan(**(given | {"lock": str(self.project), "restarts": ("api",), "settle": 3.0, "deadline": 5.0} | changes))
+        return Plan(
+            **(given | {"lock": str(self.project), "restarts": ("api",), "settle": 3.0, "deadline": 5.0} | changes)
+        )
 
     def look(self) -> Result:
         """Good when the container was made after the files were put right."""
@@ -224,7 +235,13 @@ def tree(folder: Path) -> dict[str, tuple[Any, ...]]:
     for path in sorted(folder.rglob("*")):
         status = path.lstat()
         content = path.read_bytes() if path.is_file() else None
-        found[str(path.relative_to(folder))] = (path.is_dir(), oct(status.st_mode), status.st_uid, status.st_gid, content)
+        found[str(path.relative_to(folder))] = (
+            path.is_dir(),
+            oct(status.st_mode),
+            status.st_uid,
+            status.st_gid,
+            content,
+        )
     return found
 
 
