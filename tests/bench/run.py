@@ -16,12 +16,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from cpu import engine_seconds, resident_bytes, tree_seconds
 from fleet import remove, start
 from terminal import Terminal
 
-STACKOPS = [sys.executable, "-m", "stackops.console.cli"]
+STACKOPS = [str(Path(sys.executable).with_name("stackops"))]
 PEER = ["docker", "stats"]
 ROW = re.compile(r"bench-\d{3}")
 FIGURE = re.compile(r"bench-\d{3}.*?\d+(\.\d+)? ?%|bench-\d{3}.*\d(\.\d)? ?[KM]iB")
