@@ -31,6 +31,7 @@ _SERVICE_KEYS = (
 SERVICE_KEYS = frozenset(_SERVICE_KEYS.split())
 """Of compose-spec's schema as built into v2.26.1, and what newer releases added to it."""
 TOP_KEYS = frozenset(["configs", "include", "models", "name", "networks", "secrets", "services", "version", "volumes"])
+_INVALID = ": invalid compose project"
 _SERVICE_NAME = re.compile(r"[a-zA-Z0-9._-]+\Z")
 
 
@@ -104,12 +105,16 @@ def _extended(name: str, services: Mapping[str, Any], reading: Reading, seen: tu
     if base is None or layer.extends_file is not None:
         return layer
     if base not in services:
-        layer.problems.append(f'cannot extend service "{layer.name}": service "{clean_line(base)}" not found')
+        layer.problems.append(f'{_cannot_extend(layer)}: service "{clean_line(base)}" not found')
         return layer
     if base in seen or base == name:
-        layer.problems.append(f'cannot extend service "{layer.name}": it extends itself')
+        layer.problems.append(f"{_cannot_extend(layer)}: it extends itself")
         return layer
     return lay_over(_extended(base, services, reading, (*seen, name)), layer)
+
+
+def _cannot_extend(layer: Layer) -> str:
+    return f'cannot extend service "{layer.name}" in {clean_line(layer.path)}'
 
 
 def lay_over(base: Layer, over: Layer) -> Layer:
@@ -157,7 +162,7 @@ def inconsistent(merged: Mapping[str, Layer], readings: Sequence[Reading], profi
     blame: dict[str, str] = {}
     for name, layer in active.items():
         for path, reason in _contradictions(name, layer, active, volumes, networks):
-            blame.setdefault(path, f"{reason}: invalid compose project")
+            blame.setdefault(path, reason)
     return blame
 
 
@@ -175,16 +180,16 @@ def _contradictions(
     if layer.nothing:
         yield layer.path, f"services.{name} must be a mapping"
     elif not layer.scalars.get("image") and not layer.built and layer.extends_file is None:
-        yield layer.path, f'service "{name}" has neither an image nor a build context specified'
+        yield layer.path, f'service "{name}" has neither an image nor a build context specified{_INVALID}'
     for other, path in layer.depends_on.items():
         if other not in active:
-            yield path, f'service "{name}" depends on undefined service "{other}"'
+            yield path, f'service "{name}" depends on undefined service "{other}"{_INVALID}'
     for network in layer.networks:
         if network not in networks:
-            yield layer.path, f'service "{name}" refers to undefined network {network}'
+            yield layer.path, f'service "{name}" refers to undefined network {network}{_INVALID}'
     for volume in layer.volumes.values():
         if volume.kind == "volume" and volume.source and volume.source not in volumes:
-            yield volume.declared_in, f'service "{name}" refers to undefined volume {volume.source}'
+            yield volume.declared_in, f'service "{name}" refers to undefined volume {volume.source}{_INVALID}'
 
 
 def finished(layer: Layer, env_file: Mapping[str, Mapping[str, str]], base: Mapping[str, str]) -> ComposeService:
