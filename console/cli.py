@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from copy import copy
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ class Doors:
         """The console; returns its exit code."""
         from .app import run_app
 
-        return run_app(host, settings, offer_demo)
+        return run_app(host, settings, offer_demo=offer_demo)
 
 
 def _remember(context: click.Context, option: click.Parameter, value: object) -> object:
@@ -109,8 +110,8 @@ class Stackops(click.Group):
             return None
         if cmd_name not in self.commands:
             module = import_module(f".commands.{COMMANDS[cmd_name]}", __package__)
-            command: click.Command = getattr(module, cmd_name)
-            command.params.extend(_global_options())
+            command: click.Command = copy(getattr(module, cmd_name))
+            command.params = [*command.params, *_global_options()]
             self.commands[cmd_name] = command
         return self.commands[cmd_name]
 

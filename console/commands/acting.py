@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..plan import PreparedPlan
 
 Act = Callable[[Callable[["Progress"], None], threading.Event], "Outcome"]
-_WELL = frozenset({"done", "nothing"})
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -50,12 +49,18 @@ def look_again(session: Session, check_id: str, subject: str) -> Result:
     return Result(check_id, subject, "not_applicable", f"{subject} is not there any more")
 
 
-def act(session: Session, do: Act, prepared: PreparedPlan | None = None) -> int:
-    """Do it with a hand on the signals, tell what happens, print how it ended; the exit code."""
+def act(session: Session, do: Act, prepared: PreparedPlan | None = None, *, wanted: str = "done") -> int:
+    """Do it with a hand on the signals, tell what happens, print how it ended; the exit code.
+
+    ``wanted`` is the ending that was asked for: a roll-back that rolls back has done its work.
+    """
     with stop_flag(session) as stop:
         outcome = do(lambda progress: _tell(session, progress), stop)
-    _end(session, outcome, prepared)
-    return int(outcome.code)
+    well = outcome.name in {wanted, "nothing"}
+    _end(session, outcome, prepared, well=well)
+    if not well:
+        raise Stop("; ".join(filter(None, (outcome.sentence, outcome.remedy))), ExitCode(outcome.code))
+    return ExitCode.OK
 
 
 @contextmanager
@@ -82,7 +87,8 @@ def _tell(session: Session, progress: Progress) -> None:
     session.output.say(f"{progress.state:<8}{progress.phase}{number}  {progress.what}{detail}")
 
 
-def _end(session: Session, outcome: Outcome, prepared: PreparedPlan | None) -> None:
+def _end(session: Session, outcome: Outcome, prepared: PreparedPlan | None, *, well: bool) -> None:
+    """What went well as data; for people, what did not is said on stderr by the Stop that follows."""
     output = session.output
     if output.json:
         from ..export import json_
@@ -94,19 +100,11 @@ def _end(session: Session, outcome: Outcome, prepared: PreparedPlan | None) -> N
         for line in outcome.says:
             output.facts("note", outcome.entry or "-", line)
     else:
-        _end_for_people(session, outcome, prepared)
-    if outcome.name not in _WELL:
-        raise Stop("; ".join(filter(None, (outcome.sentence, outcome.remedy))), ExitCode(outcome.code))
-
-
-def _end_for_people(session: Session, outcome: Outcome, prepared: PreparedPlan | None) -> None:
-    """What went well as data; what did not is said on stderr by the Stop that follows."""
-    output = session.output
-    if outcome.name in _WELL:
-        word, _, rest = outcome.sentence.partition(" ")
-        output.painted(word, "ok", f" {rest}")
-    for line in outcome.says:
-        output.data(f"  {line}")
-    lasting = prepared is not None and prepared.kind == "fix" and not session.demo
-    if outcome.name == "done" and outcome.entry and lasting:
-        output.data(f"To take it back: {session.command} undo {outcome.entry}")
+        if well:
+            word, _, rest = outcome.sentence.partition(" ")
+            output.painted(word, "ok", f" {rest}")
+        for line in outcome.says:
+            output.data(f"  {line}")
+        lasting = prepared is not None and prepared.kind == "fix" and not session.demo
+        if outcome.name == "done" and outcome.entry and lasting:
+            output.data(f"To take it back: {session.command} undo {outcome.entry}")

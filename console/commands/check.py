@@ -44,6 +44,8 @@ def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_
         snapshot = session.look()
     results = session.doors.examine(snapshot, session.settings, ids or None)
     _print(session, snapshot, results)
+    if project_dir is not None:
+        _require_judged(snapshot, results)
     return _exit_code(session, snapshot, results, fail_on, needs_engine=project_dir is None)
 
 
@@ -59,6 +61,13 @@ def _folder(session: Session, project_dir: str) -> Snapshot:
         reason = fault.sentence if fault else f"{project_dir}: no docker-compose.yml or compose.yaml in this folder"
         raise Stop(reason, ExitCode.USAGE)
     return snapshot
+
+
+def _require_judged(snapshot: Snapshot, results: Sequence[Result]) -> None:
+    """A folder whose files cannot be read must not pass for one that is in order."""
+    fault = next((fault for fault in snapshot.faults if fault.source.startswith("compose")), None)
+    if fault is not None and not any(result.status in {"ok", "finding"} for result in results):
+        raise Stop("; ".join(filter(None, (fault.sentence, fault.remedy))), ExitCode.USAGE)
 
 
 def _print(session: Session, snapshot: Snapshot, results: Sequence[Result]) -> None:

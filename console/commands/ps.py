@@ -16,7 +16,7 @@ from .session import Session, Stop, engine_fault, pass_session
 def ps(session: Session) -> int:
     """Containers and native services: state, CPU, memory, uptime, ports. One look, then exit."""
     session.output_mode()
-    snapshot = session.look()
+    snapshot = session.look(rates=True)
     output = session.output
     if output.json:
         from ..export import json_

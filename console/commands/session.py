@@ -154,9 +154,12 @@ class Session:
             self._host = self.doors.open_host(self.settings)
         return self._host
 
-    def look(self, *, project_dirs: Sequence[str] = (), files_only: bool = False) -> Snapshot:
-        """One look at the machine. What is secret in it is known to the output from then on."""
-        from ..collect import collect
+    def look(self, *, project_dirs: Sequence[str] = (), files_only: bool = False, rates: bool = False) -> Snapshot:
+        """One look at the machine. What is secret in it is known to the output from then on.
+
+        ``rates`` takes half a second more: they need two samples, and no check judges them.
+        """
+        from ..collect import Cadence, collect
 
         dirs = (
             tuple(dict.fromkeys((*self.settings.project_dirs, *project_dirs)))
@@ -166,7 +169,13 @@ class Session:
         loop = asyncio.new_event_loop()
         try:
             snapshot = loop.run_until_complete(
-                collect(self.host, self.settings, project_dirs=dirs, files_only=files_only)
+                collect(
+                    self.host,
+                    self.settings,
+                    project_dirs=dirs,
+                    files_only=files_only,
+                    cadence=Cadence() if rates else Cadence(second_sample=0.0),
+                )
             )
         finally:
             loop.close()  # not asyncio.run: it would wait for threads that may hang

@@ -73,7 +73,7 @@ def rollback(session: Session, entry: str | None, yes: bool) -> int:
     if chosen is None:
         return _nothing(session, "nothing was interrupted")
     engine = fixer(session, chosen.intent.check, chosen.intent.subject)
-    return act(session, lambda tell, _stop: engine.roll_back(chosen, tell))
+    return act(session, lambda tell, _stop: engine.roll_back(chosen, tell), wanted="rolled-back")
 
 
 def _open_entry(session: Session, name: str | None, *, yes: bool, how: str) -> Entry | None:
