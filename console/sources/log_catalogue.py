@@ -95,7 +95,7 @@ _LIBRECHAT = (
     _pattern("librechat.rag-reachable", r"RAG API is running and reachable at"),
     _pattern("librechat.index-error", r"\[indexSync\] error|\[mongoMeili\] Error checking index"),
     _pattern("librechat.permission-denied", r"EACCES: permission denied, (?:open|mkdir) '[^']*'"),
-    _pattern("librechat.chat-failed", r"\[handleAbortError\] AI response error|agents/client\.js #sendCompletion\]"),
+    _pattern("librechat.chat-failed", r"\[handleAbortError\]|#sendCompletion\]"),
     _pattern("librechat.start-failed", r"Failed to start server:"),
     _pattern("librechat.uncaught", r"There was an uncaught error:"),
     _pattern("librechat.ready", r"Server readiness checks passing\."),
