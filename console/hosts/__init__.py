@@ -33,7 +33,7 @@ class NotFound(HostError):
 
 
 class NotPermitted(HostError):
-    """This user may not do it. ``remedy`` holds the exact command that would."""
+    """The user may not do it. ``remedy`` holds the exact command that would."""
 
 
 class ReadOnlyRefused(HostError):
@@ -41,7 +41,7 @@ class ReadOnlyRefused(HostError):
 
 
 class EngineFailed(HostError):
-    """The Engine answered, but with an error, nonsense or half a reply; ``status`` is its HTTP status where there was one."""
+    """The Engine answered, but with an error, nonsense or half a reply; ``status`` is its HTTP status, if any."""
 
     def __init__(self, sentence: str, remedy: str | None = None, *, status: int | None = None) -> None:
         super().__init__(sentence, remedy)
@@ -56,11 +56,17 @@ class Engine(Protocol):
     """Whether process ids and paths in the replies are those of this machine."""
 
     async def ping(self) -> None:
-        """``GET /_ping``: returns when the Engine answers. ``version`` and ``info`` start a process each on old Engines; this is free."""
+        """``GET /_ping``: returns when the Engine answers; free, while ``info`` starts processes on old Engines."""
         ...
 
-    async def version(self) -> bytes: ...
-    async def info(self) -> bytes: ...
+    async def version(self) -> bytes:
+        """``GET /version``."""
+        ...
+
+    async def info(self) -> bytes:
+        """``GET /info``."""
+        ...
+
     async def containers(self) -> bytes:
         """``GET /containers/json?all=1``."""
         ...
@@ -74,7 +80,7 @@ class Engine(Protocol):
         ...
 
     async def logs(self, container: str, *, tail: int = 200, since: float | None = None) -> bytes:
-        """The last lines with the Engine's time stamps, frames already taken apart, stdout and stderr interleaved as sent."""
+        """The last lines with the Engine's time stamps, frames already taken apart, both streams as they came."""
         ...
 
     def follow(self, container: str, *, tail: int = 100) -> AsyncIterator[bytes]:
@@ -82,14 +88,16 @@ class Engine(Protocol):
         ...
 
     def events(self, since: float | None = None) -> AsyncIterator[bytes]:
-        """Container and daemon events, one JSON object each; ends or raises when the stream does: reopen and list again."""
+        """Container and daemon events, one JSON object each; raises when the stream ends: reopen and list again."""
         ...
 
     async def stats(self, container: str) -> bytes:
         """One-shot stats, for Engines whose cgroups are not on this machine."""
         ...
 
-    async def top(self, container: str) -> bytes: ...
+    async def top(self, container: str) -> bytes:
+        """``GET /containers/ID/top``."""
+        ...
 
 
 class CgroupSample(Struct, frozen=True):
@@ -143,12 +151,18 @@ class Kernel(Protocol):
         """One sweep: container id -> counters, for container id -> State.Pid. A container that vanished is left out."""
         ...
 
-    def system(self) -> SystemSample: ...
+    def system(self) -> SystemSample:
+        """The host's own counters, now."""
+        ...
+
     def disk(self, path: str) -> tuple[int, int]:
         """Total and free bytes of the file system that holds the path."""
         ...
 
-    def processes(self) -> Sequence[ProcessRow]: ...
+    def processes(self) -> Sequence[ProcessRow]:
+        """The process table."""
+        ...
+
     def replaced_mounts(self, pid: int) -> frozenset[str]:
         """Mount points of the process whose source inode was replaced on the host (``//deleted`` in mountinfo)."""
         ...
@@ -169,11 +183,15 @@ class Files(Protocol):
         """Content of a regular file; HostError for anything else or anything larger."""
         ...
 
-    def names(self, path: str) -> Sequence[str]: ...
+    def names(self, path: str) -> Sequence[str]:
+        """Names in a folder, unsorted; HostError when it cannot be read."""
+        ...
+
     def replace(self, path: str, content: bytes, *, expect: str | None) -> None:
         """Write atomically (temporary file beside it, fsync, rename, fsync of the folder), keeping owner, mode and xattrs.
 
-        ``expect`` is the SHA-256 the file must still have; None: it must not exist, and is created with mode 0644."""
+        ``expect`` is the SHA-256 the file must still have; None: it must not exist, and is created with mode 0644.
+        """
         ...
 
     def create(self, path: str, content: bytes, *, mode: int, uid: int | None, gid: int | None) -> None:
@@ -184,13 +202,22 @@ class Files(Protocol):
         """Remove a regular file that still has this SHA-256."""
         ...
 
-    def make_directory(self, path: str, *, mode: int, uid: int, gid: int) -> None: ...
+    def make_directory(self, path: str, *, mode: int, uid: int, gid: int) -> None:
+        """Make one folder that does not exist."""
+        ...
+
     def remove_directory(self, path: str) -> None:
         """Remove an **empty** directory; HostError otherwise."""
         ...
 
-    def chmod(self, path: str, mode: int) -> None: ...
-    def chown(self, path: str, uid: int, gid: int) -> None: ...
+    def chmod(self, path: str, mode: int) -> None:
+        """Set the permission bits."""
+        ...
+
+    def chown(self, path: str, uid: int, gid: int) -> None:
+        """Set owner and group."""
+        ...
+
     def may_write(
         self,
         path: str,
@@ -222,10 +249,22 @@ class CommandResult(Struct, frozen=True):
 class Control(Protocol):
     """Acts on containers. In read-only mode every method raises ReadOnlyRefused before anything leaves the process."""
 
-    def restart(self, container: str, *, stop_timeout: int = 10) -> None: ...
-    def start(self, container: str) -> None: ...
-    def stop(self, container: str, *, stop_timeout: int = 10) -> None: ...
-    def remove(self, container: str) -> None: ...
+    def restart(self, container: str, *, stop_timeout: int = 10) -> None:
+        """Stop, after ``stop_timeout`` seconds by force, and start again."""
+        ...
+
+    def start(self, container: str) -> None:
+        """Start a container that is not running."""
+        ...
+
+    def stop(self, container: str, *, stop_timeout: int = 10) -> None:
+        """Stop, after ``stop_timeout`` seconds by force."""
+        ...
+
+    def remove(self, container: str) -> None:
+        """Remove a stopped container, never its volumes."""
+        ...
+
     def compose(
         self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], *, deadline: float = 120.0
     ) -> CommandResult:
@@ -240,10 +279,21 @@ class Control(Protocol):
 class Clock(Protocol):
     """Time, injected, so that tests own it."""
 
-    def now(self) -> float: ...
-    def monotonic(self) -> float: ...
-    def monotonic_ns(self) -> int: ...
-    def sleep(self, seconds: float) -> None: ...
+    def now(self) -> float:
+        """Unix seconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        ...
+
+    def monotonic_ns(self) -> int:
+        """The same in nanoseconds."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
 
 
 class Gpus(Protocol):
