@@ -1,6 +1,6 @@
 """The one registry of actions: keys, palette, footer and help are all made from it.
 
-Data only: nothing here knows a screen. A place shows the actions that name it and those of ``app``; a list or a document
+Data only: nothing here knows a screen. A place shows the actions that name it and those of ``app``; a list or a text
 that has the focus adds those of ``list``. Lower case looks, capitals change.
 """
 

@@ -93,7 +93,7 @@ class Registry:
         return found.doc if found else ""
 
 
-def run_app(host: Host, settings: Settings, *, offer_demo: bool = False) -> int:
+def run_app(host: Host, settings: Settings, offer_demo: bool = False) -> int:
     """Open the console and return its exit code. Raises what broke it, with the terminal put back."""
     from ..screens import DEMO
 
@@ -131,13 +131,18 @@ def _desk(host: Host, settings: Settings, feed: CollectorFeed, *, offer_demo: bo
         return asyncio.run(collect(host, settings))
 
     return Desk(
-        host=host, settings=settings, feed=feed, checks=Registry(settings), journal=_journal(host), look=look,
+        host=host,
+        settings=settings,
+        feed=feed,
+        checks=Registry(settings),
+        journal=_journal(host),
+        look=look,
         offer_demo=offer_demo,
-    )  # fmt: skip
+    )
 
 
 def _journal(host: Host) -> Journal:
-    """Where this host's fixes are recorded; the practice stack lives and dies with the process, and so does its journal."""
+    """Where this host's fixes are recorded; the practice stack's journal dies with the process, as the stack does."""
     from .journal import Journal
 
     if host.kind != "demo":

@@ -30,7 +30,7 @@ def _about(container: Container) -> list[Line]:
 
 
 class ContainerActs:
-    """Actions of a place that has a selected container. The target is taken at the key press and named in the dialog."""
+    """Actions of a place with a selected container. The target is taken at the key press and named in the dialog."""
 
     if TYPE_CHECKING:
 
@@ -48,7 +48,8 @@ class ContainerActs:
         """Without a container there is nothing to act on."""
         if action in VERBS and self.selected_container() is None:
             return None
-        return super().check_action(action, parameters)  # type: ignore[misc]
+        allowed: bool | None = super().check_action(action, parameters)  # type: ignore[misc]
+        return allowed
 
     def selected_container(self) -> Container | None:
         """The container that is meant right now."""

@@ -1,4 +1,4 @@
-"""The Textual App: holds the Snapshot and the results, the modes and the theme. It decides nothing about the machine."""
+"""The Textual App: holds Snapshot, results, modes and theme. It decides nothing about the machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import App
@@ -18,7 +18,6 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from .. import themes
-from . import DEMO
 from ..console.actions import find, unknown
 from ..console.findings import Result
 from ..console.hosts import Control, HostError
@@ -26,6 +25,7 @@ from ..console.journal import Journal
 from ..console.model import Container, Snapshot
 from ..console.records import Entry
 from ..console.text import SECRETS
+from . import DEMO
 from .desk import Desk
 from .doctor import Doctor
 from .fixwork import FixWork, Listener
@@ -48,7 +48,7 @@ class StackopsApp(App[str], inherit_bindings=False):
     TITLE = "stackops"
     CSS = themes.css()
     BINDINGS = bindings("app")
-    MODES: ClassVar[dict[str, Callable[[], Screen[None]]]] = {
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "overview": Overview,
         "doctor": Doctor,
         "journal": JournalScreen,
@@ -93,7 +93,7 @@ class StackopsApp(App[str], inherit_bindings=False):
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, partial(self._leave, 128 + number))
-        self.desk.feed.listen(lambda snapshot: self.post_message(SnapshotTaken(snapshot)))
+        self.desk.feed.listen(self._publish)
         for action_id in unknown(self.desk.settings.keymap):
             self.say(f"keymap: there is no action {action_id}", warning=True)
         self.call_after_refresh(self._look_for_open_entries)
@@ -112,8 +112,8 @@ class StackopsApp(App[str], inherit_bindings=False):
     async def _finish_and_exit(self, code: int) -> None:
         for fix in self._works:
             fix.stop()
-        while any(fix.running for fix in self._works):
-            await asyncio.sleep(0.05)
+        for fix in self._works:
+            await asyncio.to_thread(fix.wait)
         self.exit(return_code=code)
 
     @on(HungUp)
@@ -121,7 +121,7 @@ class StackopsApp(App[str], inherit_bindings=False):
         self._leave(128 + signal.SIGHUP)
 
     def _handle_exception(self, error: Exception) -> None:
-        """Close without Textual's traceback, which shows local variables; ``run_app`` raises the error again outside."""
+        """Close without Textual's traceback, which shows local variables; ``run_app`` raises it again outside."""
         self._return_code = 1
         if self._exception is None:
             self._exception = error
@@ -134,6 +134,10 @@ class StackopsApp(App[str], inherit_bindings=False):
         return self._exception
 
     # Snapshot and results
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        """From the collector's thread."""
+        self.post_message(SnapshotTaken(snapshot))
 
     @on(SnapshotTaken)
     def _snapshot_taken(self, message: SnapshotTaken) -> None:
@@ -253,9 +257,9 @@ class StackopsApp(App[str], inherit_bindings=False):
         try:
             argv = list(self.desk.host.control.shell(container.id))
             with self.suspend():
-                print(f"+ {' '.join(argv)}")  # noqa: T201 - the terminal is the shell's now
+                print(f"+ {' '.join(argv)}")
                 code = subprocess.run(argv, check=False).returncode
-                print(f"The shell ended with {code}.")  # noqa: T201
+                print(f"The shell ended with {code}.")
         except HostError as error:
             self.say(str(error), warning=True)
         except OSError as error:
@@ -357,7 +361,7 @@ class StackopsApp(App[str], inherit_bindings=False):
             self.copy_to_clipboard(text)
             self.say(f"Copied: {text}")
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """One step out."""
         if isinstance(self.screen, Place):
             self.screen.back()

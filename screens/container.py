@@ -33,7 +33,7 @@ class ContainerScreen(ContainerActs, Place):
 
     def __init__(self, container_id: str, *, logs_first: bool = False) -> None:
         super().__init__()
-        self._id = container_id
+        self._target = container_id
         self._last: ContainerModel | None = None
         self._logs_first = logs_first
         self._following = False
@@ -56,8 +56,8 @@ class ContainerScreen(ContainerActs, Place):
         return self._last.name if self._last else "container"
 
     def selected_container(self) -> ContainerModel | None:
-        """This one, while it exists."""
-        return self.console.container(self._id)
+        """The one shown here, while it exists."""
+        return self.console.container(self._target)
 
     def copied(self) -> str | None:
         """Its name."""
@@ -73,8 +73,8 @@ class ContainerScreen(ContainerActs, Place):
         if self._last is None:
             self.query_one("#details", Document).show([line("This container is gone.")])
             return
-        figures = snapshot.figures.get(self._id) if container else None
-        curve = self.console.spark(self._id, self.desk.feed.cpu_of(self._id))
+        figures = snapshot.figures.get(self._target) if container else None
+        curve = self.console.spark(self._target, self.desk.feed.cpu_of(self._target))
         head = details.summary(self._last, figures, curve, self.size.width)
         if container is None:
             head[1] = line(("This container is gone; below is how it was last seen.", "warning"))
@@ -91,11 +91,11 @@ class ContainerScreen(ContainerActs, Place):
             view.show([line(("There is no Engine to read the log from.", "muted"))])
             return
         try:
-            view.replace(await logs.last(engine, self._id))
+            view.replace(await logs.last(engine, self._target))
             if not view.lines:
                 view.show([line((self._why_empty(), "muted"))])
             if follow:
-                async for lines in logs.batches(engine, self._id):
+                async for lines in logs.batches(engine, self._target):
                     view.append(lines)
                 self._set_following(following=False)
         except HostError as error:

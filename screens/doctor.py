@@ -17,6 +17,7 @@ from .widgets.document import Document
 from .widgets.lines import Lines
 from .widgets.paint import Span, line
 from .widgets.table import Row, Table
+from .widgets.wrap import wrap
 from .words import findings, states, strip
 
 COLUMNS: tuple[Column, ...] = (
@@ -56,7 +57,9 @@ class Doctor(Place):
     def draw(self) -> None:
         """Everything, from the app's results."""
         snapshot, results = self.console.snapshot, self.console.results
-        self.query_one("#verdict", Lines).show([strip.verdict(snapshot, results)])
+        self.query_one("#verdict", Lines).show(
+            wrap([strip.verdict(snapshot, results)], max(20, self.size.width - 2))[:2]
+        )
         table = self.query_one("#results", Table)
         table.show(
             [_row(each) for each in sorted(results or (), key=states.rank)], empty=[line(("  Looking ...", "muted"))]

@@ -1,4 +1,4 @@
-"""Fixing in a thread: planning, preparing, running, all told to the screen by messages. The engine decides, not this."""
+"""Fixing in a thread: planning, preparing, running, all told by messages. The engine decides, not this."""
 
 from __future__ import annotations
 
@@ -76,6 +76,11 @@ class FixWork:
     def stop(self) -> None:
         """End after the running step."""
         self._stop.set()
+
+    def wait(self) -> None:
+        """Block until the thread has ended."""
+        if self._thread is not None:
+            self._thread.join()
 
     def prepare(self, finding: Result, snapshot: Snapshot, answers: Mapping[str, str]) -> None:
         """Plan and make exact; tells Prepared."""

@@ -12,9 +12,7 @@ from collections.abc import Sequence
 OK, BAD, WARN, NOTE, OFF, TURN, PAUSE, ASK = "●", "✖", "▲", "◆", "○", "↻", "‖", "?"
 CURSOR, ARROW_DOWN, ARROW_UP, RULE, DOT, DONE = "▌", "↓", "↑", "─", "·", "✓"
 _LEVELS = "▁▂▃▄▅▆▇█"
-_TWINS = str.maketrans(
-    dict(zip("●✖▲◆○↻‖▌↓↑─·✓▁▂▃▄▅▆▇█░–…•→│", "*x!io~=>v^-.+_.,-=+*#.-~*>|", strict=True))
-)  # fmt: skip
+_TWINS = str.maketrans(dict(zip("●✖▲◆○↻‖▌↓↑─·✓▁▂▃▄▅▆▇█░–…•→│", "*x!io~=>v^-.+_.,-=+*#.-~*>|", strict=True)))
 
 
 def ascii_only(text: str) -> str:
@@ -42,6 +40,6 @@ def sparkline(values: Sequence[float | None], width: int, top: float | None = No
     known = [value for value in recent if value is not None]
     if not known:
         return ""
-    ceiling = max(top or 0.0, max(known), 1e-9)
+    ceiling = max(top or 0.0, 1e-9, *known)
     drawn = "".join(" " if v is None else _LEVELS[min(7, int(max(0.0, v) / ceiling * 7.999))] for v in recent)
     return drawn.ljust(width)

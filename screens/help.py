@@ -16,12 +16,17 @@ from .widgets.document import Document
 from .widgets.paint import BLANK, Line, Tone, line
 
 _TITLES = {
-    "overview": "Overview", "doctor": "Doctor", "journal": "Journal", "container": "Container", "plan": "Plan of a fix",
-    "list": "Lists and texts", "app": "Everywhere",
-}  # fmt: skip
+    "overview": "Overview",
+    "doctor": "Doctor",
+    "journal": "Journal",
+    "container": "Container",
+    "plan": "Plan of a fix",
+    "list": "Lists and texts",
+    "app": "Everywhere",
+}
 _ABOUT = (
     "Lower case looks, capitals change. What changes the machine asks first, names its target, and waits on Cancel.",
-    "A finding comes with evidence and, where there is one, a fix: F shows what it would change, A applies it, U takes it back.",
+    "A finding comes with evidence and, mostly, a fix: F shows what it would change, A applies it, U takes it back.",
 )
 
 

@@ -8,7 +8,16 @@ from ..console.model import Snapshot
 def inventory(snapshot: Snapshot) -> tuple[object, ...]:
     """The parts that are no figures; equal for two looks between which nothing happened."""
     return (
-        snapshot.containers, snapshot.projects, snapshot.services, snapshot.processes, snapshot.files, snapshot.keyfiles,
-        snapshot.log_marks, snapshot.engine, snapshot.databases, snapshot.edges, snapshot.faults,
+        snapshot.containers,
+        snapshot.projects,
+        snapshot.services,
+        snapshot.processes,
+        snapshot.files,
+        snapshot.keyfiles,
+        snapshot.log_marks,
+        snapshot.engine,
+        snapshot.databases,
+        snapshot.edges,
+        snapshot.faults,
         tuple((server.product, server.address, server.state) for server in snapshot.servers),
-    )  # fmt: skip
+    )

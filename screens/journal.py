@@ -109,6 +109,7 @@ class JournalScreen(Place):
     @on(Table.Moved, "#entries")
     def _moved(self) -> None:
         self._draw_selected(top=True)
+        self.refresh_bindings()
 
     @on(Table.Opened, "#entries")
     def _opened(self) -> None:
@@ -119,23 +120,32 @@ class JournalScreen(Place):
             self.query_one("#entry").focus()
 
     def action_undo(self) -> None:
-        """Show what taking the selected entry back would do."""
+        """Show what taking the selected entry back would do; for an interrupted one, ask."""
         entry = self.selected()
         if entry is None:
-            self.console.say("No entry is selected.")
-        elif entry.state == "open":
+            return
+        if entry.state == "open":
             self.console.offer_open(entry)
-        elif entry.state != "done" or entry.intent.kind == "undo":
-            self.console.say("Only a fix that is done, and not undone yet, can be taken back.")
         else:
             self.console.open_undo(entry)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a fix that is done, or was interrupted, can be taken back."""
+        if action == "undo":
+            entry = self.selected()
+            if entry is None or entry.running or entry.intent.kind == "undo" or entry.state not in {"done", "open"}:
+                return None
+        return super().check_action(action, parameters)
 
 
 def _row(entry: Entry) -> Row:
     return Row(
         key=entry.id,
         cells={
-            "state": entries.state(entry), "when": Span(entries.when(entry.intent.at), "muted"), "title": Span(entry.intent.title),
-            "subject": Span(entry.intent.subject, "muted"), "who": Span(entries.who(entry.intent.who), "muted"),
+            "state": entries.state(entry),
+            "when": Span(entries.when(entry.intent.at), "muted"),
+            "title": Span(entry.intent.title),
+            "subject": Span(entry.intent.subject, "muted"),
+            "who": Span(entries.who(entry.intent.who), "muted"),
         },
-    )  # fmt: skip
+    )

@@ -7,20 +7,30 @@ from textual.binding import Binding, BindingType
 from ..console.actions import ACTIONS, Action, at, find
 
 _NAMES = {
-    "escape": "esc", "enter": "enter", "space": "space", "up": "↑", "down": "↓", "left": "←", "right": "→",
-    "pageup": "pgup", "pagedown": "pgdn", "slash": "/", "question_mark": "?", "colon": ":", "greater_than_sign": ">",
-    "less_than_sign": "<", "shift+tab": "shift+tab",
-}  # fmt: skip
+    "escape": "esc",
+    "enter": "enter",
+    "space": "space",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "slash": "/",
+    "question_mark": "?",
+    "colon": ":",
+    "greater_than_sign": ">",
+    "less_than_sign": "<",
+    "shift+tab": "shift+tab",
+}
 
 
 def bindings(place: str) -> list[BindingType]:
     """What BINDINGS of a place, a list or the app is."""
     return [
-        Binding(
-            ",".join(action.keys), action.verb, action.label, show=action.footer, tooltip=action.help, id=action.id
-        )
+        Binding(",".join(action.keys), action.verb, action.label, show=action.footer, tooltip=action.help, id=action.id)
         for action in at(place)
-    ]  # fmt: skip
+    ]
 
 
 def name(key: str) -> str:

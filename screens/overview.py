@@ -20,11 +20,12 @@ from .widgets.document import Document
 from .widgets.lines import Lines
 from .widgets.paint import Span
 from .widgets.table import Row, Table
+from .widgets.wrap import wrap
 from .words import faults, findings, stacks, states, strip
 
 FINDINGS: tuple[Column, ...] = (
     Column("severity", "", 9),
-    Column("title", "", 36, most=110),
+    Column("title", "", 56, most=110),
     Column("subject", "", 14, rank=3, most=24),
     Column("check", "", 22, rank=2, most=28),
 )
@@ -36,12 +37,14 @@ def finding_rows(results: Iterable[Result]) -> list[Row]:
         Row(
             key="\n".join(each.key),
             cells={
-                "severity": states.verdict_of(each), "title": Span(each.title), "subject": Span(each.subject, "muted"),
+                "severity": states.verdict_of(each),
+                "title": Span(each.title),
+                "subject": Span(each.subject, "muted"),
                 "check": Span(each.check, "muted"),
             },
         )
         for each in states.findings(tuple(results))
-    ]  # fmt: skip
+    ]
 
 
 class Overview(ContainerActs, Place):
@@ -84,7 +87,7 @@ class Overview(ContainerActs, Place):
         """Everything, from the app's Snapshot."""
         snapshot, results = self.console.snapshot, self.console.results
         width = max(20, self.size.width - 2)
-        self.query_one("#verdict", Lines).show([strip.verdict(snapshot, results)])
+        self.query_one("#verdict", Lines).show(wrap([strip.verdict(snapshot, results)], width)[:2])
         if snapshot is None:
             return
         tall = self.has_class("-tall")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -32,7 +33,7 @@ class Actions(Provider):
             area = _PLACES.get(action.id.partition(".")[0], action.id.partition(".")[0])
             yield f"{area}: {action.label}{keys}", action.help, self._doing(action.id)
         for name in PALETTES:
-            yield f"theme: {name}", f"Draw everything in the {name} theme", lambda name=name: console.use_theme(name)
+            yield f"theme: {name}", f"Draw everything in the {name} theme", partial(console.use_theme, name)
 
     def _refused(self, verb: str) -> bool:
         checker = getattr(self.screen, "check_action", None)

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import on
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
@@ -23,6 +25,7 @@ from .place import Place
 from .widgets.document import Document
 from .widgets.lines import Lines
 from .widgets.paint import Line, line
+from .widgets.wrap import wrap
 from .words import plans
 
 
@@ -31,7 +34,7 @@ class PlanScreen(Place):
 
     PLACE: ClassVar[str] = "plan"
     AUTO_FOCUS = "#cancel"
-    BINDINGS = [*bindings("plan"), *bindings("list")]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("plan"), *bindings("list")]
 
     def __init__(
         self, *, finding: Result | None = None, undo: Entry | None = None, interrupted: tuple[Entry, str] | None = None
@@ -99,7 +102,7 @@ class PlanScreen(Place):
     async def _prepared(self, message: Prepared) -> None:
         self._plan, self._exact = message.plan or self._plan, message.prepared
         if self._plan is not None:
-            self.query_one("#title", Lines).show(plans.title(self._plan, "undo" if self._undo else "fix"))
+            self._title(plans.title(self._plan, "undo" if self._undo else "fix"))
             await self._ask(self._plan.questions)
         if message.trouble is not None:
             remedy = [line(("Next: ", "accent"), message.trouble.remedy)] if message.trouble.remedy else []
@@ -169,7 +172,7 @@ class PlanScreen(Place):
             self._run(self._exact)
             return
         word = plan.restarts[0] if plan.restarts else plan.subject.rpartition("/")[2]
-        body = [line(plan.title), line(), *(line(f"· {each}") for each in self._consequences(plan))]
+        body = [line(plan.title), line(), *(plans.bullet(each) for each in self._consequences(plan))]
         exact = self._exact
         self.app.push_screen(
             Confirm("Apply a disruptive fix?", body, "Apply", typed=word), lambda yes: self._run(exact) if yes else None
@@ -208,7 +211,7 @@ class PlanScreen(Place):
     def _begin(self) -> None:
         self._since = time.monotonic()
         self.query_one("#apply", Button).disabled = True
-        self.query_one("#cancel", Button).label = "Stop after this step"
+        self._choice("Stop after this step")
         self._say([plans.status(None, 0, self._plan or self._stand_in())])
         self.set_interval(1.0, self._tick, name="tick")
 
@@ -250,13 +253,21 @@ class PlanScreen(Place):
         self.outcome = message.outcome
         self._say(plans.result(message.outcome))
         self.query_one("#apply", Button).display = False
-        self.query_one("#cancel", Button).label = "Close"
+        self._choice("Close")
         self.query_one("#cancel").focus()
         self.refresh_bindings()
         self.console.fix_ended()
 
     def _say(self, lines: list[Line]) -> None:
-        self.query_one("#status", Lines).show(lines)
+        self.query_one("#status", Lines).show(wrap(lines, max(20, self.size.width - 2)))
+
+    def _title(self, lines: list[Line]) -> None:
+        self.query_one("#title", Lines).show(wrap(lines, max(20, self.size.width - 2)))
+
+    def _choice(self, label: str) -> None:
+        button = self.query_one("#cancel", Button)
+        button.label = Content(label)
+        button.refresh(layout=True)
 
     # Leaving
 
@@ -270,9 +281,7 @@ class PlanScreen(Place):
         if (
             self.work is None
             or not self.work.running
-            or self._latest is None
-            and self.outcome is None
-            and not self._begun()
+            or (self._latest is None and self.outcome is None and not self._begun())
         ):
             self.app.pop_screen()
             return

@@ -19,7 +19,9 @@ class Document(ScrollView, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
     BINDINGS = bindings("list")
-    DEFAULT_CSS = "Document { height: 1fr; overflow-x: hidden; overflow-y: auto; padding: 0 1; }"
+    DEFAULT_CSS = (
+        "Document { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-gutter: stable; padding: 0 0 0 1; }"
+    )
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)

@@ -36,8 +36,12 @@ class Lines(Widget):
     DEFAULT_CSS = "Lines { height: auto; width: 1fr; }"
 
     def __init__(
-        self, *lines: Line, ground: Ground = "none", id: str | None = None, classes: str | None = None
-    ) -> None:  # noqa: A002
+        self,
+        *lines: Line,
+        ground: Ground = "none",
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: tuple[Line, ...] = lines
         self._ground: Ground = ground
@@ -57,7 +61,7 @@ class Lines(Widget):
             if (span := changed_cells(before, after)) is not None:
                 self.refresh(Region(span[0], y, max(1, span[1] - span[0]), 1))
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """One cell a line."""
         return len(self._lines)
 

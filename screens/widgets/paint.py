@@ -27,11 +27,26 @@ Ground = Literal["none", "cursor", "cursor-blurred", "group", "bar", "heading"]
 
 COMPONENTS = frozenset(
     {
-        "tone--plain", "tone--muted", "tone--strong", "tone--accent", "tone--ok", "tone--warning", "tone--error",
-        "tone--info", "tone--key", "tone--added", "tone--removed", "tone--place", "tone--badge",
-        "ground--cursor", "ground--cursor-blurred", "ground--group", "ground--bar", "ground--heading",
+        "tone--plain",
+        "tone--muted",
+        "tone--strong",
+        "tone--accent",
+        "tone--ok",
+        "tone--warning",
+        "tone--error",
+        "tone--info",
+        "tone--key",
+        "tone--added",
+        "tone--removed",
+        "tone--place",
+        "tone--badge",
+        "ground--cursor",
+        "ground--cursor-blurred",
+        "ground--group",
+        "ground--bar",
+        "ground--heading",
     }
-)  # fmt: skip
+)
 """Component classes every painted widget declares; base.tcss styles them once for all."""
 
 

@@ -1,13 +1,13 @@
-"""The one big table: lines drawn by hand, so that a changed figure costs the cells it stands in and nothing else.
+"""The one big table, drawn by hand: a changed figure costs the cells it stands in, nothing else.
 
-Rows are known by key: whatever is added, removed or reordered, the cursor stays on the row it was on. Headings group the
-rows and cannot be selected. Columns are dropped when the width cannot hold them.
+Rows are known by key: whatever is added, removed or reordered, the cursor stays on its row. Headings group the rows
+and cannot be selected. Columns are dropped when the width cannot hold them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
 from textual import events
@@ -43,7 +43,7 @@ class Table(ScrollView, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
     BINDINGS = bindings("list")
-    DEFAULT_CSS = "Table { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-gutter: auto; }"
+    DEFAULT_CSS = "Table { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-gutter: stable; }"
 
     class Moved(Message):
         """The cursor is on another row."""
@@ -257,7 +257,7 @@ class Table(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Choose the columns that fit."""
-        self._placed = place(self._columns, self.scrollable_content_region.width - 1)
+        self._placed = place(self._columns, self.scrollable_content_region.width)
         self._strips.clear()
         self._measure()
         self.call_after_refresh(self._keep_in_sight)
@@ -322,7 +322,3 @@ class Table(ScrollView, can_focus=True):
             title = f"{column.title}{'↓' if ordered else ''}"
             spans += [Span(fit(title, wide, column.align), "accent" if ordered else "muted"), Span(" ")]
         return strip(self, tuple(spans), width, "heading")
-
-    def __rich_repr__(self) -> Any:
-        yield "rows", len(self._rows)
-        yield "cursor", self._cursor

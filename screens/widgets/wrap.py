@@ -12,7 +12,7 @@ _WORDS = re.compile(r"\s+|[^\s]+")
 
 
 def wrap(lines: Iterable[Line], width: int) -> list[Line]:
-    """Every line broken at words; what continues a line stands under its first word, or under the words after its label."""
+    """Lines broken at words; what continues a line stands under its first word, or under the words after its label."""
     wrapped: list[Line] = []
     for line in lines:
         if sum(cells(span.text) for span in line) <= width:

@@ -166,9 +166,17 @@ def summary(container: Container, figures: Figures | None, cpu: Sequence[float |
     spark = glyphs.sparkline(cpu, 24 if width >= 110 else 10)
     limit = f"/{states.short_size(figures.memory_limit)}" if container.memory_limit else ""
     second = line(
-        ("cpu ", "muted"), Span(f"{states.cpu(figures).text:>4}", states.cpu(figures).tone), (f" {spark}" if spark.strip() else "", "accent"),
-        ("  mem ", "muted"), states.memory(figures), limit,
-        ("  net ", "muted"), states.pair(figures.net_rx, figures.net_tx), ("  block ", "muted"), states.pair(figures.block_read, figures.block_write),
-        ("  pids ", "muted"), DASH if figures.pids is None else str(figures.pids),
-    )  # fmt: skip
+        ("cpu ", "muted"),
+        Span(f"{states.cpu(figures).text:>4}", states.cpu(figures).tone),
+        (f" {spark}" if spark.strip() else "", "accent"),
+        ("  mem ", "muted"),
+        states.memory(figures),
+        limit,
+        ("  net ", "muted"),
+        states.pair(figures.net_rx, figures.net_tx),
+        ("  block ", "muted"),
+        states.pair(figures.block_read, figures.block_write),
+        ("  pids ", "muted"),
+        DASH if figures.pids is None else str(figures.pids),
+    )
     return [first, second]

@@ -43,13 +43,20 @@ def detail(entry: Entry) -> list[Line]:
     said = [
         line(state(entry), (f"  {intent.title}", "strong")),
         *_pairs(
-            ("entry", entry.id), ("check", intent.check), ("subject", intent.subject), ("host", intent.host),
-            ("began", when(intent.at)), ("ended", when(entry.ended_at)), ("by", f"{who(intent.who)} (uid {intent.who.uid})"),
-            ("from", intent.who.ssh), ("takes back", intent.of), ("undone by", entry.undone_by),
+            ("entry", entry.id),
+            ("check", intent.check),
+            ("subject", intent.subject),
+            ("host", intent.host),
+            ("began", when(intent.at)),
+            ("ended", when(entry.ended_at)),
+            ("by", f"{who(intent.who)} (uid {intent.who.uid})"),
+            ("from", intent.who.ssh),
+            ("takes back", intent.of),
+            ("undone by", entry.undone_by),
         ),
         BLANK,
         line(("Steps", "accent")),
-    ]  # fmt: skip
+    ]
     for index, step in enumerate(intent.steps):
         said.append(line("  ", _step_state(entry, index), f"  {step.describe}"))
     said += _reasons(entry)

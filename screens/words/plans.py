@@ -32,13 +32,18 @@ _OUTCOMES: dict[str, tuple[str, Tone]] = {
 }
 
 
+def bullet(text: str) -> Line:
+    """One of several things to say."""
+    return line((f"  {glyphs.DOT} ", "muted"), text)
+
+
 def title(plan: Plan, kind: str) -> list[Line]:
     """What it is, and how dangerous."""
     words, tone = _SAFETY[plan.safety]
     restarts = f": {', '.join(plan.restarts)} will be restarted or recreated" if plan.restarts else ""
-    verb = "Undo" if kind == "undo" else "Fix"
+    verb = "" if kind == "undo" else "Fix  "
     return [
-        line((f"{verb}  ", "accent"), (plan.title, "strong")),
+        line((verb, "accent"), (plan.title, "strong")),
         line((words, tone), (restarts, tone), (f"  {plan.check}  {plan.subject}", "muted")),
     ]
 
@@ -66,9 +71,7 @@ def document(prepared: PreparedPlan, progress: Mapping[int, Progress]) -> list[L
         return [line("Everything is already as the fix would make it: nothing to do.")]
     said: list[Line] = [line(("Steps", "accent"))]
     for number, row in enumerate(prepared.steps):
-        said.append(line(f"  {number + 1}  ", _mark(progress.get(number)), f"  {row.step.describe()}"))
-        if (state := progress.get(number)) is not None and state.detail:
-            said.append(line(("       " + state.detail, "error" if state.state == "failed" else "muted")))
+        said += _step(number, row.step.describe(), progress.get(number))
     said += _know([*prepared.plan.says, *prepared.notes])
     for row in prepared.steps:
         if row.diff:
@@ -76,27 +79,34 @@ def document(prepared: PreparedPlan, progress: Mapping[int, Progress]) -> list[L
     return said
 
 
-def _mark(progress: Progress | None) -> Span:
-    return Span(*_MARKS["waiting" if progress is None else progress.state])
+def _step(number: int, describe: str, progress: Progress | None) -> list[Line]:
+    words, tone = _MARKS["waiting" if progress is None else progress.state]
+    said = [line((f"  {words}  ", tone), f"{number + 1}. {describe}")]
+    if progress is not None and progress.detail:
+        said.append(
+            line(("             ", "muted"), (progress.detail, "error" if progress.state == "failed" else "muted"))
+        )
+    return said
 
 
 def _know(says: Sequence[str]) -> list[Line]:
     if not says:
         return []
-    return [BLANK, line(("Good to know", "accent")), *(line(f"  {glyphs.DOT} {each}") for each in dict.fromkeys(says))]
+    return [BLANK, line(("Good to know", "accent")), *(bullet(each) for each in dict.fromkeys(says))]
 
 
 def steps_only(describes: Sequence[str], progress: Mapping[int, Progress]) -> list[Line]:
     """The steps of an entry that is finished or taken back after an interruption."""
-    return [line(("Steps", "accent"))] + [
-        line(f"  {number + 1}  ", _mark(progress.get(number)), f"  {each}") for number, each in enumerate(describes)
-    ]
+    said = [line(("Steps", "accent"))]
+    for number, each in enumerate(describes):
+        said += _step(number, each, progress.get(number))
+    return said
 
 
 def manual(plan: Plan) -> list[Line]:
     """A plan that stackops only tells."""
     said: list[Line] = [line("stackops does not do this; here is what to do:"), BLANK]
-    return said + [line(f"  {glyphs.DOT} {each}") for each in plan.says]
+    return said + [bullet(each) for each in plan.says]
 
 
 def status(latest: Progress | None, seconds: float, plan: Plan) -> Line:
@@ -106,8 +116,8 @@ def status(latest: Progress | None, seconds: float, plan: Plan) -> Line:
     if latest.phase == "verify":
         return line(
             (f"{glyphs.TURN} Looking again: ", "info"),
-            f"the finding must be gone and stay gone for {plan.settle:.0f} s  ",
-            (f"{seconds:.0f} s of at most {plan.deadline + plan.settle:.0f} s", "muted"),
+            f"it must be gone, and stay gone for {plan.settle:.0f} s  ",
+            (f"{seconds:.0f} of at most {plan.deadline + plan.settle:.0f} s", "muted"),
         )
     if latest.phase == "roll back":
         return line((f"{glyphs.TURN} Taking back: ", "warning"), latest.what)
@@ -118,11 +128,15 @@ def result(outcome: Outcome) -> list[Line]:
     """How it ended."""
     glyph, tone = _OUTCOMES[outcome.name]
     words = {
-        "done": "Fixed, and proven by looking again", "nothing": "Nothing to do", "rolled-back": "Failed, and rolled back",
-        "stopped": "Stopped", "refused": "Refused", "rollback-failed": "The roll-back failed too",
-    }[outcome.name]  # fmt: skip
-    said = [line((f"{glyph} {words}: ", tone), outcome.sentence)]
-    said += [line(f"  {glyphs.DOT} {each}") for each in outcome.says]
+        "done": "Done",
+        "nothing": "Nothing to do",
+        "rolled-back": "Failed, and rolled back",
+        "stopped": "Stopped",
+        "refused": "Refused",
+        "rollback-failed": "The roll-back failed too",
+    }[outcome.name]
+    said = [line((f"{glyph} {words}: ", tone), outcome.sentence.removeprefix("Done: "))]
+    said += [bullet(each) for each in outcome.says]
     if outcome.remedy:
         said.append(line(("  Next: ", "accent"), outcome.remedy))
     return said

@@ -73,12 +73,16 @@ def items(snapshot: Snapshot, results: Sequence[Result]) -> list[Item]:
     worst = _worst_by_container(snapshot, results)
     found = [
         Item(
-            key=c.id, group=c.project or _OTHERS, name=c.service if c.project and c.service else c.name,
-            role=services[c.id].role if c.id in services else "unknown", container=c, figures=snapshot.figures.get(c.id),
+            key=c.id,
+            group=c.project or _OTHERS,
+            name=c.service if c.project and c.service else c.name,
+            role=services[c.id].role if c.id in services else "unknown",
+            container=c,
+            figures=snapshot.figures.get(c.id),
             worst=worst.get(c.id),
         )
         for c in snapshot.containers
-    ]  # fmt: skip
+    ]
     return found + _natives(snapshot) + _declared(snapshot)
 
 
@@ -127,7 +131,7 @@ def _worst_by_container(snapshot: Snapshot, results: Sequence[Result]) -> dict[s
 def rows(
     snapshot: Snapshot, results: Sequence[Result], order: str = "name", words: str = "", *, airy: bool = False
 ) -> list[Row]:
-    """Headings and rows, filtered and ordered; groups keep together, apart when ``airy``, in the order of their first row."""
+    """Headings and rows, filtered and ordered; groups keep together, ``airy`` sets them apart."""
     wanted = words.lower().split()
     kept = [item for item in items(snapshot, results) if all(word in item.words() for word in wanted)]
     groups: dict[str, list[Item]] = {}

@@ -26,10 +26,7 @@ def verdict(snapshot: Snapshot | None, results: Sequence[Result] | None) -> Line
     tail = f"; {len(crashed)} checks cannot tell" if len(crashed) > 1 else "; 1 check cannot tell" if crashed else ""
     return line(
         (f"{glyphs.OK} All well: ", "ok"),
-        (
-            f"{_count(len(snapshot.containers), 'container')}, {_count(_stacks(snapshot), 'stack')}, nothing found{tail}",
-            "plain",
-        ),
+        f"{_count(len(snapshot.containers), 'container')}, {_count(_stacks(snapshot), 'stack')}, nothing found{tail}",
     )
 
 
@@ -39,9 +36,11 @@ def _problems(found: Sequence[Result]) -> Line:
     glyph = states.verdict_of(first).text[0]
     more = f"  and {len(found) - 1} more" if len(found) > 1 else ""
     return line(
-        (f"{glyph} {_count(len(found), 'problem')}: ", tone), (first.title.rstrip("."), "strong"), (f" ({first.check})", "muted"),
+        (f"{glyph} {_count(len(found), 'problem')}: ", tone),
+        (first.title.rstrip("."), "strong"),
+        (f" ({first.check})", "muted"),
         (more, "muted"),
-    )  # fmt: skip
+    )
 
 
 def _count(number: int, noun: str) -> str:
@@ -54,7 +53,8 @@ def _stacks(snapshot: Snapshot) -> int:
 
 def host(snapshot: Snapshot, width: int, cpu: Sequence[float | None] = (), *, tall: bool = False) -> list[Line]:
     """CPU, load, memory, swap, disks, GPUs, Engine: as much as the width holds, most important first."""
-    items = _system_items(snapshot.system, cpu, roomy=width >= 110) + [_engine_item(snapshot)]
+    first, rest = _system_items(snapshot.system, cpu, roomy=width >= 110)
+    items = [*first, _engine_item(snapshot), *rest]
     lines = [_fit(items, width)]
     gpus = [_gpu(gpu, width) for gpu in snapshot.gpus]
     if tall:
@@ -76,22 +76,29 @@ def _fit(items: Sequence[Line], width: int) -> Line:
     return tuple(spans)
 
 
-def _system_items(system: System | None, cpu: Sequence[float | None], *, roomy: bool) -> list[Line]:
+def _system_items(system: System | None, cpu: Sequence[float | None], *, roomy: bool) -> tuple[list[Line], list[Line]]:
+    """What comes before the Engine, and what is shown if there is still room."""
     if system is None:
-        return [line(("cpu ", "muted"), DASH), line(("mem ", "muted"), DASH)]
+        return [line(("cpu ", "muted"), DASH), line(("mem ", "muted"), DASH)], []
+    first = [_cpu(system, cpu, roomy=roomy), _memory(system, roomy=roomy)]
+    if system.load is not None:
+        first.append(line(("load ", "muted"), f"{system.load[0]:.1f}"))
+    first += [_disk(disk, roomy=roomy) for disk in system.disks[:1]]
+    rest = [line(("swap ", "muted"), _of(system.swap_used, system.swap_total))] if system.swap_total else []
+    return first, rest + [_disk(disk, roomy=roomy) for disk in system.disks[1:]]
+
+
+def _cpu(system: System, cpu: Sequence[float | None], *, roomy: bool) -> Line:
+    spark = glyphs.sparkline(cpu, 16 if roomy else 6, 100.0)
+    value = Span(f"{states.whole_percent(system.cpu_percent):>4}", _hot(system.cpu_percent, 85, 95))
+    return line(("cpu ", "muted"), value, (f" {spark}" if spark.strip() else "", "accent"))
+
+
+def _memory(system: System, *, roomy: bool) -> Line:
     used = _difference(system.memory_total, system.memory_available)
     share = used / system.memory_total if used is not None and system.memory_total else None
-    spark = glyphs.sparkline(cpu, 16 if roomy else 6, 100.0)
-    items = [
-        line(("cpu ", "muted"), (f"{states.whole_percent(system.cpu_percent):>4}", _hot(system.cpu_percent, 85, 95)), (f" {spark}" if spark.strip() else "", "accent")),
-        line(("mem ", "muted"), (_of(used, system.memory_total), _hot(None if share is None else share * 100, 85, 95)), (f" {glyphs.bar(share, 10)}" if roomy else "", "accent")),
-    ]  # fmt: skip
-    if system.load is not None:
-        items.append(line(("load ", "muted"), f"{system.load[0]:.1f}"))
-    items += [_disk(disk, roomy=roomy) for disk in system.disks[:1]]
-    if system.swap_total:
-        items.append(line(("swap ", "muted"), _of(system.swap_used, system.swap_total)))
-    return items + [_disk(disk, roomy=roomy) for disk in system.disks[1:]]
+    value = Span(_of(used, system.memory_total), _hot(None if share is None else share * 100, 85, 95))
+    return line(("mem ", "muted"), value, (f" {glyphs.bar(share, 10)}" if roomy else "", "accent"))
 
 
 def _disk(disk: Disk, *, roomy: bool) -> Line:

@@ -8,13 +8,30 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from msgspec.structs import replace
-
 from stackops.console.findings import Evidence, FixSummary, Result
 from stackops.console.hosts import Host, HostError
 from stackops.console.model import (
-    ComposeService, ConfigFile, Container, Disk, EngineInfo, EnvVar, Fault, Figures, Gpu, Health, HealthProbe, HostInfo,
-    Mount, NativeProcess, NetworkLink, Port, Project, Service, Snapshot, System,
-)  # fmt: skip
+    ComposeService,
+    ConfigFile,
+    Container,
+    Disk,
+    EngineInfo,
+    EnvVar,
+    Fault,
+    Figures,
+    Gpu,
+    Health,
+    HealthProbe,
+    HostInfo,
+    Mount,
+    NativeProcess,
+    NetworkLink,
+    Port,
+    Project,
+    Service,
+    Snapshot,
+    System,
+)
 from stackops.console.settings import Settings
 from stackops.screens.desk import Desk
 
@@ -25,9 +42,15 @@ MIB = 1 << 20
 
 def container(number: int, name: str, **kwargs: Any) -> Container:
     defaults: dict[str, Any] = {
-        "image": f"example/{name}:1.0", "state": "running", "created_at": NOW - 90_000, "started_at": NOW - 86_400,
-        "restart_count": 0, "restart_policy": "always", "pid": 1000 + number, "log_driver": "json-file",
-    }  # fmt: skip
+        "image": f"example/{name}:1.0",
+        "state": "running",
+        "created_at": NOW - 90_000,
+        "started_at": NOW - 86_400,
+        "restart_count": 0,
+        "restart_policy": "always",
+        "pid": 1000 + number,
+        "log_driver": "json-file",
+    }
     return Container(id=sha256(name.encode()).hexdigest(), name=name, **{**defaults, **kwargs})
 
 
@@ -37,31 +60,73 @@ def figures(cpu: float, memory: int, **kwargs: Any) -> Figures:
 
 
 LIBRECHAT = container(
-    1, "LibreChat", image="ghcr.io/danny-avila/librechat:v0.7.2", project="librechat", service="api",
-    image_digest="sha256:" + "ab" * 32, command=("npm", "run", "backend"), user="1000:1000", working_dir="/app",
-    env=(EnvVar("CREDS_KEY", "f34be427ebb29de8d88c107a71546019685ed8b241d8f2ed00c3df97ad2566f0"), EnvVar("HOST", "0.0.0.0"),
-         EnvVar("MONGO_URI", "mongodb://mongodb:27017/LibreChat")),
-    ports=(Port(3080, "tcp", "0.0.0.0", 3080),), networks=(NetworkLink("librechat_default", "172.18.0.5", ("api", "LibreChat")),),
-    mounts=(Mount("bind", "/srv/librechat/images", "/app/client/public/images"), Mount("bind", "/srv/librechat/logs", "/app/api/logs")),
-)  # fmt: skip
+    1,
+    "LibreChat",
+    image="ghcr.io/danny-avila/librechat:v0.7.2",
+    project="librechat",
+    service="api",
+    image_digest="sha256:" + "ab" * 32,
+    command=("npm", "run", "backend"),
+    user="1000:1000",
+    working_dir="/app",
+    env=(
+        EnvVar("CREDS_KEY", "f34be427ebb29de8d88c107a71546019685ed8b241d8f2ed00c3df97ad2566f0"),
+        EnvVar("HOST", "0.0.0.0"),
+        EnvVar("MONGO_URI", "mongodb://mongodb:27017/LibreChat"),
+    ),
+    ports=(Port(3080, "tcp", "0.0.0.0", 3080),),
+    networks=(NetworkLink("librechat_default", "172.18.0.5", ("api", "LibreChat")),),
+    mounts=(
+        Mount("bind", "/srv/librechat/images", "/app/client/public/images"),
+        Mount("bind", "/srv/librechat/logs", "/app/api/logs"),
+    ),
+)
 MONGO = container(
-    2, "chat-mongodb", image="mongo:5.0.18", project="librechat", service="mongodb", state="restarting", exit_code=1,
-    restart_count=14, deaths=(NOW - 20, NOW - 9), command=("mongod", "--keyFile", "/data/mongodb.key"),
-    mounts=(Mount("bind", "/srv/librechat/mongodb.key", "/data/mongodb.key"), Mount("volume", "librechat_mongo", "/data/db")),
-)  # fmt: skip
+    2,
+    "chat-mongodb",
+    image="mongo:5.0.18",
+    project="librechat",
+    service="mongodb",
+    state="restarting",
+    exit_code=1,
+    restart_count=14,
+    deaths=(NOW - 20, NOW - 9),
+    command=("mongod", "--keyFile", "/data/mongodb.key"),
+    mounts=(
+        Mount("bind", "/srv/librechat/mongodb.key", "/data/mongodb.key"),
+        Mount("volume", "librechat_mongo", "/data/db"),
+    ),
+)
 SEARCH = container(
-    3, "chat-meilisearch", image="getmeili/meilisearch:v1.7.3", project="librechat", service="meilisearch",
-    health=Health("healthy", 0, (HealthProbe(NOW - 5, 0, "ok"),)), env=(EnvVar("MEILI_MASTER_KEY", "DrhYf7zENyR6AlUCKmnz0eYASOQdl6zxH7s7MKFSfFCt"),),
-)  # fmt: skip
+    3,
+    "chat-meilisearch",
+    image="getmeili/meilisearch:v1.7.3",
+    project="librechat",
+    service="meilisearch",
+    health=Health("healthy", 0, (HealthProbe(NOW - 5, 0, "ok"),)),
+    env=(EnvVar("MEILI_MASTER_KEY", "DrhYf7zENyR6AlUCKmnz0eYASOQdl6zxH7s7MKFSfFCt"),),
+)
 RAG = container(
-    4, "rag_api", image="ghcr.io/danny-avila/librechat-rag-api-dev-lite:latest", project="librechat", service="rag_api",
-    state="exited", exit_code=137, oom_killed=True, finished_at=NOW - 600, started_at=NOW - 4000,
-)  # fmt: skip
+    4,
+    "rag_api",
+    image="ghcr.io/danny-avila/librechat-rag-api-dev-lite:latest",
+    project="librechat",
+    service="rag_api",
+    state="exited",
+    exit_code=137,
+    oom_killed=True,
+    finished_at=NOW - 600,
+    started_at=NOW - 4000,
+)
 FASTGPT = container(
-    5, "fastgpt", image="ghcr.io/labring/fastgpt:v4.7", project="fastgpt", service="fastgpt",
+    5,
+    "fastgpt",
+    image="ghcr.io/labring/fastgpt:v4.7",
+    project="fastgpt",
+    service="fastgpt",
     ports=(Port(3000, "tcp", "0.0.0.0", 3000),),
     health=Health("unhealthy", 3, tuple(HealthProbe(NOW - 30 * n, 1, "connection refused") for n in (3, 2, 1))),
-)  # fmt: skip
+)
 ONEAPI = container(6, "oneapi", image="ghcr.io/songquanpeng/one-api:latest", project="fastgpt", service="oneapi")
 PG = container(7, "pg", image="pgvector/pgvector:0.7.0-pg15", project="fastgpt", service="pg")
 OLLAMA = container(
@@ -70,9 +135,15 @@ OLLAMA = container(
 
 FINDINGS = (
     Result(
-        check="librechat.config-mount", subject="librechat/api", status="finding", severity="error",
-        title="LibreChat's config file is not mounted", form="not-mounted", facts={"container": LIBRECHAT.id},
-        because="librechat.yaml lies in the project folder, but nothing puts it at /app/librechat.yaml, so LibreChat starts with its defaults.",
+        check="librechat.config-mount",
+        subject="librechat/api",
+        status="finding",
+        severity="error",
+        title="LibreChat's config file is not mounted",
+        form="not-mounted",
+        facts={"container": LIBRECHAT.id},
+        because="librechat.yaml lies in the project folder, but nothing puts it at /app/librechat.yaml, "
+        "so LibreChat starts with its defaults.",
         evidence=(
             Evidence("on the host", "/srv/librechat/librechat.yaml, 4.1 KiB", "stat"),
             Evidence("in the container", "nothing is mounted at /app/librechat.yaml", "docker inspect LibreChat"),
@@ -80,13 +151,20 @@ FINDINGS = (
         fix=FixSummary("disruptive", "Mount it in docker-compose.override.yml and recreate api"),
     ),
     Result(
-        check="mongo.keyfile", subject="librechat/mongodb", status="finding", severity="warning",
-        title="The mongo key file is open to others", facts={"container": MONGO.id},
+        check="mongo.keyfile",
+        subject="librechat/mongodb",
+        status="finding",
+        severity="warning",
+        title="The mongo key file is open to others",
+        facts={"container": MONGO.id},
         because="mongod refuses a key that group or others may read.",
-        evidence=(Evidence("mode", "0644", "stat /srv/librechat/mongodb.key"), Evidence("log", "30017: permissions on key file are too open", "docker logs chat-mongodb")),
+        evidence=(
+            Evidence("mode", "0644", "stat /srv/librechat/mongodb.key"),
+            Evidence("log", "30017: permissions on key file are too open", "docker logs chat-mongodb"),
+        ),
         fix=FixSummary("safe", "Set the mode to 400 and the owner to 999"),
     ),
-)  # fmt: skip
+)
 RESULTS = (
     *FINDINGS,
     Result(check="fastgpt.stub", subject="fastgpt/fastgpt", status="ok", title="Everything is as it should be"),
@@ -117,34 +195,59 @@ def full() -> Snapshot:
     )
     native = Service(role="model_server", name="vllm", pid=4242)
     return Snapshot(
-        taken_at=NOW, host=HostInfo("gpubox", "Debian GNU/Linux 12", "6.1.0", "x86_64", 32, NOW - 1e6),
-        engine=EngineInfo("24.0.7", "1.43", "unix:///var/run/docker.sock", local=True), containers=containers,
+        taken_at=NOW,
+        host=HostInfo("gpubox", "Debian GNU/Linux 12", "6.1.0", "x86_64", 32, NOW - 1e6),
+        engine=EngineInfo("24.0.7", "1.43", "unix:///var/run/docker.sock", local=True),
+        containers=containers,
         figures={
-            LIBRECHAT.id: figures(3.2, 412 * MIB), SEARCH.id: figures(0.4, 96 * MIB), FASTGPT.id: figures(12.0, 640 * MIB),
-            ONEAPI.id: figures(0.0, 48 * MIB), PG.id: figures(1.0, 210 * MIB), OLLAMA.id: figures(187.0, 18 * GIB, memory_limit=32 * GIB),
+            LIBRECHAT.id: figures(3.2, 412 * MIB),
+            SEARCH.id: figures(0.4, 96 * MIB),
+            FASTGPT.id: figures(12.0, 640 * MIB),
+            ONEAPI.id: figures(0.0, 48 * MIB),
+            PG.id: figures(1.0, 210 * MIB),
+            OLLAMA.id: figures(187.0, 18 * GIB, memory_limit=32 * GIB),
         },
         projects=(
-            Project("librechat", "/srv/librechat", (ConfigFile("/srv/librechat/docker-compose.yml"),), (ComposeService("api"),)),
+            Project(
+                "librechat",
+                "/srv/librechat",
+                (ConfigFile("/srv/librechat/docker-compose.yml"),),
+                (ComposeService("api"),),
+            ),
             Project("fastgpt", "/srv/fastgpt", (ConfigFile("/srv/fastgpt/docker-compose.yml"),)),
         ),
-        services=(*services, native), processes=(NativeProcess(4242, "python3", ("python3", "-m", "vllm.entrypoints.openai.api_server"), NOW - 7200, "llm"),),
+        services=(*services, native),
+        processes=(
+            NativeProcess(4242, "python3", ("python3", "-m", "vllm.entrypoints.openai.api_server"), NOW - 7200, "llm"),
+        ),
         gpus=(
             Gpu("GPU-0", 0, "NVIDIA RTX 4090", 24 * GIB, 18 * GIB, 87.0, 64.0, 310.0, 450.0),
             Gpu("GPU-1", 1, "NVIDIA RTX 4090", 24 * GIB, 2 * GIB, None, None),
         ),
         system=System(
-            NOW, 23.4, (2.14, 1.8, 1.5), 128 * GIB, 81 * GIB, 8 * GIB, 1 * GIB,
-            (Disk("/var/lib/docker", "docker", 900 * GIB, 210 * GIB), Disk("/srv/librechat", "librechat", 100 * GIB, 9 * GIB)),
+            NOW,
+            23.4,
+            (2.14, 1.8, 1.5),
+            128 * GIB,
+            81 * GIB,
+            8 * GIB,
+            1 * GIB,
+            (
+                Disk("/var/lib/docker", "docker", 900 * GIB, 210 * GIB),
+                Disk("/srv/librechat", "librechat", 100 * GIB, 9 * GIB),
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 def empty() -> Snapshot:
     """An Engine, and nothing on it."""
     return Snapshot(
-        taken_at=NOW, host=HostInfo("gpubox"), engine=EngineInfo("24.0.7", "1.43", "unix:///var/run/docker.sock", local=True),
+        taken_at=NOW,
+        host=HostInfo("gpubox"),
+        engine=EngineInfo("24.0.7", "1.43", "unix:///var/run/docker.sock", local=True),
         system=full().system,
-    )  # fmt: skip
+    )
 
 
 def failed() -> Snapshot:
@@ -214,7 +317,9 @@ class FrozenChecks:
         return None
 
     def explain(self, check: str) -> str:
-        return "What it does\n  Looks whether the config file reaches the container.\n\nWhy it matters\n  Without it LibreChat uses its defaults."
+        return (
+            "What it does\n  Looks whether the config file reaches the container.\n\nWhy it matters\n  It is ignored."
+        )
 
 
 class RecordingControl:
@@ -269,9 +374,22 @@ def host(*, read_only: bool = False, log: bytes | None = None) -> Host:
     )
 
 
-def desk(snapshot: Snapshot | None, results: Sequence[Result] = (), *, read_only: bool = False, offer_demo: bool = False, journal: Any = None,
-         settings: Settings | None = None, log: bytes | None = None) -> Desk:  # fmt: skip
+def desk(
+    snapshot: Snapshot | None,
+    results: Sequence[Result] = (),
+    *,
+    read_only: bool = False,
+    offer_demo: bool = False,
+    journal: Any = None,
+    settings: Settings | None = None,
+    log: bytes | None = None,
+) -> Desk:
     return Desk(
-        host=host(read_only=read_only, log=log), settings=settings or Settings(read_only=read_only), feed=FrozenFeed(snapshot),
-        checks=cast("Any", FrozenChecks(results)), journal=journal, look=lambda: cast("Snapshot", snapshot), offer_demo=offer_demo,
-    )  # fmt: skip
+        host=host(read_only=read_only, log=log),
+        settings=settings or Settings(read_only=read_only),
+        feed=FrozenFeed(snapshot),
+        checks=cast("Any", FrozenChecks(results)),
+        journal=journal,
+        look=lambda: cast("Snapshot", snapshot),
+        offer_demo=offer_demo,
+    )
