@@ -9,7 +9,7 @@ from stackops.console.stacks.roles import ROLES, role_of
 BOOTSTRAP = (
     "bash",
     "-c",
-    'openssl rand -base64 128 > /data/mongodb.key\nexec docker-entrypoint.sh "$@" &\nuntil mongo -u a; do\nsleep 2\ndone',
+    'openssl rand -base64 12 > /data/mongodb.key\nexec docker-entrypoint.sh "$@" &\nuntil mongo -u a; do sleep 2; done',
 )
 
 BY_IMAGE = [

@@ -168,6 +168,14 @@ def unreachable() -> HostError:
     return EngineUnreachable("No Docker Engine answers at /run/memory.sock", "systemctl start docker")
 
 
+async def until(condition: Callable[[], object], seconds: float = 3.0) -> None:
+    """Let everything go on until the condition holds; fails when it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        await asyncio.sleep(0.002)
+
+
 class MemoryKernel:
     """Counters that tests set; by default every container's CPU counter runs at a tenth of a core."""
 

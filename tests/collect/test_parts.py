@@ -1,0 +1,303 @@
+"""The pieces under the Collector: back-off, pace, worker, board, register, history."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+from stackops.console.collecting.board import Board
+from stackops.console.collecting.cadence import Backoff, Pace, late
+from stackops.console.collecting.history import Curve, History
+from stackops.console.collecting.register import DEATHS, Register
+from stackops.console.collecting.worker import NotAnsweringError, Worker
+from stackops.console.hosts import EngineUnreachable
+from stackops.console.model import Container, Fault, Figures, Health, HostInfo, Mount, System
+from support.clock import FakeClock
+from support.memory_host import until
+
+A, B = "a" * 64, "b" * 64
+
+
+def box(ident: str = A, name: str = "web", **fields: Any) -> Container:
+    return Container(**{"id": ident, "name": name, "image": "nginx", "state": "running", **fields})
+
+
+def listed(register: Register, *rows: tuple[Container, str]) -> list[str]:
+    """List, and say whom that makes worth inspecting."""
+    register.listed(rows)
+    return register.take_doubtful()
+
+
+def event(action: str, ident: str = A, at: float = 10.0, kind: str = "container") -> bytes:
+    return json.dumps({"Type": kind, "Action": action, "Actor": {"ID": ident}, "timeNano": int(at * 1e9)}).encode()
+
+
+class TestBackoff:
+    def test_waits_1_2_then_5_seconds_and_begins_again_after_a_success(self) -> None:
+        backoff = Backoff((1.0, 2.0, 5.0), spread=lambda: 0.0)
+        assert [backoff.failed() for _ in range(5)] == [1.0, 2.0, 5.0, 5.0, 5.0]
+        backoff.worked()
+        assert backoff.failed() == 1.0
+
+    def test_never_waits_longer_than_told(self) -> None:
+        assert Backoff((5.0,), spread=lambda: 1.0).failed() == pytest.approx(4.5)
+
+
+class TestPace:
+    def test_a_slow_sweep_stretches_the_period_to_2_then_5_seconds(self) -> None:
+        pace, seen = Pace(1.0, cpus=4), []
+        for _ in range(3):
+            pace.took(0.6, load=0.0)
+            seen.append(pace.period)
+        assert seen == [2.0, 5.0, 5.0]
+
+    def test_so_does_a_load_of_twice_the_cores(self) -> None:
+        pace = Pace(1.0, cpus=2)
+        pace.took(0.001, load=4.1)
+        assert pace.period == 2.0
+
+    def test_it_comes_back_after_a_calm_while_and_not_before(self) -> None:
+        pace = Pace(1.0, cpus=2)
+        pace.took(0.5, load=0.0)
+        for _ in range(Pace.CALM - 1):
+            pace.took(0.001, load=0.0)
+        assert pace.period == 2.0
+        pace.took(0.001, load=0.0)
+        assert pace.period == 1.0
+
+    def test_a_period_asked_for_is_never_shortened(self) -> None:
+        pace = Pace(3.0, cpus=None)
+        for _ in range(20):
+            pace.took(0.0, load=None)
+        assert pace.period == 3.0
+        pace.took(9.0, load=None)
+        assert pace.period == 5.0
+
+
+def test_late_parts_are_those_older_than_three_of_their_periods() -> None:
+    ages = {"engine": 100.0, "figures": 97.0, "system": 96.9, "compose:/srv/x": 50.0, "gpus": 90.0}
+    assert late(ages, 100.0, period=1.0) == {
+        "system": pytest.approx(3.1), "compose:/srv/x": 50.0, "gpus": 10.0,
+    }  # fmt: skip
+
+
+class TestWorker:
+    async def test_gives_back_what_the_function_returns_or_raises(self) -> None:
+        worker = Worker("x")
+        assert await worker.call(1, divmod, 7, 2) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            await worker.call(1, divmod, 7, 0)
+        worker.close()
+
+    async def test_a_call_that_hangs_is_left_alone_and_no_second_one_piles_up(self) -> None:
+        worker, release, calls = Worker("The disk"), threading.Event(), []
+
+        def hang() -> None:
+            calls.append(1)
+            release.wait(10)
+
+        with pytest.raises(NotAnsweringError, match=r"The disk did not answer within 0\.05 s"):
+            await worker.call(0.05, hang)
+        started = time.monotonic()
+        with pytest.raises(NotAnsweringError, match="The disk has not answered for 0 s"):
+            await worker.call(5, hang)
+
+        assert time.monotonic() - started < 0.5
+        assert len(calls) == 1
+        release.set()
+        await until(lambda: not worker.busy)
+        assert await worker.call(1, len, "four") == 4
+        worker.close()
+
+    async def test_its_thread_does_not_keep_the_program_alive_and_ends_when_closed(self) -> None:
+        worker = Worker("ends")
+        await worker.call(1, int)
+        (thread,) = [t for t in threading.enumerate() if t.name == "stackops ends"]
+        assert thread.daemon
+        worker.close()
+        thread.join(1)
+        assert not thread.is_alive()
+
+
+class TestBoard:
+    def board(self) -> tuple[Board, FakeClock]:
+        clock = FakeClock(now=100.0)
+        return Board(clock, HostInfo("box")), clock
+
+    def test_a_failing_source_keeps_its_part_its_age_and_the_time_since_when(self) -> None:
+        board, clock = self.board()
+        board.good("engine", containers=(box(),))
+        clock.advance(5)
+        board.bad("engine", EngineUnreachable("No Engine answers", "systemctl start docker"))
+        clock.advance(5)
+        board.bad("engine", EngineUnreachable("No Engine answers at all"))
+
+        snapshot = board.snapshot()
+
+        assert snapshot.containers == (box(),)
+        assert snapshot.ages == {"engine": 100.0}
+        assert snapshot.faults == (Fault("engine", "No Engine answers at all", None, since=105.0),)
+        board.good("engine")
+        assert board.snapshot().faults == ()
+
+    def test_a_defect_becomes_a_sentence_without_control_characters(self) -> None:
+        board, _ = self.board()
+        with board.catch("gpus") as caught:
+            raise KeyError("\x1b[2J")
+        assert caught.failed
+        (fault,) = board.snapshot().faults
+        assert fault.sentence == "gpus could not be read: KeyError: '\\x1b[2J'"
+
+    async def test_being_cancelled_is_no_fault(self) -> None:
+        board, _ = self.board()
+        with pytest.raises(asyncio.CancelledError), board.catch("gpus"):
+            raise asyncio.CancelledError
+        assert board.snapshot().faults == ()
+
+    def test_the_same_again_changes_nothing(self) -> None:
+        board, clock = self.board()
+        board.good("x", containers=(box(),), system=System(at=1.0), figures={A: Figures(at=1.0, memory=5)})
+        board.snapshot()
+        clock.advance(1)
+        board.good("x", containers=(box(),), system=System(at=2.0), figures={A: Figures(at=2.0, memory=5)})
+        assert not board.changed.is_set()
+        assert board.snapshot().ages["x"] == 101.0
+        board.good("x", figures={A: Figures(at=3.0, memory=6)})
+        assert board.changed.is_set()
+
+    def test_services_follow_their_parts(self) -> None:
+        board, _ = self.board()
+        board.put(containers=(box(),))
+        first = board.snapshot()
+        assert [service.role for service in first.services] == ["nginx"]
+        assert board.snapshot().services is first.services
+        board.put(containers=())
+        assert board.snapshot().services == ()
+
+
+class TestRegister:
+    def test_only_the_new_and_the_changed_are_inspected(self) -> None:
+        register = Register()
+        row = box(detailed=False)
+        assert listed(register, (row, "Up 1 minute")) == [A]
+        register.inspected(box(pid=7))
+        assert listed(register, (row, "Up 2 minutes")) == []
+        assert listed(register, (box(detailed=False, state="paused"), "Up 2 minutes (Paused)")) == [A]
+        assert listed(register, (box(detailed=False, name="new"), "Up 3 minutes")) == [A]
+
+    def test_a_restart_that_no_event_told_shows_in_the_uptime(self) -> None:
+        register = Register()
+        listed(register, (box(detailed=False), "Up 2 hours"))
+        register.inspected(box(pid=7))
+        assert listed(register, (box(detailed=False), "Up 3 seconds")) == [A]
+
+    def test_what_ails_is_inspected_with_every_list_for_its_health_log(self) -> None:
+        register = Register()
+        row = (box(detailed=False, health=Health("unhealthy")), "Up 1 minute (unhealthy)")
+        listed(register, row)
+        register.inspected(box(health=Health("unhealthy")))
+        assert listed(register, row) == [A]
+
+    def test_what_is_not_listed_is_gone(self) -> None:
+        register = Register()
+        listed(register, (box(), ""), (box(B, "db"), ""))
+        listed(register, (box(B, "db"), ""))
+        assert [c.name for c in register.view()] == ["db"]
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"nonsense", b"[]", b"{}", event("exec_create: sh"), event("exec_die"), event("top"), event("start", ""),
+            event("pull", kind="image"), b'{"Type":"container","Action":"start"}',
+        ],
+    )  # fmt: skip
+    def test_events_that_name_nobody_or_mean_nothing_are_let_go(self, raw: bytes) -> None:
+        register = Register()
+        assert register.event(raw) is None
+        assert not register.doubtful
+
+    def test_old_engines_name_the_container_beside_the_actor(self) -> None:
+        register = Register()
+        register.event(b'{"status": "die", "id": "' + A.encode() + b'", "time": 10}')
+        assert register.take_doubtful() == [A]
+
+    def test_a_reload_of_the_daemon_is_told(self) -> None:
+        assert Register().event(event("reload", kind="daemon")) == "daemon"
+
+    def test_health_events_carry_their_result_behind_a_colon(self) -> None:
+        assert Register().event(event("health_status: unhealthy")) == "container"
+
+    def test_deaths_are_counted_once_in_order_and_the_last_twenty(self) -> None:
+        register = Register()
+        listed(register, (box(), ""))
+        for at in (30.0, 10.0, 30.0, 20.0, *range(100, 100 + DEATHS - 1)):
+            register.event(event("die", at=at))
+        (seen,) = register.view()
+        assert len(seen.deaths) == DEATHS
+        assert seen.deaths[:2] == (30.0, 100.0)
+        assert list(seen.deaths) == sorted(seen.deaths)
+        assert register.since == 118.0
+
+    def test_an_old_event_does_not_turn_the_clock_back(self) -> None:
+        register = Register()
+        register.event(event("start", at=50.0))
+        register.event(event("start", at=40.0))
+        assert register.since == 50.0
+
+    def test_nothing_is_kept_of_what_is_gone(self) -> None:
+        register = Register()
+        listed(register, (box(), ""))
+        register.event(event("die"))
+        register.gone(A)
+        listed(register, (box(), ""))
+        assert register.view()[0].deaths == ()
+
+    def test_unchanged_containers_stay_the_same_objects(self) -> None:
+        register = Register()
+        listed(register, (box(), ""), (box(B, "db"), ""))
+        first = register.view()
+        register.event(event("die", B))
+        second = register.view()
+        assert second[1] is first[1]
+        assert second[0] is not first[0]
+        register.inspected(box())
+        assert register.view()[1] is first[1]
+
+    def test_replaced_mounts_are_marked_and_only_those_of_binds(self) -> None:
+        register = Register()
+        mounts = (Mount("bind", "/h", "/c"), Mount("bind", "/i", "/d"), Mount("volume", "/v", "/e"))
+        register.inspected(box(pid=7, mounts=mounts))
+        register.inspected(box(B, "off", mounts=mounts))
+        register.set_stale({A: frozenset({"/c", "/e"})})
+        off, on = register.view()
+        assert [mount.stale for mount in on.mounts] == [True, False, None]
+        assert [mount.stale for mount in off.mounts] == [None, None, None]
+
+    def test_one_project_may_be_shown_alone(self) -> None:
+        register = Register()
+        listed(register, (box(project="one"), ""), (box(B, "db", project="two"), ""))
+        assert [c.name for c in register.view("two")] == ["db"]
+
+    def test_each_image_is_asked_for_its_digest_once(self) -> None:
+        register = Register()
+        listed(register, (box(image_id="sha256:1"), ""), (box(B, "db", image_id="sha256:1"), ""))
+        assert register.images_without_digest() == {"sha256:1": "nginx"}
+        register.set_digest("sha256:1", "sha256:d")
+        assert register.images_without_digest() == {}
+        assert {c.image_digest for c in register.view()} == {"sha256:d"}
+
+
+class TestHistory:
+    def test_keeps_the_last_samples_and_forgets_who_is_gone(self) -> None:
+        history = History(length=2)
+        for n in (1, 2, 3):
+            history.add(System(at=n, cpu_percent=n, memory_total=10, memory_available=4), {A: Figures(n, n, n)})
+        assert history.host() == Curve((2, 3), (6, 6))
+        assert history.container(A) == Curve((2, 3), (2, 3))
+        history.add(System(at=4), {})
+        assert history.container(A) == Curve()
+        assert history.host() == Curve((3, None), (6, None))
