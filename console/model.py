@@ -2,7 +2,8 @@
 
 Frozen, typed, without logic and without I/O. ``None`` always means "not known" and is drawn as a dash; it never stands
 for zero. Every text in here has passed ``text.clean``; values of environment variables are the real ones and are masked
-only where they leave the program (``text.redact``). Sizes are bytes, times are Unix seconds (UTC), rates are per second.
+only where they leave the program (``text.redact``). Sizes are bytes, times are Unix seconds (UTC), rates are per
+second.
 """
 
 from __future__ import annotations
@@ -12,9 +13,24 @@ from typing import Literal
 from msgspec import Struct, field
 
 Role = Literal[
-    "fastgpt", "oneapi", "aiproxy", "librechat", "mongo", "postgres", "mysql", "redis", "meilisearch", "rag_api", "ollama",
-    "model_server", "open_webui", "milvus", "minio", "nginx", "unknown",
-]  # fmt: skip
+    "fastgpt",
+    "oneapi",
+    "aiproxy",
+    "librechat",
+    "mongo",
+    "postgres",
+    "mysql",
+    "redis",
+    "meilisearch",
+    "rag_api",
+    "ollama",
+    "model_server",
+    "open_webui",
+    "milvus",
+    "minio",
+    "nginx",
+    "unknown",
+]
 ContainerState = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead", "unknown"]
 FileKind = Literal["file", "directory", "missing", "fifo", "device", "socket", "unreadable"]
 
@@ -78,7 +94,7 @@ class Mount(Struct, frozen=True):
     target: str
     read_only: bool = False
     stale: bool | None = None
-    """True when the running container still holds an inode that was replaced on the host: ``//deleted`` in mountinfo."""
+    """True when the running container still holds an inode replaced on the host: ``//deleted`` in mountinfo."""
     volume: str | None = None
     """Name of the volume, where it is one; ``source`` is then its folder on the Engine's machine."""
 
@@ -272,7 +288,7 @@ class FileFact(Struct, frozen=True):
 
 
 class KeyFileFact(Struct, frozen=True):
-    """What a mongo key file holds, told without its content. fact: mongo security_file.cpp"""
+    """What a mongo key file holds, told without its content (fact: mongo security_file.cpp)."""
 
     path: str
     keys: int | None = None
@@ -399,6 +415,6 @@ class Snapshot(Struct, frozen=True):
     system: System | None = None
     faults: tuple[Fault, ...] = ()
     ages: dict[str, float] = field(default_factory=dict)
-    """When each part was last read well, by source name; a part older than three of its periods is shown with its age."""
+    """When each part was last read well, by source name; older than three of its periods: shown with its age."""
     period: float | None = None
     """Seconds between two sweeps of figures at present; longer than asked for while the machine is under load."""

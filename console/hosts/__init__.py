@@ -1,9 +1,9 @@
 """The only door to a machine: narrow protocols that everything above speaks.
 
 A Host bundles them. ``hosts.local`` is this machine, ``hosts.demo`` a practice stack inside the process. Readers are
-asynchronous and stateless (one connection per request, bound to no event loop), files and acts are synchronous and run in
-worker threads. Every call has a deadline of its own and raises ``HostError`` with a sentence; nothing else may escape.
-Nobody outside this package opens a file of the stack, a socket or a process.
+asynchronous and stateless (one connection per request, bound to no event loop); files and acts are synchronous and run
+in worker threads. Every call has a deadline of its own and raises ``HostError`` with a sentence; nothing else may
+escape. Nobody outside this package opens a file of the stack, a socket or a process.
 """
 
 from __future__ import annotations
@@ -188,14 +188,14 @@ class Files(Protocol):
         ...
 
     def replace(self, path: str, content: bytes, *, expect: str | None) -> None:
-        """Write atomically (temporary file beside it, fsync, rename, fsync of the folder), keeping owner, mode and xattrs.
+        """Write atomically (temporary file, fsync, rename, fsync of the folder), keeping owner, mode and xattrs.
 
         ``expect`` is the SHA-256 the file must still have; None: it must not exist, and is created with mode 0644.
         """
         ...
 
     def create(self, path: str, content: bytes, *, mode: int, uid: int | None, gid: int | None) -> None:
-        """Like replace for a new file, with this mode and owner from the first moment; NotPermitted names the command."""
+        """Like replace for a new file, with this mode and owner from the start; NotPermitted names the command."""
         ...
 
     def remove(self, path: str, *, expect: str) -> None:
@@ -227,13 +227,14 @@ class Files(Protocol):
         uid: int | None = None,
         gid: int | None = None,
     ) -> None:
-        """For previews: raises the HostError that ``replace`` or ``create`` would, as far as it shows beforehand; writes nothing there.
+        """For previews: raises the HostError that ``replace`` or ``create`` would, as far as it shows; writes nothing.
 
-        Read-only mount, no space, immutable, mount point, not a regular file, missing permission or ownership."""
+        Read-only mount, no space, immutable, mount point, not a regular file, missing permission or ownership.
+        """
         ...
 
     def remove_leftovers(self, path: str) -> Sequence[str]:
-        """Remove temporary files that a killed write of ``path`` left beside it; call it under the lock. Returns their names."""
+        """Remove, under the lock, temporary files that a killed write of ``path`` left; returns their names."""
         ...
 
 
@@ -268,7 +269,7 @@ class Control(Protocol):
     def compose(
         self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], *, deadline: float = 120.0
     ) -> CommandResult:
-        """``docker compose -p PROJECT --project-directory DIR -f ... ARGUMENTS``; HostError when there is no Compose v2."""
+        """``docker compose -p PROJECT --project-directory DIR -f ... ARGUMENTS``; HostError without Compose v2."""
         ...
 
     def shell(self, container: str) -> Sequence[str]:
@@ -299,7 +300,9 @@ class Clock(Protocol):
 class Gpus(Protocol):
     """GPUs and the processes that hold their memory. May stall for seconds: called in a worker, never twice at once."""
 
-    def read(self) -> tuple[Sequence[Gpu], Sequence[GpuProcess]]: ...
+    def read(self) -> tuple[Sequence[Gpu], Sequence[GpuProcess]]:
+        """All GPUs and all processes, now."""
+        ...
 
 
 class Host(Protocol):
@@ -320,6 +323,22 @@ class Host(Protocol):
 
 
 __all__ = [
-    "CgroupSample", "Clock", "CommandResult", "ContainerState", "Control", "Engine", "EngineFailed", "EngineUnreachable", "Files", "Gpus",
-    "Host", "HostError", "Kernel", "NotFound", "NotPermitted", "ProcessRow", "ReadOnlyRefused", "SystemSample",
-]  # fmt: skip
+    "CgroupSample",
+    "Clock",
+    "CommandResult",
+    "ContainerState",
+    "Control",
+    "Engine",
+    "EngineFailed",
+    "EngineUnreachable",
+    "Files",
+    "Gpus",
+    "Host",
+    "HostError",
+    "Kernel",
+    "NotFound",
+    "NotPermitted",
+    "ProcessRow",
+    "ReadOnlyRefused",
+    "SystemSample",
+]
