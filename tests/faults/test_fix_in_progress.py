@@ -156,6 +156,21 @@ def test_a_file_that_changes_in_the_middle_is_left_alone_and_the_rest_taken_back
     assert "new.key" in " ".join(outcome.says)
 
 
+def test_a_service_is_never_made_to_follow_files_that_somebody_changed_after_us(shop: Workshop) -> None:
+    fixer = shop.fixer()
+
+    def meddle(progress: Progress) -> None:
+        if progress.index == 5 and progress.state == "done":
+            Path(shop.override).write_text("services: {}\n")
+
+    outcome = fixer.run(fixer.prepare(shop.plan()), meddle)
+
+    assert outcome.name == "rollback-failed"
+    assert f"the content of {shop.override} has changed" in outcome.sentence
+    assert Path(shop.override).read_text() == "services: {}\n"
+    assert not any("up" in call for call in shop.world.calls)
+
+
 @pytest.mark.parametrize("look", [never, broken])
 def test_a_finding_that_does_not_go_away_takes_everything_back_and_recreates_the_service(
     shop: Workshop, look: Any
@@ -386,15 +401,17 @@ def test_without_an_audit_line_and_a_journal_nothing_starts(shop: Workshop, how:
     assert shop.tree() == before
 
 
-def test_a_journal_that_others_may_write_is_not_acted_upon(shop: Workshop) -> None:
+@needs_root
+@pytest.mark.parametrize("act", ["run", "undo"])
+def test_a_journal_that_others_may_write_is_not_acted_upon(shop: Workshop, act: str) -> None:
     fixer = shop.fixer()
     entry = fixer.run(fixer.prepare(shop.plan())).entry
-    if os.geteuid() == 0:
-        os.chown(shop.state / "journal", 65534, 0)
+    prepared = fixer.prepare_undo(entry or "")
+    os.chown(shop.state / "journal", 65534, 0)
     (shop.state / "journal").chmod(0o777)
     after = shop.tree()
 
-    outcome = fixer.undo(entry or "")
+    outcome = fixer.run(prepared) if act == "run" else fixer.undo(entry or "")
 
     assert outcome.code == ExitCode.REFUSED
     assert "Others may write the journal" in outcome.sentence

@@ -143,6 +143,19 @@ def test_the_preview_of_an_undo_shows_what_would_come_back(shop: Workshop) -> No
     assert shop.tree() == after
 
 
+def test_taking_back_does_not_name_an_override_that_the_fix_created(shop: Workshop) -> None:
+    Path(shop.override).unlink()
+    shop.world.set("api", files=[])
+    before = shop.tree()
+    fixer = shop.fixer()
+
+    outcome = fixer.run(fixer.prepare(shop.plan()))
+
+    assert fixer.undo(outcome.entry or "").name == "done"
+    assert shop.world.calls[-1][:2] == [shop.compose, "up"]
+    assert shop.tree() == before
+
+
 @pytest.mark.parametrize("how", ["content", "mode", "gone"])
 def test_undo_refuses_when_something_changed_since_and_says_what(shop: Workshop, how: str) -> None:
     fixer = shop.fixer()
