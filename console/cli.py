@@ -17,7 +17,7 @@ import click
 from .exits import ExitCode
 
 if TYPE_CHECKING:
-    from ..checks import Check
+    from .commands.session import AnyCheck
     from .findings import Result
     from .hosts import Host
     from .model import Snapshot
@@ -33,7 +33,7 @@ COMMANDS = {
 class Doors:
     """The checks and the screens, opened only when they are needed."""
 
-    def checks(self) -> Sequence[Check]:
+    def checks(self) -> Sequence[AnyCheck]:
         """All checks."""
         from ..checks import registry
 

@@ -19,18 +19,26 @@ def guarded(call: Callable[[], int]) -> int:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         code = call()
-        if sys.stdout is not None:
-            sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - the last line of defence
         code = _judge(error)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        code = _unwritten(error)
     return int(code)
 
 
 def _judge(error: BaseException) -> int:
     """Which exit code, after the sentence has been said."""
-    if isinstance(error, BrokenPipeError):
-        _discard_stdout()
-        return ExitCode.PIPE_CLOSED
+    from .output import OutputFailed
+    from .session import Stop
+
+    if isinstance(error, OutputFailed):
+        return _unwritten(error.cause)
+    if isinstance(error, Stop):
+        _say(str(error))
+        return error.code
     if isinstance(error, click.Abort | KeyboardInterrupt):
         _say("interrupted")
         return ExitCode.INTERRUPTED
@@ -65,10 +73,6 @@ def _expected(error: BaseException) -> int:
         if isinstance(error, EngineUnreachable):
             return ExitCode.UNREACHABLE
         return ExitCode.REFUSED if isinstance(error, ReadOnlyRefused) else ExitCode.UNREACHABLE
-    if isinstance(error, OSError) and _stdout_fails():
-        _say(f"the answer could not be written ({error.strerror})")
-        _discard_stdout()
-        return ExitCode.OUTPUT
     from .crash import report
 
     _say(report(error))
@@ -83,12 +87,13 @@ def _say(sentence: str) -> None:
         sys.stderr.flush()
 
 
-def _stdout_fails() -> bool:
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError, AttributeError):
-        return True
-    return False
+def _unwritten(error: OSError) -> int:
+    """The answer did not get out: quietly when its reader went away, with a sentence otherwise."""
+    _discard_stdout()
+    if isinstance(error, BrokenPipeError):
+        return ExitCode.PIPE_CLOSED
+    _say(f"the answer could not be written ({error.strerror})")
+    return ExitCode.OUTPUT
 
 
 def _discard_stdout() -> None:

@@ -80,6 +80,19 @@ class Output:
         _write(sys.stdout, f"{self.paint(shown(word), kind)}{shown(rest)}")
 
 
+class OutputFailed(Exception):  # not an OSError: click has an exit code of its own for those
+    """The answer could not be written; ``cause`` says why."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
 def _write(stream: TextIO | None, line: str) -> None:
-    if stream is not None:  # closed by the caller (``>&-``)
+    if stream is None:  # closed by the caller (``>&-``)
+        return
+    try:
         stream.write(line + "\n")
+    except OSError as error:
+        if stream is sys.stdout:
+            raise OutputFailed(error) from None

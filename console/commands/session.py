@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import click
-import msgspec
 
 from ..exits import ExitCode
-from ..hosts import HostError
-from ..text import SECRETS, clean_line
-from .output import Output
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -26,14 +21,15 @@ if TYPE_CHECKING:
     from ..model import Snapshot
     from ..plan import Plan
     from ..settings import Settings
+    from .output import Output
 
 
-class Stop(click.ClickException):
+class Stop(Exception):  # a sentence and an exit code, not a defect
     """The end of a command that did not come through: one sentence on stderr, and the exit code."""
 
-    def __init__(self, sentence: str, exit_code: ExitCode) -> None:
+    def __init__(self, sentence: str, code: ExitCode) -> None:
         super().__init__(sentence)
-        self.exit_code = exit_code
+        self.code = code
 
 
 class AnyCheck(Protocol):
@@ -98,6 +94,8 @@ class Session:
     @property
     def output(self) -> Output:
         """Where data and narration go, as the options say."""
+        from .output import Output
+
         return Output(
             json=bool(self.options.get("json")),
             plain=bool(self.options.get("plain")),
@@ -123,6 +121,8 @@ class Session:
     def settings(self) -> Settings:
         """The settings file with the flags laid over it. Raises SettingsError."""
         if self._settings is None:
+            import msgspec
+
             from ..settings import load
 
             given = {
@@ -138,6 +138,7 @@ class Session:
 
     def _check_names(self, settings: Settings) -> None:
         from ..settings_errors import SettingsError, instead
+        from ..text import clean_line
 
         known = [check.id for check in self.doors.checks()]
         for section, ids in (("disable", settings.checks.disable), ("severity", settings.checks.severity)):
@@ -159,7 +160,10 @@ class Session:
 
         ``rates`` takes half a second more: they need two samples, and no check judges them.
         """
+        import asyncio
+
         from ..collect import Cadence, collect
+        from ..text import SECRETS
 
         dirs = (
             tuple(dict.fromkeys((*self.settings.project_dirs, *project_dirs)))
@@ -197,6 +201,8 @@ class Session:
 
     def tell_open_intents(self) -> None:
         """Say on stderr when a fix was interrupted and still waits for a decision."""
+        from ..hosts import HostError
+
         if self.demo:
             return
         try:
@@ -214,6 +220,7 @@ class Session:
     def check(self, check_id: str) -> AnyCheck:
         """The check with this id; a usage error that names the nearest one otherwise."""
         from ..settings_errors import instead
+        from ..text import clean_line
 
         checks = self.doors.checks()
         for check in checks:

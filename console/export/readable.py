@@ -91,8 +91,8 @@ def quoted(subject: str) -> str:
 
 def summary(results: Sequence[Result]) -> str:
     """How many of each, in one line."""
-    found = Counter(each.severity or "info" for each in results if each.status == "finding")
-    count = Counter(each.status for each in results)
+    found = Counter[str](each.severity or "info" for each in results if each.status == "finding")
+    count = Counter[str](each.status for each in results)
     parts = [f"{found[s]} {s}{'s' if found[s] > 1 and s != 'info' else ''}" for s in _SEVERITIES if found[s]]
     parts += [
         f"{count[s]} {w}" for s, w in (("crashed", "crashed"), ("unknown", "cannot tell"), ("ok", "ok")) if count[s]

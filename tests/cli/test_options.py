@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from stackops.console.cli import COMMANDS
+
+
+@pytest.mark.parametrize("arguments", [("--json", "ps"), ("ps", "--json")])
+def test_a_global_option_may_stand_on_either_side(stackops, arguments) -> None:
+    assert json.loads(stackops(*arguments).out)["schema"] == "stackops/1"
+
+
+def test_the_last_of_two_wins(stackops, doors) -> None:
+    assert stackops("--lang", "zh", "explain", "--lang", "en").code == 0
+    answer = stackops("--host", "tcp://nowhere:1", "check", "--host", "demo", "--fail-on", "never")
+    assert answer.code == 0
+    assert "stackops --host demo fix" in answer.out
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ""])
+def test_every_command_has_a_help_text_with_the_global_options(stackops, command) -> None:
+    answer = stackops(*filter(None, [command]), "--help")
+    assert answer.code == 0
+    for option in (
+        "--host",
+        "--project",
+        "--read-only",
+        "--json",
+        "--plain",
+        "--no-color",
+        "--lang",
+        "--config",
+        "--theme",
+    ):
+        assert option in answer.out
+    assert answer.out.isascii() or "–" in answer.out
+
+
+def test_the_help_text_lists_commands_and_exit_codes(stackops) -> None:
+    text = stackops("--help").out
+    assert all(f"  {command} " in text for command in COMMANDS)
+    assert "6 rollback failed" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("chek",), 'unknown command "chek"; did you mean "check"?'),
+        (("check", "--jsn"), "--json"),
+        (("--nonsense",), "no such option"),
+        (("check", "--fail-on", "sometimes"), "--fail-on"),
+        (("check", "--lang", "fr"), "--lang"),
+        (("check", "--json", "--plain"), "ask for one"),
+        (("fix",), "missing argument"),
+        (("undo", "a", "b"), "unexpected extra argument"),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence_and_exit_code_2(stackops, arguments, says) -> None:
+    answer = stackops(*arguments)
+    assert answer.code == 2
+    assert says in answer.err
+    assert answer.err.startswith("stackops: ")
+    assert len(answer.err.splitlines()) == 1
+    assert answer.out == ""
+
+
+def test_a_typo_in_the_settings_is_one_sentence_and_exit_code_2(stackops, tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text("# mine\nperod = 2\n")
+    answer = stackops("check", "--config", str(file))
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f'stackops: {file}:2: unknown key "perod" in [top level]; did you mean "period"?\n'
+
+
+def test_an_unknown_check_in_the_settings_is_named(stackops, tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text('[checks]\ndisable = ["mongo.keyfil"]\n')
+    answer = stackops("check", "--config", str(file))
+    assert answer.code == 2
+    assert 'did you mean "mongo.keyfile"?' in answer.err
+
+
+def test_settings_switch_checks_off_and_change_their_severity(stackops, tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text('[checks]\ndisable = ["librechat.config-mount"]\nseverity = { "mongo.keyfile" = "info" }\n')
+    answer = stackops("check", "--config", str(file), "--json")
+    assert answer.code == 0
+    assert {(row["check"], row["severity"]) for row in json.loads(answer.out)["results"]} == {("mongo.keyfile", "info")}
+
+
+def test_a_flag_overrides_the_file(stackops, doors, tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text('host = "unix:///nowhere"\nread_only = false\n')
+    answer = stackops("fix", "mongo.keyfile", "--yes", "--disruptive", "--config", str(file), "--read-only")
+    assert answer.code == 5
+    assert "read-only" in answer.err
+
+
+def test_the_console_needs_a_terminal(stackops, doors) -> None:
+    for arguments in ((), ("demo",)):
+        answer = stackops(*arguments)
+        assert answer.code == 2
+        assert "needs a terminal" in answer.err
+    assert doors.opened == []
+
+
+def test_the_console_offers_the_practice_stack_unless_it_is_on_it(stackops, doors, monkeypatch) -> None:
+    from stackops.console.commands import console
+
+    monkeypatch.setattr(console, "_needs_a_terminal", lambda: None)
+    assert stackops().code == 0
+    assert stackops("demo").code == 0
+    assert doors.opened == [True, False]
