@@ -25,7 +25,7 @@ class Board:
         self._now = Snapshot(taken_at=clock.now(), host=host)
         self._faults: dict[str, tuple[Fault, ...]] = {}
         self._ages: dict[str, float] = {}
-        self._sorted_from: tuple[object, object, object] | None = None
+        self._sorted_from: tuple[object, ...] | None = None
         self.changed = asyncio.Event()
         """Set when the Snapshot differs from the one taken last, in more than its ages."""
 
@@ -72,7 +72,7 @@ class Board:
         """Everything known now, as one value that never changes."""
         self.changed.clear()
         now = self._now
-        made_from = (now.containers, now.projects, now.processes)
+        made_from = (now.containers, now.projects, now.processes, now.log_marks)
         if self._sorted_from is None or any(a is not b for a, b in zip(made_from, self._sorted_from, strict=True)):
             self._now = now = msgspec.structs.replace(now, services=services(*made_from))
             self._sorted_from = made_from

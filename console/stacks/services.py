@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from ..model import ComposeService, Container, NativeProcess, Project, Role, Service
+from ..model import ComposeService, Container, LogMark, NativeProcess, Project, Role, Service
 from .generations import Member, generation
 from .programs import role_of_program
 from .roles import role_of
 from .versions import version_of
 
+Generations = dict[str | None, str | None]
 _ONE_OFF = "com.docker.compose.oneoff"
+_BANNER = re.compile(r"> LibreChat@v?(\d[\w.-]*) backend")  # fact: npm prints name and version of what it starts
 
 
 def services(
-    containers: Sequence[Container], projects: Sequence[Project] = (), processes: Sequence[NativeProcess] = ()
+    containers: Sequence[Container],
+    projects: Sequence[Project] = (),
+    processes: Sequence[NativeProcess] = (),
+    log_marks: Sequence[LogMark] = (),
 ) -> tuple[Service, ...]:
     """Every container, every declared service that has none, every native process; in this order.
 
-    Containers of ``docker compose run`` are left out: they play no lasting part.
+    Containers of ``docker compose run`` are left out: they play no lasting part. A start banner in a log beats the tag.
     """
     lasting = [c for c in containers if c.labels.get(_ONE_OFF, "").lower() != "true"]
     generations = _generations(lasting, projects)
-    found = [_of_container(c, generations) for c in lasting]
+    banners = {mark.container: found[1] for mark in log_marks if (found := _BANNER.search(mark.text))}
+    found = [_of_container(c, generations, banners.get(c.id)) for c in lasting]
     running = {(c.project, c.service) for c in lasting}
     for project in projects:
         missing = (s for s in project.services if (project.name, s.name) not in running)
@@ -46,7 +53,7 @@ def role_of_declaration(service: ComposeService) -> Role:
     return role_of(service.image or "", words, service.name) if role == "unknown" else role
 
 
-def _of_container(container: Container, generations: dict[str | None, str | None]) -> Service:
+def _of_container(container: Container, generations: Generations, banner: str | None) -> Service:
     role = role_of_container(container)
     env = {variable.name: variable.value for variable in container.env}
     return Service(
@@ -55,12 +62,12 @@ def _of_container(container: Container, generations: dict[str | None, str | None
         container=container.id,
         project=container.project,
         compose_service=container.service,
-        version=version_of(role, container.image, labels=container.labels, env=env),
+        version=banner or version_of(role, container.image, labels=container.labels, env=env),
         generation=generations.get(container.project) if role == "fastgpt" else None,
     )
 
 
-def _of_declaration(project: str, service: ComposeService, generations: dict[str | None, str | None]) -> Service:
+def _of_declaration(project: str, service: ComposeService, generations: Generations) -> Service:
     role = role_of_declaration(service)
     return Service(
         role=role,
@@ -76,7 +83,7 @@ def _of_process(process: NativeProcess) -> Service:
     return Service(role=role_of_program(process.command) or "unknown", name=process.name, pid=process.pid)
 
 
-def _generations(containers: Iterable[Container], projects: Iterable[Project]) -> dict[str | None, str | None]:
+def _generations(containers: Iterable[Container], projects: Iterable[Project]) -> Generations:
     """Generation by project; what is declared beats what happens to run, since a part of it may be down."""
     running: dict[str | None, list[Member]] = defaultdict(list)
     for c in containers:
