@@ -232,3 +232,11 @@ def test_where_the_place_is_shared_or_unclear_it_refuses_with_the_text_to_paste(
 
 def test_bytes_that_are_no_utf8_are_refused() -> None:
     assert "UTF-8" in str(refusal("# 配置\nservices: {}\n".encode("gbk")))
+
+
+def test_a_file_that_ends_inside_a_block_scalar_without_a_newline_is_refused() -> None:
+    """Any line after it would give that scalar a newline it did not have."""
+    with pytest.raises(StepFailed, match="would change more than the one mount"):
+        apply_edits(
+            b"services:\n  api:\n    command: |\n      one", [AddVolume("api", "./n.yaml", "/app/n.yaml")], "/srv/c.yml"
+        )

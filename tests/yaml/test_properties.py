@@ -58,7 +58,9 @@ def compose_files(draw: st.DrawFn) -> str:
                     + draw(GAPS)
                 )
     text += draw(st.sampled_from(["", "volumes:\n  v:\n", "# end\n", "\n\n"]))
-    text = text.removesuffix("\n") if draw(st.booleans()) else text
+    # without its newline, a last line of a block scalar has another value: that is refused, see test_apply_edits
+    in_block = text.rstrip().endswith(("two", "keep"))
+    text = text.removesuffix("\n") if not in_block and draw(st.booleans()) else text
     return text.replace("\n", "\r\n") if draw(st.booleans()) else text
 
 
