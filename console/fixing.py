@@ -219,7 +219,8 @@ class Fixer:
         except Exception as error:  # noqa: BLE001 - even our own mistake must not leave half a fix behind
             return self._back(run, intent, f"stackops itself failed ({type(error).__name__}); please report it")
         self.journal.prune()
-        return Outcome("done", f"Done: {intent.title}", tuple(run.passed), run.entry_id)
+        how = "Undone" if intent.kind == "undo" else "Done"
+        return Outcome("done", f"{how}: {intent.title.removeprefix('Undo: ')}", tuple(run.passed), run.entry_id)
 
     def _verify(self, run: Run, intent: Intent) -> None:
         """A fix is proven by its finding, an undo by its files, which have just been read back."""

@@ -19,7 +19,7 @@ from .identity import user_name
 from .journal import Journal
 
 
-class Locked(HostError):  # noqa: N818 - a sentence for people, named like its siblings in hosts
+class Locked(HostError):
     """Somebody else is at it, or the folder cannot be locked."""
 
 

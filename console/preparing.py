@@ -20,7 +20,7 @@ from .steps import AnyStep, ComposeUp, Prepared, RestartContainer, Step, StepFai
 from .verifying import Look
 
 
-class Refused(HostError):  # noqa: N818 - a sentence for people, named like its siblings in hosts
+class Refused(HostError):
     """It is not done, and nothing was changed."""
 
 

@@ -20,7 +20,7 @@ class NotVerified(StepFailed):
     """The finding did not go away, or came back."""
 
 
-class StopAsked(Exception):  # noqa: N818 - not an error: the operator's wish
+class StopAsked(Exception):
     """Somebody wants to leave; the step that was running has ended."""
 
 

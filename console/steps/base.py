@@ -17,7 +17,7 @@ from ..hosts import Host, HostError
 State = Literal["before", "after", "moved"]
 
 
-class StepFailed(HostError):  # noqa: N818 - a sentence for people, named like its siblings in hosts
+class StepFailed(HostError):
     """The step could not be done; nothing, or exactly what it says, was changed."""
 
 

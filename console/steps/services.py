@@ -49,10 +49,10 @@ class ComposeUp(Step, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        verb = "Recreate" if self.force_recreate or self.container else "Start"
-        return (
-            f"{verb} the service {self.service} of project {self.project} from its compose files; it is down meanwhile"
-        )
+        what = f"the service {self.service} of project {self.project}"
+        if self.force_recreate:
+            return f"Recreate {what} from its compose files; it is down meanwhile"
+        return f"Bring up {what} as its compose files say; it is down meanwhile if it has to be recreated"
 
     def arguments(self) -> list[str]:
         """What ``docker compose`` is told after the files. Never pulls, never builds, never touches another service."""

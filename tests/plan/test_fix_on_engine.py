@@ -1,4 +1,4 @@
-"""The fix engine on a real Docker Engine, judged from outside: ``docker inspect``, ``docker exec``, the files themselves."""
+"""The fix engine on a real Docker Engine, judged from outside: ``docker inspect``, ``docker exec``, the files."""
 
 from __future__ import annotations
 
