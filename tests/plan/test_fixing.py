@@ -11,7 +11,7 @@ from stackops.console.exits import ExitCode
 from stackops.console.fixing import Progress, Refused
 from stackops.console.plan import Plan, Question
 from stackops.console.steps import Chmod, Chown, ComposeUp, CreateFile, RandomKey, ReplaceFile, StepFailed, Text
-from support.workshop import OVERRIDE, Workshop, never
+from support.workshop import OVERRIDE, SIXTH, Workshop, never
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_preparing_changes_nothing_at_all(shop: Workshop) -> None:
     prepared = shop.fixer().prepare(shop.plan())
 
     assert [type(row.step).__name__ for row in prepared.steps] == [
-        "EditFile", "ReplaceDirectoryByFile", "CreateFile", "ReplaceFile", "Chmod", "Chown", "ComposeUp",
+        "EditFile", "ReplaceDirectoryByFile", "CreateFile", "ReplaceFile", "Chmod", SIXTH, "ComposeUp",
     ]  # fmt: skip
     assert shop.tree() == before
     assert shop.world.load()["containers"] == containers
@@ -42,7 +42,7 @@ def test_the_preview_shows_text_as_a_diff_and_keys_not_at_all(shop: Workshop) ->
     assert "1,024 bytes of random base64, not shown" in diffs[2]
     assert "not a key!" not in diffs[3]
     assert diffs[4].endswith("mode 0644 → 0400")
-    assert "owner" in diffs[5]
+    assert ("owner 0:0 → 999:0" if SIXTH == "Chown" else "mode 0644 → 0600") in diffs[5]
     assert diffs[6].startswith("$ docker compose -p chat --project-directory")
     for name, content in prepared.contents.items():
         assert name not in repr(prepared) or content.decode() not in repr(prepared)
@@ -137,7 +137,7 @@ def test_the_preview_of_an_undo_shows_what_would_come_back(shop: Workshop) -> No
 
     assert prepared.kind == "undo"
     assert [type(row.step).__name__ for row in prepared.steps] == [
-        "Chown", "Chmod", "RestoreFile", "RemoveFile", "RestoreDirectory", "RestoreFile", "ComposeUp",
+        SIXTH, "Chmod", "RestoreFile", "RemoveFile", "RestoreDirectory", "RestoreFile", "ComposeUp",
     ]  # fmt: skip
     assert any("mode 0400 → 0644" in row.diff for row in prepared.steps)
     assert shop.tree() == after

@@ -32,6 +32,8 @@ from stackops.console.steps import (
 from support.clock import FakeClock
 
 PROJECT = "chat"
+ROOT = os.geteuid() == 0
+SIXTH = "Chown" if ROOT else "Chmod"
 OVERRIDE = """# ours, keep
 services:
   api:
@@ -200,14 +202,15 @@ class Workshop:
 
     def plan(self, **changes: Any) -> Plan:
         """Every kind of step there is, in a sensible order."""
-        owner = os.geteuid() or 999
+        # only root can give a file away; anybody else gets another mode in its place, so that the steps are as many
+        sixth = Chown(self.path("bad.key"), 999) if ROOT else Chmod(self.override, 0o600)
         steps = (
             EditFile(self.override, (AddVolume("api", "./librechat.yaml", "/app/librechat.yaml"),), create=True),
             ReplaceDirectoryByFile(self.path("librechat.yaml"), Text("version: 1.2.1\n"), mode=0o640),
             CreateFile(self.path("new.key"), RandomKey(), mode=0o400),
             ReplaceFile(self.path("bad.key"), RandomKey()),
             Chmod(self.path("bad.key"), 0o400),
-            Chown(self.path("bad.key"), owner),
+            sixth,
             ComposeUp(PROJECT, str(self.project), (self.compose, self.override), "api"),
         )
         given = {"check": "test.all", "subject": "api", "title": "Everything is wrong", "steps": steps}
