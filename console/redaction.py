@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .model import Snapshot
 
 MARK = shapes.MARK
+_COMPOUND = re.compile(r"[@\"'=]|://")
+"""What a value that holds a secret under a harmless name has in it: a URI, JSON, arguments."""
 _VARIABLE = re.compile(r"\$\{[^}]*\}|\$\w+|\*[\w-]+")
 # Masked where they stand behind a secret name, but not looked for elsewhere: half a screen would turn into dots.
 _COMMON = frozenset({
@@ -54,7 +56,7 @@ class Secrets:
         names = _names(snapshot)
         found = {v for name, value in _environment(snapshot) for v in _worth_learning(name, value)}
         for container in snapshot.containers:
-            found |= {v for v in shapes.values(" ".join(container.command)) if _learnable(v)}
+            found |= _in_command(container.command)
         self._add(found - names)
 
     def _add(self, values: Iterable[str]) -> None:
@@ -99,12 +101,19 @@ def _is_key(value: str, text: str) -> bool:
     return re.search(rf"(?m)^[ \t]*[\"']?{re.escape(value)}[\"']?[ \t]*:", text) is not None
 
 
-def _worth_learning(name: str, value: str) -> Iterable[str]:
-    found = shapes.values(f"{name}={value}")
-    for secret in found:
-        if _learnable(secret):
-            # the same password written into a URI and by itself
-            yield from {secret, unquote(secret), quote(secret, safe="")}
+@lru_cache(maxsize=8192)
+def _worth_learning(name: str, value: str) -> frozenset[str]:
+    """The secrets in one variable. Kept, because every look sees the same environments again."""
+    if not is_secret_name(name) and not _COMPOUND.search(value):
+        return frozenset()
+    found = {secret for secret in shapes.values(f"{name}={value}") if _learnable(secret)}
+    # the same password written into a URI and by itself
+    return frozenset(form for secret in found for form in (secret, unquote(secret), quote(secret, safe="")))
+
+
+@lru_cache(maxsize=1024)
+def _in_command(command: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(value for value in shapes.values(" ".join(command)) if _learnable(value))
 
 
 def _names(snapshot: Snapshot) -> frozenset[str]:

@@ -28,7 +28,7 @@ _WEAK_WORDS = frozenset(
 _ABOUT = frozenset({
     "count", "db", "dir", "directory", "disabled", "domain", "enabled", "endpoint", "expiration", "expires", "expiry",
     "field", "file", "format", "header", "host", "id", "interval", "length", "limit", "mechanism", "method",
-    "min", "max", "mode", "name", "names", "path", "policy", "port", "prefix", "provider", "rate", "required",
+    "min", "max", "mode", "name", "names", "owner", "path", "policy", "port", "prefix", "provider", "rate", "required",
     "size", "source", "timeout", "ttl", "type", "uri", "url", "usage", "used", "user", "username",
 })  # fmt: skip
 _COUNTED = frozenset(

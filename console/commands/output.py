@@ -26,7 +26,7 @@ def shown(text: str) -> str:
 
 
 def boundary(value: Any) -> Any:  # noqa: ANN401 - any tree of plain values
-    """The same for every text in a tree of plain values; what stands under a secret name is masked whole."""
+    """The same for every text in a tree of plain values."""
     if isinstance(value, str):
         return shown(value)
     if isinstance(value, dict):

@@ -165,18 +165,13 @@ class Session:
         from ..collect import Cadence, collect
         from ..text import SECRETS
 
-        dirs = (
-            tuple(dict.fromkeys((*self.settings.project_dirs, *project_dirs)))
-            if not files_only
-            else tuple(project_dirs)
-        )
         loop = asyncio.new_event_loop()
         try:
             snapshot = loop.run_until_complete(
                 collect(
                     self.host,
                     self.settings,
-                    project_dirs=dirs,
+                    project_dirs=tuple(project_dirs),
                     files_only=files_only,
                     cadence=Cadence() if rates else Cadence(second_sample=0.0),
                 )

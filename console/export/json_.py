@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..findings import Result
 from ..model import Container, Fault, Figures, Port, Service, Snapshot
+from .plain import told
 
 if TYPE_CHECKING:
     from ..fixing import Outcome
@@ -38,7 +39,7 @@ def result(each: Result) -> Document:
         "status": each.status,
         "severity": each.severity,
         "title": each.title,
-        "evidence": [{"label": e.label, "value": e.value, "source": e.source} for e in each.evidence],
+        "evidence": [{"label": e.label, "value": told(e), "source": e.source} for e in each.evidence],
         "because": each.because,
         "fix": None if each.fix is None else {"safety": each.fix.safety, "summary": each.fix.summary},
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..findings import Result
+from ..findings import Evidence, Result
 from ..model import Container, Fault, Snapshot
-from ..text import DASH, duration, percent, size
+from ..text import DASH, SECRETS, duration, is_secret_name, percent, size
 
 if TYPE_CHECKING:
     from ..plan import PreparedPlan
@@ -29,11 +29,16 @@ def result(each: Result) -> Iterator[Facts]:
     severity = (each.severity or DASH,) if each.status == "finding" else ()
     yield (each.status, *who, *severity, each.title)
     for evidence in each.evidence:
-        yield ("evidence", *who, evidence.label, evidence.value, evidence.source)
+        yield ("evidence", *who, evidence.label, told(evidence), evidence.source)
     if each.because:
         yield ("because", *who, each.because)
     if each.fix:
         yield ("fix", *who, each.fix.safety, each.fix.summary)
+
+
+def told(evidence: Evidence) -> str:
+    """The value of an evidence; masked whole when its label is the name of a secret, which its shape would not show."""
+    return SECRETS.mask(evidence.value) if is_secret_name(evidence.label) else evidence.value
 
 
 def fault(each: Fault) -> Facts:

@@ -53,7 +53,7 @@ def _result(each: Result, width: int, command: str) -> Iterator[Line]:
     if each.because:
         yield from _part("because", each.because, width)
     for evidence in each.evidence:
-        yield from _part("seen", f"{evidence.label}: {evidence.value}  ({evidence.source})", width)
+        yield from _part("seen", f"{evidence.label}: {plain.told(evidence)}  ({evidence.source})", width)
     if each.fix:
         yield from _part("fix", f"{each.fix.summary} ({each.fix.safety})", width)
         yield ("", "", " " * _WORD + f"{'run':<8}{command} fix {each.check} {quoted(each.subject)} --dry-run")

@@ -32,6 +32,18 @@ def hostile(monkeypatch):
     monkeypatch.setattr(registry, "ALL", (replace(registry.find("mongo.keyfile"), examine=examine),))
 
 
+@pytest.mark.parametrize("arguments", WAYS[:3])
+def test_evidence_named_like_a_secret_is_masked_whole(stackops, monkeypatch, arguments) -> None:
+    from dataclasses import replace
+
+    from stackops.checks import registry
+
+    evidence = (Evidence("DB_PASSWORD", "plainpw", "env"),)
+    said = Result("mongo.keyfile", "x", "finding", "bad", severity="error", evidence=evidence)
+    monkeypatch.setattr(registry, "ALL", (replace(registry.find("mongo.keyfile"), examine=lambda *_: [said]),))
+    assert "plainpw" not in stackops(*arguments).out
+
+
 @pytest.mark.parametrize("arguments", WAYS)
 def test_no_control_character_and_no_secret_leaves_the_program(stackops, hostile, arguments) -> None:
     answer = stackops(*arguments)
