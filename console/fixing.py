@@ -74,7 +74,7 @@ class Fixer:
         self.audit = Audit(journal.state / "audit.jsonl")
 
     def prepare(self, plan: Plan, answers: Mapping[str, str] | None = None) -> PreparedPlan:
-        """Make a plan exact, changing nothing. Raises Refused or StepFailed with a sentence."""
+        """Make a plan exact, changing nothing. Raises Refused or another HostError, with a sentence."""
         _require_answers(plan, answers or {})
         if plan.safety == "manual" and plan.steps:
             raise Refused("This is only shown: it has to be done by hand")

@@ -16,7 +16,7 @@ from .overlay import PreviewHost
 from .plan import Plan, PreparedPlan
 from .records import Entry, JournalStep
 from .rollback import order
-from .steps import AnyStep, ComposeUp, Prepared, RestartContainer, Step, StepFailed, Workbench
+from .steps import AnyStep, ComposeUp, Prepared, RestartContainer, Step, Workbench
 from .verifying import Look
 
 
@@ -36,14 +36,9 @@ class _Preview:
         """Prepare one step; keep it when it changes something. ``inverse`` overrules its own."""
         self.bench.pending = self._host.overlay.pending()
         self.bench.created = self._host.overlay.created()
-        try:
-            prepared = step.prepare(self.bench)
-            if prepared.changes and not step.settles:
-                prepared.step.apply(self.bench)
-        except StepFailed:
-            raise
-        except HostError as error:
-            raise StepFailed(str(error), error.remedy) from error
+        prepared = step.prepare(self.bench)
+        if prepared.changes and not step.settles:
+            prepared.step.apply(self.bench)
         if prepared.changes:
             self.steps.append(prepared if inverse is None else replace(prepared, inverse=inverse))
 
@@ -62,7 +57,7 @@ class _Preview:
 
 
 def prepare(plan: Plan, host: Host, look: Look) -> PreparedPlan:
-    """Make a plan exact. Raises StepFailed when it could not be done, Refused when it must not be."""
+    """Make a plan exact. Raises StepFailed or another HostError when it cannot be done, Refused when it must not."""
     preview = _Preview(host)
     for step in plan.steps:
         # Where all files are as wanted the plan may be an old one: only a finding that is still there is a reason.
