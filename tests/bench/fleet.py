@@ -43,7 +43,7 @@ def start(count: int) -> None:
 
 
 def _run(number: int) -> None:
-    labels = (LABEL, f"com.docker.compose.project=bench{number % 3}", f"com.docker.compose.service=s{number:03}")
+    labels = (LABEL, f"com.docker.compose.project=bench{number % 3}", f"com.docker.compose.service=bench-{number:03}")
     flags = [part for label in labels for part in ("--label", label)]
     command = BUSY if number % 3 == 0 else SLEEPER
     docker("run", "-d", "--network", "none", "--name", f"bench-{number:03}", *flags, IMAGE, *command)
