@@ -42,6 +42,8 @@ class EngineSource:
         self._remote = remote
         self._listed_at: float | None = None
         self._lost = False
+        self._refused: set[str] = set()
+        """Whose inspection the Engine refused."""
         self._wake = asyncio.Event()
         self._wake_info = asyncio.Event()
 
@@ -118,20 +120,26 @@ class EngineSource:
             await self._inspect(waiting.pop(0))
 
     async def _inspect(self, container: str) -> None:
-        source = f"container:{container[:12]}"
         try:
             self.register.inspected(docker.container(await self._ask(self._engine.inspect(container))))
         except NotFound:
             self.register.gone(container)  # between the list and now; nobody needs to be told
         except EngineFailed as error:
             # The Engine lives and refuses this one: what the list said of it stays, and the next list asks again.
-            self._board.bad(source, error)
+            self._refused.add(container)
+            self._board.bad(_source(container), error)
             return
-        if self._board.failing(source):
-            self._board.forget(source)
+        self._accepted({container})
+
+    def _accepted(self, containers: set[str]) -> None:
+        """These are no longer refused: inspected after all, or gone."""
+        for container in containers & self._refused:
+            self._refused.discard(container)
+            self._board.forget(_source(container))
 
     def show(self) -> None:
         """Put what is known on the board."""
+        self._accepted({container for container in self._refused if container not in self.register})
         containers = self.register.view(self._project)
         if containers != self._board.parts.containers:
             self._board.put(containers=containers)
@@ -194,6 +202,10 @@ class EngineSource:
                 return
             self.register.set_digest(identity, digest)
         self.show()
+
+
+def _source(container: str) -> str:
+    return f"container:{container[:12]}"
 
 
 def _named(machine: HostInfo, before: HostInfo) -> HostInfo:

@@ -130,14 +130,14 @@ def _replaced(kernel: Kernel, containers: Sequence[Container]) -> dict[str, froz
 
 
 def _disks(kernel: Kernel, wanted: dict[str, str]) -> list[Disk]:
-    found = []
-    for path, what in wanted.items():
-        try:
-            total, free = kernel.disk(path)
-        except HostError:
-            total = free = None
-        found.append(Disk(path=path, what=what, total=total, free=free))
-    return found
+    return [Disk(path, what, *_space(kernel, path)) for path, what in wanted.items()]
+
+
+def _space(kernel: Kernel, path: str) -> tuple[int | None, int | None]:
+    try:
+        return kernel.disk(path)
+    except HostError:
+        return None, None
 
 
 def _gpus(gpus: Gpus) -> tuple[tuple[Gpu, ...], tuple[GpuProcess, ...]]:

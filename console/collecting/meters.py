@@ -45,7 +45,8 @@ class Meters:
         self._system: SystemSample | None = None
 
     def containers_changed(self) -> None:
-        """Somebody new may be running: sweep soon, so that figures do not wait for a whole period."""
+        """Who has ended loses its figures at once; for somebody new the next sweep comes soon."""
+        self.show()
         if any(key not in self._before for key in self._pids().items()):
             self._wake.set()
 

@@ -55,6 +55,9 @@ class Register:
         for gone in [container for container in self._known if container not in seen]:
             self.gone(gone)
 
+    def __contains__(self, container: str) -> bool:
+        return container in self._known
+
     def inspected(self, container: Container) -> None:
         """The newest inspection beats everything before."""
         self._known[container.id] = container
@@ -64,7 +67,7 @@ class Register:
     def gone(self, container: str) -> None:
         """Removed: nothing of it is kept."""
         for kept in (self._known, self._signs, self._uptimes, self._deaths, self._stale, self._shown):
-            kept.pop(container, None)  # type: ignore[attr-defined]
+            kept.pop(container, None)
 
     def event(self, raw: bytes) -> str | None:
         """Take in one event: ``container`` when one has to be inspected, ``daemon`` when the Engine was changed."""

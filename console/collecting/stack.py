@@ -59,7 +59,9 @@ class Stack:
 
     def containers_changed(self) -> None:
         """Look again when a container of a project came, went, started or was made anew."""
-        seen = {c.id: (c.state, c.started_at, c.project, c.detailed) for c in self._board.parts.containers if c.project}
+        seen: dict[str, tuple[object, ...]] = {
+            c.id: (c.state, c.started_at, c.project, c.detailed) for c in self._board.parts.containers if c.project
+        }
         if seen != self._seen:
             self._seen = seen
             self._wake.set()

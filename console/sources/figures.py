@@ -28,15 +28,16 @@ def figures(
     Rates need a sample before; after a gap of more than ``longest_gap`` seconds they are left out once.
     """
     seconds = _elapsed(before, now, longest_gap)
+    base = before or CgroupSample(at_ns=0)  # says nothing, and without elapsed seconds is not asked
     return Figures(
         at=at,
-        cpu_percent=_scaled(_rate(before and before.cpu_ns, now.cpu_ns, seconds), 100 / 1e9),
+        cpu_percent=_scaled(_rate(base.cpu_ns, now.cpu_ns, seconds), 100 / 1e9),
         memory=now.memory,
         memory_limit=limit or now.memory_limit,
-        net_rx=_rate(before and before.rx_bytes, now.rx_bytes, seconds),
-        net_tx=_rate(before and before.tx_bytes, now.tx_bytes, seconds),
-        block_read=_rate(before and before.read_bytes, now.read_bytes, seconds),
-        block_write=_rate(before and before.write_bytes, now.write_bytes, seconds),
+        net_rx=_rate(base.rx_bytes, now.rx_bytes, seconds),
+        net_tx=_rate(base.tx_bytes, now.tx_bytes, seconds),
+        block_read=_rate(base.read_bytes, now.read_bytes, seconds),
+        block_write=_rate(base.write_bytes, now.write_bytes, seconds),
         pids=now.pids,
     )
 

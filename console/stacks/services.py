@@ -29,7 +29,7 @@ def services(
     """
     lasting = [c for c in containers if c.labels.get(_ONE_OFF, "").lower() != "true"]
     generations = _generations(lasting, projects)
-    banners = {mark.container: found[1] for mark in log_marks if (found := _BANNER.search(mark.text))}
+    banners = {mark.container: banner[1] for mark in log_marks if (banner := _BANNER.search(mark.text))}
     found = [_of_container(c, generations, banners.get(c.id)) for c in lasting]
     running = {(c.project, c.service) for c in lasting}
     for project in projects:

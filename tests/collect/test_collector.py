@@ -290,6 +290,11 @@ async def test_a_container_that_cannot_be_inspected_keeps_what_the_list_said_and
         assert seen.last.faults[0].source == f"container:{container_id('odd')[:12]}"
         engine_of(host).refuse.clear()
         await seen.until(lambda s: not s.faults and detailed(s))
+        engine_of(host).refuse[container_id("odd")] = EngineFailed("layer does not exist", status=500)
+        seen.collector.request()
+        await seen.until(lambda s: s.faults)
+        engine_of(host).remove(container_id("odd"), quietly=True)
+        await seen.until(lambda s: not s.faults and len(s.containers) == 1)
 
 
 async def test_the_first_sample_gives_no_rate_and_the_second_comes_soon() -> None:
@@ -301,6 +306,18 @@ async def test_the_first_sample_gives_no_rate_and_the_second_comes_soon() -> Non
         assert figures.memory == 5 << 20
         second = await seen.until(lambda s: next(iter(s.figures.values())).cpu_percent is not None, seconds=2.0)
         assert next(iter(second.figures.values())).cpu_percent == pytest.approx(10.0, rel=0.2)
+
+
+async def test_who_has_ended_has_no_figures_from_that_moment_on() -> None:
+    host = host_with(container("a", pid=5))
+    engine = engine_of(host)
+    async with watching(host, settings=Settings(period=30.0)) as seen:
+        await seen.until(lambda s: s.figures)
+        await until(lambda: engine.listeners)
+        engine.containers_by_id[container_id("a")]["State"].update(Status="exited", Pid=0)
+        engine.emit("die", container_id("a"))
+        await seen.until(lambda s: s.containers[0].state == "exited")
+        assert [s.figures for s in seen.published if s.containers and s.containers[0].state == "exited"][-1] == {}
 
 
 async def test_what_cannot_be_known_stays_none() -> None:
