@@ -1,0 +1,30 @@
+"""The README's table of checks is the registry's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from stackops.checks import Check
+from stackops.checks.registry import ALL
+from stackops.console.cli import COMMANDS
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+
+
+def summary(check: Check) -> str:
+    """The first line of the module's docstring."""
+    return check.doc.strip().splitlines()[0]
+
+
+def test_the_table_of_checks_has_one_row_per_check_in_the_words_of_explain() -> None:
+    table = re.search(r"<!-- checks:.*?-->\n(.*?)<!-- /checks -->", README.read_text(), re.DOTALL)
+    assert table is not None
+    rows = re.findall(r"^\| `([^`]+)` \| (.*?) \| (.*?) \|$", table[1], re.MULTILINE)
+    assert rows == [(check.id, summary(check), "fix" if check.plan else "text") for check in ALL]
+
+
+def test_every_command_named_in_the_readme_exists_and_every_command_is_named() -> None:
+    shown = README.read_text().partition("## The command")[2].partition("## Keys")[0]
+    named = set(re.findall(r"stackops ([a-z]+)", shown)) | set(re.findall(r"\| ([a-z]+) \[", shown))
+    assert named == set(COMMANDS)
