@@ -330,7 +330,7 @@ def _plan_for(case: Case, snapshot: Snapshot, result: Result) -> Plan:
     safety: Safety = "disruptive" if up else "safe"
     return Plan(
         check=ID, subject=place.subject, title=result.title, steps=tuple(steps), safety=safety,
-        restarts=(place.subject,) if up else (), says=tuple(_says(case, override)), lock=place.directory,
+        restarts=(place.subject,) if up else (), says=tuple(_says(case, override)), lock=place.directory, settle=5.0,
     )  # fmt: skip
 
 

@@ -315,7 +315,7 @@ def _plan_for(case: Case, result: Result, snapshot: Snapshot, answers: Mapping[s
         check=ID, subject=case.place.subject, title=result.title, steps=tuple(steps), safety=safety,
         questions=(Question("uid", "Numeric user id that mongod runs as", default="999"),) if asked else (),
         restarts=(case.place.subject,) if ends else (), says=tuple(_says(case, forms, end, snapshot)),
-        lock=case.place.directory,
+        lock=case.place.directory, settle=5.0,
     )  # fmt: skip
 
 

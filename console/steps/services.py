@@ -17,6 +17,7 @@ from .base import Prepared, State, Step, StepFailed, StepMoved, Workbench
 from .content import real_path, stat
 from .standing import Standing, of_container, of_service
 
+_STOPPED = ("created", "exited", "dead")
 _TAIL = 6
 """Lines of a program's output that an error carries."""
 
@@ -41,6 +42,9 @@ class ComposeUp(Step, frozen=True):
     """Whether the service ran well before, so that it has to afterwards. Set by ``prepare``."""
     again: bool = False
     """Set when it is taken back or done again: whatever container is there now is replaced."""
+    start: bool = True
+    """False on an inverse where the container lay stopped: it is made anew and left so. Starting it would change files:
+    the Engine makes a directory of a bind source that is missing."""
 
     @property
     def target(self) -> str:
@@ -50,6 +54,8 @@ class ComposeUp(Step, frozen=True):
     def describe(self) -> str:
         """One sentence: what it does."""
         what = f"the service {self.service} of project {self.project}"
+        if not self.start:
+            return f"Recreate {what} from its compose files, without starting it"
         if self.force_recreate:
             return f"Recreate {what} from its compose files; it is down meanwhile"
         return f"Bring up {what} as its compose files say; it is down meanwhile if it has to be recreated"
@@ -57,7 +63,8 @@ class ComposeUp(Step, frozen=True):
     def arguments(self) -> list[str]:
         """What ``docker compose`` is told after the files. Never pulls, never builds, never touches another service."""
         force = ["--force-recreate"] if self.force_recreate else []
-        return ["up", "-d", "--no-deps", "--no-build", "--pull", "never", *force, self.service]
+        how = "-d" if self.start else "--no-start"
+        return ["up", how, "--no-deps", "--no-build", "--pull", "never", *force, self.service]
 
     def command(self) -> str:
         """The whole command line, to be shown."""
@@ -76,7 +83,7 @@ class ComposeUp(Step, frozen=True):
         step = replace(self, container=there.id if there else None, was_running=running)
         inverse = replace(
             step, files=self._files_before(bench, there), force_recreate=True, container=None, may_fail=not running,
-            again=True,
+            again=True, start=there is None or there.state not in _STOPPED,
         )  # fmt: skip
         return Prepared(step, inverse, step.command())
 

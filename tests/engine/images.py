@@ -1,8 +1,8 @@
 """Stand-in images with upstream names, so that the real compose files come up without pulling anything.
 
 One file system of busybox and a few scripts (``standins/``), imported under many names with different start commands.
-Everything carries the labels ``stackops.standin`` and ``stackops.test``; a real image of the same name is never replaced. As a program:
-``python tests/engine/images.py`` builds what is missing, ``--remove`` takes it away.
+Everything carries the labels ``stackops.standin`` and ``stackops.test``; a real image of the same name is never
+replaced. As a program: ``python tests/engine/images.py`` builds what is missing, ``--remove`` takes it away.
 """
 
 from __future__ import annotations

@@ -1,0 +1,20 @@
+"""Where ``STACKOPS_REQUIRE_ENGINE=1`` demands a Docker Engine, a test that is skipped for want of one has failed."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from support.corpus import CORPUS
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    wanted = os.environ.get("STACKOPS_REQUIRE_ENGINE") == "1" and item.get_closest_marker("engine") is not None
+    excused = item.get_closest_marker("corpus") is not None and not CORPUS.is_dir()
+    if wanted and report.skipped and not excused and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"STACKOPS_REQUIRE_ENGINE=1, but this test was skipped: {reason}"
+    return report

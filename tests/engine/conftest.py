@@ -1,0 +1,72 @@
+"""The stand-in images for the session, and one upstream stack per test, always taken down again."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.corpus import needs_corpus
+from support.stacks import Stack, docker
+
+_SPEC = importlib.util.spec_from_file_location("standin_images", Path(__file__).with_name("images.py"))
+assert _SPEC is not None
+assert _SPEC.loader is not None
+images = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(images)
+
+NAMES = (
+    "mongo", "pg", "fastgpt", "mysql", "oneapi", "LibreChat", "chat-mongodb", "chat-meilisearch", "vectordb", "rag_api",
+)  # fmt: skip
+"""fact: the container names of the upstream files, fixed there, so one stack at a time and none beside a real one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.engine)
+            item.add_marker(pytest.mark.corpus)
+            item.add_marker(needs_corpus)
+
+
+@pytest.fixture(scope="session")
+def standins() -> Iterator[None]:
+    """Images with upstream names; skipped in one sentence where they cannot be made."""
+    try:
+        subprocess.run(["docker", "version"], capture_output=True, check=True, timeout=20)
+        subprocess.run(["docker", "compose", "version"], capture_output=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip("no Docker Engine with Compose v2 is reachable")
+    try:
+        images.build()
+    except images.CannotBuild as error:
+        pytest.skip(str(error))
+    yield
+    images.remove()
+
+
+@pytest.fixture
+def stack(standins: None, tmp_path: Path) -> Iterator[Callable[..., Stack]]:
+    """Makes a stack of a release; all of it is removed afterwards, whatever happened."""
+    made: list[Stack] = []
+    _clear_the_way()
+
+    def make(release: str, *files: str) -> Stack:
+        made.append(Stack(tmp_path, release, files))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.down()
+
+
+def _clear_the_way() -> None:
+    """Remove what a killed test run left; step back from containers that are somebody's own."""
+    for name in NAMES:
+        label = docker("inspect", "-f", f'{{{{index .Config.Labels "{images.LABEL}"}}}}', name, check=False)
+        if label:
+            docker("rm", "--force", "--volumes", name)
+        elif docker("ps", "-aq", "--filter", f"name=^/{name}$"):
+            pytest.skip(f"a container named {name} is on this machine; the upstream files use that name too")
