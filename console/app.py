@@ -135,7 +135,7 @@ def _desk(host: Host, settings: Settings, feed: CollectorFeed, *, offer_demo: bo
         settings=settings,
         feed=feed,
         checks=Registry(settings),
-        journal=_journal(host),
+        open_journal=lambda: _journal(host),
         look=look,
         offer_demo=offer_demo,
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 from typing import Any, ClassVar
 
+from rich.console import RenderableType
 from textual import on, work
+from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
@@ -21,37 +23,38 @@ from .. import themes
 from ..console.actions import find, unknown
 from ..console.findings import Result
 from ..console.hosts import Control, HostError
-from ..console.journal import Journal
 from ..console.model import Container, Snapshot
-from ..console.records import Entry
 from ..console.text import SECRETS
-from . import DEMO
 from .desk import Desk
-from .doctor import Doctor
-from .fixwork import FixWork, Listener
+from .errands import Errands
+from .frugal import FrugalUpdate
 from .glyphs import wants_ascii
 from .inventory import inventory
-from .journal import JournalScreen
 from .keys import bindings
-from .messages import ActEnded, HungUp, ResultsReady, SnapshotTaken
+from .messages import ActEnded, HungUp, Repaint, ResultsReady, SnapshotTaken
 from .overview import Overview
 from .palette import Actions
 from .place import Place
-from .widgets.paint import Line
 
 SPARK_SECONDS = 2.0
 
 
-class StackopsApp(App[str], inherit_bindings=False):
+def _place(module: str, name: str) -> Screen[Any]:
+    """A place that is not imported before somebody goes there."""
+    screen: Screen[Any] = getattr(import_module(f".{module}", __package__), name)()
+    return screen
+
+
+class StackopsApp(Errands, App[str], inherit_bindings=False):
     """One console on one machine."""
 
     TITLE = "stackops"
-    CSS = themes.css()
+    CSS = themes.sheet("base", "overview")
     BINDINGS = bindings("app")
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "overview": Overview,
-        "doctor": Doctor,
-        "journal": JournalScreen,
+        "doctor": lambda: _place("doctor", "Doctor"),
+        "journal": lambda: _place("journal", "JournalScreen"),
     }
     DEFAULT_MODE = "overview"
     COMMANDS = {Actions}  # noqa: RUF012 - Textual's own form
@@ -65,11 +68,9 @@ class StackopsApp(App[str], inherit_bindings=False):
         self.ascii = wants_ascii() if ascii_only is None else ascii_only
         self.results: tuple[Result, ...] | None = None
         self.animation_level = "none"
-        self._judged: object = None
         self._judging = False
         self._sparks: dict[str, tuple[float, tuple[float | None, ...]]] = {}
         self._clashes: set[str] = set()
-        self._works: list[FixWork] = []
         self._leaving = False
         self.set_keymap(desk.settings.keymap)
         for name in themes.PALETTES:
@@ -120,6 +121,10 @@ class StackopsApp(App[str], inherit_bindings=False):
     def _hung_up(self) -> None:
         self._leave(128 + signal.SIGHUP)
 
+    @on(Repaint)
+    def _repaint(self) -> None:
+        self.refresh(layout=True)
+
     def _handle_exception(self, error: Exception) -> None:
         """Close without Textual's traceback, which shows local variables; ``run_app`` raises it again outside."""
         self._return_code = 1
@@ -127,6 +132,10 @@ class StackopsApp(App[str], inherit_bindings=False):
             self._exception = error
             self._exception_event.set()
         self._close_messages_no_wait()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Partial updates write no cell that did not change."""
+        super()._display(screen, FrugalUpdate.of(renderable) if type(renderable) is ChopsUpdate else renderable)
 
     @property
     def failure(self) -> Exception | None:
@@ -154,8 +163,13 @@ class StackopsApp(App[str], inherit_bindings=False):
 
     @work(thread=True, group="judge", exit_on_error=False)
     def _judge(self, snapshot: Snapshot) -> None:
-        SECRETS.learn_snapshot(snapshot)
-        self.post_message(ResultsReady(self.desk.checks.examine(snapshot)))
+        try:
+            SECRETS.learn_snapshot(snapshot)
+            results = self.desk.checks.examine(snapshot)
+        except Exception as error:  # noqa: BLE001 - a monitor outlives whatever it watches; the failure becomes a row
+            because = f"{type(error).__name__} while judging; please report it"
+            results = (Result("stackops.self", "", "crashed", "The checks could not be run", because=because),)
+        self.post_message(ResultsReady(results))
 
     @on(ResultsReady)
     def _results_ready(self, message: ResultsReady) -> None:
@@ -189,10 +203,6 @@ class StackopsApp(App[str], inherit_bindings=False):
 
     # Saying and doing
 
-    def say(self, sentence: str, *, warning: bool = False) -> None:
-        """A short notice, letter by letter."""
-        self.notify(sentence, markup=False, severity="warning" if warning else "information", timeout=6)
-
     def do(self, what: str, act: Callable[[Control], object]) -> None:
         """Do something to a container in a thread, and tell how it went."""
         self.say(f"{what} ...")
@@ -212,107 +222,6 @@ class StackopsApp(App[str], inherit_bindings=False):
     def _act_ended(self, message: ActEnded) -> None:
         self.say(message.sentence, warning=message.failed)
 
-    # Going places
-
-    def open_container(self, container_id: str, *, logs: bool = False) -> None:
-        """Go into a container."""
-        from .container import ContainerScreen
-
-        self.push_screen(ContainerScreen(container_id, logs_first=logs))
-
-    def open_doctor(self, result: Result) -> None:
-        """Go to the doctor, at this result."""
-        self._go("doctor")
-        if isinstance(self.screen, Doctor):
-            self.screen.select(result)
-
-    def open_plan(self, finding: Result) -> None:
-        """Show what the fix of a finding would change."""
-        from .plan import PlanScreen
-
-        if finding.fix is None:
-            self.say("This finding has no fix; its text says what to do.")
-        else:
-            self.push_screen(PlanScreen(finding=finding))
-
-    def open_undo(self, entry: Entry) -> None:
-        """Show what taking an entry back would change."""
-        from .plan import PlanScreen
-
-        self.push_screen(PlanScreen(undo=entry))
-
-    def undo_entry(self, entry_id: str) -> None:
-        """The same, by id, in place of the plan that made it."""
-        if self.desk.journal is not None:
-            entry = self.desk.journal.get(entry_id)
-            self.pop_screen()
-            self.open_undo(entry)
-
-    def open_demo(self) -> None:
-        """Leave for the practice stack; ``run_app`` opens it."""
-        self.exit(result=DEMO, return_code=0)
-
-    def open_shell(self, container: Container) -> None:
-        """A shell in the container on this terminal, by argument list; the console waits."""
-        try:
-            argv = list(self.desk.host.control.shell(container.id))
-            with self.suspend():
-                print(f"+ {' '.join(argv)}")
-                code = subprocess.run(argv, check=False).returncode
-                print(f"The shell ended with {code}.")
-        except HostError as error:
-            self.say(str(error), warning=True)
-        except OSError as error:
-            self.say(f"The shell could not be started: {error.strerror}", warning=True)
-        self.desk.feed.request()
-
-    # Fixes
-
-    def fix_work(self, check: str, subject: str, listener: Listener) -> FixWork | None:
-        """The engine for one fix; None where nothing can be recorded."""
-        try:
-            fix = FixWork(self.desk, check, subject, listener)
-        except HostError as error:
-            self.say(str(error), warning=True)
-            return None
-        self._works = [each for each in self._works if each.running] + [fix]
-        return fix
-
-    def fix_ended(self) -> None:
-        """A fix ended: look again, and judge even if nothing seems to have changed."""
-        self._judged = None
-        self.desk.feed.request()
-
-    def _look_for_open_entries(self) -> None:
-        if self.desk.journal is not None:
-            self._find_open_entries(self.desk.journal)
-
-    @work(thread=True, group="journal", exit_on_error=False)
-    def _find_open_entries(self, journal: Journal) -> None:
-        mine = [entry for entry in journal.open_entries() if entry.intent.host == self.desk.host.name]
-        if mine:
-            self.call_from_thread(self.offer_open, mine[0])
-
-    def offer_open(self, entry: Entry) -> None:
-        """Ask what to do with a fix that was interrupted."""
-        from .dialogs import Choose
-        from .plan import PlanScreen
-        from .words.entries import open_words
-
-        if self.desk.read_only:
-            self.say("A fix was interrupted; in read-only mode it is left as it is.", warning=True)
-            return
-
-        def chosen(how: str | None) -> None:
-            if how in {"resume", "back"}:
-                self.push_screen(PlanScreen(interrupted=(entry, "resume" if how == "resume" else "roll back")))
-
-        ways = [("back", "Roll back"), ("later", "Later")]
-        if not entry.rolling_back:
-            ways.insert(0, ("resume", "Resume"))
-        body: list[Line] = open_words(entry)
-        self.push_screen(Choose("A fix was interrupted", body, ways), chosen)
-
     # Keys
 
     def perform(self, action_id: str) -> None:
@@ -328,14 +237,6 @@ class StackopsApp(App[str], inherit_bindings=False):
         if names not in self._clashes:
             self._clashes.add(names)
             self.say(f"keymap: {names} were given the same key", warning=True)
-
-    def _go(self, mode: str) -> None:
-        while len(self.screen_stack) > 1 and not self._busy():
-            self.pop_screen()
-        self.switch_mode(mode)
-
-    def _busy(self) -> bool:
-        return any(fix.running for fix in self._works)
 
     def action_overview(self) -> None:
         """The overview."""

@@ -11,10 +11,11 @@ from textual.widget import Widget
 
 from ..console.hosts import HostError
 from ..console.model import Container as ContainerModel
+from ..themes import sheet
 from . import logs
 from .acts import ContainerActs
 from .keys import bindings
-from .place import Place
+from .place import Place, entitle
 from .widgets.document import Document
 from .widgets.lines import Lines
 from .widgets.log_view import LogView
@@ -28,6 +29,8 @@ class ContainerScreen(ContainerActs, Place):
     """A place for one container, known by its id."""
 
     PLACE: ClassVar[str] = "container"
+    CSS = sheet("container")
+    SCOPED_CSS = False
     AUTO_FOCUS = "#details"
     BINDINGS = bindings("container")
 
@@ -116,7 +119,7 @@ class ContainerScreen(ContainerActs, Place):
 
     def _set_following(self, *, following: bool) -> None:
         self._following = following
-        self.query_one("#logs").border_title = " Log, following " if following else " Log "
+        entitle(self.query_one("#logs"), " Log, following " if following else " Log ")
 
     def action_logs(self) -> None:
         """The log over the whole screen, or back."""

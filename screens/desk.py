@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
-from ..console.findings import Result
-from ..console.hosts import Host
-from ..console.journal import Journal
-from ..console.model import Snapshot
-from ..console.plan import Plan
-from ..console.settings import Settings
+if TYPE_CHECKING:
+    from ..console.findings import Result
+    from ..console.hosts import Host
+    from ..console.journal import Journal
+    from ..console.model import Snapshot
+    from ..console.plan import Plan
+    from ..console.settings import Settings
 
-Publish = Callable[[Snapshot], None]
+
+Publish = Callable[["Snapshot"], None]
 
 
 class Feed(Protocol):
@@ -67,11 +70,16 @@ class Desk:
     settings: Settings
     feed: Feed
     checks: Checks
-    journal: Journal | None
-    """None where no state folder can be written: then nothing can be fixed, and the screens say so."""
+    open_journal: Callable[[], Journal | None]
+    """Opened when first needed, so that the first frame does not wait for what the journal knows of steps."""
     look: Callable[[], Snapshot]
     """One whole look at the machine, for verification; slow, called from worker threads only."""
     offer_demo: bool = False
+
+    @cached_property
+    def journal(self) -> Journal | None:
+        """None where no state folder can be named: then nothing can be fixed, and the screens say so."""
+        return self.open_journal()
 
     @property
     def read_only(self) -> bool:

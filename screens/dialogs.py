@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,9 +13,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
+from ..themes import sheet
 from .widgets.document import Document
 from .widgets.paint import Line, line
 
+Answer = TypeVar("Answer")
 _KEYS: list[BindingType] = [
     Binding("escape", "cancel", "cancel"),
     Binding("tab,right,down", "app.focus_next", "next", show=False),
@@ -28,7 +30,14 @@ def choice(text: str, id: str, *, danger: bool = False) -> Button:  # noqa: A002
     return Button(Content(text), id=id, compact=True, classes="danger" if danger else "")
 
 
-class Confirm(ModalScreen[bool]):
+class Dialog(ModalScreen[Answer]):
+    """What all dialogs share: their style sheet."""
+
+    CSS = sheet("buttons", "dialogs")
+    SCOPED_CSS = False
+
+
+class Confirm(Dialog[bool]):
     """Yes or no, with the target named; ``typed`` must be typed before yes counts."""
 
     BINDINGS: ClassVar[list[BindingType]] = _KEYS
@@ -78,7 +87,7 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(False)
 
 
-class Choose(ModalScreen[str]):
+class Choose(Dialog[str]):
     """Several ways to go on; the last one is the harmless one, and the one that waits for enter."""
 
     BINDINGS: ClassVar[list[BindingType]] = _KEYS

@@ -10,6 +10,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from ..console.findings import Result
+from ..themes import sheet
 from .keys import bindings
 from .place import Place
 from .widgets.columns import Column
@@ -37,6 +38,8 @@ class Doctor(Place):
     """All results, worst first."""
 
     PLACE: ClassVar[str] = "doctor"
+    CSS = sheet("doctor")
+    SCOPED_CSS = False
     AUTO_FOCUS = "#results"
     BINDINGS = bindings("doctor")
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from ..console.actions import Action, at
+from .dialogs import Dialog
 from .keys import keys_of
 from .widgets.document import Document
 from .widgets.paint import BLANK, Line, Tone, line
@@ -58,7 +58,7 @@ def _keys(actions: Sequence[Action], keymap: dict[str, str], *, read_only: bool)
     ]
 
 
-class Help(ModalScreen[None]):
+class Help(Dialog[None]):
     """A scrolled list of keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "close", "close")]

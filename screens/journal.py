@@ -12,6 +12,7 @@ from textual.widget import Widget
 from ..console.hosts import HostError
 from ..console.journal import Journal
 from ..console.records import Entry
+from ..themes import sheet
 from .keys import bindings
 from .place import Place
 from .widgets.columns import Column
@@ -33,6 +34,8 @@ class JournalScreen(Place):
     """Entries, newest first."""
 
     PLACE: ClassVar[str] = "journal"
+    CSS = sheet("journal")
+    SCOPED_CSS = False
     AUTO_FOCUS = "#entries"
     BINDINGS = bindings("journal")
 

@@ -45,3 +45,7 @@ class ActEnded(Message, bubble=False):
 
 class HungUp(Message, bubble=False):
     """The terminal is gone."""
+
+
+class Repaint(Message, bubble=False):
+    """The terminal missed frames: draw everything."""

@@ -14,7 +14,7 @@ from ..console.findings import Result
 from ..console.model import Container as ContainerModel
 from .acts import ContainerActs
 from .keys import bindings
-from .place import Place
+from .place import Place, entitle
 from .widgets.columns import Column
 from .widgets.document import Document
 from .widgets.lines import Lines
@@ -106,7 +106,7 @@ class Overview(ContainerActs, Place):
         table = self.query_one("#findings", Table)
         rows = finding_rows(results or ())
         table.show(rows, empty=[(Span(f"  {self._nothing()}", "muted"),)])
-        table.border_title = f" Findings {len(rows)} " if rows else " Findings "
+        entitle(table, f" Findings {len(rows)} " if rows else " Findings ")
         selected = self.selected_finding()
         self.query_one("#finding", Document).show(findings.detail(selected) if selected else [])
 

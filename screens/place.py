@@ -25,6 +25,12 @@ LEAST_WIDTH, LEAST_HEIGHT = 60, 15
 WIDE, BROAD, TALL = 110, 150, 36
 
 
+def entitle(pane: Widget, title: str) -> None:
+    """Set a pane's title; drawing it again costs a whole pane, so only when it is another one."""
+    if pane.border_title != title:
+        pane.border_title = title
+
+
 class Place(Screen[None]):
     """A screen that draws the app's Snapshot whenever it can be seen."""
 

@@ -18,6 +18,7 @@ from ..console.fixing import Outcome, PreparedPlan
 from ..console.plan import Plan, Question
 from ..console.records import Entry
 from ..console.running import Progress
+from ..themes import sheet
 from .dialogs import Choose, Confirm, choice
 from .fixwork import Ended, FixWork, Moved, Prepared
 from .keys import bindings
@@ -33,6 +34,8 @@ class PlanScreen(Place):
     """One plan. Made for a finding, for an entry to undo, or for an interrupted entry."""
 
     PLACE: ClassVar[str] = "plan"
+    CSS = sheet("buttons", "plan")
+    SCOPED_CSS = False
     AUTO_FOCUS = "#cancel"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("plan"), *bindings("list")]
 

@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
 PALETTES = ("dark", "light", "ansi")
-SHEETS = ("base", "overview", "container", "doctor", "plan", "journal", "dialogs")
 
 
-def css() -> str:
-    """All style sheets as one text; parsed once at start."""
+def sheet(*names: str) -> str:
+    """Style sheets as one text. The app loads those of the first frame, each other screen its own."""
     folder = files(__name__)
-    return "\n".join(folder.joinpath(f"{name}.tcss").read_text("utf-8") for name in SHEETS)
+    return "\n".join(folder.joinpath(f"{name}.tcss").read_text("utf-8") for name in names)
 
 
 @lru_cache

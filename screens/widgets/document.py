@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ..keys import bindings
-from .paint import BLANK, COMPONENTS, Line, strip
+from .paint import BLANK, Line, strip
 from .wrap import wrap
 
 
 class Document(ScrollView, can_focus=True):
     """Lines that are read, not chosen."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
     BINDINGS = bindings("list")
     DEFAULT_CSS = (
         "Document { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-gutter: stable; padding: 0 0 0 1; }"

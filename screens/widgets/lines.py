@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import ClassVar
 
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
 from ...console.text import cells
-from .paint import BLANK, COMPONENTS, Ground, Line, strip
+from .paint import BLANK, Ground, Line, strip
 
 
 def changed_cells(old: Line, new: Line) -> tuple[int, int] | None:
@@ -20,19 +19,24 @@ def changed_cells(old: Line, new: Line) -> tuple[int, int] | None:
         return None
     before = [(letter, tone) for text, tone in old for letter in text]
     after = [(letter, tone) for text, tone in new for letter in text]
-    same = 0
-    for left, right in zip(before, after, strict=False):
-        if left != right:
-            break
-        same += 1
-    end = max(cells("".join(letter for letter, _ in each)) for each in (before, after))
-    return cells("".join(letter for letter, _ in before[:same])), end
+    start = _common(before, after)
+    wide = [cells("".join(letter for letter, _ in each)) for each in (before, after)]
+    left = cells("".join(letter for letter, _ in before[:start]))
+    if wide[0] != wide[1]:
+        return left, max(wide)
+    rest = _common(before[start:][::-1], after[start:][::-1])
+    tail = before[len(before) - rest :]
+    return left, wide[0] - cells("".join(letter for letter, _ in tail))
+
+
+def _common(one: Sequence[tuple[str, str]], other: Sequence[tuple[str, str]]) -> int:
+    """How many letters are the same, from the first on."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 class Lines(Widget):
     """As high as the lines it was given."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
     DEFAULT_CSS = "Lines { height: auto; width: 1fr; }"
 
     def __init__(

@@ -8,16 +8,20 @@ function where it entered and is cleaned again, so that a slip elsewhere cannot 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
 from textual.strip import Strip
 
 from ...console.text import clean_line
 from ..glyphs import ascii_only
 
 if TYPE_CHECKING:
+    from textual.app import App
     from textual.widget import Widget
 
 Tone = Literal[
@@ -25,29 +29,48 @@ Tone = Literal[
 ]
 Ground = Literal["none", "cursor", "cursor-blurred", "group", "bar", "heading"]
 
-COMPONENTS = frozenset(
-    {
-        "tone--plain",
-        "tone--muted",
-        "tone--strong",
-        "tone--accent",
-        "tone--ok",
-        "tone--warning",
-        "tone--error",
-        "tone--info",
-        "tone--key",
-        "tone--added",
-        "tone--removed",
-        "tone--place",
-        "tone--badge",
-        "ground--cursor",
-        "ground--cursor-blurred",
-        "ground--group",
-        "ground--bar",
-        "ground--heading",
-    }
-)
-"""Component classes every painted widget declares; base.tcss styles them once for all."""
+# Which colour of the palette a tone has, and what it has besides. Looked up here rather than as component classes:
+# those are a node of the style sheet for each tone and widget, which cost a third of the time to the first frame.
+_TONES: dict[Tone, tuple[str, str]] = {
+    "muted": ("muted", ""), "strong": ("strong", "bold"), "accent": ("accent", ""), "ok": ("success", ""),
+    "warning": ("warning", ""), "error": ("error", ""), "info": ("info", ""), "key": ("key", ""),
+    "added": ("added", ""),
+    "removed": ("removed", ""), "place": ("strong", "bold underline"), "badge": ("badge", "bold"),
+}  # fmt: skip
+_GROUNDS: dict[Ground, str] = {
+    "cursor": "cursor", "cursor-blurred": "cursor-blurred", "group": "group", "bar": "bar", "heading": "background"
+}  # fmt: skip
+_WITHOUT_COLOUR: dict[str, str] = {"error": "bold", "warning": "bold", "badge": "reverse", "cursor": "reverse"}
+
+
+@lru_cache(maxsize=16)
+def _styles(variables: tuple[tuple[str, str], ...], ansi: bool, colourless: bool) -> dict[str, Style]:
+    """Every tone and ground as a style, for one palette."""
+    colours = dict(variables)
+
+    def colour(name: str) -> RichColor:
+        return Color.parse(colours[name]).rich_color
+
+    styles = {f"tone {tone}": Style.parse(more) + Style(color=colour(name)) for tone, (name, more) in _TONES.items()}
+    styles["tone badge"] += Style(bgcolor=colour("badge-background"))
+    styles |= {f"ground {ground}": Style(bgcolor=colour(name)) for ground, name in _GROUNDS.items()}
+    if ansi:
+        styles["ground cursor"] += Style(reverse=True)
+        styles["ground cursor-blurred"] += Style(bold=True)
+    if colourless:
+        for name, more in _WITHOUT_COLOUR.items():
+            kind = "ground" if name in _GROUNDS else "tone"
+            styles[f"{kind} {name}"] += Style.parse(more)
+    return styles
+
+
+_NEEDED = frozenset({name for name, _ in _TONES.values()} | set(_GROUNDS.values()) | {"badge-background"})
+
+
+def styles_of(app: App[Any]) -> dict[str, Style]:
+    """The styles of the theme that is in use."""
+    variables = tuple(sorted((name, value) for name, value in app.theme_variables.items() if name in _NEEDED))
+    return _styles(variables, app.current_theme.ansi, app.no_color)
 
 
 class Span(NamedTuple):
@@ -80,19 +103,25 @@ def shown(widget: Widget, text: str) -> str:
     return ascii_only(text) if getattr(widget.app, "ascii", False) else text
 
 
-def ground_style(widget: Widget, ground: Ground) -> Style:
-    """The background of a line."""
-    base = widget.rich_style
-    return base if ground == "none" else base + widget.get_component_rich_style(f"ground--{ground}", partial=True)
+class Brush:
+    """The styles a widget paints with, looked up once for many spans."""
 
+    def __init__(self, widget: Widget) -> None:
+        self._styles = styles_of(widget.app)
+        self._base = widget.rich_style
 
-def tone_style(widget: Widget, tone: Tone) -> Style:
-    """The colour of a span, without a background of its own."""
-    return Style() if tone == "plain" else widget.get_component_rich_style(f"tone--{tone}", partial=True)
+    def ground(self, ground: Ground) -> Style:
+        """The background of a line."""
+        return self._base if ground == "none" else self._base + self._styles[f"ground {ground}"]
+
+    def tone(self, tone: Tone, base: Style) -> Style:
+        """The colour of a span on a background."""
+        return base if tone == "plain" else base + self._styles[f"tone {tone}"]
 
 
 def strip(widget: Widget, spans: Line, width: int, ground: Ground = "none") -> Strip:
     """The line as cells, cut or filled to the width."""
-    base = ground_style(widget, ground)
-    segments = [Segment(shown(widget, text), base + tone_style(widget, tone)) for text, tone in spans if text]
-    return Strip(segments).adjust_cell_length(width, base)
+    brush = Brush(widget)
+    base = brush.ground(ground)
+    segments = [Segment(shown(widget, text), brush.tone(tone, base)) for text, tone in spans if text]
+    return Strip(segments).adjust_cell_length(width, base).simplify()

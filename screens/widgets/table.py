@@ -7,7 +7,7 @@ and cannot be selected. Columns are dropped when the width cannot hold them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from rich.segment import Segment
 from textual import events
@@ -21,7 +21,7 @@ from ...console.text import fit
 from ..glyphs import CURSOR
 from ..keys import bindings
 from .columns import Column, Placed, place
-from .paint import BLANK, COMPONENTS, Ground, Line, Span, ground_style, shown, strip, tone_style
+from .paint import BLANK, Brush, Ground, Line, Span, shown, strip
 from .wrap import wrap
 
 _NOTHING = Span("")
@@ -41,7 +41,6 @@ class Row(NamedTuple):
 class Table(ScrollView, can_focus=True):
     """Rows with a cursor."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
     BINDINGS = bindings("list")
     DEFAULT_CSS = "Table { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-gutter: stable; }"
 
@@ -303,17 +302,16 @@ class Table(ScrollView, can_focus=True):
         return painted
 
     def _paint(self, row: Row, width: int, ground: Ground) -> Strip:
-        base = ground_style(self, ground)
+        brush = Brush(self)
+        base = brush.ground(ground)
         cursor = Span(CURSOR, "accent") if ground == "cursor" else Span(" ")
         mark = row.mark if row.mark.text else Span(" ")
-        segments = [
-            Segment(shown(self, span.text), base + tone_style(self, span.tone)) for span in (cursor, mark, Span(" "))
-        ]
+        segments = [Segment(shown(self, span.text), brush.tone(span.tone, base)) for span in (cursor, mark, Span(" "))]
         for column, _, wide in self._placed:
             text, tone = row.cells.get(column.key, _NOTHING)
-            segments.append(Segment(fit(shown(self, text), wide, column.align), base + tone_style(self, tone)))
+            segments.append(Segment(fit(shown(self, text), wide, column.align), brush.tone(tone, base)))
             segments.append(Segment(" ", base))
-        return Strip(segments).adjust_cell_length(width, base)
+        return Strip(segments).adjust_cell_length(width, base).simplify()
 
     def _title_strip(self, width: int) -> Strip:
         spans: list[Span] = [Span("   ")]

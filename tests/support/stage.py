@@ -389,7 +389,7 @@ def desk(
         settings=settings or Settings(read_only=read_only),
         feed=FrozenFeed(snapshot),
         checks=cast("Any", FrozenChecks(results)),
-        journal=journal,
+        open_journal=lambda: journal,
         look=lambda: cast("Snapshot", snapshot),
         offer_demo=offer_demo,
     )

@@ -1,0 +1,149 @@
+"""Going places and starting fixes, for whichever screen asks. Screens are imported when they are needed."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from textual import work
+from textual.app import App
+
+from ..console.hosts import HostError
+from . import DEMO
+
+if TYPE_CHECKING:
+    from ..console.findings import Result
+    from ..console.journal import Journal
+    from ..console.model import Container
+    from ..console.records import Entry
+    from .desk import Desk
+    from .fixwork import FixWork, Listener
+    from .widgets.paint import Line
+
+
+class Errands(App[str]):
+    """The half of the app that opens screens."""
+
+    desk: Desk
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - Textual's own arguments, handed on
+        super().__init__(**kwargs)
+        self._works: list[FixWork] = []
+        self._judged: object = None
+
+    def say(self, sentence: str, *, warning: bool = False) -> None:
+        """A short notice, letter by letter."""
+        self.notify(sentence, markup=False, severity="warning" if warning else "information", timeout=6)
+
+    # Going places
+
+    def _go(self, mode: str) -> None:
+        while len(self.screen_stack) > 1 and not self._busy():
+            self.pop_screen()
+        self.switch_mode(mode)
+
+    def _busy(self) -> bool:
+        return any(fix.running for fix in self._works)
+
+    def open_container(self, container_id: str, *, logs: bool = False) -> None:
+        """Go into a container."""
+        from .container import ContainerScreen
+
+        self.push_screen(ContainerScreen(container_id, logs_first=logs))
+
+    def open_doctor(self, result: Result) -> None:
+        """Go to the doctor, at this result."""
+        from .doctor import Doctor
+
+        self._go("doctor")
+        if isinstance(self.screen, Doctor):
+            self.screen.select(result)
+
+    def open_plan(self, finding: Result) -> None:
+        """Show what the fix of a finding would change."""
+        from .plan import PlanScreen
+
+        if finding.fix is None:
+            self.say("This finding has no fix; its text says what to do.")
+        else:
+            self.push_screen(PlanScreen(finding=finding))
+
+    def open_undo(self, entry: Entry) -> None:
+        """Show what taking an entry back would change."""
+        from .plan import PlanScreen
+
+        self.push_screen(PlanScreen(undo=entry))
+
+    def undo_entry(self, entry_id: str) -> None:
+        """The same, by id, in place of the plan that made it."""
+        if self.desk.journal is not None:
+            entry = self.desk.journal.get(entry_id)
+            self.pop_screen()
+            self.open_undo(entry)
+
+    def open_demo(self) -> None:
+        """Leave for the practice stack; ``run_app`` opens it."""
+        self.exit(result=DEMO, return_code=0)
+
+    def open_shell(self, container: Container) -> None:
+        """A shell in the container on this terminal, by argument list; the console waits."""
+        try:
+            argv = list(self.desk.host.control.shell(container.id))
+            with self.suspend():
+                print(f"+ {' '.join(argv)}")
+                code = subprocess.run(argv, check=False).returncode
+                print(f"The shell ended with {code}.")
+        except HostError as error:
+            self.say(str(error), warning=True)
+        except OSError as error:
+            self.say(f"The shell could not be started: {error.strerror}", warning=True)
+        self.desk.feed.request()
+
+    # Fixes
+
+    def fix_work(self, check: str, subject: str, listener: Listener) -> FixWork | None:
+        """The engine for one fix; None where nothing can be recorded."""
+        from .fixwork import FixWork
+
+        try:
+            fix = FixWork(self.desk, check, subject, listener)
+        except HostError as error:
+            self.say(str(error), warning=True)
+            return None
+        self._works = [each for each in self._works if each.running] + [fix]
+        return fix
+
+    def fix_ended(self) -> None:
+        """A fix ended: look again, and judge even if nothing seems to have changed."""
+        self._judged = None
+        self.desk.feed.request()
+
+    def _look_for_open_entries(self) -> None:
+        if self.desk.journal is not None:
+            self._find_open_entries(self.desk.journal)
+
+    @work(thread=True, group="journal", exit_on_error=False)
+    def _find_open_entries(self, journal: Journal) -> None:
+        mine = [entry for entry in journal.open_entries() if entry.intent.host == self.desk.host.name]
+        if mine:
+            self.call_from_thread(self.offer_open, mine[0])
+
+    def offer_open(self, entry: Entry) -> None:
+        """Ask what to do with a fix that was interrupted."""
+        from .dialogs import Choose
+        from .plan import PlanScreen
+        from .words.entries import open_words
+
+        if self.desk.read_only:
+            self.say("A fix was interrupted; in read-only mode it is left as it is.", warning=True)
+            return
+
+        def chosen(how: str | None) -> None:
+            if how in {"resume", "back"}:
+                self.push_screen(PlanScreen(interrupted=(entry, "resume" if how == "resume" else "roll back")))
+
+        ways = [("back", "Roll back"), ("later", "Later")]
+        if not entry.rolling_back:
+            ways.insert(0, ("resume", "Resume"))
+        body: list[Line] = open_words(entry)
+        self.push_screen(Choose("A fix was interrupted", body, ways), chosen)
