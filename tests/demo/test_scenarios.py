@@ -26,8 +26,8 @@ SETTINGS = Settings()
 FORMS = [(check, form) for check, forms in table().items() for form in forms]
 RESTART_ONLY = {"changed", "not-applied", "override-not-in-use", "not-restarted"}
 """Forms whose repair changes no file."""
-SOURCE_GONE = {"missing": "/srv/fastgpt/mongodb.key", "source-missing": "/srv/librechat/librechat.yaml"}
-"""Forms in which the way back leaves a mount without its source, of which the Engine makes a directory."""
+SOURCE_GONE = {"source-missing": "/srv/librechat/librechat.yaml"}
+"""Forms in which the way back starts a service without its mount's source, of which the Engine makes a directory."""
 AT_ONCE = Cadence(second_sample=0.0)
 
 

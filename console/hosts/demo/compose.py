@@ -117,7 +117,7 @@ class Compose:
         elif found is None:
             found = self._world.create(definition)
             said.lines += [f" Container {found.name}  Creating", f" Container {found.name}  Created"]
-        if call.verb == "create":
+        if call.verb == "create" or "--no-start" in call.flags:
             return
         if found.state in ("running", "restarting"):
             said.lines.append(f" Container {found.name}  Running")

@@ -1,0 +1,35 @@
+"""Taking a fix back leaves a service that was stopped stopped; starting it would make the Engine change files."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from stackops.console.hosts.demo import open_demo
+from stackops.console.steps import ComposeUp
+from stackops.console.steps.base import Workbench
+
+
+def state_of(host, name: str) -> str:
+    listed = json.loads(asyncio.run(host.engine.containers()))
+    return next(one["State"] for one in listed if one["Names"] == [f"/{name}"])
+
+
+@pytest.mark.parametrize(
+    ("name", "project", "service", "folder", "words", "after"),
+    [
+        ("mongo", "fastgpt", "mongo", "/srv/fastgpt", "--no-start", "created"),
+        ("LibreChat", "librechat", "api", "/srv/librechat", "-d", "running"),
+    ],
+    ids=["stopped", "running"],
+)
+def test_the_inverse_starts_only_what_ran(name, project, service, folder, words, after):
+    host = open_demo()
+    bench = Workbench(host)
+    step = ComposeUp(project=project, directory=folder, files=(f"{folder}/docker-compose.yml",), service=service)
+    inverse = step.prepare(bench).inverse
+    assert isinstance(inverse, ComposeUp)
+    assert words in inverse.arguments()
+    inverse.apply(bench)
+    assert state_of(host, name) == after
