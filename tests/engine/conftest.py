@@ -1,4 +1,4 @@
-"""The stand-in images for the session, and one upstream stack per test, always taken down again."""
+"""The stand-in images for the whole run, and one upstream stack per test, always taken down again."""
 
 from __future__ import annotations
 
