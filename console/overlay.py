@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from .hosts import Clock, Control, Engine, Files, Gpus, Host, HostError, Kernel, NotFound
+from .hosts import Clock, Control, Engine, Files, Gpus, Host, HostError, Http, Kernel, NotFound
 from .model import FileFact
 from .steps.base import sha256
 
@@ -138,4 +138,5 @@ class PreviewHost:
         self.files: Files = self.overlay
         self.control: Control = host.control
         self.gpus: Gpus | None = host.gpus
+        self.http: Http | None = host.http
         self.clock: Clock = host.clock

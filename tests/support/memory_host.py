@@ -287,6 +287,7 @@ class MemoryHost:
     kernel: MemoryKernel | None = field(default_factory=MemoryKernel)
     files: MemoryFiles = field(default_factory=MemoryFiles)
     gpus: MemoryGpus | None = None
+    http: Any = None
     clock: Any = field(default_factory=SystemClock)
     name: str = "memory"
     kind: Literal["local", "demo", "replay"] = "local"

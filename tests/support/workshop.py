@@ -164,6 +164,7 @@ class WorkshopHost:
     kind = "local"
     kernel = None
     gpus = None
+    http = None
 
     def __init__(self, world: World, *, read_only: bool = False, files: Any = None) -> None:
         self.name = "workshop"

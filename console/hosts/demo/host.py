@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from .. import Clock, Control, Engine, Files, Gpus, HostError, Kernel
+from .. import Clock, Control, Engine, Files, Gpus, HostError, Http, Kernel
 from . import stack_fastgpt, stack_librechat, stack_models
 from .control import DemoControl
 from .engine import DemoEngine
 from .files import DemoFiles
 from .gpus import DemoGpus
+from .http import DemoHttp
 from .kernel import DemoKernel
 from .scenario import Hands, named, table
 from .world import World
@@ -45,6 +46,7 @@ class DemoHost:
         self.engine: Engine | None = DemoEngine(self.world, kernel, NAME, self.build)
         self.control: Control = DemoControl(self.world, self.files, self.build, read_only=read_only)
         self.gpus: Gpus | None = DemoGpus(self.world, self.build)
+        self.http: Http | None = DemoHttp()
         with self.world.ago(SET_UP):
             stack_fastgpt.lay_out(self.world.tree, seed)
             stack_librechat.lay_out(self.world.tree)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...settings import Settings
-from .. import Clock, Control, Engine, Files, Gpus, Host, HostError, Kernel
+from .. import Clock, Control, Engine, Files, Gpus, Host, HostError, Http, Kernel
 from ..clock import SystemClock
 from .address import find_address
 from .client import Client
@@ -16,6 +16,7 @@ from .control import LocalControl
 from .engine import LocalEngine
 from .files import LocalFiles
 from .gone import ClosedClient
+from .http import LocalHttp
 from .kernel import LocalKernel
 
 
@@ -33,6 +34,7 @@ class LocalHost:
         self.engine: Engine | None = LocalEngine(client)
         elsewhere = isinstance(client, Client) and not self.engine.local
         self.kernel: Kernel | None = None if elsewhere else LocalKernel(root, clock=clock)
+        self.http: Http | None = LocalHttp()
         self.name = _name(root)
 
 

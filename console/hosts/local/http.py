@@ -1,0 +1,252 @@
+"""The Http door of this machine: GET and HEAD with one deadline over everything, and nothing else.
+
+httpx does the talking and is imported when first needed. Names are looked up in a thread that may be left behind, since
+a resolver that hangs cannot be cancelled and must not keep the program from ending. May not decide what is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+import time
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urljoin, urlsplit
+
+from .. import HttpFailed, HttpReply
+
+if TYPE_CHECKING:
+    import httpx
+
+REDIRECTS = 3
+MOVED = frozenset({301, 302, 303, 307, 308})
+ADDRESSES = 4
+"""Addresses of one name that are tried, one after another."""
+PORTS = {"http": 80, "https": 443}
+LONGEST = 60.0
+"""Seconds for one read or write; the deadline of the caller comes first."""
+
+
+class LocalHttp:
+    """Stateless but for the certificates, which are loaded once; bound to no event loop."""
+
+    def __init__(self) -> None:
+        self._tls: ssl.SSLContext | None = None
+
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        deadline: float = 5.0,
+        limit: int = 1 << 20,
+        proxy: str | None = None,
+    ) -> HttpReply:
+        """GET; every way it can fail is an HttpFailed."""
+        return await self._bounded("GET", url, dict(headers or {}), deadline, limit, proxy)
+
+    async def head(
+        self, url: str, *, headers: Mapping[str, str] | None = None, deadline: float = 5.0, proxy: str | None = None
+    ) -> HttpReply:
+        """HEAD; every way it can fail is an HttpFailed."""
+        return await self._bounded("HEAD", url, dict(headers or {}), deadline, 0, proxy)
+
+    async def _bounded(
+        self, method: str, url: str, headers: dict[str, str], deadline: float, limit: int, proxy: str | None
+    ) -> HttpReply:
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(deadline):
+                reply = await self._followed(method, url, headers, limit, proxy)
+        except TimeoutError:
+            raise HttpFailed("timeout", f"{_where(url)} did not answer within {deadline:g} s") from None
+        return HttpReply(
+            reply.status, reply.url, reply.headers, reply.body, cut=reply.cut, seconds=time.monotonic() - started
+        )
+
+    async def _followed(
+        self, method: str, url: str, headers: dict[str, str], limit: int, proxy: str | None
+    ) -> HttpReply:
+        for _ in range(REDIRECTS + 1):
+            reply = await self._explained(method, url, headers, limit, proxy)
+            target = reply.headers.get("location")
+            if reply.status not in MOVED or not target:
+                return reply
+            there = urljoin(url, target)
+            if urlsplit(there).scheme != urlsplit(url).scheme:
+                raise HttpFailed("redirects", f"{_where(url)} sends to {_where(there)}, another scheme: not followed")
+            if urlsplit(there).netloc != urlsplit(url).netloc:
+                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+            url = there
+        raise HttpFailed("redirects", f"{_where(url)} redirects more than {REDIRECTS} times")
+
+    async def _explained(
+        self, method: str, url: str, headers: dict[str, str], limit: int, proxy: str | None
+    ) -> HttpReply:
+        import httpx
+
+        try:
+            return await self._asked(method, url, headers, limit, proxy)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
+            raise HttpFailed("address", f"{_where(url)} is no address that can be asked") from error
+        except (httpx.HTTPError, OSError, zlib.error, ValueError) as error:
+            _explain(error, url)
+
+    async def _asked(self, method: str, url: str, headers: dict[str, str], limit: int, proxy: str | None) -> HttpReply:
+        """The reply of the first address that takes the connection."""
+        import httpx
+
+        parsed = httpx.URL(url)
+        if parsed.scheme not in PORTS or not parsed.host:
+            raise httpx.UnsupportedProtocol(f"not http: {parsed.scheme}")
+        if proxy is not None:  # the proxy looks the name up
+            return await self._sent(method, url, url, headers, limit, proxy)
+        addresses = await _resolved(parsed.raw_host.decode("ascii"), parsed.port or PORTS[parsed.scheme])
+        for last, address in ((address == addresses[-1], address) for address in addresses):
+            try:
+                return await self._sent(method, url, str(parsed.copy_with(host=address)), headers, limit, None)
+            except httpx.ConnectError as error:
+                if last or _cause(error, ssl.SSLError):
+                    raise
+        raise httpx.ConnectError("no address")
+
+    async def _sent(
+        self, method: str, url: str, to: str, headers: dict[str, str], limit: int, proxy: str | None
+    ) -> HttpReply:
+        import httpx
+
+        named = httpx.URL(url)
+        host = named.netloc.decode("ascii").rpartition("@")[2]
+        async with httpx.AsyncClient(
+            verify=self._certificates(), trust_env=False, follow_redirects=False, timeout=LONGEST, proxy=proxy
+        ) as client:
+            request = client.build_request(
+                method, to, headers={"Accept-Encoding": "gzip, identity", **headers, "Host": host},
+                extensions={"sni_hostname": named.raw_host.decode("ascii")},
+            )  # fmt: skip
+            reply = await client.send(request, stream=True)
+            try:
+                body, cut = await _body(reply, limit)
+            finally:
+                await reply.aclose()
+            return HttpReply(reply.status_code, url, _headers(reply), body, cut=cut)
+
+    def _certificates(self) -> ssl.SSLContext:
+        """The machine's own, as the Engine uses them; ``SSL_CERT_FILE`` counts."""
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls
+
+
+async def _resolved(host: str, port: int) -> list[str]:
+    """Addresses of a name, in the system's order. The thread is left behind when nobody waits any more."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[list[str]] = loop.create_future()
+
+    def settle(found: list[str], error: OSError | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(found)
+        else:
+            future.set_exception(error)
+
+    def work() -> None:
+        found: list[str] = []
+        caught: OSError | None = None
+        try:
+            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = list(dict.fromkeys(str(row[4][0]) for row in rows))[:ADDRESSES]
+        except (OSError, UnicodeError) as error:
+            caught = error if isinstance(error, OSError) else socket.gaierror(str(error))
+        with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+            loop.call_soon_threadsafe(settle, found, caught)
+
+    threading.Thread(target=work, name="stackops look-up", daemon=True).start()
+    return await future
+
+
+async def _body(reply: httpx.Response, limit: int) -> tuple[bytes, bool]:
+    """At most ``limit`` bytes after decompression, and whether there was more: a bomb is never unpacked whole."""
+    unpack = zlib.decompressobj(47) if reply.headers.get("content-encoding", "").lower() == "gzip" else None
+    body = bytearray()
+    async for piece in _pieces(reply):
+        body += piece if unpack is None else unpack.decompress(piece, limit + 1 - len(body))
+        if len(body) > limit:
+            return bytes(body[:limit]), True
+    return bytes(body), False
+
+
+async def _pieces(reply: httpx.Response) -> AsyncIterator[bytes]:
+    if reply.request.method == "HEAD":
+        return
+    async for piece in reply.aiter_raw(65536):
+        yield piece
+
+
+def _headers(reply: httpx.Response) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in reply.headers.multi_items():
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def _explain(error: Exception, url: str) -> NoReturn:
+    """Which of the ways to fail it was. fact: httpx wraps what the socket said, more than once."""
+    import httpx
+
+    where = _where(url)
+    if _cause(error, socket.gaierror):
+        raise HttpFailed("dns", f"{where}: the name is not known here", "does the machine's DNS work?") from error
+    tls = _cause(error, ssl.SSLError)
+    if tls is not None:
+        why = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or "no agreement"
+        raise HttpFailed("tls", f"{where}: the certificate or TLS is not accepted ({_line(str(why))})") from error
+    if _cause(error, ConnectionRefusedError):
+        raise HttpFailed("refused", f"{where}: nobody listens there") from error
+    if isinstance(error, httpx.RemoteProtocolError) and "without sending" not in str(error):
+        raise HttpFailed("not-http", f"{where} does not speak HTTP: {_line(str(error))}") from error
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
+        raise HttpFailed("reset", f"{where} closed the connection without an answer") from error
+    if isinstance(error, zlib.error):
+        raise HttpFailed("not-http", f"{where} sends what it calls gzip and is not") from error
+    raise HttpFailed("unreachable", f"{where} cannot be reached: {_line(_reason(error))}") from error
+
+
+def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
+    """The first of that kind among an error and what led to it."""
+    waiting, seen = [error], set()
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, kind):
+            return one
+        waiting += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+    return None
+
+
+def _reason(error: Exception) -> str:
+    system = _cause(error, OSError)
+    return (system.strerror if isinstance(system, OSError) and system.strerror else str(error)) or type(error).__name__
+
+
+def _where(url: str) -> str:
+    """Scheme and host of an address: neither a password in it nor a token in its query is said aloud."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "the address"
+    return _line(f"{parts.scheme}://{host}" if host else parts.scheme or "the address")
+
+
+def _line(text: str) -> str:
+    from ...text import clean_line
+
+    return clean_line(text, 160)
