@@ -133,6 +133,15 @@ class Fixer:
         with hold(str(self.journal.directory) if folder is None or self.host.kind != "local" else folder, self.journal):
             yield
 
+    def _require_nothing_half_done(self, folder: str | None) -> None:
+        """A half-done fix of the same project is finished or taken back first: its way back counts on its own state."""
+        for entry in self.journal.open_entries():
+            if entry.intent.lock == folder and entry.intent.host == self.host.name:
+                raise Refused(
+                    f"{entry.intent.kind} {entry.id} of the same project is half done",
+                    f"stackops resume {entry.id} finishes it, stackops rollback {entry.id} takes it back",
+                )
+
     def _require_unmoved(self, prepared: PreparedPlan) -> None:
         """Before anything is written: every path and the first container are as they were shown."""
         moved = differences(self.host.files, prepared.was)
@@ -146,6 +155,7 @@ class Fixer:
     # ---- a new entry -----------------------------------------------------------------------------------------------
 
     def _run(self, prepared: PreparedPlan, tell: Tell, stop: threading.Event | None) -> Outcome:
+        self._require_nothing_half_done(prepared.plan.lock)
         self._require_unmoved(prepared)
         intent = self._intent(prepared)
         begun_at = self._audit_begin(intent, intent.kind)

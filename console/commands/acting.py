@@ -33,7 +33,7 @@ def look_again(session: Session, check_id: str, subject: str) -> Result:
     if check_id not in {check.id for check in session.doors.checks()}:
         return Result(check_id, subject, "unknown", f"This version has no check {check_id}")
     snapshot = session.look()
-    fault = engine_fault(snapshot)
+    fault = engine_fault(session, snapshot)
     if fault is not None:
         return Result(check_id, subject, "unknown", fault[0], because=fault[0])
     results = session.doors.examine(snapshot, session.settings, [check_id])

@@ -5,13 +5,12 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..exits import ExitCode
-from .session import Session, Stop, absolute, engine_fault, pass_session
+from .session import Session, Stop, engine_fault, pass_session, project_dir_option
 
 if TYPE_CHECKING:
     from ..findings import Result
@@ -22,9 +21,7 @@ _LEVELS = ("error", "warning", "info")
 
 @click.command(short_help="Say what is wrong, and why.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option(
-    "--project-dir", metavar="DIR", help="Judge a folder with a compose file before anything runs; no Engine."
-)
+@project_dir_option
 @click.option("--fail-on", type=click.Choice([*_LEVELS, "never"]), default="error", show_default=True,
               help="Least severity that makes the exit code 1.")  # fmt: skip
 @pass_session
@@ -38,7 +35,7 @@ def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_
     for check_id in ids:
         session.check(check_id)
     if project_dir is not None:
-        snapshot = _folder(session, project_dir)
+        snapshot = session.judge_folder(project_dir)
     else:
         session.tell_open_intents()
         snapshot = session.look()
@@ -46,21 +43,7 @@ def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_
     _print(session, snapshot, results)
     if project_dir is not None:
         _require_judged(snapshot, results)
-    return _exit_code(session, snapshot, results, fail_on, needs_engine=project_dir is None)
-
-
-def _folder(session: Session, project_dir: str) -> Snapshot:
-    """Look at one folder without an Engine; a usage error when there is nothing to judge in it."""
-    directory = absolute(project_dir)
-    if session.settings.host != "demo" and not Path(directory).is_dir():
-        raise Stop(f"{project_dir}: there is no such folder", ExitCode.USAGE)
-    snapshot = session.look(project_dirs=(directory,), files_only=True)
-    files = [file for project in snapshot.projects for file in project.files]
-    if not files:
-        fault = next((f for f in snapshot.faults if f.source.startswith("compose")), None)
-        reason = fault.sentence if fault else f"{project_dir}: no docker-compose.yml or compose.yaml in this folder"
-        raise Stop(reason, ExitCode.USAGE)
-    return snapshot
+    return _exit_code(session, snapshot, results, fail_on)
 
 
 def _require_judged(snapshot: Snapshot, results: Sequence[Result]) -> None:
@@ -85,14 +68,12 @@ def _print(session: Session, snapshot: Snapshot, results: Sequence[Result]) -> N
         from ..export import readable
 
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
-        for line in readable.check(snapshot, results, min(width, 120), session.command):
+        for line in readable.check(snapshot, results, min(width, 120), session.repair):
             output.painted(*line)
 
 
-def _exit_code(
-    session: Session, snapshot: Snapshot, results: Sequence[Result], fail_on: str, *, needs_engine: bool
-) -> int:
-    fault = engine_fault(snapshot) if needs_engine else None
+def _exit_code(session: Session, snapshot: Snapshot, results: Sequence[Result], fail_on: str) -> int:
+    fault = engine_fault(session, snapshot)
     if fault is not None:
         raise Stop("; ".join(part for part in fault if part), ExitCode.UNREACHABLE)
     crashed = [result.check for result in results if result.status == "crashed"]

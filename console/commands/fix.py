@@ -11,7 +11,7 @@ from ..exits import ExitCode
 from ..hosts import EngineUnreachable, HostError
 from .acting import act, fixer
 from .consent import agree, interactive, show
-from .session import AnyCheck, Session, Stop, engine_fault, pass_session
+from .session import AnyCheck, Session, Stop, engine_fault, pass_session, project_dir_option
 
 if TYPE_CHECKING:
     from ..findings import Result
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--disruptive", is_flag=True, help="Agree that services restart or a step cannot be taken back.")
 @click.option("--set", "answers", multiple=True, metavar="KEY=VALUE", help="Answer a question of the plan.")
+@project_dir_option
 @pass_session
 def fix(
     session: Session,
@@ -35,6 +36,7 @@ def fix(
     yes: bool,
     disruptive: bool,
     answers: tuple[str, ...],
+    project_dir: str | None,
 ) -> int:
     """Repair a finding: show the plan with its diffs, ask, apply, look again whether it is gone, else take it back.
 
@@ -45,8 +47,8 @@ def fix(
     check = session.check(check_id)
     given = _answers(answers)
     session.tell_open_intents()
-    snapshot = session.look()
-    fault = engine_fault(snapshot)
+    snapshot = session.look() if project_dir is None else session.judge_folder(project_dir)
+    fault = engine_fault(session, snapshot)
     if fault is not None:
         raise EngineUnreachable(*fault)
     finding = _finding(session, check, snapshot, subject)

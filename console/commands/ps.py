@@ -36,7 +36,7 @@ def ps(session: Session) -> int:
         for fault in snapshot.faults:
             if fault.source != "engine":
                 output.say(f"stackops: {fault.source}: {fault.sentence}")
-    unreachable = engine_fault(snapshot)
+    unreachable = engine_fault(session, snapshot)
     if unreachable is not None:
         raise Stop("; ".join(part for part in unreachable if part), ExitCode.UNREACHABLE)
     return ExitCode.OK

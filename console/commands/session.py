@@ -90,6 +90,8 @@ class Session:
     _settings: Settings | None = None
     _host: Host | None = None
     _practice: TemporaryDirectory[str] | None = None
+    folder: str | None = None
+    """Absolute; set where only this folder's files are judged, without any Engine."""
 
     @property
     def output(self) -> Output:
@@ -111,6 +113,13 @@ class Session:
     def command(self) -> str:
         """How a follow-up command begins, as it is typed."""
         return f"stackops --host {shlex.quote(self.settings.host)}" if self.settings.host else "stackops"
+
+    def repair(self, result: Result) -> str:
+        """The command that shows how a finding would be repaired, as it is typed."""
+        from ..export.readable import quoted
+
+        folder = "" if self.folder is None else f" --project-dir {shlex.quote(self.folder)}"
+        return f"{self.command} fix {result.check} {quoted(result.subject)} --dry-run{folder}"
 
     @property
     def demo(self) -> bool:
@@ -155,8 +164,20 @@ class Session:
             self._host = self.doors.open_host(self.settings)
         return self._host
 
-    def look(self, *, project_dirs: Sequence[str] = (), files_only: bool = False, rates: bool = False) -> Snapshot:
-        """One look at the machine. What is secret in it is known to the output from then on.
+    def judge_folder(self, directory: str) -> Snapshot:
+        """From now on look only at this folder, without an Engine. Usage error when there is nothing to judge in it."""
+        self.folder = str(Path(directory).absolute())  # symlinks kept, as the sources name it
+        if not self.demo and not Path(self.folder).is_dir():
+            raise Stop(f"{directory}: there is no such folder", ExitCode.USAGE)
+        snapshot = self.look()
+        if not any(project.files for project in snapshot.projects):
+            fault = next((f for f in snapshot.faults if f.source.startswith("compose")), None)
+            missing = f"{directory}: no docker-compose.yml or compose.yaml in this folder"
+            raise Stop(fault.sentence if fault else missing, ExitCode.USAGE)
+        return snapshot
+
+    def look(self, *, rates: bool = False) -> Snapshot:
+        """One look at the machine, or at the folder. What is secret in it is known to the output from then on.
 
         ``rates`` takes half a second more: they need two samples, and no check judges them.
         """
@@ -171,8 +192,8 @@ class Session:
                 collect(
                     self.host,
                     self.settings,
-                    project_dirs=tuple(project_dirs),
-                    files_only=files_only,
+                    project_dirs=() if self.folder is None else (self.folder,),
+                    files_only=self.folder is not None,
                     cadence=Cadence() if rates else Cadence(second_sample=0.0),
                 )
             )
@@ -225,9 +246,9 @@ class Session:
         raise click.UsageError(f'unknown check "{clean_line(check_id, 60)}"; {instead(check_id, known)}')
 
 
-def engine_fault(snapshot: Snapshot) -> tuple[str, str | None] | None:
-    """Sentence and remedy when the Engine could not be asked at all."""
-    if snapshot.engine is not None:
+def engine_fault(session: Session, snapshot: Snapshot) -> tuple[str, str | None] | None:
+    """Sentence and remedy when the Engine was needed and could not be asked at all."""
+    if snapshot.engine is not None or session.folder is not None:
         return None
     for fault in snapshot.faults:
         if fault.source == "engine":
@@ -235,9 +256,7 @@ def engine_fault(snapshot: Snapshot) -> tuple[str, str | None] | None:
     return None
 
 
-def absolute(directory: str) -> str:
-    """The folder as the sources name it: absolute, symlinks kept."""
-    return str(Path(directory).absolute())
-
-
 pass_session = click.make_pass_decorator(Session)
+project_dir_option = click.option(
+    "--project-dir", metavar="DIR", help="Only the files of this folder, before anything runs; no Engine."
+)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..findings import Result
@@ -25,11 +25,11 @@ _WORDS = {"not_applicable": "n/a", "crashed": "CRASHED", "unknown": "unknown", "
 _SEVERITIES = ("error", "warning", "info")
 
 
-def check(snapshot: Snapshot, results: Sequence[Result], width: int, command: str) -> Iterator[Line]:
+def check(snapshot: Snapshot, results: Sequence[Result], width: int, repair: Callable[[Result], str]) -> Iterator[Line]:
     """The report of ``check``: findings first, then what cannot be told, then what is well; a summary last."""
     for each in sorted(results, key=_order):
         if each.status != "not_applicable":
-            yield from _result(each, width, command)
+            yield from _result(each, width, repair)
     for fault in snapshot.faults:
         yield from _fault(fault, width)
     yield ("", "", summary(results))
@@ -41,7 +41,7 @@ def _order(each: Result) -> int:
     return {"crashed": 3, "unknown": 4, "ok": 5}.get(each.status, 6)
 
 
-def _result(each: Result, width: int, command: str) -> Iterator[Line]:
+def _result(each: Result, width: int, repair: Callable[[Result], str]) -> Iterator[Line]:
     kind = (each.severity or "info") if each.status == "finding" else each.status
     word = kind.upper() if each.status == "finding" else _WORDS[each.status]
     who = f"{each.check}  {each.subject}".rstrip()
@@ -56,7 +56,7 @@ def _result(each: Result, width: int, command: str) -> Iterator[Line]:
         yield from _part("seen", f"{evidence.label}: {plain.told(evidence)}  ({evidence.source})", width)
     if each.fix:
         yield from _part("fix", f"{each.fix.summary} ({each.fix.safety})", width)
-        yield ("", "", " " * _WORD + f"{'run':<8}{command} fix {each.check} {quoted(each.subject)} --dry-run")
+        yield ("", "", " " * _WORD + f"{'run':<8}{repair(each)}")
     yield ("", "", "")
 
 
