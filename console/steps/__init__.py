@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from .base import Content, CopyOf, Prepared, RandomKey, State, Step, StepFailed, StepMoved, Stored, Text, Workbench
 from .compose_edit import AddVolume
+from .editing import Edit
+from .env_edit import EnvLine
 from .files import Chmod, Chown, CreateFile, EditFile, ReplaceDirectoryByFile, ReplaceFile
 from .inverse import RemoveFile, RestoreDirectory, RestoreFile
+from .service_edit import SetServiceKeys
 from .services import ComposeUp, RestartContainer
 
 AnyStep = (
@@ -24,7 +27,8 @@ AnyStep = (
 """Every step the journal can hold; the last three only ever take back."""
 
 __all__ = [
-    "AddVolume", "AnyStep", "Chmod", "Chown", "ComposeUp", "Content", "CopyOf", "CreateFile", "EditFile", "Prepared",
-    "RandomKey", "RemoveFile", "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer", "RestoreDirectory",
-    "RestoreFile", "State", "Step", "StepFailed", "StepMoved", "Stored", "Text", "Workbench",
+    "AddVolume", "AnyStep", "Chmod", "Chown", "ComposeUp", "Content", "CopyOf", "CreateFile", "Edit", "EditFile",
+    "EnvLine", "Prepared", "RandomKey", "RemoveFile", "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer",
+    "RestoreDirectory", "RestoreFile", "SetServiceKeys", "State", "Step", "StepFailed", "StepMoved", "Stored", "Text",
+    "Workbench",
 ]  # fmt: skip

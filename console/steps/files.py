@@ -8,16 +8,17 @@ from msgspec.structs import replace
 
 from ..diffs import change, file_diff, mode, owner
 from .base import Content, Prepared, RandomKey, State, Step, StepFailed, Workbench
-from .compose_edit import AddVolume
 from .content import exact, load, read, real_path, require_file, require_rights, require_writable, stat, words
+from .editing import Edit, apply_all
+from .editing import words as edits_in_words
 from .inverse import RemoveFile, RestoreDirectory, RestoreFile, content_state
 
 
 class EditFile(Step, frozen=True):
-    """Splice edits into a YAML file; a missing file is created when ``create`` is set."""
+    """Splice edits into a YAML or ``.env`` file; a missing file is created when ``create`` is set."""
 
     path: str
-    edits: tuple[AddVolume, ...]
+    edits: tuple[Edit, ...]
     create: bool = False
     before: str | None = None
     """SHA-256 of the old content; None when the file does not exist."""
@@ -31,19 +32,17 @@ class EditFile(Step, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        mounts = ", ".join(f"{e.source} → {e.target} for {e.service}" for e in self.edits)
-        return f"{'Create' if self.create and self.before is None else 'Edit'} {self.path}: mount {mounts}"
+        verb = "Create" if self.create and self.before is None else "Edit"
+        return f"{verb} {self.path}: {edits_in_words(self.edits)}"
 
     def prepare(self, bench: Workbench) -> Prepared:
         """Compute the new content. Raises StepFailed for a file that is missing, odd, or not editable with proof."""
-        from .compose_edit import apply_edits
-
         path = real_path(bench, self.path)
         missing = stat(bench, path).kind == "missing"
         if missing and not self.create:
             raise StepFailed(f"{path} does not exist")
         old = None if missing else read(bench, path)
-        new = apply_edits(old, self.edits, path)
+        new = apply_all(old, self.edits, path)
         require_writable(bench, path, new)
         step = replace(self, path=path, before=None if old is None else bench.keep(old), after=bench.keep(new))
         inverse = _taken_back(path, step.before, step.after or "")

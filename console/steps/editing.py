@@ -1,0 +1,31 @@
+"""Every kind of edit that ``EditFile`` can make, and how one after the other is applied to a file's content. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .compose_edit import AddVolume, apply_edits
+from .env_edit import EnvLine, apply_env_line
+from .service_edit import SetServiceKeys, apply_service_keys
+
+Edit = AddVolume | SetServiceKeys | EnvLine
+
+
+def apply_all(old: bytes | None, edits: Sequence[Edit], path: str) -> bytes:
+    """The new content of the file at ``path``; ``old`` is None where there is none. Raises StepFailed."""
+    content = old
+    for edit in edits:
+        if isinstance(edit, AddVolume):
+            content = apply_edits(content, [edit], path)
+        elif isinstance(edit, SetServiceKeys):
+            content = apply_service_keys(content, edit, path)
+        else:
+            content = apply_env_line(content, edit, path)
+    return content or b""
+
+
+def words(edits: Sequence[Edit]) -> str:
+    """What the edits do, as a part of a sentence."""
+    mounts = [f"{e.source} → {e.target} for {e.service}" for e in edits if isinstance(e, AddVolume)]
+    others = [e.describe() for e in edits if not isinstance(e, AddVolume)]
+    return "; ".join([*([f"mount {', '.join(mounts)}"] if mounts else []), *others])

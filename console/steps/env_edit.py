@@ -1,0 +1,105 @@
+"""One line of a ``.env`` file set, as text: every other byte stays as it was, and that is proven before it is written.
+
+Pure: bytes in, bytes out. fact: dotenv and Compose take the last of several assignments of a name.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Mapping
+from io import StringIO
+from typing import NoReturn
+
+from msgspec import Struct
+
+from ..text import clean_line
+from ..yamlsplice import Splice
+from .base import StepFailed
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VALUE = re.compile(r"[A-Za-z0-9_./:@%+,=\[\]-]+")
+_HEAD = re.compile(r"(\s*(?:export[ \t]+)?[\"']?[A-Za-z_][A-Za-z0-9_.-]*[\"']?)([ \t]*=(?:[ \t]+(?=[^\s#]))?)?")
+_TAIL = re.compile(r"(?:'(?:\\'|[^'])*'|\"(?:\\\"|[^\"])*\"|(?:(?![ \t]+#)[^\r\n])*)([ \t]+#[^\r\n]*)?")
+
+
+class EnvLine(Struct, frozen=True, tag="env-line"):
+    """Give a variable a value: in the line it has, below its commented line, or in a new line at the end."""
+
+    name: str
+    value: str
+
+    def describe(self) -> str:
+        """What it does, as a part of a sentence."""
+        return f"set {self.name}={self.value}"
+
+
+def apply_env_line(old: bytes | None, edit: EnvLine, path: str) -> bytes:
+    """The new content of the file at ``path``; the same bytes when the variable has the value already.
+
+    ``old`` is None for a file that does not exist yet. Raises StepFailed for a name or value that would need quotes and
+    for a file in which the change cannot be proven.
+    """
+    if not _NAME.fullmatch(edit.name) or not _VALUE.fullmatch(edit.value):
+        _refuse(edit, path, "the name or the value is none that is written without quotes")
+    content = old or b""
+    bom = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
+    # surrogates carry bytes that are no UTF-8, as comments in GBK are, through unharmed
+    text = content[len(bom) :].decode("utf-8", "surrogateescape")
+    if _values(text).get(edit.name) == edit.value:
+        return content
+    changed = _splice(text, edit).into(text)
+    if _values(changed) != {**_values(text), edit.name: edit.value}:
+        _refuse(edit, path, "the edit would change more than the one variable")
+    return bom + changed.encode("utf-8", "surrogateescape")
+
+
+def _splice(text: str, edit: EnvLine) -> Splice:
+    """The one stretch to replace: the last line that assigns the name, else the place for a new line."""
+    at = 0
+    last: Splice | None = None
+    for original, name in _bindings(text):
+        if name == edit.name:
+            last = Splice(at, at + len(original), _line(original, edit), rewrites=True)
+        at += len(original)
+    if last:
+        return last
+    commented = rf"^[ \t]*#[ \t]*{edit.name}[ \t]*=[^\n]*(?:\n|\Z)"
+    at = max((match.end() for match in re.finditer(commented, text, re.MULTILINE)), default=len(text))
+    newline = "\r\n" if text.count("\r\n") * 2 > text.count("\n") else "\n"
+    before = "" if at == 0 or text[at - 1] == "\n" else newline
+    return Splice(at, at, f"{before}{edit.name}={edit.value}{newline}")
+
+
+def _line(original: str, edit: EnvLine) -> str:
+    """The assignment with another value; ``export``, spaces around ``=``, a comment behind it and the line end stay."""
+    head = _HEAD.match(original)
+    rest = _TAIL.match(original, head.end()) if head else None
+    if head is None or rest is None:
+        return original  # which proves nothing, and is refused
+    return f"{head[1]}{head[2] or '='}{edit.value}{rest[1] or ''}{original[rest.end() :]}"
+
+
+def _bindings(text: str) -> list[tuple[str, str | None]]:
+    """Every stretch of the file and the name it assigns; together they are the file."""
+    from dotenv.parser import parse_stream
+
+    # newline="" keeps \r\n as written
+    return [
+        (binding.original.string, None if binding.error else binding.key)
+        for binding in parse_stream(StringIO(text, newline=""))
+    ]
+
+
+def _values(text: str) -> Mapping[str, str | None]:
+    from dotenv.parser import parse_stream
+
+    found = parse_stream(StringIO(text, newline=""))
+    return {one.key: one.value for one in found if one.key is not None and not one.error}
+
+
+def _refuse(edit: EnvLine, path: str, reason: str) -> NoReturn:
+    raise StepFailed(
+        f"Not edited, nothing was changed: {clean_line(path)}: {reason}",
+        remedy=f"Write this line into it by hand:\n{clean_line(edit.name, 80)}={clean_line(edit.value, 200)}",
+    )

@@ -1,0 +1,297 @@
+"""Command and environment of one service set in a compose file, as text and proven, as ``compose_edit`` does mounts.
+
+Pure: bytes in, bytes out. A plan points it at the override file only: what it writes there beats the base file.
+fact: Compose replaces ``command`` by that of the later file and merges ``environment`` by name.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from msgspec import Struct
+
+from ..text import clean_line
+from ..yamlnodes import plain
+from ..yamlsplice import (
+    Indents,
+    Splice,
+    add_item,
+    add_pair,
+    append_lines,
+    dashed,
+    end_of,
+    fill_empty,
+    indents,
+    replace_scalar,
+    scalar,
+)
+from ..yamltext import Document, Node, Tagged, YamlError, load, untagged
+from .base import StepFailed
+from .compose_edit import HEADER
+
+
+class SetServiceKeys(Struct, frozen=True, tag="set-service-keys"):
+    """Give a service another command, or variables of its environment, or both."""
+
+    service: str
+    command: tuple[str, ...] = ()
+    """Empty: left as it is."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Names and values."""
+
+    def describe(self) -> str:
+        """What it does, as a part of a sentence."""
+        parts = [f"command {' '.join(self.command)}"] if self.command else []
+        parts += [f"{name}={value}" for name, value in self.environment]
+        return f"set {' and '.join(parts)} for {self.service}"
+
+
+class _Command(Struct, frozen=True):
+    """One key: the command."""
+
+    service: str
+    words: tuple[str, ...]
+    key: str = "command"
+
+    @property
+    def flow(self) -> str:
+        return "[" + ", ".join(json.dumps(word, ensure_ascii=False) for word in self.words) + "]"
+
+    def lines(self, shape: Indents) -> list[str]:  # noqa: ARG002 - one line, however the file indents
+        return [f"command: {self.flow}"]
+
+
+class _Variable(Struct, frozen=True):
+    """One key: a variable of the environment."""
+
+    service: str
+    name: str
+    value: str
+    key: str = "environment"
+
+    @property
+    def item(self) -> str:
+        return scalar(f"{self.name}={self.value}")
+
+    @property
+    def flow(self) -> str:
+        return f"[{self.item}]"
+
+    def lines(self, shape: Indents) -> list[str]:
+        return ["environment:", *dashed([self.item], shape.dash)]
+
+
+_Edit = _Command | _Variable
+
+
+def apply_service_keys(old: bytes | None, edit: SetServiceKeys, path: str) -> bytes:
+    """The new content of the compose file at ``path``; the same bytes when everything is there already.
+
+    ``old`` is None for a file that does not exist yet. Raises StepFailed when the file cannot be read as one YAML
+    mapping, when the place is shared with others through an anchor, or when the edit cannot be proven; its ``remedy``
+    holds the text to add by hand.
+    """
+    content = old or b""
+    parts: list[_Edit] = [_Command(edit.service, edit.command)] if edit.command else []
+    parts += [_Variable(edit.service, name, value) for name, value in edit.environment]
+    try:
+        for part in parts:
+            content = _apply(content, part)
+    except YamlError as error:
+        place = path if error.line is None else f"{path}:{error.line}:{error.column}"
+        _refuse(parts, path, f"{place}: {error.reason}")
+    except _RefusedError as error:
+        _refuse(parts, path, f"{path}: {error}")
+    return f"{HEADER}\n".encode() + content if old is None and parts else content
+
+
+class _RefusedError(Exception):
+    """Why this file cannot be edited safely."""
+
+
+def _refuse(parts: Sequence[_Edit], path: str, reason: str) -> NoReturn:
+    shape = Indents()
+    keys: dict[str, list[str]] = {}
+    for part in parts:
+        lines = part.lines(shape)
+        keys[part.key] = keys[part.key] + lines[1:] if part.key in keys else lines
+    inner = [line for lines in keys.values() for line in lines]
+    by_hand = "\n".join(["services:", f"  {scalar(parts[0].service)}:", *("    " + line for line in inner)])
+    raise StepFailed(
+        f"Not edited, nothing was changed: {clean_line(reason, 600)}",
+        remedy=f"Repair {clean_line(posixpath.normpath(path))}, or add this to it by hand:\n{by_hand}",
+    ) from None
+
+
+def _apply(content: bytes, edit: _Edit) -> bytes:
+    doc = load(content)
+    splice = _Editor(doc, edit).splice()
+    if splice is None:
+        return content
+    changed = doc.encode(splice.into(doc.text))
+    _prove(doc, changed, edit, splice)
+    return changed
+
+
+class _Editor:
+    """Finds the one place in one document where an edit belongs."""
+
+    def __init__(self, doc: Document, edit: _Edit) -> None:
+        self.doc = doc
+        self.edit = edit
+        self.shape = indents(doc)
+
+    def splice(self) -> Splice | None:
+        """What to write; None when it is there already. Raises _RefusedError."""
+        doc, edit, step = self.doc, self.edit, self.shape.step
+        inner = edit.lines(self.shape)
+        service = [f"{scalar(edit.service)}:", *(" " * step + line for line in inner)]
+        whole = ["services:", *(" " * step + line for line in service)]
+        flow = f"{edit.key}: {edit.flow}"
+        in_service = f"{scalar(edit.service)}: {{{flow}}}"
+        if doc.root is None or doc.root.kind != "mapping":
+            return self._at_root(append_lines(doc, whole))
+        key, node = self._child(doc.root, doc.data, "services", "")
+        if node is None or key is None:
+            return self._at_root(add_pair(doc, doc.root, whole, f"services: {{{in_service}}}"))
+        if _empty(node):
+            return fill_empty(doc, key, node, service, f"{{{in_service}}}", step)
+        services = untagged(doc.data["services"])
+        key, own = self._child(node, services, edit.service, "services.")
+        if own is None or key is None:
+            return add_pair(doc, node, service, in_service)
+        if _empty(own):
+            return fill_empty(doc, key, own, inner, f"{{{flow}}}", step)
+        return self._in_service(own, untagged(services[edit.service]), inner, flow)
+
+    def _at_root(self, splice: Splice) -> Splice:
+        if self.doc.explicit_end:
+            raise _RefusedError("it is closed by a line `...`, nothing can be added below")
+        return splice
+
+    def _in_service(self, service: Node, data: Any, lines: list[str], flow: str) -> Splice | None:  # noqa: ANN401
+        edit = self.edit
+        where = f"services.{edit.service}."
+        key, node = self._child(service, data, edit.key, where)
+        if node is None or key is None:
+            return add_pair(self.doc, service, lines, flow)
+        value = untagged(data[edit.key])
+        if isinstance(edit, _Command):
+            return None if _words(value) == edit.words else self._replaced(key, node, edit.flow)
+        if _empty(node):
+            return fill_empty(self.doc, key, node, dashed([edit.item], self.shape.dash), edit.flow, 0)
+        if node.kind == "sequence":
+            return self._in_list(node, value, edit)
+        if node.kind == "mapping":
+            return self._in_mapping(node, value, edit, where)
+        raise _RefusedError(f"{where}environment must be a list or a mapping")
+
+    def _in_list(self, node: Node, items: list[Any], edit: _Variable) -> Splice | None:
+        found = [n for n, item in enumerate(items) if str(item).partition("=")[0] == edit.name]
+        wanted = f"{edit.name}={edit.value}"
+        if not found:
+            return add_item(self.doc, node, [edit.item], edit.item)
+        if items[found[-1]] == wanted:
+            return None
+        return self._scalar(node.items[found[-1]], wanted, edit.name)
+
+    def _in_mapping(self, node: Node, values: dict[Any, Any], edit: _Variable, where: str) -> Splice | None:
+        pair = f"{edit.name}: {scalar(edit.value)}"
+        key, value = self._child(node, values, edit.name, f"{where}environment.")
+        if value is None or key is None:
+            return add_pair(self.doc, node, [pair], pair)
+        if values[edit.name] == edit.value:
+            return None
+        if _empty(value):
+            raise _RefusedError(f"{where}environment.{edit.name} has no value there: Compose takes it from .env")
+        return self._scalar(value, edit.value, edit.name)
+
+    def _scalar(self, node: Node, value: str, name: str) -> Splice:
+        shared = node.aliases or node.kind == "alias"
+        splice = None if shared else replace_scalar(self.doc, node, value)
+        if splice is None:
+            raise _RefusedError(f"the entry for {name} is shared or written in a way that is not edited")
+        return splice
+
+    def _replaced(self, key: Node, node: Node, flow: str) -> Splice:
+        """The whole value by one line. A block list may stand in its key's column; brackets may not."""
+        if node.tag is not None or self.doc.text[node.start : node.start + 1] in {"&", "!"}:
+            raise _RefusedError(f"the {self.edit.key} has a tag or an anchor, which is not edited")
+        newline = "\n" in self.doc.text[key.end : node.start]
+        indent = " " if newline and self.doc.column(node.start) <= self.doc.column(key.start) else ""
+        return Splice(node.start, end_of(self.doc, node), indent + flow, rewrites=True)
+
+    def _child(self, node: Node, data: Any, name: str, where: str) -> tuple[Node | None, Node | None]:  # noqa: ANN401
+        """Key and value of a mapping's own key. Raises _RefusedError where an edit would reach others, or nobody."""
+        key, value = node.key(name), node.get(name)
+        if node.kind != "mapping" or not isinstance(data, dict):
+            raise _RefusedError(f"{where.rstrip('.') or 'the file'} must be a mapping")
+        if value is None:
+            if name in data:
+                raise _RefusedError(f"{where}{name} comes from an anchor (`<<:`); an own value would replace it")
+            return None, None
+        if value.kind == "alias" or value.aliases:
+            other = f"*{value.value}" if value.kind == "alias" else "an anchor that is used elsewhere too"
+            raise _RefusedError(f"{where}{name} is shared through {other}; editing it would change the others")
+        if isinstance(data.get(name), Tagged) and data[name].tag == "!reset":
+            raise _RefusedError(f"{where}{name} is marked `!reset`, which throws away whatever stands there")
+        return key, value
+
+
+def _empty(node: Node) -> bool:
+    return node.kind == "scalar" and node.style is None and node.tag is None and plain(node.value) is None
+
+
+def _words(value: Any) -> tuple[str, ...] | None:  # noqa: ANN401
+    return tuple(map(str, value)) if isinstance(value, list) else None
+
+
+def _intended(data: Any, edit: _Edit) -> Any:  # noqa: ANN401
+    """The old data with the change made to them, by the meaning alone and not by the text."""
+    top = dict(data or {})
+    services, services_tag = _open(top.get("services"))
+    service, service_tag = _open(services.get(edit.service))
+    value = list(edit.words) if isinstance(edit, _Command) else _environment(service.get("environment"), edit)
+    service = {**service, edit.key: value}
+    services = {**services, edit.service: _closed(service, service_tag)}
+    return {**top, "services": _closed(services, services_tag)}
+
+
+def _environment(old: Any, edit: _Variable) -> Any:  # noqa: ANN401
+    inner, tag = (old.value, old.tag) if isinstance(old, Tagged) else (old, None)
+    if isinstance(inner, dict):
+        return _closed({**inner, edit.name: edit.value}, tag)
+    wanted = f"{edit.name}={edit.value}"
+    items = list(inner or [])
+    found = [n for n, item in enumerate(items) if str(item).partition("=")[0] == edit.name]
+    if found:
+        items[found[-1]] = wanted
+    else:
+        items.append(wanted)
+    return _closed(items, tag)
+
+
+def _open(value: Any) -> tuple[dict[Any, Any], str | None]:  # noqa: ANN401
+    inner = untagged(value)
+    return ({} if inner is None else inner), (value.tag if isinstance(value, Tagged) else None)
+
+
+def _closed(value: Any, tag: str | None) -> Any:  # noqa: ANN401
+    return value if tag is None else Tagged(tag, value)
+
+
+def _prove(doc: Document, changed: bytes, edit: _Edit, splice: Splice) -> None:
+    """Raises _RefusedError unless the new file means exactly what was intended."""
+    try:
+        new = load(changed)
+    except YamlError as error:
+        raise _RefusedError(f"the edit would not be valid YAML ({error})") from None
+    # repr tells True from 1 and the order of keys as well, which == does not.
+    if repr(new.data) != repr(_intended(doc.data, edit)):
+        raise _RefusedError(f"the edit would change more than the {edit.key}")
+    lost = [line for line in doc.text[splice.start : splice.end].splitlines()[1:] if line.lstrip().startswith("#")]
+    if lost:
+        raise _RefusedError(f"comments stand inside the {edit.key}, and would be lost")
