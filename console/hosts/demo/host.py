@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from .. import Clock, Control, Engine, Files, Gpus, HostError, Http, Kernel
+from .. import Clock, Control, Engine, Files, Databases, Gpus, HostError, Http, Kernel
 from . import stack_fastgpt, stack_librechat, stack_models
 from .control import DemoControl
 from .engine import DemoEngine
@@ -47,6 +47,7 @@ class DemoHost:
         self.control: Control = DemoControl(self.world, self.files, self.build, read_only=read_only)
         self.gpus: Gpus | None = DemoGpus(self.world, self.build)
         self.http: Http | None = DemoHttp()
+        self.databases: Databases | None = None
         with self.world.ago(SET_UP):
             stack_fastgpt.lay_out(self.world.tree, seed)
             stack_librechat.lay_out(self.world.tree)
