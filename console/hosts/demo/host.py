@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from .. import Clock, Control, Engine, Files, Databases, Gpus, HostError, Http, Kernel
+from .. import Clock, Control, Databases, Engine, Files, Gpus, HostError, Http, Kernel
 from . import stack_fastgpt, stack_librechat, stack_models
 from .control import DemoControl
 from .engine import DemoEngine
