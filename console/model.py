@@ -56,6 +56,8 @@ class HostInfo(Struct, frozen=True):
     arch: str | None = None
     cpus: int | None = None
     boot_time: float | None = None
+    cpu_features: tuple[str, ...] | None = None
+    """``flags`` (x86) or ``Features`` (ARM) of /proc/cpuinfo, as far as a check asks for them; None when not known."""
 
 
 class EngineInfo(Struct, frozen=True):
@@ -74,6 +76,12 @@ class EngineInfo(Struct, frozen=True):
     cgroup_version: str | None = None
     rootless: bool = False
     registry_mirrors: tuple[str, ...] = ()
+    insecure_registries: tuple[str, ...] = ()
+    """Names and address ranges whose certificates the Engine does not verify; its own loopback is always one."""
+    http_proxy: str | None = None
+    """What the Engine itself goes through, for plain HTTP; a password in it is masked by the Engine."""
+    https_proxy: str | None = None
+    no_proxy: str | None = None
 
 
 class Port(Struct, frozen=True):
@@ -235,6 +243,8 @@ class ComposeService(Struct, frozen=True):
     ports: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
+    built: bool = False
+    """Its image is made here (``build``), so that no registry has to have it."""
 
 
 class Project(Struct, frozen=True):
@@ -296,6 +306,72 @@ class KeyFileFact(Struct, frozen=True):
     """Characters of the (first) key without white space; mongod wants 6 to 1024."""
     bad_characters: bool | None = None
     """A character outside base64."""
+
+
+class ConfigIssue(Struct, frozen=True):
+    """One thing that a service's configuration file gets wrong. Never holds a value of the file that could be a secret."""
+
+    kind: Literal["syntax", "schema", "azure", "dropped", "warning"]
+    path: str
+    """Where in the data: ``endpoints.custom.0.models``; empty for the file as a whole."""
+    message: str
+    """In the server's own words where it has any."""
+    line: int | None = None
+    column: int | None = None
+    advice: str | None = None
+    """What to write instead."""
+
+
+class ConfigRepair(Struct, frozen=True):
+    """One edit of a configuration file that is the only right answer to something wrong in it."""
+
+    kind: Literal["nest", "rename", "version", "quote", "boolean", "dedent"]
+    says: str
+    """One sentence: what it does."""
+    path: tuple[str, ...] = ()
+    """The mapping that is changed, or the value."""
+    name: str = ""
+    """``nest``: the key to move under; ``rename``: the key as it is."""
+    keys: tuple[str, ...] = ()
+    """``nest``: the keys to move."""
+    value: str = ""
+    """``rename``, ``version``, ``boolean``: what to write."""
+    line: int = 0
+    """``dedent``: the first line to move, from 1."""
+    columns: int = 0
+    """``dedent``: by how much."""
+
+
+class ConfigVerdict(Struct, frozen=True):
+    """What the program that reads a configuration file makes of it (LibreChat and its librechat.yaml)."""
+
+    path: str
+    """Host path of the file."""
+    release: str
+    """The release that judges, for example ``0.8.7``."""
+    release_from: str
+    """How that is known: ``log``, ``image``, ``compose file``, ``settings``, ``newest``."""
+    container: str | None = None
+    project: str | None = None
+    service: str | None = None
+    mounted: bool = False
+    """Whether a container has it now; else it is only declared, or lies in the project folder."""
+    sha256: str | None = None
+    stage: Literal["yaml", "empty", "schema", "dropped", "azure", "ok"] | None = None
+    """How far the file gets; None: could not be judged, ``problem`` says why."""
+    boot: Literal["ok", "defaults", "exit 1", "crash"] | None = None
+    """What the server does then."""
+    problem: str | None = None
+    log: str | None = None
+    """The line the server logs."""
+    issues: tuple[ConfigIssue, ...] = ()
+    shown: tuple[str, ...] = ()
+    """Custom endpoints that appear."""
+    dropped: tuple[str, ...] = ()
+    """Custom endpoints that never appear."""
+    azure_models: tuple[str, ...] = ()
+    repairs: tuple[ConfigRepair, ...] = ()
+    """In this order they leave nothing to complain of; empty where that takes a decision."""
 
 
 class LogMark(Struct, frozen=True):
@@ -392,6 +468,188 @@ class Database(Struct, frozen=True):
     state: str
 
 
+class MongoMember(Struct, frozen=True):
+    """One member of a replica set, as its configuration or status names it."""
+
+    id: int | None
+    host: str
+    """``name:port`` as the set was configured."""
+    state: int | None = None
+    """1 PRIMARY, 2 SECONDARY, ... 10 REMOVED. fact: mongo replSetGetStatus"""
+    itself: bool = False
+
+
+class MongoTrial(Struct, frozen=True):
+    """Credentials that were tried, and what mongod said. Never the password."""
+
+    owner: str
+    """Id of the container whose environment holds them."""
+    user: str
+    source: str
+    """``authSource``."""
+    accepted: bool
+
+
+class MongoState(Struct, frozen=True):
+    """What a mongod says of itself, or why it could not be asked. fact: mongo hello, replSetGetStatus"""
+
+    container: str
+    via: Literal["published port", "container address", "exec"] | None = None
+    address: str | None = None
+    trouble: (
+        Literal["refused", "reset", "silent", "no-route", "name", "not-mongo", "too-old", "unreachable"] | None
+    ) = None
+    """Why nothing is known from hello; None when it answered."""
+    sentence: str | None = None
+    """The same for people."""
+    alive: bool | None = None
+    """Whether a mongod process runs in the container."""
+    set_name: str | None = None
+    primary: bool | None = None
+    """``isWritablePrimary``; true of a standalone as well."""
+    secondary: bool | None = None
+    ghost: bool | None = None
+    """``isreplicaset``: started with --replSet, and no configuration with this node in it."""
+    hosts: tuple[str, ...] = ()
+    """The members' names as hello tells them to drivers."""
+    primary_host: str | None = None
+    wire_version: int | None = None
+    status_code: int | None = None
+    """Of replSetGetStatus: 0 good, 76, 93, 94, 13 login needed, 18 login refused; None when it was not asked."""
+    my_state: int | None = None
+    config_set: str | None = None
+    """Name in the stored configuration."""
+    config_version: int | None = None
+    members: tuple[MongoMember, ...] = ()
+    """Of the stored configuration, with states where the status told them."""
+    trials: tuple[MongoTrial, ...] = ()
+
+
+class DaemonConfig(Struct, frozen=True):
+    """The Engine's own configuration: its file, its flags, the process that read them."""
+
+    path: str
+    """``/etc/docker/daemon.json``, or wherever this Engine has it."""
+    kind: FileKind
+    error: str | None = None
+    """Why the file is not one JSON object; ``line`` and ``column`` count from 1."""
+    line: int | None = None
+    column: int | None = None
+    blank: bool = False
+    """Nothing but white space in it."""
+    mark: bool = False
+    """It begins with a byte order mark."""
+    keys: tuple[str, ...] = ()
+    """Of the outermost object, in the order of the file."""
+    mirrors: tuple[str, ...] | None = None
+    """``registry-mirrors``; None without the key, or when it is no list of texts."""
+    mirrors_wrong: str | None = None
+    """What stands there when it is no list of texts: ``a text``, ``a number``, ..."""
+    typo: str | None = None
+    """A key that was meant to be ``registry-mirrors``."""
+    typo_mirrors: tuple[str, ...] = ()
+    """What stands under it, or under a ``registry-mirrors`` that is a single text."""
+    flags: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What dockerd was started with, by the name the file has for it. fact: moby daemon/config"""
+    pid: int | None = None
+    """Of dockerd; None where it is not seen from here."""
+    user: str | None = None
+    unit: str | None = None
+    """The systemd unit it runs in."""
+    changed_at: float | None = None
+    started_at: float | None = None
+    certificates: tuple[str, ...] = ()
+    """Registries with a folder of their own under ``certs.d``."""
+
+
+MirrorState = Literal[
+    "ok", "needs-login", "not-allowed", "rate-limited", "missing", "not-a-registry", "tls", "dns", "refused", "hangs",
+    "broken", "unreachable", "unknown",
+]  # fmt: skip
+
+
+class ImageProbe(Struct, frozen=True):
+    """Whether one image could be had."""
+
+    image: str
+    """``library/mongo:5.0.18``."""
+    state: MirrorState
+    status: int | None = None
+    """HTTP status that decided."""
+
+
+class MirrorProbe(Struct, frozen=True):
+    """What a mirror, or a registry itself, answered when it was asked the way the Engine asks."""
+
+    address: str
+    """As configured, without the slash at the end."""
+    what: Literal["mirror", "candidate", "registry"]
+    state: MirrorState
+    at: float
+    seconds: float | None = None
+    """All its answers together."""
+    says: str = ""
+    """The reason, for people."""
+    images: tuple[ImageProbe, ...] = ()
+
+
+class MirrorSeed(Struct, frozen=True):
+    """Mirrors to choose from, and hosts that carry the images of other registries."""
+
+    dated: str
+    """Day of the list, or where it comes from."""
+    mirrors: tuple[str, ...]
+    overrides: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Registry -> hosts under which its images may be named instead."""
+
+
+class OneApiChannel(Struct, frozen=True):
+    """One channel of a One API as its administrator sees it; its key is never asked for. fact: fastgpt-stack 5."""
+
+    id: int
+    name: str
+    status: int
+    """1 enabled, 2 disabled by hand, 3 disabled automatically."""
+    models: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    created_at: float | None = None
+
+
+class OneApiState(Struct, frozen=True):
+    """What a One API says of itself over HTTP, or why it could not be asked."""
+
+    container: str
+    address: str | None = None
+    """Where it was asked, for example ``http://127.0.0.1:3001``."""
+    trouble: str | None = None
+    """Why nothing is known: ``not-running``, ``no-address``, ``rate-limited``, ``unexpected``, or as in HttpTrouble."""
+    sentence: str | None = None
+    """The same for people."""
+    start_time: float | None = None
+    """When the process started, by its own word. fact: data.start_time of /api/status"""
+    version: str | None = None
+    client: str | None = None
+    """Id of the FastGPT container whose key asked for the models."""
+    models: tuple[str, ...] | None = None
+    """What /v1/models lists for that key; None when it is not known."""
+    models_trouble: str | None = None
+    """``no-key``, ``wrong-key``, ``unexpected``, or as in HttpTrouble."""
+    channels: tuple[OneApiChannel, ...] | None = None
+    """None without an administrator's access token, or when it was refused."""
+
+
+class JsonFact(Struct, frozen=True):
+    """Whether a program could read a JSON file, told without its content."""
+
+    path: str
+    strict: str | None = None
+    """What a strict reader would complain about, with line and column; None when nothing."""
+    relaxed: str | None = None
+    """The same for a reader that takes JSON5: comments, trailing commas, bare keys."""
+    keys: tuple[str, ...] = ()
+    """Names at the top of it."""
+
+
 class Snapshot(Struct, frozen=True):
     """Everything known at one moment."""
 
@@ -408,10 +666,20 @@ class Snapshot(Struct, frozen=True):
     gpu_processes: tuple[GpuProcess, ...] = ()
     servers: tuple[Server, ...] = ()
     databases: tuple[Database, ...] = ()
+    mongos: tuple[MongoState, ...] = ()
+    oneapis: tuple[OneApiState, ...] = ()
     edges: tuple[Edge, ...] = ()
     files: tuple[FileFact, ...] = ()
     keyfiles: tuple[KeyFileFact, ...] = ()
+    json_files: tuple[JsonFact, ...] = ()
     log_marks: tuple[LogMark, ...] = ()
+    config_verdicts: tuple[ConfigVerdict, ...] = ()
+    daemon: DaemonConfig | None = None
+    mirror_probes: tuple[MirrorProbe, ...] = ()
+    mirror_seed: MirrorSeed | None = None
+    """Only where it was asked for: the list is of use when a mirror is chosen."""
+    absent_images: tuple[str, ...] = ()
+    """Images that services of a project need, as declared, and that the Engine does not have."""
     system: System | None = None
     faults: tuple[Fault, ...] = ()
     ages: dict[str, float] = field(default_factory=dict)

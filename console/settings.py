@@ -31,6 +31,29 @@ class CheckSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Check id -> ``error``, ``warning`` or ``info``, in place of the check's own."""
 
 
+class LibreChatSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section [librechat]."""
+
+    release: Annotated[str, Meta(pattern=r"^v?\d+\.\d+\.\d+")] | None = None
+    """The release whose rules judge librechat.yaml; None: the one that runs, or the image tag, or the newest known."""
+
+
+class MirrorSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section [mirrors]: registry mirrors of the Engine."""
+
+    seed: tuple[str, ...] = ()
+    """Mirrors to choose from, best first, in place of the dated list that comes with stackops."""
+    probe: bool = True
+    """Whether configured mirrors are asked now and then. Candidates are only ever asked when one has to be chosen."""
+
+
+class OneApiSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section [oneapi]."""
+
+    access_token_env: str | None = None
+    """Name of the environment variable that holds an administrator's access token, to read the channels with."""
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything the operator may set; each value has a default that works."""
 
@@ -48,6 +71,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     keymap: dict[str, str] = field(default_factory=dict)
     """Action id -> keys."""
     checks: CheckSettings = field(default_factory=CheckSettings)
+    oneapi: OneApiSettings = field(default_factory=OneApiSettings)
+    mirrors: MirrorSettings = field(default_factory=MirrorSettings)
+    librechat: LibreChatSettings = field(default_factory=LibreChatSettings)
 
 
 def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
@@ -85,4 +111,4 @@ def _read(file: Path, *, named: bool) -> str | None:
         raise SettingsError(f"{file}: cannot be read ({error.strerror}); make it a readable file") from None
 
 
-__all__ = ["CheckSettings", "Settings", "SettingsError", "load", "parse"]
+__all__ = ["CheckSettings", "MirrorSettings", "Settings", "SettingsError", "load", "parse"]

@@ -109,6 +109,8 @@ def _describe(kind: Any) -> str:  # noqa: ANN401
         return what if info.ge is None or info.le is None else f"{what} from {info.ge:g} to {info.le:g}"
     if isinstance(info, inspect.LiteralType):
         return "one of " + ", ".join(f'"{value}"' for value in _choices(kind))
+    if isinstance(info, inspect.StrType) and info.pattern:
+        return 'a release such as "0.8.7"'
     return "true or false" if isinstance(info, inspect.BoolType) else "text in quotes"
 
 
