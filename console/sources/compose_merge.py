@@ -218,4 +218,5 @@ def finished(layer: Layer, env_file: Mapping[str, Mapping[str, str]], base: Mapp
         ports=tuple(layer.ports),
         depends_on=tuple(layer.depends_on),
         profiles=tuple(layer.profiles),
+        built=layer.built,
     )

@@ -226,6 +226,10 @@ def engine(version: bytes | None, info: bytes | None, *, address: str, local: bo
         cgroup_version=_line(i.cgroup_version),
         rootless=any("rootless" in option for option in options),
         registry_mirrors=_mirrors(i),
+        insecure_registries=_insecure(i),
+        http_proxy=_line(i.http_proxy),
+        https_proxy=_line(i.https_proxy),
+        no_proxy=_line(i.no_proxy),
     )
     machine = HostInfo(
         name=clean_line(i.name or ""),
@@ -245,6 +249,15 @@ def _mirrors(info: Info) -> tuple[str, ...]:
     hub = (config.index_configs or {}).get("docker.io")
     found = [*(config.mirrors or ()), *((hub.mirrors or ()) if hub else ())]
     return tuple(dict.fromkeys(clean_line(mirror) for mirror in found if mirror))
+
+
+def _insecure(info: Info) -> tuple[str, ...]:
+    """Ranges, and names that are marked so. fact: ``/info`` has both apart."""
+    config = info.registry_config
+    if config is None:
+        return ()
+    names = [name for name, index in (config.index_configs or {}).items() if index and index.secure is False]
+    return tuple(clean_line(one) for one in (*(config.insecure_ranges or ()), *names) if one)
 
 
 def image_digest(raw: bytes, image: str) -> str | None:

@@ -185,6 +185,7 @@ class IndexConfig(Api, frozen=True):
     """One registry in ``/info``."""
 
     mirrors: list[str | None] | None = None
+    secure: bool | None = None
 
 
 class RegistryConfig(Api, frozen=True):
@@ -192,6 +193,7 @@ class RegistryConfig(Api, frozen=True):
 
     mirrors: list[str | None] | None = None
     index_configs: dict[str, IndexConfig | None] | None = None
+    insecure_ranges: list[str | None] | None = field(default=None, name="InsecureRegistryCIDRs")
 
 
 class Info(Api, frozen=True):
@@ -209,6 +211,9 @@ class Info(Api, frozen=True):
     docker_root_dir: str | None = None
     security_options: list[str | None] | None = None
     registry_config: RegistryConfig | None = None
+    http_proxy: str | None = None
+    https_proxy: str | None = None
+    no_proxy: str | None = None
 
 
 class Actor(Api, frozen=True):

@@ -8,6 +8,12 @@ from typing import NamedTuple
 _VERSION = re.compile(r"v?\d+(?:\.\d+)+(?:-(?:rc|alpha|beta|fix)[.-]?\w*)?|v?\d+(?=$|-)", re.IGNORECASE)
 
 
+# no part begins with a dot: such a name would climb in the path of a request
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:-]*(?:/[a-zA-Z0-9][a-zA-Z0-9._-]*)*")
+_REFERENCE = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._:-]{0,200}")
+HUB = "docker.io"
+
+
 class Image(NamedTuple):
     """The parts of a reference."""
 
@@ -27,6 +33,37 @@ def parts_of(reference: str) -> Image:
     head, slash, tail = name.rpartition("/")
     last, _, tag = tail.partition(":")
     return Image(f"{head}{slash}{last}", last.lower(), tag or None, digest or None)
+
+
+class Place(NamedTuple):
+    """Where an image comes from, as the Engine takes its name."""
+
+    registry: str
+    """``docker.io``, ``ghcr.io``, ``registry.cn-hangzhou.aliyuncs.com``, ``localhost:5000``."""
+    repository: str
+    """``library/mongo``."""
+    reference: str
+    """Tag or digest."""
+
+
+def place_of(name: str) -> Place | None:
+    """The registry a name leads to; None for an id, or what is no name.
+
+    The first part is a registry when it has a dot or a colon, or is ``localhost``; else the image is Docker Hub's, and
+    one without a slash belongs to ``library``. fact: distribution/reference normalize.go
+    """
+    image = parts_of(name)
+    reference = image.digest or image.tag or "latest"
+    if not image.last or not _NAME.fullmatch(image.repository) or not _REFERENCE.fullmatch(reference):
+        return None
+    first, slash, rest = image.repository.partition("/")
+    elsewhere = bool(slash) and ("." in first or ":" in first or first == "localhost")
+    registry, repository = (first, rest) if elsewhere else (HUB, image.repository)
+    if registry in ("index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"):
+        registry = HUB
+    if registry == HUB and "/" not in repository:
+        repository = f"library/{repository}"
+    return Place(registry, repository, reference)
 
 
 def version_in(tag: str | None) -> str | None:

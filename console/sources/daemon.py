@@ -1,0 +1,159 @@
+"""The Engine's own configuration: its file, the flags of the running dockerd, and whether systemd looks after it.
+
+Reads through Files only. What the file holds beside the mirrors is not kept: it may have proxies with passwords in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from ..hosts import Files, HostError, ProcessRow
+from ..jsontext import JsonDocument, JsonError, load
+from ..model import DaemonConfig, EngineInfo
+from ..settings_errors import nearest
+from ..stacks import dockerd
+from ..text import clean_line
+
+PID_FILE = "/var/run/docker.pid"
+CERTIFICATES = "/etc/docker/certs.d"
+DESKTOP_FILE = "~/.docker/daemon.json"
+_ROOTLESS_DATA = "/.local/share/docker"
+_UNIT = re.compile(
+    r":/system\.slice/(?:[^\n]*/)?([A-Za-z0-9@:_.\\-]*docker[A-Za-z0-9@:_.\\-]*\.service)(?:/|$)", re.MULTILINE
+)
+_LOOKALIKES = (
+    "registry_mirrors",
+    "registrymirrors",
+    "registry-mirors",
+    "registry-mirriors",
+    "registries-mirrors",
+    "mirrors",
+)
+LIMIT = 4096
+
+
+def read(files: Files, rows: Sequence[ProcessRow], engine: EngineInfo) -> DaemonConfig:
+    """What is known of the configuration. Raises HostError only where the file system does not answer."""
+    if engine.os == "Docker Desktop":
+        return DaemonConfig(path=DESKTOP_FILE, kind="unreadable")
+    found = dockerd.dockerds(rows)
+    own = dockerd.the_one(
+        found, address=engine.address, rootless=engine.rootless, pid=_pid(files) if len(found) > 1 else None
+    )
+    flags = dockerd.flags(own.command) if own else {}
+    path = _path(flags, engine)
+    said = _file(files, path)
+    return replace(
+        said,
+        flags={clean_line(key): tuple(clean_line(value, LIMIT) for value in values) for key, values in flags.items()},
+        pid=own.pid if own else None,
+        user=own.user if own else None,
+        unit=None if own is None or engine.rootless else _unit(files, own.pid),
+        started_at=own.started_at if own else None,
+        certificates=_names(files, CERTIFICATES),
+    )
+
+
+def _path(flags: dict[str, tuple[str, ...]], engine: EngineInfo) -> str:
+    """fact: a rootless Engine keeps its data and its configuration below the same home."""
+    named = flags.get("config-file", ())
+    if named and named[-1].startswith("/"):
+        return named[-1]
+    if engine.rootless and engine.root_dir and engine.root_dir.endswith(_ROOTLESS_DATA):
+        return f"{engine.root_dir.removesuffix(_ROOTLESS_DATA)}/.config/docker/daemon.json"
+    return dockerd.DEFAULT_FILE
+
+
+def _file(files: Files, path: str) -> DaemonConfig:
+    fact = files.stat(path)
+    config = DaemonConfig(path=clean_line(path, LIMIT), kind=fact.kind, changed_at=fact.mtime)
+    if fact.kind != "file":
+        return config
+    try:
+        content = files.read(path)
+    except HostError as error:
+        return replace(config, kind="unreadable", error=clean_line(str(error)))
+    return judged(config, content)
+
+
+def judged(config: DaemonConfig, content: bytes) -> DaemonConfig:
+    """The configuration with what these bytes say."""
+    try:
+        document = load(content)
+    except JsonError as error:
+        return replace(
+            config, error=clean_line(error.reason), line=error.line, column=error.column, blank=not content.strip()
+        )
+    return _with_mirrors(replace(config, mark=document.mark), document)
+
+
+def _with_mirrors(config: DaemonConfig, document: JsonDocument) -> DaemonConfig:
+    data = document.data
+    typo = _typo(list(data))
+    value = data.get(dockerd.MIRRORS)
+    mirrors, wrong = _list(value), None
+    if dockerd.MIRRORS in data and mirrors is None and value is not None:
+        wrong = _kind(value)
+    beside = _list(data[typo]) or _one(data[typo]) if typo else _one(value) if wrong else ()
+    return replace(
+        config, keys=tuple(clean_line(key) for key in data), mirrors=mirrors, mirrors_wrong=wrong,
+        typo=clean_line(typo) if typo else None, typo_mirrors=beside or (),
+    )  # fmt: skip
+
+
+def _typo(keys: list[str]) -> str | None:
+    """A key that can only have been meant to be ``registry-mirrors``."""
+    for key in keys:
+        if key == dockerd.MIRRORS:
+            continue
+        low = key.strip().lower()
+        if low in (dockerd.SINGULAR, dockerd.MIRRORS) or nearest(low, _LOOKALIKES[:-1]) or low == _LOOKALIKES[-1]:
+            return key
+    return None
+
+
+def _list(value: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - whatever JSON holds
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        return None
+    return tuple(clean_line(one, LIMIT) for one in value)
+
+
+def _one(value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """Addresses of a text that stands where a list should; several may be in it."""
+    if not isinstance(value, str):
+        return ()
+    return tuple(clean_line(one, LIMIT) for one in re.split(r"[\s,;]+", value) if one)
+
+
+def _kind(value: Any) -> str:  # noqa: ANN401
+    if isinstance(value, list):
+        return "a list of other things than texts"
+    return {str: "a text", bool: "true or false", dict: "an object"}.get(type(value), "a number")
+
+
+def _pid(files: Files) -> int | None:
+    try:
+        text = files.read(PID_FILE, limit=64).strip()
+    except HostError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
+def _unit(files: Files, pid: int) -> str | None:
+    """The system's unit that dockerd runs in, so that its own ``reload`` is used."""
+    try:
+        found = _UNIT.search(files.read(f"/proc/{pid}/cgroup", limit=65536).decode("utf-8", "replace"))
+    except HostError:
+        return None
+    return found[1] if found else None
+
+
+def _names(files: Files, folder: str) -> tuple[str, ...]:
+    try:
+        return tuple(sorted(clean_line(name) for name in files.names(folder)))
+    except HostError:
+        return ()
