@@ -12,7 +12,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from .hosts import Clock, Control, Engine, Files, Gpus, Host, HostError, Http, Kernel, NotFound
+from .held import HeldDatabases
+from .hosts import Clock, Control, Databases, Engine, Files, Gpus, Host, HostError, Http, Kernel, NotFound
 from .model import FileFact
 from .steps.base import sha256
 
@@ -139,4 +140,5 @@ class PreviewHost:
         self.control: Control = host.control
         self.gpus: Gpus | None = host.gpus
         self.http: Http | None = host.http
+        self.databases: Databases | None = None if host.databases is None else HeldDatabases(host.databases)
         self.clock: Clock = host.clock

@@ -34,6 +34,10 @@ class Cadence(Struct, frozen=True):
     logs: float = 60.0
     young_logs: float = 10.0
     """For containers in their first two minutes: what is looked for is said at the start."""
+    mongo: float = 10.0
+    oneapi: float = 10.0
+    oneapi_models: float = 60.0
+    """What a One API is asked with a key: at most once a minute."""
     publish_gap: float = 0.1
     engine_deadline: float = 4.0
     """Above the Host's own deadline, which says better what is wrong."""
@@ -41,6 +45,8 @@ class Cadence(Struct, frozen=True):
     kernel_deadline: float = 3.0
     files_deadline: float = 5.0
     gpus_deadline: float = 6.0
+    mongo_deadline: float = 6.0
+    """For all that is asked of one mongod; each connection has a shorter one."""
     retries: tuple[float, ...] = (1.0, 2.0, 5.0)
 
 
@@ -98,6 +104,8 @@ def late(ages: Mapping[str, float], now: float, period: float, cadence: Cadence 
     periods = {
         "engine": told.ping, "engine-info": told.info, "figures": period, "system": period, "gpus": told.gpus,
         "processes": told.processes, "mounts": told.mounts, "disks": told.disks, "logs": told.logs,
+        "oneapi": told.oneapi,
+        "mongo": told.mongo,
     }  # fmt: skip
     old = {source: now - at for source, at in ages.items()}
     return {source: age for source, age in old.items() if age > 3 * max(1.0, periods.get(source, told.projects))}

@@ -12,11 +12,14 @@ from ..settings import Settings
 from ..text import clean_line
 from .board import Board
 from .cadence import Cadence
+from .configs import Configs
 from .engine import EngineSource
 from .history import History
 from .log_marks import LogMarks
 from .machine import Machine
 from .meters import Meters
+from .mongo import Mongos
+from .oneapi import OneApis
 from .stack import Stack
 from .stats import Stats
 
@@ -42,15 +45,24 @@ class Sources:
         self.meters = Meters(host, board, history or History(), cadence, settings.period)
         self.machine = Machine(host, board, self.meters, cadence)
         self.stack = Stack(host, board, cadence, directories=project_dirs, only=settings.project)
+        self.configs = Configs(host, board, cadence, release=settings.librechat.release)
         self.engine: EngineSource | None = None
         self.stats: Stats | None = None
         self.logs: LogMarks | None = None
+        self.mongos: Mongos | None = None
+        self.oneapis: OneApis | None = None
         if engine is not None:
             remote = host.kernel is None
             self.engine = EngineSource(engine, board, clock, cadence, project=settings.project, remote=remote)
             self.stats = Stats(engine, host, board, self.meters, cadence)
             self.logs = LogMarks(engine, board, clock, cadence)
             self._wire(self.engine, self.logs)
+            if host.databases is not None:
+                self.mongos = Mongos(host.databases, engine, host, board, cadence)
+                self.engine.on_change.append(self.mongos.containers_changed)
+            if host.http is not None:
+                self.oneapis = OneApis(host.http, host, board, cadence, settings)
+                self.engine.on_change.append(self.oneapis.containers_changed)
 
     def _wire(self, engine: EngineSource, logs: LogMarks) -> None:
         engine.on_change += [
@@ -66,7 +78,7 @@ class Sources:
 
     def request(self) -> None:
         """Look at everything again, now."""
-        for source in (self.engine, self.stack, self.machine, self.logs):
+        for source in (self.engine, self.stack, self.configs, self.machine, self.logs, self.mongos, self.oneapis):
             if source is not None:
                 source.request()
 
@@ -76,10 +88,15 @@ class Sources:
             "figures": self.meters.watch,
             "machine": self.machine.watch,
             "stack": self.stack.watch,
+            "configs": self.configs.watch,
         }
         if self.engine is not None and self.stats is not None and self.logs is not None:
             loops |= {"engine": self.engine.watch, "events": self.engine.events, "engine-info": self.engine.watch_info}
             loops |= {"stats": self.stats.watch, "logs": self.logs.watch}
+        if self.mongos is not None:
+            loops["mongo"] = self.mongos.watch
+        if self.oneapis is not None:
+            loops["oneapi"] = self.oneapis.watch
         return loops
 
     async def once(self, second_sample: float) -> Snapshot:
@@ -92,11 +109,21 @@ class Sources:
         rest: list[Read] = [self._files_and_disks(), self.machine.read_mounts(), asyncio.sleep(second_sample)]
         if self.logs is not None:
             rest.append(self.logs.read())
+        if self.mongos is not None:
+            rest.append(self.mongos.read())
+        if self.oneapis is not None:
+            rest.append(self.oneapis.read())
         if self.stats is not None:
             rest.append(self._ask_twice(self.stats, second_sample))
         await asyncio.gather(*rest)
+        await self.configs.read()  # the log may have told the release
         await self.meters.sweep()
         return self.board.snapshot()
+
+    async def read_files(self) -> None:
+        """What files alone tell, without any Engine."""
+        await self.stack.read()
+        await self.configs.read()
 
     async def _files_and_disks(self) -> None:
         await self.stack.read()
@@ -109,8 +136,9 @@ class Sources:
 
     def close(self) -> None:
         """Let all threads go."""
-        for source in (self.meters, self.machine, self.stack):
-            source.close()
+        for source in (self.meters, self.machine, self.stack, self.configs, self.mongos):
+            if source is not None:
+                source.close()
 
 
 def host_info(host: Host) -> HostInfo:

@@ -449,6 +449,8 @@ class Host(Protocol):
     control: Control
     gpus: Gpus | None
     """None where no GPU door exists."""
+    http: Http | None
+    """None where no web address can be asked."""
     databases: Databases | None
     """None where databases cannot be asked."""
     clock: Clock

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from .base import Content, CopyOf, Prepared, RandomKey, State, Step, StepFailed, StepMoved, Stored, Text, Workbench
 from .compose_edit import AddVolume
+from .config_edit import RepairConfig
 from .editing import Edit
 from .env_edit import EnvLine
 from .files import Chmod, Chown, CreateFile, EditFile, ReplaceDirectoryByFile, ReplaceFile
 from .inverse import RemoveFile, RestoreDirectory, RestoreFile
+from .json_edit import EditJson
+from .mongo import MongoCommand
 from .service_edit import SetServiceKeys
 from .services import ComposeUp, RestartContainer
 
@@ -20,6 +23,7 @@ AnyStep = (
     | Chown
     | ComposeUp
     | RestartContainer
+    | MongoCommand
     | RestoreFile
     | RemoveFile
     | RestoreDirectory
@@ -28,7 +32,7 @@ AnyStep = (
 
 __all__ = [
     "AddVolume", "AnyStep", "Chmod", "Chown", "ComposeUp", "Content", "CopyOf", "CreateFile", "Edit", "EditFile",
-    "EnvLine", "Prepared", "RandomKey", "RemoveFile", "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer",
-    "RestoreDirectory", "RestoreFile", "SetServiceKeys", "State", "Step", "StepFailed", "StepMoved", "Stored", "Text",
-    "Workbench",
+    "EditJson", "EnvLine", "MongoCommand", "Prepared", "RandomKey", "RemoveFile", "ReplaceDirectoryByFile",
+    "ReplaceFile", "RestartContainer", "RestoreDirectory", "RestoreFile", "SetServiceKeys", "State", "Step", "StepFailed",
+    "StepMoved", "Stored", "Text", "Workbench",
 ]  # fmt: skip

@@ -288,6 +288,7 @@ class MemoryHost:
     files: MemoryFiles = field(default_factory=MemoryFiles)
     gpus: MemoryGpus | None = None
     http: Any = None
+    databases: Any = None
     clock: Any = field(default_factory=SystemClock)
     name: str = "memory"
     kind: Literal["local", "demo", "replay"] = "local"

@@ -165,6 +165,7 @@ class WorkshopHost:
     kernel = None
     gpus = None
     http = None
+    databases = None
 
     def __init__(self, world: World, *, read_only: bool = False, files: Any = None) -> None:
         self.name = "workshop"

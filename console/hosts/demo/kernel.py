@@ -118,6 +118,10 @@ class DemoKernel:
                 ]  # fmt: skip
         return rows
 
+    def features(self) -> frozenset[str]:
+        """A processor of some years ago, with all that the stack's images ask for."""
+        return frozenset({"fpu", "sse4_2", "avx", "avx2"})
+
     def replaced_mounts(self, pid: int) -> frozenset[str]:
         """Mount points whose file was replaced by another inode since the container started."""
         with self._world.lock:

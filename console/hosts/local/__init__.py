@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...settings import Settings
-from .. import Clock, Control, Engine, Files, Gpus, Host, HostError, Http, Kernel
+from .. import Clock, Control, Databases, Engine, Files, Gpus, Host, HostError, Http, Kernel
 from ..clock import SystemClock
 from .address import find_address
 from .client import Client
@@ -18,6 +18,7 @@ from .files import LocalFiles
 from .gone import ClosedClient
 from .http import LocalHttp
 from .kernel import LocalKernel
+from .mongo import LocalDatabases
 
 
 class LocalHost:
@@ -35,6 +36,7 @@ class LocalHost:
         elsewhere = isinstance(client, Client) and not self.engine.local
         self.kernel: Kernel | None = None if elsewhere else LocalKernel(root, clock=clock)
         self.http: Http | None = LocalHttp()
+        self.databases: Databases | None = LocalDatabases(read_only=read_only, clock=clock)
         self.name = _name(root)
 
 

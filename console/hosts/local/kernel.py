@@ -20,6 +20,8 @@ from .descriptors import OUT_OF_DESCRIPTORS, Budget
 from .processes import ProcessTable
 
 DISK_DEADLINE = 2.0
+_FIRST_PROCESSOR = 16_384
+_FEATURES = re.compile(r"^(?:flags|Features)[ \t]*:[ \t]*(.*)$", re.MULTILINE)
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -124,6 +126,16 @@ class LocalKernel:
         name = (self._text("proc/sys/kernel/hostname") or this.nodename).strip()
         release = (self._text("proc/sys/kernel/osrelease") or this.release).strip()
         return name, self._os_name(), release, this.machine, cpus, self._boot_time() or 0.0
+
+    def features(self) -> frozenset[str]:
+        """Flags of the first processor; reads no more than that, as each further one costs the kernel time."""
+        try:
+            with (self._root / "proc/cpuinfo").open("rb") as file:
+                text = file.read(_FIRST_PROCESSOR).decode("ascii", "replace")
+        except OSError:
+            return frozenset()
+        found = _FEATURES.search(text)
+        return frozenset(found[1].split()) if found else frozenset()
 
     def close(self) -> None:
         """Give all descriptors back."""

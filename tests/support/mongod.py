@@ -1,0 +1,385 @@
+"""A stand-in for mongod: its wire protocol, logins, replica set, start and log, over real sockets. Holds no data.
+
+    async with Mongod(repl_set="rs0", names={"mongo:27017"}, users={("admin", "root"): "pw"}) as mongod:
+        ... mongod.port, mongod.set.state, mongod.commands, mongod.logins
+
+As a program: ``python mongod.py --port 27017 --replSet rs0 --keyFile /data/mongodb.key --dbpath /data/db``, with the
+entrypoint's first boot when MONGO_INITDB_ROOT_USERNAME and _PASSWORD are set and the folder is empty.
+Each behaviour copies a fact of mongo-docker-db; what mongod does besides (data, heartbeats, more members) is not here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import datetime as dt
+import os
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+if __package__ in (None, "") and __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import bson
+from support import mongod_wire as wire
+from support.mongod_scram import MECHANISMS, Conversation, LoginFailed
+from support.mongod_set import Document, Refusal, ReplicaSet
+from support.mongod_start import WIRE, Ended, Log, is_first_boot, take_files, take_key, take_options
+
+OPEN = {"hello", "ismaster", "isMaster", "ping", "buildInfo", "endSessions", "saslStart", "saslContinue"}
+"""Commands that need no login."""
+PORT = 27017
+
+
+class Mongod:
+    """One process. ``users`` maps (database, name) to a password; with users or a key file a login is needed."""
+
+    def __init__(
+        self,
+        *,
+        version: str = "5.0.18",
+        repl_set: str | None = None,
+        key_file: str | None = None,
+        auth: bool | None = None,
+        users: dict[tuple[str, str], str] | None = None,
+        readers: set[str] | None = None,
+        names: set[str] | None = None,
+        hostname: str = "3f2a9c1b7d4e",
+        data: Path | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        uid: int = 999,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        self.users = dict(users or {})
+        self.readers = set(readers or ())
+        """Users without a right to look at the set: 13, although logged in."""
+        self.auth = bool(key_file or self.users) if auth is None else auth
+        self._auth_option = auth is True
+        self.version = version
+        self.wire_version = WIRE[".".join(version.split(".")[:2])]
+        self.key_file, self.data, self.host, self.port, self.uid = key_file, data, host, port, uid
+        self.log = Log(say or (lambda _line: None))
+        self.names = names if names is not None else {"localhost", "127.0.0.1"}
+        self.set = ReplicaSet(repl_set, self._is_me, f"{hostname}:{PORT}", log=self.log)
+        self.commands: list[str] = []
+        """Names of everything asked, logins included."""
+        self.logins = 0
+        """Login attempts."""
+        self.localhost_exception = False
+        """Set for connections from inside the container while there is no user: the config actions need no login."""
+        self.stalled = False
+        """Connections are accepted and nothing is answered."""
+        self.slow: dict[str, float] = {}
+        """Seconds before a command is answered."""
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._load()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Read files and listen. Raises Ended with mongod's exit code."""
+        take_options(repl_set=self.set.name, key_file=self.key_file, auth=self._auth_option)
+        take_key(self.key_file, self.uid, self.log)
+        take_files(self.data, self.version, self.log)
+        self.log("I", "CONTROL", 4615611, "MongoDB starting", pid=os.getpid(), port=self.port, dbPath=str(self.data))
+        self.set.loaded()
+        self._server = await asyncio.start_server(self._serve, self.host, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self.log("I", "NETWORK", 23016, "Waiting for connections", port=self.port, ssl="off")
+
+    async def stop(self) -> None:
+        """End, as on SIGTERM."""
+        if self._server:
+            self._server.close()
+            self._server = None
+        for writer in tuple(self._writers):
+            writer.close()
+
+    async def first_boot(self, user: str, password: str, seconds: float = 0.2) -> None:
+        """The entrypoint's temporary mongod on loopback, without --auth, --keyFile and --replSet; then the real one."""
+        inside = Mongod(version=self.version, hostname="temporary")
+        inside.log = self.log
+        async with inside:
+            self.inside_port = inside.port
+            await asyncio.sleep(seconds)
+            self.users[("admin", user)] = password
+            self.auth = True
+        self._save()
+        self.log.plain("MongoDB init process complete; ready for start up.")
+        await self.start()
+
+    @property
+    def first_boot_needed(self) -> bool:
+        """Whether the entrypoint would begin with its temporary mongod."""
+        return is_first_boot(self.data)
+
+    # ---- files -----------------------------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        stored = self.data / "stand-in.bson" if self.data else None
+        if stored is not None and stored.exists():
+            kept = bson.decode(stored.read_bytes())
+            self.set.config = kept["config"]
+            self.users |= {(row["db"], row["user"]): row["pwd"] for row in kept["users"]}
+            self.auth = self.auth or bool(self.users)
+
+    def _save(self) -> None:
+        if self.data is None:
+            return
+        users = [{"db": db, "user": user, "pwd": password} for (db, user), password in self.users.items()]
+        self.data.mkdir(parents=True, exist_ok=True)
+        (self.data / "stand-in.bson").write_bytes(bson.encode({"config": self.set.config, "users": users}))
+
+    def _is_me(self, host: str) -> bool:
+        name, _, port = host.rpartition(":")
+        return host in self.names or (name in self.names and int(port) in (self.port, PORT))
+
+    # ---- connections -----------------------------------------------------------------------------------------------
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        connection = _Connection(self)
+        try:
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, wire.NotMongo):
+                while True:
+                    request = await wire.read(reader)
+                    if self.stalled:
+                        await asyncio.Event().wait()
+                    await asyncio.sleep(self.slow.get(request.name, 0))
+                    answer = connection.answer(request)
+                    if not request.silent:
+                        writer.write(wire.reply(request, answer))
+                        await writer.drain()
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    def saved(self, reply: Document) -> Document:
+        """After a change of the set's configuration."""
+        self._save()
+        return reply
+
+
+class _Connection:
+    """What one connection may do, and its login in progress."""
+
+    def __init__(self, mongod: Mongod) -> None:
+        self._mongod = mongod
+        self._user: tuple[str, str] | None = None
+        self._login: Conversation | None = None
+        self._proven = b""
+
+    def answer(self, request: wire.Request) -> Document:
+        """The reply document, ``ok: 0`` included."""
+        name = request.name
+        self._mongod.commands.append(name)
+        try:
+            self._require_right(name, request.opcode)
+            return self._do(name, request.document)
+        except Refusal as refusal:
+            return refusal.document
+        except LoginFailed:
+            return self._refused()
+
+    def _require_right(self, name: str, opcode: int) -> None:
+        mongod = self._mongod
+        if opcode == wire.OP_QUERY and name.lower() not in ("hello", "ismaster"):
+            # fact: from 5.1 on OP_QUERY is only for the handshake
+            raise Refusal(352, "UnsupportedOpQueryCommand", f"Unsupported OP_QUERY command: {name}.")
+        if name in OPEN or not mongod.auth or (mongod.localhost_exception and not mongod.users):
+            return
+        if self._user is None:
+            letter = "C" if mongod.wire_version >= WIRE["6.0"] else "c"
+            raise Refusal(13, "Unauthorized", f"{letter}ommand {name} requires authentication")
+        if self._user[1] in mongod.readers:
+            raise Refusal(13, "Unauthorized", f"not authorized on admin to execute command {{ {name}: 1 }}")
+
+    def _do(self, name: str, asked: Document) -> Document:
+        group = self._mongod.set
+        if name in ("hello", "isMaster", "ismaster"):
+            return self._hello(name, asked)
+        if name == "replSetGetStatus":
+            return group.status()
+        if name == "replSetGetConfig":
+            return group.stored()
+        if name == "replSetInitiate":
+            return self._mongod.saved(group.initiate(asked[name]))
+        if name == "replSetReconfig":
+            return self._mongod.saved(group.reconfig(asked[name], force=bool(asked.get("force"))))
+        if name == "saslStart":
+            return self._sasl_start(asked)
+        if name == "saslContinue":
+            return self._sasl_continue(asked)
+        if name in ("ping", "endSessions", "buildInfo"):
+            return {"ok": 1.0, **({"version": self._mongod.version} if name == "buildInfo" else {})}
+        raise Refusal(59, "CommandNotFound", f"no such command: '{name}'")
+
+    def _hello(self, name: str, asked: Document) -> Document:
+        mongod = self._mongod
+        if name == "hello" and mongod.version.startswith("4.2."):
+            raise Refusal(59, "CommandNotFound", "no such command: 'hello'")
+        told = mongod.set.hello()
+        if name != "hello":
+            told["ismaster"] = told.pop("isWritablePrimary")
+        told |= {
+            "maxBsonObjectSize": 16_777_216, "maxMessageSizeBytes": 48_000_000, "maxWriteBatchSize": 100_000,
+            "localTime": dt.datetime.now(dt.UTC), "logicalSessionTimeoutMinutes": 30, "connectionId": 1,
+            "minWireVersion": 0, "maxWireVersion": mongod.wire_version, "readOnly": False, "ok": 1.0,
+        }  # fmt: skip
+        if asked.get("helloOk") and not mongod.version.startswith("4.2."):
+            told["helloOk"] = True
+        database, _, user = str(asked.get("saslSupportedMechs", "")).partition(".")
+        if (database, user) in mongod.users:
+            told["saslSupportedMechs"] = list(MECHANISMS)
+        if "speculativeAuthenticate" in asked:
+            with contextlib.suppress(LoginFailed):  # fact: a failed speculation is left out, the real attempt fails
+                told["speculativeAuthenticate"] = self._sasl_start(asked["speculativeAuthenticate"], speculative=True)
+        return told
+
+    # ---- logins ----------------------------------------------------------------------------------------------------
+
+    def _sasl_start(self, asked: Document, *, speculative: bool = False) -> Document:
+        database = asked.get("db") or asked.get("$db", "admin")
+        known = {user: password for (db, user), password in self._mongod.users.items() if db == database}
+        self._login = Conversation(asked["mechanism"])
+        try:
+            payload = self._login.first(bytes(asked["payload"]), known)
+        except LoginFailed:
+            self._login = None
+            self._mongod.logins += not speculative
+            raise
+        self._proven = b""
+        self._database = database
+        return {"conversationId": 1, "done": False, "payload": payload, "ok": 1.0}
+
+    def _sasl_continue(self, asked: Document) -> Document:
+        if self._login is None:
+            raise LoginFailed
+        if not self._proven:
+            self._mongod.logins += 1
+            self._proven = self._login.final(bytes(asked["payload"]))
+            self._user = (self._database, self._login.user)
+            return {"conversationId": 1, "done": True, "payload": self._proven, "ok": 1.0}
+        return {"conversationId": 1, "done": True, "payload": b"", "ok": 1.0}
+
+    def _refused(self) -> Document:
+        old = self._mongod.wire_version < WIRE["6.0"]
+        self._mongod.log("I", "ACCESS", 20249 if old else 5286307,
+                         "Authentication failed" if old else "Failed to authenticate")  # fmt: skip
+        return {"ok": 0.0, "errmsg": "Authentication failed.", "code": 18, "codeName": "AuthenticationFailed"}
+
+
+class Published:
+    """A published port as docker-proxy makes it: it accepts at once, and hangs up where nobody listens behind it."""
+
+    def __init__(self, target: Callable[[], int]) -> None:
+        self._target = target
+        self.port = 0
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._server:
+            self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target())
+        except OSError:
+            reset(writer)
+            return
+        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Hang up with RST."""
+    sock = writer.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while piece := await reader.read(65536):
+            writer.write(piece)
+            await writer.drain()
+    writer.close()
+
+
+def _resolves_to_here(port: int) -> Callable[[str], bool]:
+    """mongod's own question in a container: does the name resolve to an address of mine, and is the port mine?"""
+
+    def is_me(host: str) -> bool:
+        name, _, number = host.rpartition(":")
+        with contextlib.suppress(OSError, ValueError):
+            found = {info[4][0] for info in socket.getaddrinfo(name, int(number), socket.AF_INET)}
+            own = {
+                "127.0.0.1",
+                *(info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)),
+            }
+            return int(number) == port and bool(found & own)
+        return False
+
+    return is_me
+
+
+async def _main(arguments: argparse.Namespace) -> None:
+    mongod = Mongod(
+        version=arguments.version, repl_set=arguments.replSet, key_file=arguments.keyFile, auth=arguments.auth or None,
+        hostname=socket.gethostname(), data=Path(arguments.dbpath) if arguments.dbpath else None, uid=os.geteuid(),
+        host=arguments.bind_ip, port=arguments.port, say=lambda line: print(line, flush=True),
+    )  # fmt: skip
+    mongod.set.is_me = _resolves_to_here(arguments.port)
+    mongod.set.election = arguments.election
+    if mongod.first_boot_needed:
+        user, password = (os.environ[f"MONGO_INITDB_ROOT_{name}"] for name in ("USERNAME", "PASSWORD"))
+        await mongod.first_boot(user, password, seconds=arguments.first_boot)
+    else:
+        await mongod.start()
+    await asyncio.Event().wait()
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="mongod", exit_on_error=True)
+    for name in ("--replSet", "--keyFile", "--dbpath"):
+        parser.add_argument(name)
+    parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--bind_ip", default="0.0.0.0")
+    for name in ("--auth", "--noauth", "--bind_ip_all"):
+        parser.add_argument(name, action="store_true")
+    parser.add_argument("--version", default="5.0.18")
+    parser.add_argument("--election", type=float, default=1.0)
+    parser.add_argument("--first-boot", type=float, default=2.0)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    """Run until killed; mongod's exit code when it ends by itself."""
+    try:
+        asyncio.run(_main(_arguments(argv)))
+    except Ended as ended:
+        return ended.code
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
