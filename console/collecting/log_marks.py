@@ -11,7 +11,7 @@ from .board import Board
 from .cadence import Cadence
 from .worker import pause
 
-ROLES = ("mongo", "librechat", "oneapi", "fastgpt")
+ROLES = ("mongo", "librechat", "oneapi", "fastgpt", "mysql")
 """Those whose logs have marks."""
 TAIL = 400
 """Lines read from the end of a log."""

@@ -113,14 +113,16 @@ class Stack:
 
     async def _read_facts(self, projects: tuple[Project, ...]) -> None:
         from ..sources.files import facts, keyfile_facts, keyfile_paths
+        from ..sources.json_files import json_facts, json_paths
 
         files, deadline, containers = self._host.files, self._cadence.files_deadline, self._containers()
         with self._board.catch("files"):
-            paths = keyfile_paths(projects, containers)
-            found, keys = await self._facts_worker.call(
-                deadline, lambda: (facts(files, projects, containers), keyfile_facts(files, paths))
+            paths, jsons = keyfile_paths(projects, containers), json_paths(projects, containers)
+            found, keys, told = await self._facts_worker.call(
+                deadline,
+                lambda: (facts(files, projects, containers), keyfile_facts(files, paths), json_facts(files, jsons)),
             )
-            self._board.good("files", files=found, keyfiles=keys)
+            self._board.good("files", files=found, keyfiles=keys, json_files=told)
 
     def close(self) -> None:
         """Let the threads go."""

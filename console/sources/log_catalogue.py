@@ -1,4 +1,4 @@
-"""What lines of a log mean: mongod's numbers and the texts of LibreChat, One API and FastGPT, each with its source.
+"""What lines of a log mean: mongod's numbers, the texts of LibreChat, One API, FastGPT and MySQL, each with its source.
 
 Data only. Patterns are looked for anywhere in the line, after colours and time stamps have been taken off; the first of
 a role's patterns that fits ends the search, unless it says otherwise.
@@ -22,6 +22,8 @@ class Pattern(Struct, frozen=True):
     """Keep what the pattern matched and nothing else: the rest of the line is a secret, or noise."""
     alone: bool = True
     """Whether a line that fits means only this."""
+    kept: int = 1
+    """How many different lines of this name are kept, told apart by the group ``key``."""
 
 
 MONGO_IDS: dict[int, str] = {
@@ -46,8 +48,8 @@ STARTS = frozenset({"librechat.start", "oneapi.started"})
 """A new run of the service begins here. fact: librechat-stack 8, fastgpt-stack 5."""
 
 
-def _pattern(name: str, regex: str, *, only_match: bool = False, alone: bool = True) -> Pattern:
-    return Pattern(name=name, regex=re.compile(regex), only_match=only_match, alone=alone)
+def _pattern(name: str, regex: str, *, only_match: bool = False, alone: bool = True, kept: int = 1) -> Pattern:
+    return Pattern(name=name, regex=re.compile(regex), only_match=only_match, alone=alone, kept=kept)
 
 
 # fact: mongo-docker-db 2.1 and 2.4 (docker-entrypoint.sh), fastgpt-stack 3 (the wrapper's loop, Authentication failed)
@@ -96,28 +98,61 @@ _LIBRECHAT = (
     _pattern("librechat.index-error", r"\[indexSync\] error|\[mongoMeili\] Error checking index"),
     _pattern("librechat.permission-denied", r"EACCES: permission denied, (?:open|mkdir) '[^']*'"),
     _pattern("librechat.chat-failed", r"\[handleAbortError\]|#sendCompletion\]"),
+    # fact: librechat-stack 6.4 R5, #1439 and #2150; npx says it before it fetches, npm when it could not
+    _pattern(
+        "librechat.nodemon-failed",
+        r"\bnodemon: not found|registry\.npmjs\.org/nodemon\b|npm (?:ERR!|error) (?:path /\.npm\b|.*\bnodemon\b)",
+    ),
+    _pattern("librechat.nodemon-fetched", r"npm (?:WARN|warn) exec .*\bnodemon(?:@\S+)?"),
     _pattern("librechat.start-failed", r"Failed to start server:"),
     _pattern("librechat.uncaught", r"There was an uncaught error:"),
     _pattern("librechat.ready", r"Server readiness checks passing\."),
     _pattern("librechat.listening", r"Server listening (?:on all interfaces )?at "),
 )
 
-# fact: fastgpt-stack 5
+# fact: fastgpt-stack 5; FATAL lines up to v0.6.10 are "| [text]", on main "| file:line [func] text"
+_NO_DATABASE = r"(?:failed to initialize database(?:, got error|:) |\[FATAL\] [^|]*\| \[)"
 _ONEAPI = (
     _pattern("oneapi.started", r"One API \S+ started"),
+    _pattern("oneapi.db-refused", rf"{_NO_DATABASE}dial tcp \S+: connect: connection refused", alone=False),
+    _pattern(
+        "oneapi.db-unknown-host",
+        rf"{_NO_DATABASE}.*(?:no such host|server misbehaving|Temporary failure in name resolution)",
+        alone=False,
+    ),
+    _pattern("oneapi.db-no-route", rf"{_NO_DATABASE}.*(?:no route to host|network is unreachable)", alone=False),
+    _pattern("oneapi.db-lost", rf"{_NO_DATABASE}.*(?:timeout|timed out|bad connection|unexpected EOF)", alone=False),
+    _pattern("oneapi.db-1130", r"Error 1130\b.*is not allowed to connect", alone=False),
+    _pattern("oneapi.db-1045", r"Error 1045\b.*Access denied", alone=False),
+    _pattern("oneapi.db-1049", r"Error 1049\b.*Unknown database", alone=False),
     _pattern("oneapi.database-failed", r"failed to initialize database, got error "),
     _pattern("oneapi.token-encoder", r"failed to get \S+ token encoder"),
     _pattern("oneapi.redis-failed", r"failed to initialize Redis|failed to parse Redis connection string"),
     _pattern("oneapi.redis-disabled", r"SYNC_FREQUENCY not set, Redis is disabled"),
     _pattern("oneapi.thread-refused", r"pthread_create failed: Operation not permitted"),
     _pattern("oneapi.fatal", r"\[FATAL\]"),
+    _pattern("oneapi.mysql", r"using MySQL as database"),
     _pattern("oneapi.root-created", r"no user exists, creating a root user for you", only_match=True),
     _pattern("oneapi.migrated", r"database migrated"),
     _pattern("oneapi.memory-cache", r"memory cache enabled"),
     _pattern("oneapi.channels-synced", r"channels synced from database"),
+    _pattern("oneapi.encoders-begun", r"initializing token encoders"),
     _pattern("oneapi.encoders-ready", r"token encoders initialized"),
     _pattern("oneapi.listening", r"server started on "),
-    _pattern("oneapi.no-channel", r"无可用渠道"),
+    # one line per model, since each may have another cause; the route stands in the GIN line of the same request
+    _pattern("oneapi.no-channel", r"(?:对于模型 (?P<key>.{0,200}?) )?无可用渠道", kept=20),
+    _pattern("oneapi.relay-503", r"\| +503 \|.*\bPOST +(?P<key>/v1/\S{1,80})", kept=10),
+    _pattern("oneapi.relay-ok", r"\| +200 \|.*\bPOST +/v1/"),
+)
+
+# fact: mongo-docker-db 9, docker-library/mysql and mariadb: the temporary server of the first start says port 0
+_MYSQL = (
+    _pattern("mysql.ready", r"Version: '[^']*'.*\bport: [1-9]\d*"),
+    _pattern("mysql.temporary", r"Version: '[^']*'.*\bport: 0\b"),
+    _pattern("mysql.initialising", r"\[Entrypoint\]: Initializing database files"),
+    _pattern("mysql.bad-option", r"unknown (?:variable|option) '[^'=]*"),
+    _pattern("mysql.aborting", r"\[ERROR\].*\bAborting"),
+    _pattern("mysql.unusable", r"data directory \S+ is unusable|Cannot (?:boot|upgrade|downgrade) "),
 )
 
 # fact: fastgpt-stack 4, log lines
@@ -161,4 +196,5 @@ PATTERNS: dict[Role, tuple[Pattern, ...]] = {
     "librechat": _LIBRECHAT,
     "oneapi": _ONEAPI,
     "fastgpt": _FASTGPT,
+    "mysql": _MYSQL,
 }

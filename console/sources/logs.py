@@ -19,13 +19,17 @@ from ..model import LogMark, Role
 from ..text import clean, clean_line, redact
 from .log_catalogue import MONGO_IDS, MONGO_STARTS, PATTERNS, STARTS, Pattern
 
-MARKED_ROLES: tuple[Role, ...] = ("mongo", "librechat", "oneapi", "fastgpt")
+MARKED_ROLES: tuple[Role, ...] = ("mongo", "librechat", "oneapi", "fastgpt", "mysql")
 """Roles whose logs are worth reading."""
 TEXT_LIMIT = 300
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d) ?")
 _LEVEL = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:error|warn|info|http|verbose|debug|silly): ")
 _KEY_TEXT = re.compile(r"(invalid char in key file\s+[^\s:]+).*", re.DOTALL | re.IGNORECASE)
 _LONG_BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
+
+
+_Name = tuple[str, str]
+"""Name in the catalogue, and what tells lines of one name apart; mostly nothing."""
 
 
 class _Line(Struct):
@@ -36,7 +40,7 @@ class _Line(Struct):
 
 
 def marks(container_id: str, role: Role, raw_log: bytes, *, since: float | None = None) -> tuple[LogMark, ...]:
-    """The marks of the newest run of the process, the newest of each name, in the order of the log.
+    """The marks of the newest run of the process, the newest of each name (and key), in the order of the log.
 
     The log is the Engine's, with its time stamps. A run begins at the service's own start line where it has one; with
     ``since`` (the container's start, Unix seconds) lines before it do not count. Unknown roles give nothing.
@@ -44,21 +48,29 @@ def marks(container_id: str, role: Role, raw_log: bytes, *, since: float | None 
     if role not in MARKED_ROLES:
         return ()
     lines = (line for line in _lines(raw_log) if since is None or line.at is None or line.at >= since)
-    found: dict[str, LogMark] = {}
+    found: dict[_Name, LogMark] = {}
     for line in lines:
-        for name, text in _named(role, line.text):
-            if name in STARTS or name in MONGO_STARTS:
-                _new_run(found, name)
+        for name, text, kept in _named(role, line.text):
+            if name[0] in STARTS or name[0] in MONGO_STARTS:
+                _new_run(found, name[0])
             found.pop(name, None)
-            found[name] = LogMark(container=container_id, mark=name, text=_shown(text), at=line.at)
+            found[name] = LogMark(container=container_id, mark=name[0], text=_shown(text), at=line.at)
+            _forget_oldest(found, name[0], kept)
     return tuple(found.values())
 
 
-def _new_run(found: dict[str, LogMark], start: str) -> None:
+def _new_run(found: dict[_Name, LogMark], start: str) -> None:
     """Forget the run before. Of mongo only mongod's own lines: the entrypoint's come before mongod starts."""
     for name in list(found):
-        if start not in MONGO_STARTS or name.removeprefix("mongo.").isdigit():
+        if start not in MONGO_STARTS or name[0].removeprefix("mongo.").isdigit():
             del found[name]
+
+
+def _forget_oldest(found: dict[_Name, LogMark], name: str, kept: int) -> None:
+    if kept == 1:
+        return
+    for old in [known for known in found if known[0] == name][:-kept]:
+        del found[old]
 
 
 def _lines(raw: bytes) -> Iterator[_Line]:
@@ -78,16 +90,17 @@ def _seconds(stamp: re.Match[str]) -> float | None:
     return moment.timestamp() + float("0" + (stamp[2] or ".0"))
 
 
-def _named(role: Role, text: str) -> Iterator[tuple[str, str]]:
-    """Names this line has in the catalogue, each with the text to keep."""
+def _named(role: Role, text: str) -> Iterator[tuple[_Name, str, int]]:
+    """Names this line has in the catalogue, each with the text to keep and how many of that name are kept."""
     if role == "mongo" and text.startswith("{"):
-        yield from _mongod(text)
+        yield from (((name, ""), kept, 1) for name, kept in _mongod(text))
         return
     message = _message(text) if role == "librechat" else text
     for pattern in PATTERNS[role]:
         match = pattern.regex.search(message)
         if match is not None:
-            yield pattern.name, _kept(pattern, message, match)
+            key = match["key"] or "" if pattern.kept > 1 else ""
+            yield (pattern.name, key), _kept(pattern, message, match), pattern.kept
             if pattern.alone:
                 return
 

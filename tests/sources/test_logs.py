@@ -209,7 +209,7 @@ def test_a_new_start_of_librechat_forgets_the_run_before() -> None:
     ],
 )  # fmt: skip
 def test_the_main_lines_of_one_api_and_fastgpt_are_marked(role: Role, line: str, mark: str) -> None:
-    assert list(found(role, line)) == [mark]
+    assert [name for name in found(role, line) if not name.startswith("oneapi.db-")] == [mark]
 
 
 def test_the_root_password_that_fastgpt_prints_is_not_kept() -> None:
