@@ -65,7 +65,8 @@ def prepare(plan: Plan, host: Host, look: Look) -> PreparedPlan:
             break
         _require_foreign(step)
         preview.add(step)
-    notes = [f"Only done, never taken back: {row.step.describe()}" for row in preview.steps if row.inverse is None]
+    lasting = (row.step for row in preview.steps if row.inverse is None and not row.step.changes_nothing)
+    notes = [f"Only done, never taken back: {step.describe()}" for step in lasting]
     return preview.finish(plan, host.files, notes=notes)
 
 
@@ -77,6 +78,8 @@ def prepare_undo(entry: Entry, host: Host, blobs: Mapping[str, bytes]) -> Prepar
     preview = _Preview(host, blobs)
     for index in order(intent.steps, range(len(intent.steps))):
         row = intent.steps[index]
+        if row.step.changes_nothing:
+            continue
         if row.inverse is None:
             raise Refused(f"It cannot be undone: {row.describe}")
         _require_foreign(row.inverse)
@@ -103,6 +106,8 @@ def _require_undoable(entry: Entry) -> None:
         raise Refused(f"The entry {entry.id} {why}")
     if entry.intent.kind == "undo":
         raise Refused(f"The entry {entry.id} is an undo itself: fix the finding again instead")
+    if all(row.step.changes_nothing for row in entry.intent.steps):
+        raise Refused(f"The entry {entry.id} changed nothing: there is nothing to take back")
     if all(row.step.settles for row in entry.intent.steps):
         raise Refused(f"The entry {entry.id} only restarted a service: there is nothing to take back")
 

@@ -48,7 +48,7 @@ def roll_back(run: Run, was: tuple[FileFact, ...], *, already: Iterable[int] = (
         return RolledBack(whole=False, says=(still, *_by_hand(run, was)))
     gone = set(already)
     checked = False
-    for index in order(run.steps, run.done | run.begun):
+    for index in order(run.steps, _changed(run)):
         if run.steps[index].step.settles and not checked:
             checked = True
             if found := _unlike(run.bench.host.files, was):
@@ -66,6 +66,11 @@ def roll_back(run: Run, was: tuple[FileFact, ...], *, already: Iterable[int] = (
         return RolledBack(whole=False, says=(*says, *found, *_by_hand(run, was)))
     # the files were as before; what differs now the Engine made of them, such as a directory for a missing file
     return RolledBack(whole=True, says=(*says, *(f"Since then: {sentence}" for sentence in found)))
+
+
+def _changed(run: Run) -> set[int]:
+    """What was, or may have been, done, but for the steps that change nothing."""
+    return {index for index in run.done | run.begun if not run.steps[index].step.changes_nothing}
 
 
 def _still_hangs(run: Run) -> bool:
@@ -126,7 +131,7 @@ def _by_hand(run: Run, was: tuple[FileFact, ...]) -> tuple[str, ...]:
 
 def _follow(run: Run, failed: int) -> tuple[str, ...]:
     """The commands that would make the services follow their files, from the one that failed on."""
-    backwards = order(run.steps, run.done | run.begun)
+    backwards = order(run.steps, _changed(run))
     rest = [run.steps[index].inverse for index in backwards[backwards.index(failed) :]]
     return tuple(f"by hand: {s.command()[2:]}" for s in rest if isinstance(s, ComposeUp | RestartContainer))
 

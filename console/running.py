@@ -146,12 +146,20 @@ class Run:
         if not (state == "after" and index in self.begun):
             if state != "before":
                 raise StepMoved(f"{row.step.target} is no longer as the preview showed it", "look again")
-            self.journal.append(self.entry_id, About(index, now()))
-            self.begun.add(index)
+            if not row.step.changes_nothing:
+                self.journal.append(self.entry_id, About(index, now()))
+                self.begun.add(index)
+            self.bench.tell = lambda text: self._told(index, row, text)
             if passed := attempt(row.step, self.bench):
                 self.passed.append(passed)
         self.journal.append(self.entry_id, Did(index, now()))
         self.done.add(index)
+
+    def _told(self, index: int, row: JournalStep, text: str) -> None:
+        """A step that takes long says how it goes, and is ended here if somebody wants to stop."""
+        if self.stop is not None and self.stop.is_set() and row.step.changes_nothing:
+            raise StopAsked
+        self._say(index, row, "running", text)
 
     def _failed(self, index: int, row: JournalStep, error: HostError) -> None:
         self.hanging = error.thread if isinstance(error, StepUnknown) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .ask_model import AskModel
 from .base import Content, CopyOf, Prepared, RandomKey, State, Step, StepFailed, StepMoved, Stored, Text, Workbench
 from .compose_edit import AddVolume
 from .config_edit import RepairConfig
@@ -13,6 +14,7 @@ from .json_edit import EditJson
 from .mongo import MongoCommand
 from .service_edit import SetServiceKeys
 from .services import ComposeUp, RestartContainer
+from .wait import WaitFor
 
 AnyStep = (
     EditFile
@@ -24,6 +26,8 @@ AnyStep = (
     | ComposeUp
     | RestartContainer
     | MongoCommand
+    | WaitFor
+    | AskModel
     | RestoreFile
     | RemoveFile
     | RestoreDirectory
@@ -31,8 +35,8 @@ AnyStep = (
 """Every step the journal can hold; the last three only ever take back."""
 
 __all__ = [
-    "AddVolume", "AnyStep", "Chmod", "Chown", "ComposeUp", "Content", "CopyOf", "CreateFile", "Edit", "EditFile",
-    "EditJson", "EnvLine", "MongoCommand", "Prepared", "RandomKey", "RemoveFile", "ReplaceDirectoryByFile",
-    "ReplaceFile", "RestartContainer", "RestoreDirectory", "RestoreFile", "SetServiceKeys", "State", "Step", "StepFailed",
-    "StepMoved", "Stored", "Text", "Workbench",
+    "AddVolume", "AnyStep", "AskModel", "Chmod", "Chown", "ComposeUp", "Content", "CopyOf", "CreateFile", "Edit",
+    "EditFile", "EditJson", "EnvLine", "MongoCommand", "Prepared", "RandomKey", "RemoveFile", "RepairConfig",
+    "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer", "RestoreDirectory", "RestoreFile", "SetServiceKeys",
+    "State", "Step", "StepFailed", "StepMoved", "Stored", "Text", "WaitFor", "Workbench",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal
 
 from msgspec import Struct
@@ -72,6 +72,8 @@ class Workbench:
         """What preparing wants to tell the operator and no diff shows."""
         self.pending: dict[str, bytes] = {}
         """While previewing: files as earlier steps will have left them, by path."""
+        self.tell: Callable[[str], None] = lambda _: None
+        """What a step that takes long says of itself once a second. Raises what ends it when somebody wants to stop."""
         self.created: frozenset[str] = frozenset()
         """While previewing: those of them that do not exist yet."""
 
@@ -110,6 +112,8 @@ class Step(Struct, frozen=True, tag=True):
 
     settles: ClassVar[bool] = False
     """True for steps that make a service follow its files (restart, recreate): taken back after everything else."""
+    changes_nothing: ClassVar[bool] = False
+    """True for steps that only look or wait: they have no inverse, and nothing is missing for the lack of it."""
     deadline: ClassVar[float] = 90.0
     """Seconds after which the step counts as unknown, whatever it is doing."""
 

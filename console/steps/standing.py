@@ -47,6 +47,7 @@ class _State(Struct, rename="pascal"):
 
 class _Config(Struct, rename="pascal"):
     labels: dict[str, str] | None = None
+    env: list[str] | None = None
 
 
 class _Inspected(Struct, rename="pascal"):
@@ -70,6 +71,16 @@ def of_container(host: Host, container: str) -> Standing | None:
         return None
     files = _files(row.config.labels or {})
     return Standing(row.id, row.name.lstrip("/"), row.state.status, row.state.started_at, files)
+
+
+def environment_of(host: Host, container: str) -> dict[str, str]:
+    """The variables of a container as it is now; empty when it is gone. They hold secrets: never shown, never kept."""
+    try:
+        row = _decoded(_asked(host, lambda engine: engine.inspect(container)), _Inspected)
+    except NotFound:
+        return {}
+    pairs = (entry.partition("=") for entry in row.config.env or [])
+    return {name: value for name, _, value in pairs}
 
 
 def _belongs(labels: dict[str, str], project: str, service: str) -> bool:
