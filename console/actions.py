@@ -37,12 +37,12 @@ _CONTAINERS = ("overview", "container")
 
 ACTIONS: tuple[Action, ...] = (
     Action("overview.demo", ("d",), "demo", "Open the practice stack", places=("overview",)),
-    Action(
-        "finding.fix", ("F",), "fix", "Show what the fix of the selected finding would change", True, places=_FINDINGS
-    ),
+    Action("finding.fix", ("F",), "fix", "Show what the fix of the selected finding would change", places=_FINDINGS),
     Action("plan.apply", ("A",), "apply", "Apply this fix, after asking", True, places=("plan",)),
     Action("plan.undo", ("U",), "undo", "Take back the fix that was just made", True, places=("plan",)),
-    Action("journal.undo", ("U",), "undo", "Take back what the selected entry did", True, places=("journal",)),
+    Action(
+        "journal.undo", ("U",), "undo", "Show what taking back the selected entry would change", places=("journal",)
+    ),
     Action("list.open", ("enter",), "open", "Go into the selected line", places=_LISTS),
     Action("container.logs", ("l",), "logs", "Show the logs over the whole screen, or back", places=_CONTAINERS),
     Action("container.follow", ("f",), "follow", "Follow the logs as they come, or stop", places=("container",)),

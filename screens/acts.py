@@ -9,7 +9,7 @@ from ..console.actions import at
 from ..console.hosts import Control, HostError
 from ..console.model import Container, Project
 from .widgets.paint import Line, line
-from .words.states import exit_meaning
+from .words.states import exit_words
 
 if TYPE_CHECKING:
     from .app import StackopsApp
@@ -25,7 +25,7 @@ def _about(container: Container) -> list[Line]:
     said = [line(("Container ", "muted"), (container.name, "strong"), (f"  {container.id[:12]}", "muted"))]
     said.append(line(("Image     ", "muted"), container.image))
     if container.state == "exited":
-        said.append(line(("Exited    ", "muted"), exit_meaning(container)))
+        said.append(line(("Exited    ", "muted"), exit_words(container)))
     return said
 
 

@@ -24,7 +24,7 @@ from ..console.actions import find, unknown
 from ..console.findings import Result
 from ..console.hosts import Control, HostError
 from ..console.model import Container, Snapshot
-from ..console.text import SECRETS
+from ..console.text import SECRETS, clean_line
 from .desk import Desk
 from .errands import Errands
 from .frugal import FrugalUpdate
@@ -86,6 +86,7 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Theme, signals, the first Snapshot, what the settings had wrong, what was interrupted."""
+        self.set_class(self.ascii, "-ascii")
         if self.desk.settings.theme not in themes.PALETTES:
             self.say(
                 f"There is no theme {self.desk.settings.theme}; there are {', '.join(themes.PALETTES)}.", warning=True
@@ -257,8 +258,8 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
 
     def action_copy(self) -> None:
         """Copy the name of what is selected, and say what was copied, for terminals that refuse it."""
-        text = self.screen.copied() if isinstance(self.screen, Place) else None
-        if text:
+        name = self.screen.copied() if isinstance(self.screen, Place) else None
+        if name and (text := clean_line(name, 4096)):
             self.copy_to_clipboard(text)
             self.say(f"Copied: {text}")
 

@@ -23,8 +23,8 @@ from .words import findings, states, strip
 
 COLUMNS: tuple[Column, ...] = (
     Column("state", "STATE", 10),
-    Column("check", "CHECK", 22, most=28),
-    Column("subject", "SUBJECT", 14, rank=1, most=28),
+    Column("check", "CHECK", 22, most=24),
+    Column("subject", "SUBJECT", 12, rank=1, most=22),
     Column("title", "WHAT IT SAYS", 10, rank=2, most=90),
 )
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from textual import work
 from textual.app import App
 
 from ..console.hosts import HostError
 from . import DEMO
+from .widgets.paint import shown
 
 if TYPE_CHECKING:
     from ..console.findings import Result
@@ -30,10 +33,22 @@ class Errands(App[str]):
         super().__init__(**kwargs)
         self._works: list[FixWork] = []
         self._judged: object = None
+        self._early: list[Callable[[], None]] | None = []
 
     def say(self, sentence: str, *, warning: bool = False) -> None:
         """A short notice, letter by letter."""
-        self.notify(sentence, markup=False, severity="warning" if warning else "information", timeout=6)
+        severity: Literal["warning", "information"] = "warning" if warning else "information"
+        show = partial(self.notify, shown(self, sentence), markup=False, severity=severity, timeout=6)
+        if self._early is None:
+            show()
+        else:
+            self._early.append(show)
+
+    def standing(self) -> None:
+        """The first screen stands: say what was to be said before there was one."""
+        early, self._early = self._early or [], None
+        for show in early:
+            self.call_after_refresh(show)
 
     # Going places
 

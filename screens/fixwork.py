@@ -85,28 +85,32 @@ class FixWork:
     def prepare(self, finding: Result, snapshot: Snapshot, answers: Mapping[str, str]) -> None:
         """Plan and make exact; tells Prepared."""
 
-        def work() -> None:
-            plan: Plan | None = None
-            try:
-                plan = self._desk.checks.plan(finding, snapshot, answers)
-                exact = self._fixer.prepare(plan, answers) if plan and plan.steps and plan.safety != "manual" else None
-                self._listener.post_message(Prepared(plan, exact, None))
-            except HostError as error:
-                self._listener.post_message(Prepared(plan, None, error))
+        def make() -> Prepared:
+            plan = self._desk.checks.plan(finding, snapshot, answers)
+            exact = self._fixer.prepare(plan, answers) if plan and plan.steps and plan.safety != "manual" else None
+            return Prepared(plan, exact, None)
 
-        self._start(work, "prepare")
+        self._start(lambda: self._tell_prepared(make), "prepare")
 
     def prepare_undo(self, entry: Entry) -> None:
         """What taking a fix back would do; tells Prepared."""
 
-        def work() -> None:
-            try:
-                exact = self._fixer.prepare_undo(entry.id)
-                self._listener.post_message(Prepared(exact.plan, exact, None))
-            except HostError as error:
-                self._listener.post_message(Prepared(None, None, error))
+        def make() -> Prepared:
+            exact = self._fixer.prepare_undo(entry.id)
+            return Prepared(exact.plan, exact, None)
 
-        self._start(work, "prepare undo")
+        self._start(lambda: self._tell_prepared(make), "prepare undo")
+
+    def _tell_prepared(self, make: Callable[[], Prepared]) -> None:
+        try:
+            message = make()
+        except HostError as error:
+            message = Prepared(None, None, error)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave the screen waiting for ever
+            message = Prepared(
+                None, None, HostError(f"stackops itself failed ({type(error).__name__}); please report it")
+            )
+        self._listener.post_message(message)
 
     def run(self, prepared: PreparedPlan) -> None:
         """Do what was shown; tells Moved and Ended."""

@@ -27,6 +27,7 @@ _TITLES = {
 _ABOUT = (
     "Lower case looks, capitals change. What changes the machine asks first, names its target, and waits on Cancel.",
     "A finding comes with evidence and, mostly, a fix: F shows what it would change, A applies it, U takes it back.",
+    "DIED in the stacks is restarts by policy / deaths seen since the console was opened.",
 )
 
 

@@ -35,7 +35,7 @@ class Place(Screen[None]):
     """A screen that draws the app's Snapshot whenever it can be seen."""
 
     PLACE: ClassVar[str] = ""
-    AUTO_FOCUS = ".first"
+    _focus_before: Widget | None = None
 
     @property
     def console(self) -> StackopsApp:
@@ -79,19 +79,28 @@ class Place(Screen[None]):
         """Draw what was missed while hidden."""
         self.redraw()
         self.refresh_bindings()
+        self.console.standing()
 
     def on_resize(self, event: events.Resize) -> None:
         """Choose the layout for this size."""
         width, height = event.size
         small = width < LEAST_WIDTH or height < LEAST_HEIGHT
+        if small and self.focused is not None:
+            self._focus_before = self.focused
         self.set_class(small, "-too-small")
         self.set_class(width >= WIDE, "-wide")
         self.set_class(width >= BROAD, "-broad")
         self.set_class(height >= TALL, "-tall")
-        self.set_class(self.console.ascii, "-ascii")
         if small:
             self.query_one("#too-small", Lines).show([line(f"Too small: {LEAST_WIDTH}x{LEAST_HEIGHT} is needed")])
-        self.call_after_refresh(self.redraw)
+        self.call_after_refresh(self._grown_back if self._focus_before and not small else self.redraw)
+
+    def _grown_back(self) -> None:
+        """What is hidden loses the focus; it gets it back when it is seen again."""
+        if self.focused is None and self._focus_before is not None and self._focus_before.is_attached:
+            self.set_focus(self._focus_before)
+        self._focus_before = None
+        self.redraw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """In read-only mode whatever changes the machine is shown dimmed and does nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual import events
+from textual.widgets import Input
 
 from ...console.actions import ACTIONS
 from ...console.text import cells
@@ -55,6 +56,8 @@ class KeyBar(Lines):
 
     def _items(self) -> list[tuple[str, str, str, bool]]:
         """Id, key, label and whether it can be done; own keys first, those that are everywhere last."""
+        if isinstance(self.screen.focused, Input):
+            return [("", "enter", "done", True), ("", "esc", "back", True)]
         found: dict[str, tuple[str, str, str, bool]] = {}
         for key, active in self.screen.active_bindings.items():
             binding = active.binding

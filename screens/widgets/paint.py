@@ -22,6 +22,7 @@ from ..glyphs import ascii_only
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.dom import DOMNode
     from textual.widget import Widget
 
 Tone = Literal[
@@ -96,11 +97,11 @@ def plain(lines: Iterable[Line]) -> str:
     return "\n".join("".join(span.text for span in each) for each in lines)
 
 
-def shown(widget: Widget, text: str) -> str:
+def shown(node: DOMNode, text: str) -> str:
     """The text as this terminal may get it."""
     if not text.isprintable():
         text = clean_line(text, 4096)
-    return ascii_only(text) if getattr(widget.app, "ascii", False) else text
+    return ascii_only(text) if getattr(node.app, "ascii", False) else text
 
 
 class Brush:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from ...console.findings import Result
-from ...console.model import Container, Figures, Mount, Snapshot
+from ...console.model import Container, Figures, Mount, Role, Snapshot
 from ...console.text import DASH, SECRETS, ago, cells, duration, is_secret_name, redact
 from .. import glyphs
 from ..widgets.paint import BLANK, Line, Span, line
@@ -57,7 +57,7 @@ def _state(c: Container, snapshot: Snapshot) -> list[Line]:
     return _pairs(
         ("state", states.state(c)),
         ("health", states.health(c) if c.health else None),
-        ("exit code", exit_words(c)),
+        ("exit code", exit_words(c, service.role if service else None)),
         ("start error", Span(c.error, "error") if c.error else None),
         ("up for", up),
         ("ended", ended),
@@ -71,11 +71,11 @@ def _state(c: Container, snapshot: Snapshot) -> list[Line]:
     )
 
 
-def exit_words(c: Container) -> Span | None:
+def exit_words(c: Container, role: Role | None = None) -> Span | None:
     """What the exit code means; None while it runs."""
     if c.state in {"running", "created", "paused"}:
         return None
-    return Span(states.exit_meaning(c), "muted" if c.exit_code in {0, 143} else "error")
+    return Span(states.exit_words(c, role), "muted" if c.exit_code in {0, 143} else "error")
 
 
 def _image(c: Container) -> list[Line]:

@@ -24,7 +24,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("net", "NET ↓/↑", 10, "right", rank=5),
     Column("block", "BLOCK r/w", 10, "right", rank=8),
     Column("pids", "PIDS", 5, "right", rank=9),
-    Column("deaths", "↻/†", 5, "right", rank=6),
+    Column("deaths", "DIED", 5, "right", rank=6),
     Column("up", "UP", 7, "right", rank=2),
     Column("ports", "PORTS", 14, rank=10, most=24),
     Column("image", "IMAGE", 24, rank=11, most=44),

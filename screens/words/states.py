@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...console.findings import Result
-from ...console.model import Container, Figures
+from ...console.model import Container, Figures, Role
+from ...console.stacks.exits import exit_meaning
 from ...console.text import DASH
 from .. import glyphs
 from ..widgets.paint import Span, Tone
@@ -19,22 +20,6 @@ _STATES: dict[str, tuple[str, Tone]] = {
     "unknown": (glyphs.ASK, "muted"),
 }
 
-# fact: exit codes above 128 are 128 plus the signal's number; 125 to 127 are Docker's own
-_EXITS: dict[int, str] = {
-    0: "ended by itself, without an error",
-    1: "the program reported an error; its log says which",
-    2: "wrong use of the program: an option or an argument",
-    125: "Docker could not start the container",
-    126: "the command is there but cannot be run",
-    127: "the command does not exist in the image",
-    130: "interrupted (SIGINT)",
-    132: "illegal instruction (SIGILL): the image needs a CPU feature that this machine lacks, often AVX",
-    134: "the program gave up (SIGABRT); its log says why",
-    137: "killed (SIGKILL), not by the out-of-memory killer",
-    139: "crashed (SIGSEGV): a bug in the program or a wrong image for this CPU",
-    143: "stopped on request (SIGTERM)",
-}
-
 
 def state(container: Container) -> Span:
     """Glyph and word: ``● running``, ``✖ exited 137``."""
@@ -47,17 +32,11 @@ def state(container: Container) -> Span:
     return Span(f"{glyph} {container.state}", tone)
 
 
-def exit_meaning(container: Container) -> str:
+def exit_words(container: Container, role: Role | None = None) -> str:
     """What the exit code says, in words."""
     code = container.exit_code
-    if code is None:
-        return "exit code not known"
-    if container.oom_killed:
-        return f"{code}: killed by the kernel, out of memory"
-    meaning = _EXITS.get(code) or (
-        f"ended by signal {code - 128}" if 128 < code < 160 else "the program's own error code"
-    )
-    return f"{code}: {meaning}"
+    meaning = exit_meaning(code, container.oom_killed, container.error, role)
+    return "exit code not known" if code is None else f"{code}: {meaning or 'an error code of its own'}"
 
 
 def health(container: Container) -> Span:

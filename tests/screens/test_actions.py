@@ -1,0 +1,128 @@
+"""The registry of actions: whole, without clashes, and every action has somebody who does it."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from stackops.console.actions import ACTIONS, Action, at, find, unknown
+from stackops.console.settings import Settings
+from stackops.screens.app import StackopsApp
+from stackops.screens.container import ContainerScreen
+from stackops.screens.doctor import Doctor
+from stackops.screens.journal import JournalScreen
+from stackops.screens.keys import keys_of
+from stackops.screens.overview import Overview
+from stackops.screens.plan import PlanScreen
+from stackops.screens.widgets.document import Document
+from stackops.screens.widgets.table import Table
+from support import stage
+from support.pilots import console
+
+PLACES = {
+    "app": (StackopsApp,), "overview": (Overview,), "container": (ContainerScreen,), "doctor": (Doctor,),
+    "plan": (PlanScreen,), "journal": (JournalScreen,), "list": (Table, Document),
+}  # fmt: skip
+
+
+def test_ids_are_unique_and_name_their_place() -> None:
+    assert len({action.id for action in ACTIONS}) == len(ACTIONS)
+    assert all("." in action.id and action.places for action in ACTIONS)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
+def test_every_place_can_do_its_actions(action: Action) -> None:
+    for place in action.places:
+        for owner in PLACES[place]:
+            assert callable(getattr(owner, f"action_{action.verb}", None)), f"{owner.__name__} cannot {action.verb}"
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_two_actions_of_a_place_share_a_key(place: str) -> None:
+    here = {action.id: action for action in (*at(place), *at("list"), *at("app"))}.values()
+    for one, other in combinations(here, 2):
+        shared = set(one.keys) & set(other.keys)
+        assert not shared, f"{one.id} and {other.id} share {shared} in {place}"
+
+
+def test_what_changes_the_machine_has_a_capital_letter() -> None:
+    for action in ACTIONS:
+        if action.changes and action.id != "container.shell":
+            assert all(key.isupper() for key in action.keys), action.id
+        if any(key.isupper() for key in action.keys) and not action.changes:
+            assert action.id in {"list.bottom", "finding.fix", "journal.undo"}, action.id
+
+
+def test_only_keys_that_every_terminal_sends_are_used() -> None:
+    known = {"enter", "space", "escape", "tab", "shift+tab", "up", "down", "left", "right", "home", "end", "pageup",
+             "pagedown", "ctrl+c", "ctrl+p", "ctrl+u", "ctrl+d"}  # fmt: skip
+    assert {key for action in ACTIONS for key in action.keys if len(key) > 1} <= known
+
+
+def test_an_unknown_action_is_found_in_a_keymap() -> None:
+    assert find("container.restart") is not None
+    assert unknown({"container.restart": "x", "container.explode": "y"}) == ("container.explode",)
+
+
+def test_help_shows_remapped_keys() -> None:
+    action = find("app.help")
+    assert action is not None
+    assert keys_of(action, {}) == "?"
+    assert keys_of(action, {"app.help": "f1,h"}) == "f1 h"
+
+
+async def test_a_remapped_key_works_and_the_old_one_does_not() -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS, settings=Settings(keymap={"app.doctor": "z"}))
+    async with console(desk) as running:
+        await running.press("2")
+        assert "Stacks" in running.text
+        await running.press("z")
+        assert "Checks" in running.text
+
+
+async def test_two_actions_on_one_key_are_told() -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS, settings=Settings(keymap={"app.doctor": "3"}))
+    async with console(desk) as running:
+        await running.until(lambda _: "were given the same key" in running.notices)
+
+
+async def test_a_keymap_for_an_action_that_does_not_exist_is_told() -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS, settings=Settings(keymap={"app.doktor": "3"}))
+    async with console(desk) as running:
+        await running.until(lambda _: "there is no action app.doktor" in running.notices)
+
+
+async def test_help_comes_from_the_registry_and_knows_read_only() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS, read_only=True), (100, 60)) as running:
+        shown = await running.press("question_mark")
+        assert "READ-ONLY: whatever changes the machine is refused" in shown
+        for action in at("overview"):
+            assert action.help[:40] in shown
+        await running.press("escape")
+        assert "Stacks" in running.text
+
+
+async def test_the_palette_offers_what_can_be_done_here() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (100, 40)) as running:
+        await running.press("colon")
+        await running.type("doctor")
+        shown = await running.until("Go to the doctor")
+        assert "go: doctor  (2)" in shown
+        await running.press("enter")
+        await running.until("Checks")
+
+
+async def test_the_palette_leaves_out_what_read_only_refuses() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS, read_only=True), (100, 40)) as running:
+        await running.press("colon")
+        await running.type("restart")
+        await running.until("No matches")
+
+
+async def test_the_palette_changes_the_theme() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (100, 40)) as running:
+        await running.press("colon")
+        await running.type("light")
+        await running.until("theme: light")
+        await running.press("enter")
+        assert running.app.theme == "stackops-light"

@@ -1,0 +1,84 @@
+"""One container: details with secrets masked, its log, and its end."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from support import stage
+from support.pilots import Stage, console
+
+
+async def _enter(running: Stage, container_id: str) -> str:
+    running.app.open_container(container_id)
+    return await running.until("Details")
+
+
+async def test_secrets_are_masked_and_plain_values_are_not() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (120, 70)) as running:
+        shown = await _enter(running, stage.LIBRECHAT.id)
+        assert "f34be427ebb29de8" not in shown
+        assert "CREDS_KEY" in shown
+        assert "•••" in shown
+        assert "0.0.0.0" in shown
+
+
+async def test_the_exit_code_is_told_in_words() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (120, 40)) as running:
+        assert "out of memory" in await _enter(running, stage.RAG.id)
+
+
+async def test_equal_health_probes_are_counted_not_repeated() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (120, 60)) as running:
+        shown = await _enter(running, stage.FASTGPT.id)
+        assert shown.count("connection refused") == 1
+        assert "3 times" in shown
+
+
+async def test_the_log_is_read_and_followed() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (120, 40)) as running:
+        await _enter(running, stage.LIBRECHAT.id)
+        await running.until("Server listening on all interfaces")
+        await running.press("f")
+        await running.until("one more")
+
+
+async def test_logs_fill_the_screen_and_come_back() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
+        await _enter(running, stage.LIBRECHAT.id)
+        assert "Details" not in await running.press("l")
+        assert "Details" in await running.press("l")
+
+
+async def test_a_log_that_docker_cannot_read_back_says_so() -> None:
+    full = stage.full()
+    quiet = replace(stage.ONEAPI, log_driver="none")
+    containers = tuple(quiet if each.id == quiet.id else each for each in full.containers)
+    async with console(stage.desk(replace(full, containers=containers), log=b"")) as running:
+        await _enter(running, quiet.id)
+        await running.until("which Docker cannot read back")
+
+
+async def test_a_container_that_is_gone_stays_as_it_was_last_seen() -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS)
+    async with console(desk) as running:
+        await _enter(running, stage.ONEAPI.id)
+        full = stage.full()
+        desk.feed.push(replace(full, containers=tuple(each for each in full.containers if each.id != stage.ONEAPI.id)))
+        await running.until("This container is gone")
+        assert "one-api" in running.text
+        await running.press("R")
+        assert desk.host.control.calls == []
+
+
+async def test_a_flood_of_log_lines_is_bounded_and_long_lines_are_cut() -> None:
+    log = b"\n".join([b"x" * 20_000, *(b"line %d" % number for number in range(5000))])
+    async with console(stage.desk(stage.full(), stage.RESULTS, log=log)) as running:
+        await _enter(running, stage.LIBRECHAT.id)
+        await running.until("line 4999")
+        view = running.app.screen.query_one("#logs")
+        assert len(view.lines) <= 2000
+
+
+async def test_esc_goes_back() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
+        await _enter(running, stage.ONEAPI.id)
+        assert "Stacks" in await running.press("escape")

@@ -1,0 +1,69 @@
+"""Pictures in plain text: every screen, four states, two sizes. STACKOPS_UPDATE_GOLDENS=1 writes them anew."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from stackops.console.journal import Journal
+from support import entries, stage
+from support.pilots import console
+
+GOLDENS = Path(__file__).parent / "goldens"
+STATES = {"full": stage.full, "empty": stage.empty, "failed": stage.failed, "half": stage.half, "read-only": stage.full}
+SCREENS = {
+    "overview": (), "doctor": ("2",), "journal": ("3",), "container": ("j", "j", "j", "enter"),
+    "help": ("question_mark",), "restart": ("R",),
+}  # fmt: skip
+CASES = [
+    (screen, state, size)
+    for screen in SCREENS
+    for state in STATES
+    for size in ((80, 24), (120, 40))
+    if state in {"full", "read-only"} or screen in {"overview", "doctor"}
+]
+
+pytestmark = pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the pictures are taken on Python 3.11")
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def _steady(shown: str) -> str:
+    """Masks are different in every process."""
+    return re.sub(r"••• #[0-9a-f]{2}", "••• #00", shown) + "\n"
+
+
+def _compare(name: str, shown: str) -> None:
+    path = GOLDENS / f"{name}.txt"
+    if os.environ.get("STACKOPS_UPDATE_GOLDENS") == "1":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(_steady(shown), encoding="utf-8")
+    assert path.is_file(), f"there is no picture {path.name}; STACKOPS_UPDATE_GOLDENS=1 takes it"
+    assert _steady(shown) == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("screen", "state", "size"), CASES, ids=lambda value: str(value).replace(", ", "x"))
+async def test_it_looks_as_it_did(screen: str, state: str, size: tuple[int, int], tmp_path) -> None:
+    results = stage.RESULTS if state in {"full", "half", "read-only"} else ()
+    journal = entries.journal(tmp_path) if state == "full" else Journal(tmp_path)
+    desk = stage.desk(
+        STATES[state](), results, read_only=state == "read-only", offer_demo=state == "failed", journal=journal
+    )
+    async with console(desk, size) as running:
+        await running.until(lambda text: "Looking" not in text)
+        await running.press(*SCREENS[screen])
+        await running.until(lambda text: "Reading" not in text)
+        if screen == "container":
+            await running.until("Server listening")
+        _compare(f"{screen}-{state}-{size[0]}x{size[1]}", running.text)

@@ -1,0 +1,190 @@
+"""The overview by keys: cursor, order, filter, faults, and acts that ask first."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from msgspec.structs import replace
+from stackops.console.hosts import HostError
+from stackops.screens.widgets.table import Table
+from support import stage
+from support.pilots import console
+
+
+def _table(running) -> Table:
+    return running.app.screen.query_one("#stacks", Table)
+
+
+async def test_the_cursor_stays_on_its_container_when_rows_move_come_and_go() -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS)
+    async with console(desk) as running:
+        table = _table(running)
+        while table.cursor != stage.ONEAPI.id:
+            await running.press("j")
+        full = stage.full()
+        desk.feed.push(replace(full, containers=(stage.container(20, "aaa", project="aaa"), *full.containers)))
+        await running.until("aaa")
+        assert table.cursor == stage.ONEAPI.id
+        await running.press("o")
+        assert table.cursor == stage.ONEAPI.id
+        gone = tuple(each for each in full.containers if each.id != stage.ONEAPI.id)
+        desk.feed.push(replace(full, containers=gone))
+        await running.until(lambda text: "oneapi" not in text)
+        assert table.cursor in {each.id for each in gone}
+
+
+async def test_ordering_by_cpu_puts_the_busiest_stack_and_service_first() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
+        await running.press("o")
+        keys = _table(running).keys
+        assert keys[0] == stage.FASTGPT.id
+        assert "CPU↓" in running.text
+        await running.press("less_than_sign")
+        assert "NAME↓" in running.text
+
+
+async def test_a_filter_narrows_and_esc_shows_all_again() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
+        await running.press("slash")
+        await running.type("mongo")
+        assert _table(running).keys == (stage.MONGO.id,)
+        await running.press("enter")
+        assert _table(running).has_focus
+        await running.press("escape")
+        assert len(_table(running).keys) == 9
+
+
+async def test_a_filter_without_a_match_says_so() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
+        await running.press("slash")
+        await running.type("nosuch")
+        assert 'No service has the words "nosuch"' in running.text
+
+
+async def test_tab_reaches_the_findings_and_enter_goes_to_the_doctor() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
+        await running.press("tab", "j", "enter")
+        assert running.app.screen.PLACE == "doctor"
+        assert running.app.screen.selected_finding().check == "mongo.keyfile"
+
+
+@pytest.mark.parametrize(
+    ("key", "verb", "call"), [("R", "Restart", "restart"), ("S", "Stop", "stop"), ("A", "Start", "start")]
+)
+async def test_an_act_names_its_target_and_waits_on_cancel(key: str, verb: str, call: str) -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS)
+    async with console(desk) as running:
+        shown = await running.press(key)
+        assert f"{verb} fastgpt?" in shown
+        assert stage.FASTGPT.id[:12] in shown
+        await running.press("enter")
+        assert desk.host.control.calls == []
+        await running.press(key, "tab", "enter")
+        await running.until(lambda _: desk.host.control.calls)
+        assert desk.host.control.calls == [(call, stage.FASTGPT.id)]
+        await running.until(f"{verb} fastgpt: done")
+
+
+async def test_removing_wants_the_name_typed() -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS)
+    async with console(desk) as running:
+        await running.press("D")
+        await running.type("fastgp")
+        await running.press("enter", "enter")
+        assert desk.host.control.calls == []
+        await running.press("D")
+        await running.type("fastgpt")
+        await running.press("enter", "enter")
+        await running.until("Remove fastgpt: done")
+        assert desk.host.control.calls == [("remove", stage.FASTGPT.id)]
+
+
+async def test_recreating_goes_through_compose_with_the_files_of_the_project() -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS)
+    async with console(desk) as running:
+        await running.press("C")
+        await running.type("fastgpt")
+        await running.press("enter", "enter")
+        await running.until("Recreate fastgpt: done")
+        files = ["/srv/fastgpt/docker-compose.yml"]
+        arguments = ["up", "-d", "--no-deps", "--force-recreate", "fastgpt"]
+        assert desk.host.control.calls == [("compose", "fastgpt", "/srv/fastgpt", files, arguments)]
+
+
+async def test_an_act_that_fails_says_why_and_what_to_try() -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS)
+    desk.host.control.error = HostError("The Engine refused: [/x] is in use", "stop it first")
+    async with console(desk) as running:
+        await running.press("R", "tab", "enter")
+        await running.until("[/x]")
+        assert "stop it first" in running.notices
+
+
+@pytest.mark.parametrize("key", ["R", "S", "A", "C", "D", "s"])
+async def test_read_only_does_nothing_and_asks_nothing(key: str) -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS, read_only=True)
+    async with console(desk) as running:
+        await running.press(key)
+        assert running.app.screen.PLACE == "overview"
+        assert "READ-ONLY" in running.text
+        assert desk.host.control.calls == []
+
+
+async def test_the_demo_is_offered_only_where_it_is_meant_to_be() -> None:
+    async with console(stage.desk(stage.failed(), offer_demo=True)) as running:
+        assert "opens the practice stack" in running.text
+        await running.press("d")
+        assert running.app.return_value == "demo"
+    async with console(stage.desk(stage.failed())) as running:
+        assert "practice stack" not in running.text
+        await running.press("d")
+        assert running.app.return_value is None
+
+
+async def test_figures_alone_do_not_judge_again() -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS)
+    judged: list[object] = []
+    examine = desk.checks.examine
+    desk.checks.examine = lambda snapshot: judged.append(1) or examine(snapshot)  # type: ignore[method-assign]
+    async with console(desk) as running:
+        assert len(judged) == 1
+        full = stage.full()
+        desk.feed.push(replace(full, taken_at=stage.NOW + 1, figures={stage.FASTGPT.id: stage.figures(55.0, 1)}))
+        await running.until("55%")
+        assert len(judged) == 1
+        desk.feed.push(replace(full, containers=full.containers[:3]))
+        await running.until(lambda _: len(judged) == 2)
+
+
+async def test_a_hidden_place_is_up_to_date_when_it_is_seen_again() -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS)
+    async with console(desk) as running:
+        await running.press("2")
+        desk.feed.push(replace(stage.full(), figures={stage.FASTGPT.id: stage.figures(77.0, 1)}))
+        await running.settle()
+        assert "77%" not in running.text
+        await running.press("1")
+        assert "77%" in running.text
+
+
+async def test_looking_again_asks_the_collector() -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS)
+    async with console(desk) as running:
+        before = desk.feed.requests
+        await running.press("r")
+        assert desk.feed.requests == before + 1
+
+
+async def test_every_state_has_a_word_without_colour(monkeypatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with console(stage.desk(stage.full(), stage.RESULTS), (120, 40)) as running:
+        for word in ("running", "restarting", "exited 137", "unhealthy", "healthy", "error", "warning"):
+            assert word in running.text
+
+
+async def test_ascii_terminals_get_ascii_only() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (120, 40), ascii_only=True) as running:
+        for keys in ((), ("2",), ("1", "enter"), ("escape", "question_mark"), ("escape", "R")):
+            shown = await running.press(*keys)
+            assert shown.isascii(), re.findall(r"[^\x00-\x7f]", shown)

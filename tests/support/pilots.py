@@ -1,0 +1,137 @@
+"""A console without a terminal: keys go in, the screen comes out as text."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from stackops.console.app import Registry
+from stackops.console.collect import collect
+from stackops.console.collecting.cadence import Cadence
+from stackops.console.hosts import Host
+from stackops.console.journal import Journal
+from stackops.console.model import Snapshot
+from stackops.console.settings import Settings
+from stackops.screens.app import StackopsApp
+from stackops.screens.desk import Desk
+from textual.pilot import Pilot
+
+QUICK = Cadence(second_sample=0.01)
+
+
+class Stage:
+    """A running console and what a test wants of it."""
+
+    def __init__(self, app: StackopsApp, pilot: Pilot[Any]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def text(self) -> str:
+        """The screen, trailing blanks cut off."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+    @property
+    def notices(self) -> str:
+        """What the toasts say, unbroken."""
+        return "\n".join(notice.message for notice in self.app._notifications)
+
+    async def press(self, *keys: str) -> str:
+        """Press keys one after another and wait until everything has been drawn."""
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
+        return self.text
+
+    async def type(self, text: str) -> str:
+        """Type letters."""
+        return await self.press(*(character if character.isalnum() else _KEYS[character] for character in text))
+
+    async def settle(self) -> None:
+        """Let messages and quick workers end; what follows a log for ever is not waited for."""
+        await self.pilot.pause()
+
+    async def until(self, wanted: str | Callable[[str], bool], seconds: float = 20.0) -> str:
+        """Wait for a text on the screen."""
+        test = (lambda text: wanted in text) if isinstance(wanted, str) else wanted
+        end = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < end:
+            await self.settle()
+            if test(self.text):
+                return self.text
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"{wanted!r} did not appear:\n{self.text}")
+
+
+_KEYS = {"-": "minus", "_": "underscore", ".": "full_stop", "/": "slash", " ": "space"}
+
+
+@asynccontextmanager
+async def console(desk: Desk, size: tuple[int, int] = (80, 24), *, ascii_only: bool = False) -> AsyncIterator[Stage]:
+    """Open it, wait for the first drawing."""
+    app = StackopsApp(desk, ascii_only=ascii_only)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        stage = Stage(app, pilot)
+        await stage.until(lambda text: "Overview" in text or "Too small" in text)
+        if desk.feed.__class__.__name__ == "FrozenFeed" and desk.feed.snapshot is not None:  # type: ignore[attr-defined]
+            await stage.until(lambda _: app.results is not None)
+        await stage.settle()
+        yield stage
+
+
+class LookingFeed:
+    """Looks at a host when asked, one look at a time, in a thread."""
+
+    def __init__(self, host: Host, settings: Settings) -> None:
+        self._host, self._settings = host, settings
+        self._publish: Any = None
+        self._again = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def listen(self, publish: Any) -> None:
+        self._publish = publish
+        self._again.set()
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._ended.is_set():
+            if self._again.wait(0.05):
+                self._again.clear()
+                snapshot = look(self._host, self._settings)
+                if not self._ended.is_set():
+                    self._publish(snapshot)
+
+    def request(self) -> None:
+        self._again.set()
+
+    def stop(self) -> None:
+        self._ended.set()
+
+    def cpu_of_host(self) -> Sequence[float | None]:
+        return ()
+
+    def cpu_of(self, container: str) -> Sequence[float | None]:
+        return ()
+
+
+def look(host: Host, settings: Settings) -> Snapshot:
+    """One whole look, without waiting for rates."""
+    return asyncio.run(collect(host, settings, cadence=QUICK))
+
+
+def desk_on(host: Host, journal: Journal | None, settings: Settings | None = None) -> Desk:
+    """A desk on a real or a practice host, with the real checks."""
+    settings = settings or Settings()
+    return Desk(
+        host=host,
+        settings=settings,
+        feed=LookingFeed(host, settings),
+        checks=Registry(settings),
+        open_journal=lambda: journal,
+        look=lambda: look(host, settings),
+    )
