@@ -34,6 +34,10 @@ class Overlay:
         """Files that would be there and are not yet."""
         return frozenset(path for path in self.pending() if self._base.stat(path).kind == "missing")
 
+    def originals(self) -> dict[str, str | None]:
+        """SHA-256 of what the host has where files would be different; None where it has nothing."""
+        return {path: self._base.stat(path, digest=True).sha256 for path in self.pending()}
+
     def stat(self, path: str, *, digest: bool = False) -> FileFact:
         """As the host's, or as it would be."""
         return self._facts.get(path) or self._base.stat(path, digest=digest)

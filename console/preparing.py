@@ -16,7 +16,7 @@ from .overlay import PreviewHost
 from .plan import Plan, PreparedPlan
 from .records import Entry, JournalStep
 from .rollback import order
-from .steps import AnyStep, ComposeUp, Prepared, RestartContainer, Step, Workbench
+from .steps import AnyStep, ComposeUp, EngineReload, Prepared, RestartContainer, Step, Workbench
 from .verifying import Look
 
 
@@ -36,6 +36,7 @@ class _Preview:
         """Prepare one step; keep it when it changes something. ``inverse`` overrules its own."""
         self.bench.pending = self._host.overlay.pending()
         self.bench.created = self._host.overlay.created()
+        self.bench.originals = self._host.overlay.originals()
         prepared = step.prepare(self.bench)
         if prepared.changes and not step.settles:
             prepared.step.apply(self.bench)
@@ -108,7 +109,7 @@ def _require_undoable(entry: Entry) -> None:
         raise Refused(f"The entry {entry.id} is an undo itself: fix the finding again instead")
     if all(row.step.changes_nothing for row in entry.intent.steps):
         raise Refused(f"The entry {entry.id} changed nothing: there is nothing to take back")
-    if all(row.step.settles for row in entry.intent.steps):
+    if all(row.step.settles and not isinstance(row.step, EngineReload) for row in entry.intent.steps):
         raise Refused(f"The entry {entry.id} only restarted a service: there is nothing to take back")
 
 
@@ -134,13 +135,13 @@ def _require_foreign(step: Step) -> None:
 
 
 def _command(step: AnyStep) -> str:
-    return step.command() if isinstance(step, ComposeUp | RestartContainer) else ""
+    return step.command() if isinstance(step, ComposeUp | RestartContainer | EngineReload) else ""
 
 
 def _again(step: AnyStep) -> AnyStep:
     if isinstance(step, ComposeUp):
         return replace(step, again=True, force_recreate=True, container=None)
-    return replace(step, again=True) if isinstance(step, RestartContainer) else step
+    return replace(step, again=True) if isinstance(step, RestartContainer | EngineReload) else step
 
 
 def journalled(prepared: PreparedPlan) -> tuple[JournalStep, ...]:

@@ -19,8 +19,9 @@ from .hosts import Files, HostError
 from .model import FileFact
 from .records import About, Did, Failed, JournalStep, Record
 from .running import Progress, Run, attempt, bounded
-from .steps import AnyStep, ComposeUp, RestartContainer, StepFailed
+from .steps import AnyStep, ComposeUp, EngineReload, RestartContainer, StepFailed
 
+_COMMANDS = ComposeUp | RestartContainer | EngineReload
 _GRACE = 5.0
 """Seconds that a step which did not end gets to end after all."""
 
@@ -51,7 +52,7 @@ def roll_back(run: Run, was: tuple[FileFact, ...], *, already: Iterable[int] = (
     for index in order(run.steps, _changed(run)):
         if run.steps[index].step.settles and not checked:
             checked = True
-            if found := _unlike(run.bench.host.files, was):
+            if found := _unlike(run.bench.host.files, _not_held(run, was)):
                 return RolledBack(whole=False, says=(*says, *found, *_by_hand(run, was)))
         if index in gone:
             continue
@@ -66,6 +67,12 @@ def roll_back(run: Run, was: tuple[FileFact, ...], *, already: Iterable[int] = (
         return RolledBack(whole=False, says=(*says, *found, *_by_hand(run, was)))
     # the files were as before; what differs now the Engine made of them, such as a directory for a missing file
     return RolledBack(whole=True, says=(*says, *(f"Since then: {sentence}" for sentence in found)))
+
+
+def _not_held(run: Run, was: tuple[FileFact, ...]) -> tuple[FileFact, ...]:
+    """Without the paths that a way back, killed in its middle, will put right when it is gone on with."""
+    held = run.held([row.inverse for row in run.steps])
+    return tuple(fact for fact in was if fact.path not in held)
 
 
 def _changed(run: Run) -> set[int]:
@@ -133,7 +140,7 @@ def _follow(run: Run, failed: int) -> tuple[str, ...]:
     """The commands that would make the services follow their files, from the one that failed on."""
     backwards = order(run.steps, _changed(run))
     rest = [run.steps[index].inverse for index in backwards[backwards.index(failed) :]]
-    return tuple(f"by hand: {s.command()[2:]}" for s in rest if isinstance(s, ComposeUp | RestartContainer))
+    return tuple(f"by hand: {s.command()[2:]}" for s in rest if isinstance(s, _COMMANDS))
 
 
 def _state(fact: FileFact) -> str:

@@ -6,7 +6,7 @@ Knows nothing of consent, locks or roll-back; it stops at the first step that is
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -123,8 +123,13 @@ class Run:
         if not checked:
             self._read_back(will)
 
+    def held(self, steps: Iterable[Step | None]) -> frozenset[str]:
+        """Paths that one of these steps has left in the middle of its work."""
+        return frozenset().union(*(step.holds(self.bench) for step in steps if step is not None and step.settles))
+
     def _read_back(self, will: tuple[FileFact, ...]) -> None:
-        found = differences(self.bench.host.files, will)
+        held = self.held([row.step for row in self.steps])
+        found = differences(self.bench.host.files, [fact for fact in will if fact.path not in held])
         if found:
             raise StepFailed(f"Not as it should be now: {'; '.join(found)}")
 

@@ -276,8 +276,32 @@ class Control(Protocol):
         """``docker compose -p PROJECT --project-directory DIR -f ... ARGUMENTS``; HostError without Compose v2."""
         ...
 
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, deadline: float = 30.0) -> HttpReply:
+        """One POST that the operator asked for, such as a request to a model. Raises HttpFailed, ReadOnlyRefused."""
+        ...
+
+    def service_hashes(
+        self, project: str, directory: str, files: Sequence[str], *, deadline: float = 20.0
+    ) -> tuple[str, Mapping[str, str]]:
+        """Compose's version, and the config-hash it would give each service now. Reads only, so --read-only allows it.
+
+        HostError without Compose v2, and for files that Compose refuses.
+        """
+        ...
+
     def shell(self, container: str) -> Sequence[str]:
         """The argument list that opens a shell in the container, for the terminal itself to run."""
+        ...
+
+    def reload_engine(self, pid: int, *, unit: str | None = None) -> CommandResult:
+        """Let dockerd read its configuration again: through its systemd unit, or by SIGHUP to ``pid``; never a restart.
+
+        NotFound when ``pid`` is no dockerd, NotPermitted with the command. fact: containers keep running (moby reload.go)
+        """
+        ...
+
+    def validate_engine_config(self, content: bytes, arguments: Sequence[str] = ()) -> CommandResult | None:
+        """What ``dockerd --validate`` says of a configuration beside these flags; None where no dockerd here can."""
         ...
 
 

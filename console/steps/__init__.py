@@ -7,6 +7,7 @@ from .base import Content, CopyOf, Prepared, RandomKey, State, Step, StepFailed,
 from .compose_edit import AddVolume
 from .config_edit import RepairConfig
 from .editing import Edit
+from .engine import EngineReload
 from .env_edit import EnvLine
 from .files import Chmod, Chown, CreateFile, EditFile, ReplaceDirectoryByFile, ReplaceFile
 from .inverse import RemoveFile, RestoreDirectory, RestoreFile
@@ -26,6 +27,7 @@ AnyStep = (
     | ComposeUp
     | RestartContainer
     | MongoCommand
+    | EngineReload
     | WaitFor
     | AskModel
     | RestoreFile
@@ -36,7 +38,7 @@ AnyStep = (
 
 __all__ = [
     "AddVolume", "AnyStep", "AskModel", "Chmod", "Chown", "ComposeUp", "Content", "CopyOf", "CreateFile", "Edit",
-    "EditFile", "EditJson", "EnvLine", "MongoCommand", "Prepared", "RandomKey", "RemoveFile", "RepairConfig",
-    "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer", "RestoreDirectory", "RestoreFile", "SetServiceKeys",
-    "State", "Step", "StepFailed", "StepMoved", "Stored", "Text", "WaitFor", "Workbench",
+    "EditFile", "EditJson", "EngineReload", "EnvLine", "MongoCommand", "Prepared", "RandomKey", "RemoveFile",
+    "RepairConfig", "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer", "RestoreDirectory", "RestoreFile",
+    "SetServiceKeys", "State", "Step", "StepFailed", "StepMoved", "Stored", "Text", "WaitFor", "Workbench",
 ]  # fmt: skip

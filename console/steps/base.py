@@ -76,6 +76,8 @@ class Workbench:
         """What a step that takes long says of itself once a second. Raises what ends it when somebody wants to stop."""
         self.created: frozenset[str] = frozenset()
         """While previewing: those of them that do not exist yet."""
+        self.originals: dict[str, str | None] = {}
+        """While previewing: SHA-256 of what is on the host at the pending paths; None where nothing is."""
 
     def __repr__(self) -> str:
         return f"Workbench({self.host.name!r}, {len(self.blobs)} contents)"
@@ -137,6 +139,10 @@ class Step(Struct, frozen=True, tag=True):
     @abstractmethod
     def act(self, bench: Workbench) -> None:
         """Do it, without asking. Raises StepFailed when it cannot be done."""
+
+    def holds(self, bench: Workbench) -> frozenset[str]:  # noqa: ARG002 - most steps do one act
+        """Paths that this step has left in a state of its own, between two of its acts: a kill came in the middle."""
+        return frozenset()
 
     def apply(self, bench: Workbench) -> None:
         """Do it. Raises StepMoved when ``state`` is not ``before``, StepFailed when it cannot be done."""

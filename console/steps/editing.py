@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .compose_edit import AddVolume, apply_edits
+from .config_edit import RepairConfig, apply_repair
 from .env_edit import EnvLine, apply_env_line
+from .json_edit import EditJson, apply_json
 from .service_edit import SetServiceKeys, apply_service_keys
 
-Edit = AddVolume | SetServiceKeys | EnvLine
+Edit = AddVolume | SetServiceKeys | EnvLine | RepairConfig | EditJson
 
 
 def apply_all(old: bytes | None, edits: Sequence[Edit], path: str) -> bytes:
@@ -19,6 +21,10 @@ def apply_all(old: bytes | None, edits: Sequence[Edit], path: str) -> bytes:
             content = apply_edits(content, [edit], path)
         elif isinstance(edit, SetServiceKeys):
             content = apply_service_keys(content, edit, path)
+        elif isinstance(edit, RepairConfig):
+            content = apply_repair(content, edit, path)
+        elif isinstance(edit, EditJson):
+            content = apply_json(content, edit, path)
         else:
             content = apply_env_line(content, edit, path)
     return content or b""

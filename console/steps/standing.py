@@ -59,14 +59,14 @@ class _Inspected(Struct, rename="pascal"):
 
 def of_service(host: Host, project: str, service: str) -> tuple[Standing, ...]:
     """The containers of a compose service, one-off runs left out. Raises HostError when the Engine does not tell."""
-    rows = _decoded(_asked(host, lambda engine: engine.containers()), list[_Listed])
+    rows = _decoded(asked(host, lambda engine: engine.containers()), list[_Listed])
     return tuple(_listed(row) for row in rows if _belongs(row.labels or {}, project, service))
 
 
 def of_container(host: Host, container: str) -> Standing | None:
     """One container by id or name; None when it is gone. Raises HostError when the Engine does not tell."""
     try:
-        row = _decoded(_asked(host, lambda engine: engine.inspect(container)), _Inspected)
+        row = _decoded(asked(host, lambda engine: engine.inspect(container)), _Inspected)
     except NotFound:
         return None
     files = _files(row.config.labels or {})
@@ -76,7 +76,7 @@ def of_container(host: Host, container: str) -> Standing | None:
 def environment_of(host: Host, container: str) -> dict[str, str]:
     """The variables of a container as it is now; empty when it is gone. They hold secrets: never shown, never kept."""
     try:
-        row = _decoded(_asked(host, lambda engine: engine.inspect(container)), _Inspected)
+        row = _decoded(asked(host, lambda engine: engine.inspect(container)), _Inspected)
     except NotFound:
         return {}
     pairs = (entry.partition("=") for entry in row.config.env or [])
@@ -97,7 +97,8 @@ def _files(labels: dict[str, str]) -> tuple[str, ...]:
     return tuple(path for path in labels.get(f"{_LABEL}project.config_files", "").split(",") if path)
 
 
-def _asked(host: Host, question: Callable[[Engine], Awaitable[bytes]]) -> bytes:
+def asked(host: Host, question: Callable[[Engine], Awaitable[bytes]]) -> bytes:
+    """One read of the Engine from a worker thread. Raises HostError when it does not tell, or not in time."""
     engine = host.engine
     if engine is None:
         raise StepFailed(

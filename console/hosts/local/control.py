@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import CommandResult, EngineFailed, EngineUnreachable, NotFound, ReadOnlyRefused
+from .. import CommandResult, EngineFailed, EngineUnreachable, HostError, HttpReply, NotFound, ReadOnlyRefused
 from .address import Address
 from .client import Client
 from .compose import environment, find_compose, run
+from .daemon import reload, validate
 from .deadline import Deadlines
 from .gone import ClosedClient
 from .reasons import hung, refused
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 SPARE = 10
 """Seconds beyond the stop time-out, for the Engine itself."""
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+_HASH = re.compile(r"^(\S+) ([0-9a-f]{64})$", re.MULTILINE)
+"""A line of ``config --hash``; warnings stand between them."""
 _SHELL = "command -v bash >/dev/null 2>&1 && exec bash || exec sh"
 
 
@@ -58,6 +61,21 @@ class LocalControl:
     ) -> CommandResult:
         """Run Compose on the project with exactly these files; the exit code is the caller's to judge."""
         self._refuse_when_read_only()
+        return self._run_compose(project, directory, files, arguments, deadline)
+
+    def service_hashes(
+        self, project: str, directory: str, files: Sequence[str], *, deadline: float = 20.0
+    ) -> tuple[str, Mapping[str, str]]:
+        """``compose version --short`` and ``compose config --hash '*'``; neither changes anything."""
+        said = self._run_compose(project, directory, files, ["config", "--hash", "*"], deadline)
+        if said.exit_code:
+            raise HostError(f"Compose refuses the files in {directory}: {said.output.strip().splitlines()[-1:]}")
+        version = self._run_compose(project, directory, (), ["version", "--short"], deadline)
+        return version.output.strip(), dict(_HASH.findall(said.output))
+
+    def _run_compose(
+        self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], deadline: float
+    ) -> CommandResult:
         environ = environment(os.environ, self._reachable())
         if self._compose is None:
             self._compose = find_compose(environ)
@@ -66,12 +84,30 @@ class LocalControl:
             (*self._compose, "-p", project, "--project-directory", directory, *named, *arguments), environ, deadline
         )
 
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, deadline: float = 30.0) -> HttpReply:
+        """One POST, no redirect followed, at most 1 MiB of the answer read."""
+        self._refuse_when_read_only()
+        from .posting import post
+
+        return post(url, headers, body, deadline)
+
     def shell(self, container: str) -> Sequence[str]:
         """The argument list that opens bash, or sh, in the container."""
         self._refuse_when_read_only()
         address = self._reachable()
         host = () if address.default else ("--host", address.url, *_tls_flags(address))
         return ("docker", *host, "exec", "-it", _checked(container), "sh", "-c", _SHELL)
+
+    def reload_engine(self, pid: int, *, unit: str | None = None) -> CommandResult:
+        """SIGHUP to the dockerd with this pid, or ``systemctl reload`` of its unit."""
+        self._refuse_when_read_only()
+        if self._reachable().socket is None:
+            raise NotFound("The Engine is on another machine", "reload it there: sudo systemctl reload docker")
+        return reload(pid, unit)
+
+    def validate_engine_config(self, content: bytes, arguments: Sequence[str] = ()) -> CommandResult | None:
+        """Run ``dockerd --validate`` on a private copy. Changes nothing, and so is allowed in read-only mode too."""
+        return validate(content, arguments)
 
     def _act(self, container: str, seconds: int, act: Callable[[APIClient], Any]) -> None:
         self._refuse_when_read_only()
