@@ -384,6 +384,20 @@ class LogMark(Struct, frozen=True):
     at: float | None = None
 
 
+class ServiceHash(Struct, frozen=True):
+    """The ``config-hash`` that Compose would give a service now. fact: librechat-stack 3.3.
+
+    Never of a service with ``env_file``: ``config --hash`` leaves the file's variables out, ``up`` does not, so that
+    the two differ even where nothing changed (measured with Compose 2.26.1).
+    """
+
+    project: str
+    service: str
+    value: str
+    compose_version: str
+    """Of the Compose that was asked; hashes of different versions are not comparable."""
+
+
 class Disk(Struct, frozen=True):
     """A file system that matters: the Docker root, a stack's data folder."""
 
@@ -496,9 +510,9 @@ class MongoState(Struct, frozen=True):
     container: str
     via: Literal["published port", "container address", "exec"] | None = None
     address: str | None = None
-    trouble: (
-        Literal["refused", "reset", "silent", "no-route", "name", "not-mongo", "too-old", "unreachable"] | None
-    ) = None
+    trouble: Literal["refused", "reset", "silent", "no-route", "name", "not-mongo", "too-old", "unreachable"] | None = (
+        None
+    )
     """Why nothing is known from hello; None when it answered."""
     sentence: str | None = None
     """The same for people."""
@@ -646,6 +660,8 @@ class JsonFact(Struct, frozen=True):
     """What a strict reader would complain about, with line and column; None when nothing."""
     relaxed: str | None = None
     """The same for a reader that takes JSON5: comments, trailing commas, bare keys."""
+    unsure: bool = False
+    """It is no strict JSON, and uses more of JSON5 than can be judged."""
     keys: tuple[str, ...] = ()
     """Names at the top of it."""
 
@@ -671,6 +687,8 @@ class Snapshot(Struct, frozen=True):
     edges: tuple[Edge, ...] = ()
     files: tuple[FileFact, ...] = ()
     keyfiles: tuple[KeyFileFact, ...] = ()
+    service_hashes: tuple[ServiceHash, ...] = ()
+    """Only of projects in which a file is newer than a container; asking costs a process."""
     json_files: tuple[JsonFact, ...] = ()
     log_marks: tuple[LogMark, ...] = ()
     config_verdicts: tuple[ConfigVerdict, ...] = ()

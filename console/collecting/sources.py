@@ -14,6 +14,7 @@ from .board import Board
 from .cadence import Cadence
 from .configs import Configs
 from .engine import EngineSource
+from .hashes import Hashes
 from .history import History
 from .log_marks import LogMarks
 from .machine import Machine
@@ -46,6 +47,7 @@ class Sources:
         self.machine = Machine(host, board, self.meters, cadence)
         self.stack = Stack(host, board, cadence, directories=project_dirs, only=settings.project)
         self.configs = Configs(host, board, cadence, release=settings.librechat.release)
+        self.hashes = Hashes(host, board, cadence)
         self.engine: EngineSource | None = None
         self.stats: Stats | None = None
         self.logs: LogMarks | None = None
@@ -78,7 +80,16 @@ class Sources:
 
     def request(self) -> None:
         """Look at everything again, now."""
-        for source in (self.engine, self.stack, self.configs, self.machine, self.logs, self.mongos, self.oneapis):
+        for source in (
+            self.engine,
+            self.stack,
+            self.hashes,
+            self.configs,
+            self.machine,
+            self.logs,
+            self.mongos,
+            self.oneapis,
+        ):
             if source is not None:
                 source.request()
 
@@ -92,7 +103,7 @@ class Sources:
         }
         if self.engine is not None and self.stats is not None and self.logs is not None:
             loops |= {"engine": self.engine.watch, "events": self.engine.events, "engine-info": self.engine.watch_info}
-            loops |= {"stats": self.stats.watch, "logs": self.logs.watch}
+            loops |= {"stats": self.stats.watch, "logs": self.logs.watch, "hashes": self.hashes.watch}
         if self.mongos is not None:
             loops["mongo"] = self.mongos.watch
         if self.oneapis is not None:
@@ -127,7 +138,7 @@ class Sources:
 
     async def _files_and_disks(self) -> None:
         await self.stack.read()
-        await self.machine.read_disks()
+        await asyncio.gather(self.hashes.read(), self.machine.read_disks())
 
     async def _ask_twice(self, stats: Stats, second_sample: float) -> None:
         if await stats.ask(missed=1):
@@ -136,7 +147,7 @@ class Sources:
 
     def close(self) -> None:
         """Let all threads go."""
-        for source in (self.meters, self.machine, self.stack, self.configs, self.mongos):
+        for source in (self.meters, self.machine, self.stack, self.hashes, self.configs, self.mongos):
             if source is not None:
                 source.close()
 

@@ -90,6 +90,8 @@ def _of_projects(projects: Iterable[Project]) -> Iterator[tuple[str, bool]]:
     for project in projects:
         for file in project.files:
             yield file.path, True
+        for path in dict.fromkeys(path for service in project.services for path in service.env_files):
+            yield path, True
         if project.working_dir:
             for name in _PROJECT_FILES:
                 yield posixpath.join(project.working_dir, name), True

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from .. import CommandResult, EngineFailed, Files, ReadOnlyRefused
+from .. import CommandResult, EngineFailed, Files, HostError, ReadOnlyRefused
 from .compose import Compose
+from .replies import COMPOSE_VERSION
 from .world import World
 
 
@@ -57,6 +58,21 @@ class DemoControl:
         argv = ("docker", "compose", "-p", project, "--project-directory", directory, *named, *arguments)
         exit_code, output = Compose(self._world, self._files, project, directory, files).run(arguments)
         return CommandResult(argv=argv, exit_code=exit_code, output=output)
+
+    def service_hashes(
+        self,
+        project: str,
+        directory: str,
+        files: Sequence[str],
+        *,
+        deadline: float = 20.0,  # noqa: ARG002
+    ) -> tuple[str, Mapping[str, str]]:
+        """What ``config --hash`` says of the files in memory; allowed in read-only mode."""
+        self._ready()
+        exit_code, output = Compose(self._world, self._files, project, directory, files).run(("config", "--hash", "*"))
+        if exit_code:
+            raise HostError(output)
+        return COMPOSE_VERSION, dict(line.split(" ", 1) for line in output.splitlines())
 
     def shell(self, container: str) -> Sequence[str]:
         """There is nothing to open a shell in: says so instead."""
