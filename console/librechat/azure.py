@@ -1,4 +1,4 @@
-"""What LibreChat checks of Azure OpenAI groups after the schema has accepted them. Any complaint keeps it from starting.
+"""What LibreChat checks of Azure OpenAI groups once the schema has accepted them. Any complaint keeps it from starting.
 
 fact: librechat-stack 13 (reasons word for word, the first one ends the search), the same in v0.7.2 to v0.8.7.
 """

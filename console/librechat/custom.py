@@ -93,14 +93,12 @@ def azure_warnings(groups: list[Data]) -> Iterator[ConfigIssue]:
     for number, group in enumerate(groups):
         instance = group.get("instanceName") or ""
         if "://" in instance or "." in instance.replace("${", "").replace("}", ""):
-            text = f'instanceName of group {group["group"]} must be the bare first label of the host name'
+            text = f"instanceName of group {group['group']} must be the bare first label of the host name"
             path = f"endpoints.azureOpenAI.groups.{number}.instanceName"
             yield ConfigIssue("warning", path, text, advice="leave out https:// and .openai.azure.com")
 
 
-def _address_fault(
-    entry: Data, release: Version, env: Mapping[str, str], *, inside: bool
-) -> tuple[str, str] | None:
+def _address_fault(entry: Data, release: Version, env: Mapping[str, str], *, inside: bool) -> tuple[str, str] | None:
     text = expand(str(entry["baseURL"]), env)
     if "${" in text or text == "user_provided":
         return None

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from ..model import ConfigIssue
 from . import azure, custom
+from .advice import advice
 from .cursor import YamlProblem
 from .notation import Version
 from .schema import Issue, Path, TooMuch, judge
@@ -78,7 +79,7 @@ def _judged(text: str, release: Version, env: Mapping[str, str] | None, *, insid
         return Verdict("empty", "defaults", log, (ConfigIssue("syntax", "", message),), data=data)
     raw = tuple(judge(data, release, env or {}))
     if raw:
-        issues = tuple(_issue(text, data, one) for one in raw)
+        issues = tuple(_issue(text, data, one, release) for one in raw)
         return Verdict("schema", _boot(raw, release, env or {}), _schema_log(raw), issues, data=data, raw=raw)
     return _accepted(text, data, release, env, inside=inside)
 
@@ -97,7 +98,7 @@ def _boot(raw: tuple[Issue, ...], release: Version, env: Mapping[str, str]) -> B
 def _schema_log(raw: tuple[Issue, ...]) -> str:
     if any("imageOutputType" in issue.path for issue in raw):
         return "Please specify a correct `imageOutputType` value (case-sensitive)."
-    return "Invalid custom config file at "
+    return "Invalid custom config file"
 
 
 def _accepted(text: str, data: Map, release: Version, env: Mapping[str, str] | None, *, inside: bool) -> Verdict:
@@ -125,10 +126,14 @@ def dotted(path: Path) -> str:
     return ".".join(str(part) for part in path)
 
 
-def _issue(text: str, data: Any, issue: Issue) -> ConfigIssue:  # noqa: ANN401
-    span = place_of(data, tuple(str(part) for part in issue.path), _named(issue))
+def _issue(text: str, data: Any, issue: Issue, release: Version) -> ConfigIssue:  # noqa: ANN401
+    path = tuple(str(part) for part in issue.path)
+    span = place_of(data, path, _named(issue))
     line, column = line_and_column(text, span.start) if span else (None, None)
-    return ConfigIssue("schema", dotted(issue.path), issue.message, line, column)
+    value = data
+    for step in path:
+        value = _child(value, step)
+    return ConfigIssue("schema", dotted(issue.path), issue.message, line, column, advice(issue, value, release))
 
 
 def _named(issue: Issue) -> str | None:
@@ -170,6 +175,6 @@ def _key_place(data: Any, step: str) -> Span | None:  # noqa: ANN401
 
 
 def line_and_column(text: str, index: int) -> tuple[int, int]:
-    """From 1. ``index`` counts without a byte order mark; line ends are ``\\n``, ``\\r\\n`` and ``\\r``."""
+    """From 1. ``index`` counts without a byte order mark; any of the three line ends counts."""
     before = text.removeprefix("\ufeff")[:index].replace("\r\n", "\n").replace("\r", "\n")
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1

@@ -1,4 +1,4 @@
-"""Reads the notation of ``schema_text`` into a tree of shapes. Pure; a mistake in the description is an AssertionError."""
+"""Reads the notation of ``schema_text`` into a tree of shapes. Pure; a mistake in the text is an AssertionError."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 Version = tuple[int, int, int]
 OLDEST: Version = (0, 0, 0)
@@ -77,7 +78,7 @@ class _Reader:
         self.at = match.end() if match else self.at
 
     def take(self, kind: str, value: str | None = None) -> str:
-        """This very token."""
+        """Step over a token of this kind."""
         assert self.kind == kind and value in {None, self.value}, (kind, value, self.text[self.at - 40 : self.at])  # noqa: S101, PT018
         taken = self.value
         self._next()
@@ -114,7 +115,7 @@ class _Reader:
         shape = self._bare()
         if not self.has("~"):
             return shape
-        return Shape(shape.kind, shape.parts, shape.fields, shape.values, shape.strict, shape.at_least, self.take("word"))
+        return replace(shape, condition=self.take("word"))
 
     def _bare(self) -> Shape:
         if self.kind == "text":
