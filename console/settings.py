@@ -76,6 +76,21 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     librechat: LibreChatSettings = field(default_factory=LibreChatSettings)
 
 
+OVERRIDES = ("librechat.release",)
+"""What ``--set`` may lay over the file, by the names it has there."""
+
+
+def overridden(settings: Settings, given: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
+    """The settings with what ``given`` names of them, and what it names besides. Raises SettingsError."""
+    rest = {key: value for key, value in given.items() if key not in OVERRIDES}
+    if len(rest) == len(given):
+        return settings, rest
+    data = {"librechat": {"release": given["librechat.release"]}}
+    Judge("--set", "").check(data, Settings)
+    librechat = msgspec.convert(data["librechat"], LibreChatSettings)
+    return msgspec.structs.replace(settings, librechat=librechat), rest
+
+
 def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
     """Read the settings: ``path``, else ``STACKOPS_CONFIG``, else the user's stackops.toml, else defaults.
 

@@ -24,14 +24,16 @@ _LEVELS = ("error", "warning", "info")
 @project_dir_option
 @click.option("--fail-on", type=click.Choice([*_LEVELS, "never"]), default="error", show_default=True,
               help="Least severity that makes the exit code 1.")  # fmt: skip
+@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Override a setting: librechat.release=0.8.2.")
 @pass_session
-def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_on: str) -> int:
+def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_on: str, given: tuple[str, ...]) -> int:
     """Say what is wrong, and why: all checks, or those named.
 
     Exits 1 when there are findings at or above --fail-on, 3 when the Engine could not be asked (what could be judged
     without it is still printed).
     """
     session.output_mode()
+    session.set_only(given)
     for check_id in ids:
         session.check(check_id)
     if project_dir is not None:

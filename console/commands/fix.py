@@ -11,7 +11,7 @@ from ..exits import ExitCode
 from ..hosts import EngineUnreachable, HostError
 from .acting import act, fixer
 from .consent import agree, interactive, show
-from .session import AnyCheck, Session, Stop, engine_fault, pass_session, project_dir_option
+from .session import AnyCheck, Session, Stop, engine_fault, pairs, pass_session, project_dir_option
 
 if TYPE_CHECKING:
     from ..findings import Result
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show what would be done, change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--disruptive", is_flag=True, help="Agree that services restart or a step cannot be taken back.")
-@click.option("--set", "answers", multiple=True, metavar="KEY=VALUE", help="Answer a question of the plan.")
+@click.option("--set", "answers", multiple=True, metavar="KEY=VALUE",
+              help="Answer a question of the plan, or override a setting: librechat.release=0.8.2.")  # fmt: skip
 @project_dir_option
 @pass_session
 def fix(
@@ -45,7 +46,7 @@ def fix(
     """
     session.output_mode()
     check = session.check(check_id)
-    given = _answers(answers)
+    given = session.lay_over(pairs(answers))
     session.tell_open_intents()
     snapshot = session.look() if project_dir is None else session.judge_folder(project_dir)
     fault = engine_fault(session, snapshot)
@@ -65,14 +66,6 @@ def fix(
     agree(session, prepared, yes=yes, disruptive=disruptive)
     engine = fixer(session, check_id, finding.subject)
     return act(session, lambda tell, stop: engine.run(prepared, tell, stop), prepared)
-
-
-def _answers(given: Sequence[str]) -> dict[str, str]:
-    pairs = [answer.partition("=") for answer in given]
-    for key, equals, _ in pairs:
-        if not equals or not key:
-            raise click.UsageError(f'--set wants KEY=VALUE, not "{key}"')
-    return {key: value for key, _, value in pairs}
 
 
 def _finding(session: Session, check: AnyCheck, snapshot: Snapshot, subject: str | None) -> Result | None:

@@ -92,6 +92,8 @@ class Session:
     _practice: TemporaryDirectory[str] | None = None
     folder: str | None = None
     """Absolute; set where only this folder's files are judged, without any Engine."""
+    laid_over: dict[str, str] = field(default_factory=dict)
+    """What ``--set`` named of the settings."""
 
     @property
     def output(self) -> Output:
@@ -119,7 +121,8 @@ class Session:
         from ..export.readable import quoted
 
         folder = "" if self.folder is None else f" --project-dir {shlex.quote(self.folder)}"
-        return f"{self.command} fix {result.check} {quoted(result.subject)} --dry-run{folder}"
+        given = "".join(f" --set {shlex.quote(f'{key}={value}')}" for key, value in self.laid_over.items())
+        return f"{self.command} fix {result.check} {quoted(result.subject)} --dry-run{folder}{given}"
 
     @property
     def demo(self) -> bool:
@@ -144,6 +147,22 @@ class Session:
             self._check_names(settings)
             self._settings = settings
         return self._settings
+
+    def lay_over(self, given: dict[str, str]) -> dict[str, str]:
+        """Take what ``--set`` names of the settings into them, for this call; the rest answers a plan's questions."""
+        from ..settings import overridden
+
+        self._settings, rest = overridden(self.settings, given)
+        self.laid_over = {key: value for key, value in given.items() if key not in rest}
+        return rest
+
+    def set_only(self, given: Sequence[str]) -> None:
+        """``--set`` where nothing but settings can be set."""
+        from ..settings import OVERRIDES
+        from ..settings_errors import instead
+
+        for key in self.lay_over(pairs(given)):
+            raise click.UsageError(f'no setting "{key}" can be set here; {instead(key, OVERRIDES)}')
 
     def _check_names(self, settings: Settings) -> None:
         from ..settings_errors import SettingsError, instead
@@ -254,6 +273,15 @@ def engine_fault(session: Session, snapshot: Snapshot) -> tuple[str, str | None]
         if fault.source == "engine":
             return fault.sentence, fault.remedy
     return None
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """What ``--set`` was given; a usage error for anything but KEY=VALUE."""
+    split = [answer.partition("=") for answer in given]
+    for key, equals, _ in split:
+        if not equals or not key:
+            raise click.UsageError(f'--set wants KEY=VALUE, not "{key}"')
+    return {key: value for key, _, value in split}
 
 
 pass_session = click.make_pass_decorator(Session)
