@@ -8,10 +8,10 @@ from ..console.findings import Result
 from ..console.model import Snapshot
 from ..console.settings import Settings
 from . import Check
-from .librechat import config_mount
+from .librechat import config_mount, config_valid
 from .mongo import keyfile
 
-ALL: tuple[Check, ...] = (config_mount.CHECK, keyfile.CHECK)
+ALL: tuple[Check, ...] = (config_mount.CHECK, config_valid.CHECK, keyfile.CHECK)
 
 
 def find(check_id: str) -> Check | None:

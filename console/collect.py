@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from .collecting.cadence import Cadence
 from .collecting.history import Curve, History
@@ -31,14 +31,18 @@ async def collect(
     project_dirs: Sequence[str] = (),
     files_only: bool = False,
     cadence: Cadence | None = None,
+    on_request: Collection[str] = (),
 ) -> Snapshot:
-    """One look at everything, rates included, in about a second. ``files_only``: compose files alone, no Engine."""
+    """One look at everything, rates included, in about a second. ``files_only``: compose files alone, no Engine.
+
+    ``on_request`` names what is only collected when it is asked for, as a check's ``needs`` do.
+    """
     cadence = cadence or Cadence()
     directories = project_dirs if files_only and project_dirs else (*settings.project_dirs, *project_dirs)
-    sources = Sources(host, settings, cadence=cadence, project_dirs=directories)
+    sources = Sources(host, settings, cadence=cadence, project_dirs=directories, on_request=on_request)
     try:
         if files_only:
-            await sources.stack.read()
+            await sources.read_files()
             return sources.board.snapshot()
         return await sources.once(cadence.second_sample)
     finally:

@@ -12,6 +12,7 @@ from stackops.console.hosts.local.files import LocalFiles
 from stackops.console.model import Container, HostInfo, KeyFileFact, Mount, Snapshot
 from stackops.console.settings import Settings
 from stackops.console.sources.compose import read_project
+from stackops.console.sources.librechat import read as read_configs
 from stackops.console.stacks import services
 from support.corpus import CORPUS, needs_corpus
 
@@ -25,6 +26,8 @@ def healthy(original, place, *, running: bool) -> Snapshot:
     shutil.copyfile(original, path)
     if (original.parent / ".env.example").exists():
         shutil.copyfile(original.parent / ".env.example", place / ".env")
+    if (original.parent / "librechat.example.yaml").exists():
+        shutil.copyfile(original.parent / "librechat.example.yaml", place / "librechat.yaml")
     project, faults = read_project(LocalFiles(), str(path.parent), config_files=[str(path)])
     assert not faults
     containers, facts, keys = [], [file(f"{place}/librechat.example.yaml")], []
@@ -41,6 +44,7 @@ def healthy(original, place, *, running: bool) -> Snapshot:
     return Snapshot(
         taken_at=NOW, host=HostInfo("example"), engine=ENGINE if running else None, containers=made,
         projects=(project,), services=services(made, (project,)), files=tuple(facts), keyfiles=tuple(keys),
+        config_verdicts=read_configs(LocalFiles(), made, (project,), (), told=original.parent.name),
     )  # fmt: skip
 
 

@@ -11,21 +11,41 @@ import json
 import random
 import re
 
+from ...librechat.judge import decoded, verdict
+from ...stacks.librechat_env import NODEMON_UNTIL, launch, release
 from .stand import Fate, Stand
 
 DEFAULT = "/app/librechat.yaml"
+RELEASE = (0, 7, 2)
 CODES = {"error": 31, "warn": 33, "info": 32}
 
 
 def start(stand: Stand) -> Fate:
     """The start banner, the verdict on the config file, the address."""
-    lines = ["", "> LibreChat@0.7.2 backend", "> cross-env NODE_ENV=production node api/server/index.js", ""]
+    lines = _banner(stand)
+    if launch(stand.command) == "backend-dev" and (release(_tag(stand)) or NODEMON_UNTIL) > NODEMON_UNTIL:
+        return Fate((*lines, "sh: nodemon: not found"), 127)
     lines += _say(stand.now, "info", "Connected to MongoDB" if "mongodb" in stand.peers else "Waiting for MongoDB")
     lines += _config(stand)
     lines += _say(
         stand.now, "info", "Server listening on all interfaces at port 3080. Use http://localhost:3080 to access it"
     )
     return Fate(tuple(lines))
+
+
+def _banner(stand: Stand) -> list[str]:
+    """What npm says of the script it starts; nothing where node is started without it."""
+    name, version = launch(stand.command), _tag(stand).removeprefix("v")
+    if name == "node":
+        return []
+    if name == "backend-dev":
+        return ["", f"> LibreChat@{version} backend:dev",
+                "> cross-env NODE_ENV=development npx nodemon api/server/index.js", ""]  # fmt: skip
+    return ["", f"> LibreChat@{version} backend", "> cross-env NODE_ENV=production node api/server/index.js", ""]
+
+
+def _tag(stand: Stand) -> str:
+    return stand.definition.image.rpartition(":")[2]
 
 
 def chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
@@ -47,18 +67,20 @@ def _config(stand: Stand) -> list[str]:
         return _say(stand.now, "error", f"{bad}EISDIR: illegal operation on a directory, read")
     if not _readable(stand, node.mode, node.uid):
         return _say(stand.now, "error", f"{bad}EACCES: permission denied, open '{path}'")
-    try:
-        data = _parsed(node.content)
-    except ValueError as error:
-        return _say(stand.now, "error", f"{bad}{error}")
-    if not data:
-        return _say(
-            stand.now,
-            "info",
-            "Custom config file missing or YAML format invalid.\n\nCheck out the latest config file guide",
-        )
-    text = json.dumps(data, indent=2, ensure_ascii=False, default=str)
+    found = verdict(decoded(node.content), RELEASE, _env(stand))
+    if found.stage == "yaml":
+        return _say(stand.now, "error", found.log or bad)
+    if found.stage == "empty":
+        return _say(stand.now, "info", f"{found.log}\n\nCheck out the latest config file guide")
+    if found.stage == "schema":
+        issues = [{"path": list(issue.path), "code": issue.code, "message": issue.message} for issue in found.raw]
+        return _say(stand.now, "error", f"Invalid custom config file at {path} {json.dumps(issues, indent=2)}")
+    text = json.dumps(found.data, indent=2, ensure_ascii=False, default=str)
     return _say(stand.now, "info", f"Custom config file loaded:\n{text}")
+
+
+def _env(stand: Stand) -> dict[str, str]:
+    return dict(stand.definition.env)
 
 
 def config_path(stand: Stand) -> str:
@@ -79,20 +101,6 @@ def _readable(stand: Stand, mode: int, owner: int) -> bool:
         return True
     uid = int(user) if user.isdigit() else 1000
     return bool(mode & (0o400 if owner == uid else 0o004))
-
-
-def _parsed(content: bytes) -> object:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-    try:
-        return YAML(typ="safe", pure=True).load(content.decode("utf-8", "replace"))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = "" if mark is None else f" ({mark.line + 1}:{mark.column + 1})"
-        raise ValueError(f"{error.problem or 'bad document'}{where}") from error
-    except YAMLError as error:
-        raise ValueError("can not read the document") from error
 
 
 def _say(at: float, level: str, message: str) -> list[str]:

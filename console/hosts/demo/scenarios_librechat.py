@@ -71,6 +71,40 @@ def override_not_in_use(hands: Hands) -> None:
     hands.compose(stack.FOLDER, "up", "-d", "--force-recreate", "api", files=(base,))
 
 
+@scenario("librechat.config-valid", "dropped")
+def dropped(hands: Hands) -> None:
+    """Wrote ``apikey`` for ``apiKey`` in one of the two endpoints, as a post had it.
+
+    LibreChat accepts the file, leaves that endpoint out, and logs nothing about it.
+    """
+    _recreate_with(hands, stack.LIBRECHAT_YAML.replace('apiKey: "ollama"', 'apikey: "ollama"'))
+
+
+@scenario("librechat.config-valid", "schema")
+def schema(hands: Hands) -> None:
+    """Moved a list of models and lost its indentation on the way.
+
+    ``default`` stands beside ``models`` instead of under it, and the whole file is refused.
+    """
+    models = '        default: ["qwen2:7b"]\n        fetch: true\n'
+    _recreate_with(hands, stack.LIBRECHAT_YAML.replace(models, models.replace("        ", "      ")))
+
+
+@scenario("librechat.config-valid", "syntax")
+def syntax(hands: Hands) -> None:
+    """Pasted an endpoint from a web page; its keys stand one column too deep.
+
+    The file is no YAML any more, and LibreChat runs on its defaults.
+    """
+    head, item, tail = stack.LIBRECHAT_YAML.partition('    - name: "Ollama"\n')
+    _recreate_with(hands, head + item + "".join(f" {line}" for line in tail.splitlines(keepends=True)))
+
+
+def _recreate_with(hands: Hands, text: str) -> None:
+    _write(hands, stack.CONFIG, text)
+    hands.compose(stack.FOLDER, "up", "-d", "--force-recreate", "api")
+
+
 def _in_order(hands: Hands) -> None:
     _write(hands, stack.CONFIG, stack.LIBRECHAT_YAML)
     _write(hands, stack.OVERRIDE, stack.OVERRIDE_WITH_MOUNT)
