@@ -6,6 +6,8 @@ that has the focus adds those of ``list``. Lower case looks, capitals change.
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from msgspec import Struct
 
 
@@ -99,3 +101,22 @@ def at(place: str) -> tuple[Action, ...]:
 def unknown(keymap: dict[str, str]) -> tuple[str, ...]:
     """Ids of a keymap that name no action, for a message to whoever wrote it."""
     return tuple(action_id for action_id in keymap if find(action_id) is None)
+
+
+def clashes(keymap: dict[str, str]) -> tuple[tuple[str, str, str], ...]:
+    """Key and the two actions that would both be on it in some place, because of this keymap."""
+
+    def keys(action: Action) -> set[str]:
+        given = keymap.get(action.id)
+        return set(action.keys) if given is None else {key.strip() for key in given.split(",")}
+
+    def meet(one: Action, other: Action) -> bool:
+        everywhere = {"app", "list"}
+        return bool(set(one.places) & set(other.places) or everywhere & {*one.places, *other.places})
+
+    return tuple(
+        (key, one.id, other.id)
+        for one, other in combinations(ACTIONS, 2)
+        if (one.id in keymap or other.id in keymap) and meet(one, other)
+        for key in sorted(keys(one) & keys(other))
+    )

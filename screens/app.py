@@ -13,14 +13,12 @@ from rich.console import RenderableType
 from textual import on, work
 from textual._compositor import ChopsUpdate
 from textual.app import App
-from textual.binding import Binding
-from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import Screen
 
 from .. import themes
-from ..console.actions import find, unknown
+from ..console.actions import clashes, find, unknown
 from ..console.findings import Result
 from ..console.hosts import Control, HostError
 from ..console.model import Container, Snapshot
@@ -70,7 +68,6 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
         self.animation_level = "none"
         self._judging = False
         self._sparks: dict[str, tuple[float, tuple[float | None, ...]]] = {}
-        self._clashes: set[str] = set()
         self._leaving = False
         self.set_keymap(desk.settings.keymap)
         for name in themes.PALETTES:
@@ -98,6 +95,8 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
         self.desk.feed.listen(self._publish)
         for action_id in unknown(self.desk.settings.keymap):
             self.say(f"keymap: there is no action {action_id}", warning=True)
+        for key, one, other in clashes(self.desk.settings.keymap):
+            self.say(f"keymap: {one} and {other} were given the same key {key}", warning=True)
         self.call_after_refresh(self._look_for_open_entries)
 
     def use_theme(self, name: str) -> None:
@@ -231,13 +230,6 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
         if action is not None:
             namespace = "app" if "app" in action.places else "screen"
             self.call_later(self.run_action, f"{namespace}.{action.verb}")
-
-    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:  # noqa: ARG002
-        """Two actions on one key: say so once."""
-        names = " and ".join(sorted(binding.id or binding.action for binding in clashed_bindings))
-        if names not in self._clashes:
-            self._clashes.add(names)
-            self.say(f"keymap: {names} were given the same key", warning=True)
 
     def action_overview(self) -> None:
         """The overview."""

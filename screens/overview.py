@@ -12,13 +12,14 @@ from textual.widgets import Input
 
 from ..console.findings import Result
 from ..console.model import Container as ContainerModel
+from ..console.model import Snapshot
 from .acts import ContainerActs
 from .keys import bindings
 from .place import Place, entitle
 from .widgets.columns import Column
 from .widgets.document import Document
 from .widgets.lines import Lines
-from .widgets.paint import Span
+from .widgets.paint import Line, Span
 from .widgets.table import Row, Table
 from .widgets.wrap import wrap
 from .words import faults, findings, stacks, states, strip
@@ -93,13 +94,16 @@ class Overview(ContainerActs, Place):
         tall = self.has_class("-tall")
         cpu = self.console.spark("", self.desk.feed.cpu_of_host())
         self.query_one("#host", Lines).show(strip.host(snapshot, width, cpu, tall=tall))
-        self.query_one("#faults", Lines).show(
-            faults.lines(snapshot, most=6 if tall else 2) if snapshot.containers else []
-        )
+        self.query_one("#faults", Lines).show(self._faults(snapshot, width))
         rows = stacks.rows(snapshot, results or (), self._order, self._words, airy=tall)
         empty = faults.empty(snapshot, self._words, offer_demo=self.desk.offer_demo)
         self.query_one("#stacks", Table).show(rows, empty=empty, order=self._order)
         self._draw_findings()
+
+    def _faults(self, snapshot: Snapshot, width: int) -> list[Line]:
+        """What could not be read; where there is no container at all it is told in place of the containers."""
+        most = 6 if self.has_class("-tall") else 2
+        return wrap(faults.lines(snapshot, most), width)[: most * 2] if snapshot.containers else []
 
     def _draw_findings(self) -> None:
         results = self.console.results

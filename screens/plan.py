@@ -254,7 +254,7 @@ class PlanScreen(Place):
     @on(Ended)
     def _ended(self, message: Ended) -> None:
         self.outcome = message.outcome
-        self._say(plans.result(message.outcome))
+        self._say(plans.result(message.outcome, undo=self._undo is not None))
         self.query_one("#apply", Button).display = False
         self._choice("Close")
         self.query_one("#cancel").focus()

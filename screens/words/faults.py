@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from ...console.model import Fault, Snapshot
+from ...console.text import duration
 from .. import glyphs
 from ..widgets.paint import BLANK, Line, line
 
 
 def lines(snapshot: Snapshot, most: int) -> list[Line]:
     """One line for each fault, what is left out counted."""
-    shown = [_line(fault) for fault in snapshot.faults[:most]]
+    shown = [_line(fault, snapshot) for fault in snapshot.faults[:most]]
     left = len(snapshot.faults) - len(shown)
     if left:
         shown.append(line((f"  and {left} more that could not be read", "muted")))
     return shown
 
 
-def _line(fault: Fault) -> Line:
+def _line(fault: Fault, snapshot: Snapshot) -> Line:
     remedy = f"  {fault.remedy}" if fault.remedy else ""
-    return line((f"{glyphs.WARN} {fault.source}: ", "warning"), fault.sentence, (remedy, "muted"))
+    read = snapshot.ages.get(fault.source)
+    age = f" (what is shown was read {_coarse(snapshot.taken_at - read)} ago)" if read is not None else ""
+    return line((f"{glyphs.WARN} {fault.source}: ", "warning"), f"{fault.sentence}{age}", (remedy, "muted"))
+
+
+def _coarse(seconds: float) -> str:
+    """In steps of five seconds, so that it does not change with each look."""
+    return f"{max(0, int(seconds // 5 * 5))}s" if seconds < 60 else duration(seconds)
 
 
 def empty(snapshot: Snapshot, words: str, *, offer_demo: bool) -> list[Line]:

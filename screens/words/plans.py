@@ -124,18 +124,22 @@ def status(latest: Progress | None, seconds: float, plan: Plan) -> Line:
     return line((f"{glyphs.TURN} Step {latest.index + 1} of {latest.total}: ", "info"), latest.what)
 
 
-def result(outcome: Outcome) -> list[Line]:
+_ENDS = {
+    "done": "Done, and proven by looking again",
+    "nothing": "Nothing to do: everything is as it should be",
+    "rolled-back": "Failed, and rolled back: ",
+    "stopped": "Stopped: ",
+    "refused": "Refused: ",
+    "rollback-failed": "The roll-back failed too: ",
+}
+
+
+def result(outcome: Outcome, *, undo: bool = False) -> list[Line]:
     """How it ended."""
     glyph, tone = _OUTCOMES[outcome.name]
-    words = {
-        "done": "Done",
-        "nothing": "Nothing to do",
-        "rolled-back": "Failed, and rolled back",
-        "stopped": "Stopped",
-        "refused": "Refused",
-        "rollback-failed": "The roll-back failed too",
-    }[outcome.name]
-    said = [line((f"{glyph} {words}: ", tone), outcome.sentence.removeprefix("Done: "))]
+    good = outcome.name in {"done", "nothing"}
+    words = "Done: everything is as it was before the fix" if undo and outcome.name == "done" else _ENDS[outcome.name]
+    said = [line((f"{glyph} {words}", tone), "" if good else outcome.sentence)]
     said += [bullet(each) for each in outcome.says]
     if outcome.remedy:
         said.append(line(("  Next: ", "accent"), outcome.remedy))

@@ -22,6 +22,8 @@ def verdict(snapshot: Snapshot | None, results: Sequence[Result] | None) -> Line
     engine = next((fault for fault in snapshot.faults if fault.source == "engine"), None)
     if engine is not None and not snapshot.containers:
         return line((f"{glyphs.WARN} {engine.sentence}", "warning"))
+    if not snapshot.containers and not snapshot.processes:
+        return line((f"{glyphs.OFF} Nothing to watch: no container and no service was found", "muted"))
     crashed = [each for each in results if each.status in {"crashed", "unknown"}]
     tail = f"; {len(crashed)} checks cannot tell" if len(crashed) > 1 else "; 1 check cannot tell" if crashed else ""
     return line(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from stackops.console.actions import ACTIONS, Action, at, find, unknown
+from stackops.console.actions import ACTIONS, Action, at, clashes, find, unknown
 from stackops.console.settings import Settings
 from stackops.screens.app import StackopsApp
 from stackops.screens.container import ContainerScreen
@@ -62,6 +62,13 @@ def test_only_keys_that_every_terminal_sends_are_used() -> None:
 def test_an_unknown_action_is_found_in_a_keymap() -> None:
     assert find("container.restart") is not None
     assert unknown({"container.restart": "x", "container.explode": "y"}) == ("container.explode",)
+
+
+def test_a_clash_is_found_only_where_both_actions_can_be_done() -> None:
+    assert clashes({}) == ()
+    assert clashes({"app.doctor": "3"}) == (("3", "app.doctor", "app.journal"),)
+    assert clashes({"journal.undo": "F"}) == ()
+    assert clashes({"app.doctor": "3", "app.journal": "2"}) == ()
 
 
 def test_help_shows_remapped_keys() -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from stackops.console.journal import Journal
 from support import entries, stage
+from support.pictures import compare
 from support.pilots import console
 
-GOLDENS = Path(__file__).parent / "goldens"
 STATES = {"full": stage.full, "empty": stage.empty, "failed": stage.failed, "half": stage.half, "read-only": stage.full}
 SCREENS = {
     "overview": (), "doctor": ("2",), "journal": ("3",), "container": ("j", "j", "j", "enter"),
@@ -39,20 +36,6 @@ def utc(monkeypatch):
     time.tzset()
 
 
-def _steady(shown: str) -> str:
-    """Masks are different in every process."""
-    return re.sub(r"••• #[0-9a-f]{2}", "••• #00", shown) + "\n"
-
-
-def _compare(name: str, shown: str) -> None:
-    path = GOLDENS / f"{name}.txt"
-    if os.environ.get("STACKOPS_UPDATE_GOLDENS") == "1":
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(_steady(shown), encoding="utf-8")
-    assert path.is_file(), f"there is no picture {path.name}; STACKOPS_UPDATE_GOLDENS=1 takes it"
-    assert _steady(shown) == path.read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize(("screen", "state", "size"), CASES, ids=lambda value: str(value).replace(", ", "x"))
 async def test_it_looks_as_it_did(screen: str, state: str, size: tuple[int, int], tmp_path) -> None:
     results = stage.RESULTS if state in {"full", "half", "read-only"} else ()
@@ -66,4 +49,4 @@ async def test_it_looks_as_it_did(screen: str, state: str, size: tuple[int, int]
         await running.until(lambda text: "Reading" not in text)
         if screen == "container":
             await running.until("Server listening")
-        _compare(f"{screen}-{state}-{size[0]}x{size[1]}", running.text)
+        compare(f"{screen}-{state}-{size[0]}x{size[1]}", running.text)

@@ -25,7 +25,8 @@ def intent(entry_id: str, at: float, *, host: str = "gpubox", kind: str = "fix",
     )  # fmt: skip
     return Intent(
         id=entry_id, kind=kind, check="mongo.keyfile", subject="librechat/mongodb", safety="safe", host=host,
-        at=at, who=WHO, title="Close the key file to others", version="0.1.0", plan_hash="0" * 64, steps=steps, was=(), will=(), of=of,
+        at=at, who=WHO, title="Close the key file to others", version="0.1.0", plan_hash="0" * 64,
+        steps=steps, was=(), will=(), of=of,
     )  # type: ignore[arg-type] # fmt: skip
 
 

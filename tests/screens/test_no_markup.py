@@ -1,0 +1,83 @@
+"""No text is ever taken for markup, and no screen decides what is safe: read off the source."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+SCREENS = Path(__file__).resolve().parents[2] / "screens"
+MODULES = sorted(SCREENS.rglob("*.py"))
+PARSERS = {
+    "from_markup",
+    "from_ansi",
+    "render_str",
+    "escape",
+    "Markdown",
+    "Static",
+    "Label",
+    "RichLog",
+    "DataTable",
+    "Pretty",
+}
+TITLES = {"border_title", "border_subtitle", "tooltip", "title", "sub_title", "label", "placeholder"}
+
+
+def _calls(tree: ast.AST):
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_nothing_that_parses_markup_is_used(module: Path) -> None:
+    tree = ast.parse(module.read_text())
+    used = {_name(call.func) for call in _calls(tree)}
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert not PARSERS & (used | imported)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_every_notice_says_that_it_is_no_markup(module: Path) -> None:
+    for call in _calls(ast.parse(module.read_text())):
+        notifies = _name(call.func) == "notify" or any(_name(argument) == "notify" for argument in call.args)
+        if notifies:
+            assert any(
+                word.arg == "markup" and isinstance(word.value, ast.Constant) and word.value.value is False
+                for word in call.keywords
+            ), f"{module.name}:{call.lineno}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_titles_and_labels_hold_words_of_ours_only(module: Path) -> None:
+    """Where Textual does parse markup, nothing is put but constants; buttons get a Content."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Assign):
+            attributes = {target.attr for target in node.targets if isinstance(target, ast.Attribute)}
+            assert not TITLES & attributes or _ours(node.value), f"{module.name}:{node.lineno}"
+
+
+def _ours(value: ast.expr) -> bool:
+    if isinstance(value, ast.Constant):
+        return True
+    if isinstance(value, ast.Call):
+        return _name(value.func) == "Content"
+    return isinstance(value, ast.Name) and value.id == "title"  # entitle(): its callers are checked below
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_panes_are_entitled_with_constants_and_counts(module: Path) -> None:
+    for call in _calls(ast.parse(module.read_text())):
+        if _name(call.func) == "entitle":
+            names = {_name(node) for node in ast.walk(call.args[1]) if isinstance(node, ast.Name | ast.Attribute)}
+            assert names <= {"len", "rows", "following"}, f"{module.name}:{call.lineno}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_no_screen_holds_a_colour(module: Path) -> None:
+    constants = {node.value for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Constant)}
+    assert not [each for each in constants if isinstance(each, str) and re.fullmatch(r"#[0-9a-fA-F]{3,8}", each)]

@@ -1,0 +1,52 @@
+"""What is imported before the first frame, and how long it takes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from support.pty_harness import STACKOPS, Terminal
+
+DRIVERS = ("docker", "requests", "psutil", "dotenv", "pymongo", "psycopg", "httpx", "pynvml")
+PROBE = """
+import sys
+from textual.drivers import linux_driver
+from stackops.screens import driver
+write = driver.ConsoleDriver.write
+def first(self, data):
+    if "Overview" in data and not hasattr(driver, "seen"):
+        driver.seen = True
+        found = [name for name in {drivers!r} if name in sys.modules]
+        open({path!r}, "w").write(" ".join(found) or "none")
+    write(self, data)
+driver.ConsoleDriver.write = first
+from stackops.console.cli import main
+sys.argv = ["stackops", "demo"]
+main()
+"""
+
+
+def test_no_driver_is_imported_before_the_first_frame(tmp_path) -> None:
+    path = tmp_path / "modules"
+    program = PROBE.format(drivers=DRIVERS, path=str(path))
+    with Terminal([sys.executable, "-c", program], env={"STACKOPS_STATE_DIR": str(tmp_path)}) as terminal:
+        terminal.wait_for("Overview")
+        terminal.send("q")
+        terminal.wait()
+    assert path.read_text() == "none"
+
+
+def test_the_first_frame_comes_within_three_times_its_budget(tmp_path) -> None:
+    """The budget is 300 ms on a quiet machine; the best of three counts."""
+    best = 10.0
+    for _ in range(3):
+        with Terminal([*STACKOPS, "demo"], env={"STACKOPS_STATE_DIR": str(tmp_path)}) as terminal:
+            terminal.wait_for("Overview")
+            best = min(best, terminal.seconds_until(b"Overview") or 10.0)
+    assert best < 0.9
+
+
+def test_the_package_of_screens_alone_imports_no_textual() -> None:
+    code = "import sys, stackops.screens, stackops.themes, stackops.console.app; print('textual' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"

@@ -1,0 +1,150 @@
+"""The parts that need no screen: columns, wrapping, changed cells, glyphs, states in words."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from msgspec.structs import replace
+from rich.cells import cell_len
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from stackops.screens import glyphs
+from stackops.screens.frugal import FrugalUpdate
+from stackops.screens.widgets.columns import Column, place
+from stackops.screens.widgets.lines import changed_cells
+from stackops.screens.widgets.log_view import log_line, tone_of
+from stackops.screens.widgets.paint import line, plain
+from stackops.screens.widgets.wrap import wrap
+from stackops.screens.words import faults, findings, stacks, states, strip
+from support import stage
+from textual._compositor import ChopsUpdate
+from textual.strip import Strip
+
+COLUMNS = (Column("a", "A", 10, most=20), Column("b", "B", 5, rank=1), Column("c", "C", 8, rank=2))
+
+
+def test_columns_fill_the_width_and_the_least_important_go_first() -> None:
+    assert [each.column.key for each in place(COLUMNS, 60)] == ["a", "b", "c"]
+    assert [each.column.key for each in place(COLUMNS, 22)] == ["a", "b"]
+    assert [each.column.key for each in place(COLUMNS, 14)] == ["a"]
+    assert [each.column.key for each in place(COLUMNS, 3)] == ["a"]
+
+
+@pytest.mark.parametrize("width", range(1, 120))
+def test_columns_never_overlap(width: int) -> None:
+    placed = place(stacks.COLUMNS, width)
+    for one, other in pairwise(placed):
+        assert one.x + one.width < other.x
+
+
+@pytest.mark.parametrize("width", [20, 33, 60])
+def test_wrapped_lines_fit_and_lose_no_word(width: int) -> None:
+    text = "数据库 " + "word " * 30 + "x" * 200 + " 数据库服务器名称很长的容器"
+    wrapped = wrap([line(("  label  ", "muted"), text)], width)
+    assert all(cell_len(plain([each])) <= width for each in wrapped)
+    assert "".join("".join(plain(wrapped).split())) == "".join(f"label{text}".split())
+
+
+def test_what_continues_a_labelled_line_stands_under_its_words() -> None:
+    wrapped = plain(wrap([line(("  because  ", "muted"), "one two three four five")], 24)).splitlines()
+    assert wrapped[1].startswith(" " * 11)
+
+
+def test_a_changed_figure_costs_its_own_cells() -> None:
+    old = line(("cpu ", "muted"), " 23%", ("  mem ", "muted"), "47.0G")
+    new = line(("cpu ", "muted"), " 24%", ("  mem ", "muted"), "47.0G")
+    assert changed_cells(old, old) is None
+    assert changed_cells(old, new) == (6, 7)
+    assert changed_cells(line("数据 1 x"), line("数据 2 x")) == (5, 6)
+    assert changed_cells(line("abc"), line("abcdef")) == (3, 6)
+    assert changed_cells(line(("a", "ok")), line(("a", "error"))) == (0, 1)
+
+
+def test_a_partial_update_is_cropped_on_both_sides() -> None:
+    chop = Strip([Segment("0123456789", Style())], 10)
+    update = ChopsUpdate([{0: chop}], [(0, 4, 6)], [[10]])
+    assert FrugalUpdate.of(update).render_segments(Console(force_terminal=True)).endswith("45")
+
+
+def test_every_glyph_has_a_twin_of_one_cell() -> None:
+    used = {
+        value for name, value in vars(glyphs).items() if name.isupper() and isinstance(value, str) and len(value) == 1
+    }
+    for glyph in used | set("▁▂▃▄▅▆▇█░–…•→"):
+        twin = glyphs.ascii_only(glyph)
+        assert twin.isascii()
+        assert len(twin) == 1
+        assert twin != "?" or glyph == "?", glyph
+
+
+def test_bars_and_curves_keep_their_width() -> None:
+    assert glyphs.bar(0.5, 10) == "█████░░░░░"
+    assert glyphs.bar(None, 4) == "    "
+    assert glyphs.bar(7.0, 4) == "████"
+    assert len(glyphs.sparkline([1.0, None, 3.0], 8)) == 8
+    assert glyphs.sparkline([None, None], 8) == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(None, "–"), (0, "0B"), (999, "999B"), (1 << 20, "1M"), (3 << 30, "3.0G"), (5 << 40, "5.0T")]
+)
+def test_sizes_fit_a_cell(count: int | None, shown: str) -> None:
+    assert states.short_size(count) == shown
+
+
+def test_unknown_is_a_dash_and_never_a_zero() -> None:
+    bare = replace(stage.ONEAPI, restart_count=None, deaths=(), health=None, exit_code=None)
+    assert (
+        states.cpu(None).text == states.memory(None).text == states.deaths(bare).text == states.health(bare).text == "–"
+    )
+    assert states.state(replace(bare, state="exited")).text == "✖ exited –"
+
+
+@pytest.mark.parametrize(
+    ("text", "tone"), [("ERROR: x", "error"), ("a warning", "warning"), ('{"s":"E"}', "error"), ("fine", "plain")]
+)
+def test_log_lines_are_coloured_by_their_own_words(text: str, tone: str) -> None:
+    assert tone_of(text) == tone
+    assert plain([log_line(f"2025-10-09T08:53:20.123456789Z {text}")]) == f"08:53:20 {text}"
+
+
+def test_the_verdict_says_the_worst_first_and_how_many() -> None:
+    assert plain([strip.verdict(None, None)]).startswith("○ Looking")
+    said = plain([strip.verdict(stage.full(), stage.RESULTS)])
+    assert said == "✖ 2 problems: LibreChat's config file is not mounted (librechat.config-mount)  and 1 more"
+    one = plain([strip.verdict(stage.full(), stage.RESULTS[1:2])])
+    assert one.startswith("▲ 1 problem: ")
+    well = plain([strip.verdict(stage.full(), ())])
+    assert well == "● All well: 8 containers, 2 stacks, nothing found"
+    assert "1 check cannot tell" in plain([strip.verdict(stage.full(), stage.RESULTS[3:4])])
+    assert "No Docker Engine answers" in plain([strip.verdict(stage.failed(), ())])
+
+
+def test_faults_beyond_what_fits_are_counted() -> None:
+    assert plain(faults.lines(stage.half(), 1)).endswith("and 1 more that could not be read")
+    assert "read 40s ago" in plain(faults.lines(stage.half(), 2))
+
+
+def test_a_result_tells_evidence_cause_and_fix() -> None:
+    said = plain(findings.detail(stage.FINDINGS[0], "Sources"))
+    for part in (
+        "Because",
+        "Evidence",
+        "/srv/librechat/librechat.yaml",
+        "Fix",
+        "disruptive",
+        "About this check",
+        "Sources",
+    ):
+        assert part in said
+
+
+def test_rows_are_grouped_by_project_with_native_services_last() -> None:
+    rows = stacks.rows(stage.full(), stage.RESULTS)
+    headings = [plain([row.heading]).strip() for row in rows if row.heading is not None]
+    assert headings[0].startswith("fastgpt  3 of 3 running")
+    assert headings[-1].startswith("Native services")
+    marks = {row.key: row.mark.text for row in rows if row.mark.text}
+    assert marks == {stage.LIBRECHAT.id: "✖", stage.MONGO.id: "▲"}
