@@ -66,6 +66,9 @@ def names_for(app: Container, mongo: Container) -> frozenset[str]:
     """Every name and address under which the app reaches the mongod's own port."""
     own = {link.network: link for link in mongo.networks}
     found: set[str] = set()
+    if app.project is not None and app.project == mongo.project and not (app.networks and mongo.networks):
+        # the networks are not known, and a project has one of its own
+        found = {mongo.name, *({mongo.service} if mongo.service else ())}
     for link in app.networks:
         there = own.get(link.network)
         if there is None:
