@@ -123,8 +123,8 @@ def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapp
     says = [
         "In a virtual machine: set its processor type to host (Proxmox, libvirt: host-passthrough), start it anew.",
         (
-            f"Or use {image} in the compose file, with an empty data folder or one that 4.4 wrote: files of 5.0 and later"
-            " are not opened by it. Keep the old folder."
+            f"Or use {image} in the compose file, with an empty data folder or one that 4.4 wrote: it does not open files"
+            " of 5.0 and later. Keep the old folder."
         ),
     ]
     if result.form == "illegal-instruction":

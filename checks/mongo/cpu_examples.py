@@ -16,9 +16,9 @@ NEW_ARM, OLD_ARM = ("asimddp", "fp"), ("asimd", "fp")
 WARNING = ("mongo.no-avx", "WARNING: MongoDB 5.0+ requires a CPU with AVX support")
 ARM_WARNING = ("mongo.old-arm", "WARNING: MongoDB requires ARMv8.2-A or higher")
 ILLEGAL = ("mongo.illegal-instruction", "docker-entrypoint.sh: line 387: 27 Illegal instruction")
-DIED = {"state": "exited", "exit_code": 132}
-LOOP = {"state": "restarting", "exit_code": 132}
-WRAPPED = {"entrypoint": ("bash", "-c", WRAPPER)}
+DIED: dict[str, Any] = {"state": "exited", "exit_code": 132}
+LOOP: dict[str, Any] = {"state": "restarting", "exit_code": 132}
+WRAPPED: dict[str, Any] = {"entrypoint": ("bash", "-c", WRAPPER)}
 GONE = MongoState(MONGO, trouble="refused", sentence="nobody listens", alive=False)
 
 

@@ -20,18 +20,18 @@ RESTART = ("RestartContainer",)
 
 
 def behind(
-    told: MongoState | None, *marks: str, script: str = WRAPPER, shell: str = "bash", **container: Any
+    told: MongoState | None, *marks: str, script: str = WRAPPER, program: str = "bash", **container: Any
 ) -> Snapshot:
     """A container with a start script."""
     lines = (WAITING, *((mark, f"a line of {mark}") for mark in marks))
-    return mongo(told, container={"entrypoint": (shell, "-c", script), **container}, marks=lines)
+    return mongo(told, container={"entrypoint": (program, "-c", script), **container}, marks=lines)
 
 
 FINDS = (
     Example("lost mongod to the out-of-memory killer", behind(DEAD), "finding", "dead", RESTART),
     Example("publishes the port, which hangs up", behind(RESET), "finding", "dead", RESTART),
-    Example("killed mongod inside the container", behind(replace(DEAD, trouble="no-route")), "finding", "dead", RESTART),
-    Example("starts it with sh", behind(DEAD, shell="/bin/sh"), "finding", "dead", RESTART),
+    Example("killed mongod inside the container", behind(replace(DEAD, trouble="name")), "finding", "dead", RESTART),
+    Example("starts it with sh", behind(DEAD, program="/bin/sh"), "finding", "dead", RESTART),
     Example("has a healthy log of an hour ago", behind(DEAD, "mongo.23016"), "finding", "dead", RESTART),
     Example("has a key file that mongod refuses", behind(DEAD, "mongo.20254", "mongo.20575"), "finding", "of-a-cause",
             ()),

@@ -67,7 +67,7 @@ def _judge(node: Node, snapshot: Snapshot) -> Result | None:
         return fine(ID, node, f"{node.subject} runs on this kernel")
     if MARK in node.marks:
         return _finding(node, "refuses", snapshot)
-    crashed = container.exit_code == SIGSEGV and not steady and (not node.running or bool(container.deaths))
+    crashed = container.exit_code == SIGSEGV and (not node.running or bool(container.deaths))
     if crashed and bad is not False:
         return _finding(node, "crashes", snapshot)
     if bad and _tuned(node):

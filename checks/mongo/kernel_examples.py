@@ -13,10 +13,10 @@ from ..examples import ENGINE, NOW
 from .replica_set_examples import MONGO, PRIMARY, mongo
 
 REFUSES = ("mongo.12257600", "MongoDB cannot start: Linux kernel versions 6.19.0 through 7.0.13 have a known issue")
-CRASHED = {"state": "restarting", "exit_code": 139}
+CRASHED: dict[str, Any] = {"state": "restarting", "exit_code": 139}
 GONE = MongoState(MONGO, trouble="refused", sentence="nobody listens", alive=False)
-TUNED = {"env": (EnvVar("GLIBC_TUNABLES", "glibc.pthread.rseq=1"),)}
-YOUNG = {"started_at": NOW - 10}
+TUNED: dict[str, Any] = {"env": (EnvVar("GLIBC_TUNABLES", "glibc.pthread.rseq=1"),)}
+YOUNG: dict[str, Any] = {"started_at": NOW - 10}
 
 
 def on(

@@ -10,12 +10,14 @@ from ...console.model import Container, Snapshot
 from ...console.plan import Plan, Question
 from ...console.stacks.mongo import leads_to, names_of, port_of
 from ...console.steps import AnyStep, EditFile, MongoCommand, RestartContainer, SetServiceKeys
+from ...console.steps.mongo import Verb
 from .. import compose
 from .node import Node
 from .set_forms import Verdict, own_host, waits_in_vain
 
 ID = "mongo.replica-set"
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,255}(?::\d{1,5})?|\[[0-9A-Fa-f:]+\](?::\d{1,5})?")
+VERBS: dict[str, Verb] = {"never-initiated": "initiate", "login": "either"}
 BY_HAND: dict[str, tuple[str, ...]] = {
     "standalone": (
         ("Give mongod a replica set: add --replSet rs0 to its command, and --keyFile with a key file where it has users"
@@ -90,7 +92,7 @@ def _command(node: Node, verdict: Verdict, result: Result, snapshot: Snapshot, a
         return compose.manual(result, why)
     step = MongoCommand(
         container=container.id, name=container.name, set_name=set_name or "rs0", host=host,
-        verb={"never-initiated": "initiate", "login": "either"}.get(verdict.form or "", "reconfig"),
+        verb=VERBS.get(verdict.form or "", "reconfig"),
         member=_member_id(node), owners=(container.id, *(app.container.id for app in node.apps)),
         user=answers.get("user"), password=answers.get("password"),
     )  # fmt: skip
