@@ -34,6 +34,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo 'stackops needs Python 3.11 or newer with venv (Debian: apt install python3-venv), or PYTHON=/path/to/python' >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@$(BIN)/python -m compileall -q __init__.py console screens checks themes
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt

@@ -168,6 +168,8 @@ class Session:
         from ..settings_errors import SettingsError, instead
         from ..text import clean_line
 
+        if not settings.checks.disable and not settings.checks.severity:
+            return  # the checks are 100 ms of imports that the first frame need not wait for
         known = [check.id for check in self.doors.checks()]
         for section, ids in (("disable", settings.checks.disable), ("severity", settings.checks.severity)):
             for check_id in ids:

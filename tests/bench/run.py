@@ -40,6 +40,10 @@ def idle_engine(seconds: float) -> float:
 def measure(argv: Sequence[str], seconds: float, idle: float) -> dict[str, float | None]:
     with tempfile.TemporaryDirectory() as state:
         env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "STACKOPS_STATE_DIR": state}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed command has its modules compiled
+        warm_up = Terminal(argv, env)
+        time.sleep(2)
+        warm_up.close()
         engine_0 = engine_seconds()
         terminal = Terminal(argv, env)
         time.sleep(WARM_UP)
