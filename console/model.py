@@ -695,7 +695,6 @@ class Snapshot(Struct, frozen=True):
     daemon: DaemonConfig | None = None
     mirror_probes: tuple[MirrorProbe, ...] = ()
     mirror_seed: MirrorSeed | None = None
-    """Only where it was asked for: the list is of use when a mirror is chosen."""
     absent_images: tuple[str, ...] = ()
     """Images that services of a project need, as declared, and that the Engine does not have."""
     system: System | None = None

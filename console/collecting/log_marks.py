@@ -16,6 +16,9 @@ ROLES = ("mongo", "librechat", "oneapi", "fastgpt", "mysql")
 TAIL = 400
 """Lines read from the end of a log."""
 AT_ONCE = 2
+EARLY = 0.25
+"""Seconds before StartedAt that a run's first lines may bear. fact: measured with Engine 20.10, which notes the start
+after the process has been set going: a program that dies at once has said all before."""
 YOUNG = 120.0
 """Seconds after its start during which a container's log is read more often."""
 
@@ -90,7 +93,8 @@ class LogMarks:
             except (HostError, TimeoutError):
                 continue  # a log driver that cannot be read, or gone; the Engine's own fault is told by its list
             role = role_of_container(container)
-            self._marks[container.id] = marks(container.id, role, raw, since=container.started_at)
+            since = None if container.started_at is None else container.started_at - EARLY
+            self._marks[container.id] = marks(container.id, role, raw, since=since)
 
 
 def _life(container: Container) -> tuple[object, ...]:

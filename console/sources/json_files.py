@@ -18,7 +18,6 @@ from ..text import clean_line
 TARGETS = frozenset({"/app/data/config.json"})
 LIMIT = 512 * 1024
 MAX_FILES = 20
-UNSURE = "it uses JSON5 that cannot be judged here"
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
 _COMMENT = re.compile(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _TRAILING = re.compile(rf"({_STRING})|,(?=\s*[}}\]])", re.DOTALL)
@@ -54,9 +53,8 @@ def judge(path: str, content: bytes) -> JsonFact:
     if strict is None:
         return JsonFact(path=path, keys=keys)
     relaxed, keys = _parsed(_plain(text))
-    if relaxed is not None and any(match["more"] for match in _MORE.finditer(_plain(text))):
-        relaxed = UNSURE
-    return JsonFact(path=path, strict=strict, relaxed=relaxed, keys=keys)
+    unsure = relaxed is not None and any(match["more"] for match in _MORE.finditer(_plain(text)))
+    return JsonFact(path=path, strict=strict, relaxed=None if unsure else relaxed, unsure=unsure, keys=keys)
 
 
 def _parsed(text: str) -> tuple[str | None, tuple[str, ...]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from ..model import Container
+from ..text import clean_line
 
 _MYSQL = re.compile(r"@(?:tcp[46]?)?\((?P<address>[^()]*)\)/(?P<name>[^?]*)")
 _PORTS = {"mysql": 3306, "postgres": 5432}
@@ -50,14 +51,18 @@ def dsn_of(value: str | None) -> Dsn | None:
     if value.startswith("postgres://"):
         try:
             parts = urlsplit(value)
-            return Dsn("postgres", parts.hostname or "", parts.port or 5432, parts.path.strip("/"))
+            return Dsn("postgres", _clean(parts.hostname or ""), parts.port or 5432, _clean(parts.path.strip("/")))
         except ValueError:
             return None
     found = list(_MYSQL.finditer(value))
     if not found:
         return None
     host, port = _split(found[-1]["address"])
-    return Dsn("mysql", host, port or 3306, found[-1]["name"]) if host else None
+    return Dsn("mysql", _clean(host), port or 3306, _clean(found[-1]["name"])) if host else None
+
+
+def _clean(text: str) -> str:
+    return clean_line(text, 120)
 
 
 def _split(address: str) -> tuple[str, int | None]:

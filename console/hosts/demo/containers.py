@@ -50,6 +50,8 @@ class Instance:
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     logged: int = 0
     """Lines ever logged, so that a follower knows which it has seen."""
+    pending: list[LogLine] = field(default_factory=list)
+    """What the running program will have logged by then, oldest first."""
     chatted: float = 0.0
     """Unix time up to which the program has been given its chance to say something."""
 
@@ -80,6 +82,12 @@ class Instance:
         """Names its network resolves to it."""
         return frozenset(filter(None, (self.name, self.definition.service, self.id[:12])))
 
+    @property
+    def published(self) -> frozenset[int]:
+        """Ports of the host that lead to it."""
+        entries = (port.partition("/")[0].split(":") for port in self.definition.ports)
+        return frozenset(int(parts[-2]) for parts in entries if len(parts) > 1 and parts[-2].isdecimal())
+
     def say(self, at: float, *lines: str) -> None:
         """Log lines."""
         self.log.extend(LogLine(at, line) for line in lines)
@@ -93,5 +101,6 @@ class Instance:
         """Process id and argument list of everything that runs in it; empty unless running."""
         if self.state != "running":
             return ()
-        lists = self.program.processes or (self.entrypoint + self.arguments,)
+        listed = self.program.listed(self) if self.program.listed else self.program.processes
+        lists = listed or (self.entrypoint + self.arguments,)
         return tuple((self.pid + 17 * number, argv) for number, argv in enumerate(lists))

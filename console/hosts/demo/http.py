@@ -1,16 +1,19 @@
-"""The Http door of the practice stack: a few registries as they are in the wild, answered from memory, no network.
+"""The Http door of the practice stack: its own services, and a few registries as they are in the wild. No network.
 
 fact: mongo-docker-db 4.2 to 4.4. Which name behaves how is part of the practice stack's story, not of the real world.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from .. import HttpFailed, HttpReply
+from .stand import Request
+from .world import World
 
 Manner = Literal["healthy", "slow", "allow-list", "hangs", "gone", "page", "busy"]
 TOKEN = "practice-token"  # noqa: S105 - it opens nothing
@@ -28,12 +31,26 @@ MANNERS: dict[str, Manner] = {
 }
 """By host name; every other name is unknown to the practice stack's DNS."""
 ALLOWED = ("library/mongo", "library/mysql")
-SECONDS: dict[str, float] = {"slow": 1.9}
+SECONDS: dict[str, float] = {"slow": 0.7}
 DIGEST = "sha256:" + "5e" * 32
+
+
+HERE = ("127.0.0.1", "localhost")
 
 
 class DemoHttp:
     """Answers at once and says how long it would have taken."""
+
+    def __init__(self, world: World | None = None, ready: Callable[[], None] = lambda: None) -> None:
+        self._world = world
+        self._ready = ready
+
+    async def _own(self, method: str, url: str, headers: dict[str, str]) -> HttpReply | None:
+        """What a service of the stack answers; None for an address of somewhere else."""
+        if self._world is None or urlsplit(url).hostname not in HERE:
+            return None
+        await asyncio.to_thread(self._ready)
+        return own_reply(self._world, method, url, headers)
 
     async def get(
         self,
@@ -45,7 +62,8 @@ class DemoHttp:
         proxy: str | None = None,  # noqa: ARG002 - nothing leaves the process
     ) -> HttpReply:
         """GET."""
-        reply = _answer(url, dict(headers or {}), deadline)
+        own = await self._own("GET", url, dict(headers or {}))
+        reply = own or _answer(url, dict(headers or {}), deadline)
         return HttpReply(reply.status, url, reply.headers, reply.body[:limit], seconds=reply.seconds)
 
     async def head(
@@ -57,8 +75,19 @@ class DemoHttp:
         proxy: str | None = None,  # noqa: ARG002
     ) -> HttpReply:
         """HEAD."""
-        reply = _answer(url, dict(headers or {}), deadline)
+        own = await self._own("HEAD", url, dict(headers or {}))
+        reply = own or _answer(url, dict(headers or {}), deadline)
         return HttpReply(reply.status, url, reply.headers, seconds=reply.seconds)
+
+
+def own_reply(world: World, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> HttpReply:
+    """What listens behind a published port answers. Raises HttpFailed where nobody does."""
+    parts = urlsplit(url)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    answer = world.request(parts.port or 80, Request(method, path, headers, body))
+    if answer is None:
+        raise HttpFailed("refused", f"{parts.scheme}://{parts.netloc}: nobody listens there")
+    return HttpReply(answer.status, url, {"content-type": answer.kind}, answer.body, seconds=0.004)
 
 
 def _answer(url: str, headers: dict[str, str], deadline: float) -> HttpReply:

@@ -9,6 +9,12 @@ FOLDER = "/srv/fastgpt"
 KEY_FILE = f"{FOLDER}/mongodb.key"
 KEY_OWNER = 999
 """fact: user mongodb of the official image."""
+MYSQL_DATA = f"{FOLDER}/mysql"
+TABLESPACE = "ibdata1"
+"""What MySQL makes first of all; where it is missing the folder is initialised."""
+CHANNELS = f"{MYSQL_DATA}/oneapi/channels.ibd"
+"""One API's channels, as the stand-ins keep them."""
+ROWS = '[{"id": 1, "models": ["qwen1.5-14b-chat"], "created_time": 0}, {"id": 2, "models": ["m3e"], "created_time": 0}]'
 
 COMPOSE = """\
 # FastGPT + One API. Change the passwords before the first start, later they are ignored.
@@ -122,6 +128,8 @@ def lay_out(tree: Tree, seed: str) -> None:
     tree.put(f"{FOLDER}/mongo/data/WiredTiger", b"WiredTiger\n", mode=0o600, uid=KEY_OWNER, gid=KEY_OWNER)
     for folder in ("pg/data", "mysql"):
         tree.mkdir(f"{FOLDER}/{folder}", mode=0o700, uid=KEY_OWNER)
+    tree.put(f"{MYSQL_DATA}/{TABLESPACE}", b"", mode=0o640, uid=KEY_OWNER)
+    tree.put(CHANNELS, ROWS.encode(), mode=0o640, uid=KEY_OWNER)
     tree.mkdir(f"{FOLDER}/oneapi")
 
 

@@ -10,6 +10,7 @@ import posixpath
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .tree import Node, Tree, tidy
 
@@ -56,6 +57,8 @@ class Fate:
     """What it logs on the way."""
     exit_code: int | None = None
     """None: it stays up."""
+    later: tuple[tuple[float, str], ...] = ()
+    """What it logs so many seconds after its start, if it still runs then."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Stand:
     now: float
     peers: frozenset[str]
     """Names under which running containers of the same network answer."""
+    started_at: float = 0.0
+    """When the program was last started."""
 
     def env(self, name: str) -> str | None:
         """One environment variable."""
@@ -117,6 +122,28 @@ class OnGpu:
     argv: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request to a program."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What it answers, and what it logs of it."""
+
+    status: int
+    body: bytes
+    kind: str = "application/json"
+    lines: tuple[str, ...] = ()
+
+
+Serve = Callable[[Stand, Request], Answer | None]
+"""None: nobody listens."""
 Start = Callable[[Stand], Fate]
 Chat = Callable[[Stand, random.Random], tuple[str, ...]]
 
@@ -149,4 +176,8 @@ class Program:
     start: Start = _starts
     chat: Chat = _says_nothing
     """What it logs as time goes by, once per ``pace`` seconds at most."""
+    serve: Serve | None = None
+    """How it answers HTTP; None: it does not."""
+    listed: Callable[[Any], tuple[tuple[str, ...], ...]] | None = None
+    """Argument lists of what runs in an Instance now, where that depends on its fate."""
     pace: float = 15.0

@@ -1,0 +1,1 @@
+"""Pitfalls of One API: restarts that help, and those that do not."""
