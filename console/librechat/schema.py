@@ -21,6 +21,8 @@ State = Literal["good", "dirty", "bad"]
 """Dirty: the right type, but a condition is not met."""
 BUDGET = 200_000
 """Values looked at; aliases may repeat a part without end."""
+MAX_PATH = 60
+"""An alias inside what it repeats has no bottom."""
 BUILT_IN_OLD = (
     "azureOpenAI", "openAI", "bingAI", "chatGPTBrowser", "google", "gptPlugins", "anthropic", "assistants", "custom",
 )  # fmt: skip
@@ -86,7 +88,7 @@ class _Judge:
     def check(self, value: Any, shape: Shape, path: Path) -> State:  # noqa: ANN401
         """Judge one value; its issues are added."""
         self.left -= 1
-        if self.left < 0:
+        if self.left < 0 or len(path) > MAX_PATH:
             raise TooMuch
         if shape.kind == "ref":
             return self.check(value, self.named(shape.values[0]), path)
@@ -183,6 +185,9 @@ class _Judge:
         return self.check(value, shape, path)
 
     def _union(self, value: Any, shape: Shape, path: Path) -> State:  # noqa: ANN401
+        other = [part for part in shape.parts if part.kind != "null"]
+        if len(other) == 1:  # fact: a nullable type complains of the type itself
+            return "good" if value is None else self.check(value, other[0], path)
         before, dirty = self.issues, None
         for part in shape.parts:
             self.issues = []

@@ -68,7 +68,8 @@ mcp_ws = {...mcp_base  type: "websocket"  url!: str~websocket_url}
 mcp_sse = {...mcp_base  type: "sse"  headers: rec<str>  url!: str~web_url}
 mcp_http = {...mcp_base  type!: "streamable-http" | "http"  headers: rec<str>  url!: str~web_url}
 
-mime = [any]
+mime[..0.8.5] = [any]
+mime[0.8.6..] = [str]
 file_rules = {
   disabled: bool  fileLimit: num(0..)  fileSizeLimit: num(0..)  totalSizeLimit: num(0..)  supportedMimeTypes: @mime
 }
@@ -140,7 +141,8 @@ config = strict{
   turnstile[0.7.3..]: {siteKey!: str  options: @turnstile_options}
   fileStrategy[..0.8.5]: @sources
   fileStrategy[0.8.6..]: @storage
-  fileStrategies[0.7.3..]: {default: @sources  avatar: @sources  image: @sources  document: @sources}
+  fileStrategies[0.7.3..0.8.5]: {default: @sources  avatar: @sources  image: @sources  document: @sources}
+  fileStrategies[0.8.6..]: {default: @storage  avatar: @storage  image: @storage  document: @storage  skills: @storage}
   cloudfront[0.8.3..]: {domain!: str  distributionId: str  invalidateOnDelete: bool  imageSigning: str}
   actions[0.7.3..]: {allowedDomains: [str]  allowedAddresses[0.8.3..]: [str]}
   registration: {socialLogins: [str]  allowedDomains: [str]}

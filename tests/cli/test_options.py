@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from stackops.console.hosts.demo.scenario import table
+from stackops.checks.registry import ALL
 from stackops.console.cli import COMMANDS
 
 
@@ -85,7 +85,7 @@ def test_an_unknown_check_in_the_settings_is_named(stackops, tmp_path: Path) -> 
 
 def test_settings_switch_checks_off_and_change_their_severity(stackops, tmp_path: Path) -> None:
     file = tmp_path / "x.toml"
-    others = [check_id for check_id in table() if check_id != "mongo.keyfile"]
+    others = [check.id for check in ALL if check.id != "mongo.keyfile"]
     file.write_text(f'[checks]\ndisable = {json.dumps(others)}\nseverity = {{ "mongo.keyfile" = "info" }}\n')
     answer = stackops("check", "--config", str(file), "--json")
     assert answer.code == 0
