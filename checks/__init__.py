@@ -45,3 +45,5 @@ class Check:
     examine: Examine
     plan: MakePlan | None
     examples: tuple[Example, ...]
+    needs: tuple[str, ...] = ()
+    """What a Snapshot has only on request, and a plan of this check is made from."""

@@ -8,10 +8,26 @@ from ..console.findings import Result
 from ..console.model import Snapshot
 from ..console.settings import Settings
 from . import Check
-from .librechat import config_mount, config_valid
-from .mongo import keyfile
+from .docker import registry_mirrors
+from .librechat import config_mount, config_valid, cookie, not_applied
+from .mongo import cpu, dead_behind_wrapper, kernel, keyfile, replica_set, shell_missing, version_files
+from .oneapi import restart
 
-ALL: tuple[Check, ...] = (config_mount.CHECK, config_valid.CHECK, keyfile.CHECK)
+ALL: tuple[Check, ...] = (
+    config_mount.CHECK,
+    config_valid.CHECK,
+    not_applied.CHECK,
+    cookie.CHECK,
+    keyfile.CHECK,
+    replica_set.CHECK,
+    shell_missing.CHECK,
+    dead_behind_wrapper.CHECK,
+    cpu.CHECK,
+    kernel.CHECK,
+    version_files.CHECK,
+    restart.CHECK,
+    registry_mirrors.CHECK,
+)
 
 
 def find(check_id: str) -> Check | None:

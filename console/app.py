@@ -69,8 +69,9 @@ class CollectorFeed:
 class Registry:
     """The checks as the screens see them."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, look_for: Callable[[Sequence[str]], Snapshot] | None = None) -> None:
         self._settings = settings
+        self._look_for = look_for
 
     def examine(self, snapshot: Snapshot) -> Sequence[Result]:
         """What every enabled check says."""
@@ -79,11 +80,15 @@ class Registry:
         return registry.examine(snapshot, self._settings)
 
     def plan(self, result: Result, snapshot: Snapshot, answers: Mapping[str, str]) -> Plan | None:
-        """The plan of a finding's repair."""
+        """The plan of a finding's repair; where it needs what is only collected on request, from a look of its own."""
         from ..checks import registry
 
         check = registry.find(result.check)
-        return check.plan(result, snapshot, self._settings, answers) if check and check.plan else None
+        if check is None or check.plan is None:
+            return None
+        if check.needs and self._look_for is not None:
+            snapshot = self._look_for(check.needs)
+        return check.plan(result, snapshot, self._settings, answers)
 
     def explain(self, check: str) -> str:
         """The text of a check."""
@@ -130,11 +135,16 @@ def _desk(host: Host, settings: Settings, feed: CollectorFeed, *, offer_demo: bo
 
         return asyncio.run(collect(host, settings))
 
+    def look_for(parts: Sequence[str]) -> Snapshot:
+        from .collect import Cadence, collect
+
+        return asyncio.run(collect(host, settings, cadence=Cadence(second_sample=0.0), on_request=parts))
+
     return Desk(
         host=host,
         settings=settings,
         feed=feed,
-        checks=Registry(settings),
+        checks=Registry(settings, look_for),
         open_journal=lambda: _journal(host),
         look=look,
         offer_demo=offer_demo,

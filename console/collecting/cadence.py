@@ -38,6 +38,13 @@ class Cadence(Struct, frozen=True):
     oneapi: float = 10.0
     oneapi_models: float = 60.0
     """What a One API is asked with a key: at most once a minute."""
+    daemon: float = 15.0
+    """The Engine's configuration file, and whether a declared image is there."""
+    mirrors: float = 600.0
+    """Each configured mirror, when its answer is one that stays; ``mirrors_soon`` when it may pass."""
+    mirrors_soon: float = 120.0
+    mirrors_polite: float = 30.0
+    """Between two times that one mirror is asked, whoever wants it."""
     publish_gap: float = 0.1
     engine_deadline: float = 4.0
     """Above the Host's own deadline, which says better what is wrong."""
@@ -105,7 +112,7 @@ def late(ages: Mapping[str, float], now: float, period: float, cadence: Cadence 
         "engine": told.ping, "engine-info": told.info, "figures": period, "system": period, "gpus": told.gpus,
         "processes": told.processes, "mounts": told.mounts, "disks": told.disks, "logs": told.logs,
         "oneapi": told.oneapi,
-        "mongo": told.mongo,
+        "mongo": told.mongo, "daemon": told.daemon,
     }  # fmt: skip
     old = {source: now - at for source, at in ages.items()}
     return {source: age for source, age in old.items() if age > 3 * max(1.0, periods.get(source, told.projects))}

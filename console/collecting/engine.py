@@ -34,6 +34,8 @@ class EngineSource:
         self.register = Register()
         self.on_change: list[Callable[[], None]] = []
         """Called when the containers have changed."""
+        self.on_info: list[Callable[[], None]] = []
+        """Called when ``/info`` says something else than before."""
         self._engine = engine
         self._board = board
         self._clock = clock
@@ -188,7 +190,11 @@ class EngineSource:
             if len(errors) == len(replies):
                 raise errors[0]
             engine, machine = docker.engine(version, info, address=self._engine.address, local=self._engine.local)
+            changed = engine != self._board.parts.engine
             self._board.good("engine-info", engine=engine)
+            if changed:
+                for call in self.on_info:
+                    call()
             if self._remote:
                 self._board.put(host=_named(machine, self._board.parts.host))
 

@@ -35,6 +35,11 @@ class Machine:
         self._holders: tuple[GpuProcess, ...] = ()
         self._wake = {name: asyncio.Event() for name in ("processes", "mounts", "disks", "gpus")}
 
+    @property
+    def rows(self) -> Sequence[ProcessRow]:
+        """The process table as it was read last."""
+        return self._rows
+
     def request(self) -> None:
         """Look at everything again, now."""
         for wake in self._wake.values():

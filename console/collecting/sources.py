@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from ..hosts import Host, HostError
@@ -19,6 +19,7 @@ from .history import History
 from .log_marks import LogMarks
 from .machine import Machine
 from .meters import Meters
+from .mirrors import Mirrors
 from .mongo import Mongos
 from .oneapi import OneApis
 from .stack import Stack
@@ -39,6 +40,7 @@ class Sources:
         cadence: Cadence | None = None,
         history: History | None = None,
         project_dirs: Sequence[str] = (),
+        on_request: Collection[str] = (),
     ) -> None:
         cadence = cadence or Cadence()
         clock, engine = host.clock, host.engine
@@ -53,12 +55,15 @@ class Sources:
         self.logs: LogMarks | None = None
         self.mongos: Mongos | None = None
         self.oneapis: OneApis | None = None
+        self.mirrors: Mirrors | None = None
         if engine is not None:
             remote = host.kernel is None
             self.engine = EngineSource(engine, board, clock, cadence, project=settings.project, remote=remote)
             self.stats = Stats(engine, host, board, self.meters, cadence)
             self.logs = LogMarks(engine, board, clock, cadence)
             self._wire(self.engine, self.logs)
+            self.mirrors = Mirrors(host, engine, board, self.machine, cadence, settings, on_request=on_request)
+            self.engine.on_info.append(self.mirrors.engine_changed)
             if host.databases is not None:
                 self.mongos = Mongos(host.databases, engine, host, board, cadence)
                 self.engine.on_change.append(self.mongos.containers_changed)
@@ -89,6 +94,7 @@ class Sources:
             self.logs,
             self.mongos,
             self.oneapis,
+            self.mirrors,
         ):
             if source is not None:
                 source.request()
@@ -104,6 +110,8 @@ class Sources:
         if self.engine is not None and self.stats is not None and self.logs is not None:
             loops |= {"engine": self.engine.watch, "events": self.engine.events, "engine-info": self.engine.watch_info}
             loops |= {"stats": self.stats.watch, "logs": self.logs.watch, "hashes": self.hashes.watch}
+        if self.mirrors is not None:
+            loops["mirrors"] = self.mirrors.watch
         if self.mongos is not None:
             loops["mongo"] = self.mongos.watch
         if self.oneapis is not None:
@@ -138,7 +146,8 @@ class Sources:
 
     async def _files_and_disks(self) -> None:
         await self.stack.read()
-        await asyncio.gather(self.hashes.read(), self.machine.read_disks())
+        more = [self.mirrors.read()] if self.mirrors is not None else []
+        await asyncio.gather(self.hashes.read(), self.machine.read_disks(), *more)
 
     async def _ask_twice(self, stats: Stats, second_sample: float) -> None:
         if await stats.ask(missed=1):
@@ -147,7 +156,7 @@ class Sources:
 
     def close(self) -> None:
         """Let all threads go."""
-        for source in (self.meters, self.machine, self.stack, self.hashes, self.configs, self.mongos):
+        for source in (self.meters, self.machine, self.stack, self.hashes, self.configs, self.mongos, self.mirrors):
             if source is not None:
                 source.close()
 

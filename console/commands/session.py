@@ -60,6 +60,11 @@ class AnyCheck(Protocol):
         """Makes the plan of a finding's repair; None when there is none."""
         ...
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What a Snapshot has only on request, and its plan is made from."""
+        ...
+
 
 class Doors(Protocol):
     """What only ``cli`` may import, handed in: the registry of checks and the console."""
@@ -197,10 +202,11 @@ class Session:
             raise Stop(fault.sentence if fault else missing, ExitCode.USAGE)
         return snapshot
 
-    def look(self, *, rates: bool = False) -> Snapshot:
+    def look(self, *, rates: bool = False, on_request: Sequence[str] = ()) -> Snapshot:
         """One look at the machine, or at the folder. What is secret in it is known to the output from then on.
 
-        ``rates`` takes half a second more: they need two samples, and no check judges them.
+        ``rates`` takes half a second more: they need two samples, and no check judges them. ``on_request`` is what else
+        a check needs to plan with.
         """
         import asyncio
 
@@ -216,6 +222,7 @@ class Session:
                     project_dirs=() if self.folder is None else (self.folder,),
                     files_only=self.folder is not None,
                     cadence=Cadence() if rates else Cadence(second_sample=0.0),
+                    on_request=on_request,
                 )
             )
         finally:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from msgspec.structs import replace
 from stackops.checks.compose import LABEL_DIRECTORY, LABEL_FILES
 from stackops.checks.examples import ENGINE, NOW, STARTED, container_id, file
 from stackops.checks.registry import ALL, examine
 from stackops.console.hosts.local.files import LocalFiles
-from stackops.console.model import Container, HostInfo, KeyFileFact, Mount, Snapshot
+from stackops.console.model import Container, DaemonConfig, HostInfo, KeyFileFact, MongoState, Mount, Snapshot
 from stackops.console.settings import Settings
 from stackops.console.sources.compose import read_project
 from stackops.console.sources.librechat import read as read_configs
 from stackops.console.stacks import services
+from stackops.console.stacks.services import role_of_container
 from support.corpus import CORPUS, needs_corpus
 
 STACKS = sorted(path for path in CORPUS.glob("*/*/d*-compose.yml") if "invalid" not in str(path))
@@ -44,8 +46,17 @@ def healthy(original, place, *, running: bool) -> Snapshot:
     return Snapshot(
         taken_at=NOW, host=HostInfo("example"), engine=ENGINE if running else None, containers=made,
         projects=(project,), services=services(made, (project,)), files=tuple(facts), keyfiles=tuple(keys),
+        mongos=tuple(mongod(c) for c in made if role_of_container(c) == "mongo"),
         config_verdicts=read_configs(LocalFiles(), made, (project,), (), told=original.parent.name),
+        daemon=DaemonConfig(path="/etc/docker/daemon.json", kind="missing", pid=812) if running else None,
     )  # fmt: skip
+
+
+def mongod(container: Container) -> MongoState:
+    """What the container's mongod says when all is well: a standalone, or the primary of its set."""
+    told = MongoState(container.id, alive=True, primary=True, ghost=False)
+    name = f"{container.service}:27017"
+    return replace(told, set_name="rs0", hosts=(name,), primary_host=name) if "--replSet" in container.command else told
 
 
 def container(service, project, path, mounts) -> Container:
@@ -62,7 +73,10 @@ def container(service, project, path, mounts) -> Container:
 @pytest.mark.parametrize("path", STACKS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_healthy_stack_has_no_findings(path, running, tmp_path):
     results = examine(healthy(path, tmp_path, running=running), Settings())
-    assert {one.status for one in results} <= {"ok", "not_applicable"}, [one for one in results if one.status != "ok"]
+    assert "finding" not in {one.status for one in results}, [one for one in results if one.status == "finding"]
+    # what a rolling image that nobody has started will do with its cookie cannot be told
+    told = [one for one in results if running or one.check != "librechat.cookie"]
+    assert {one.status for one in told} <= {"ok", "not_applicable"}, [one for one in told if one.status != "ok"]
 
 
 def test_the_corpus_has_enough_generations_and_both_products_are_judged(tmp_path):

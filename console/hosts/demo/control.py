@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from .. import CommandResult, EngineFailed, Files, HostError, ReadOnlyRefused
+from .. import CommandResult, EngineFailed, Files, HostError, HttpReply, ReadOnlyRefused
+from . import dockerd
 from .compose import Compose
+from .http import own_reply
 from .replies import COMPOSE_VERSION
 from .world import World
 
@@ -73,6 +75,20 @@ class DemoControl:
         if exit_code:
             raise HostError(output)
         return COMPOSE_VERSION, dict(line.split(" ", 1) for line in output.splitlines())
+
+    def reload_engine(self, pid: int, *, unit: str | None = None) -> CommandResult:
+        """What dockerd does with its file at a SIGHUP."""
+        self._may("reloaded")
+        return dockerd.reload(self._world, pid, unit)
+
+    def validate_engine_config(self, content: bytes, arguments: Sequence[str] = ()) -> CommandResult | None:  # noqa: ARG002
+        """What this dockerd would say of a configuration."""
+        return dockerd.validate(content)
+
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, deadline: float = 30.0) -> HttpReply:  # noqa: ARG002
+        """One POST to a service of the stack; there is nobody else."""
+        self._may("sent")
+        return own_reply(self._world, "POST", url, dict(headers), body)
 
     def shell(self, container: str) -> Sequence[str]:
         """There is nothing to open a shell in: says so instead."""

@@ -13,20 +13,21 @@ KEPT = 256
 
 @dataclass(frozen=True)
 class Event:
-    """One container event."""
+    """One event of a container, or of dockerd itself."""
 
     action: str
     container: str
     attributes: Mapping[str, str]
     at: float
     """Unix seconds."""
+    kind: str = "container"
 
     def encode(self) -> bytes:
         """As ``GET /events`` sends it."""
         image = self.attributes.get("image", "")
         return json.dumps(
             {
-                "status": self.action, "id": self.container, "from": image, "Type": "container", "Action": self.action,
+                "status": self.action, "id": self.container, "from": image, "Type": self.kind, "Action": self.action,
                 "Actor": {"ID": self.container, "Attributes": dict(self.attributes)}, "scope": "local",
                 "time": int(self.at), "timeNano": int(self.at * 1e9),
             }

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from .. import Clock, Control, Databases, Engine, Files, Gpus, HostError, Http, Kernel
-from . import stack_fastgpt, stack_librechat, stack_models
+from . import dockerd, stack_fastgpt, stack_librechat, stack_models
 from .control import DemoControl
+from .databases import DemoDatabases, initiated
 from .engine import DemoEngine
 from .files import DemoFiles
 from .gpus import DemoGpus
@@ -46,12 +47,13 @@ class DemoHost:
         self.engine: Engine | None = DemoEngine(self.world, kernel, NAME, self.build)
         self.control: Control = DemoControl(self.world, self.files, self.build, read_only=read_only)
         self.gpus: Gpus | None = DemoGpus(self.world, self.build)
-        self.http: Http | None = DemoHttp()
-        self.databases: Databases | None = None
+        self.http: Http | None = DemoHttp(self.world, self.build)
+        self.databases: Databases | None = DemoDatabases(self.world, self.build, read_only=read_only)
         with self.world.ago(SET_UP):
             stack_fastgpt.lay_out(self.world.tree, seed)
             stack_librechat.lay_out(self.world.tree)
             stack_models.lay_out(self.world.tree)
+            dockerd.lay_out(self.world.tree)
 
     def build(self) -> None:
         """Bring the stack up in the past, in order, then let its operator do his mistakes. Does it once."""
@@ -63,6 +65,8 @@ class DemoHost:
                 for folder in (stack_models.FOLDER, stack_fastgpt.FOLDER, stack_librechat.FOLDER):
                     self._hands.compose(folder, "up", "-d")
                 self.world.start(self.world.create(stack_models.STRANGER))
+                initiated(self.world, "mongo", "mongo:27017")
+                dockerd.read(self.world)
             with self.world.ago(BROKEN):
                 for check in table() if self._scenarios is None else self._scenarios:
                     named(check).act(self._hands)

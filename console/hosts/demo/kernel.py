@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from .. import CgroupSample, ProcessRow, SystemSample
 from .containers import Instance
-from .replies import CPUS, KERNEL, MEMORY, SYSTEM
+from .dockerd import PID as DOCKERD
+from .mongod_ends import release
+from .replies import CPUS, MEMORY, SYSTEM
 from .walks import wave
 from .world import World
 
@@ -25,7 +27,7 @@ DISKS = {"/": (1_920 * 10**9, 1_110 * 10**9), "/srv": (7_680 * 10**9, 640 * 10**
 """Total and free bytes of the two file systems when the demo starts; the second fills slowly."""
 NATIVE: tuple[tuple[int, str, tuple[str, ...]], ...] = (
     (1, "root", ("/sbin/init",)), (812, "root", ("/usr/sbin/sshd", "-D")),
-    (901, "root", ("/usr/bin/containerd",)), (955, "root", ("/usr/bin/dockerd", "-H", "fd://")),
+    (901, "root", ("/usr/bin/containerd",)), (DOCKERD, "root", ("/usr/bin/dockerd", "-H", "fd://")),
     (1033, "root", ("/usr/bin/nvidia-persistenced", "--user", "nvidia-persistenced")),
 )  # fmt: skip
 
@@ -112,7 +114,7 @@ class DemoKernel:
         with self._world.lock:
             for container in self._world.containers():
                 rows += [
-                    ProcessRow(pid, 955 if pid == container.pid else container.pid, _name(argv), argv,
+                    ProcessRow(pid, DOCKERD if pid == container.pid else container.pid, _name(argv), argv,
                                container.started_at, "root", container.id)
                     for pid, argv in container.processes()
                 ]  # fmt: skip
@@ -139,7 +141,7 @@ class DemoKernel:
 
     def host(self) -> tuple[str, str, str, str, int, float]:
         """Name, OS, kernel release, architecture, number of CPUs, boot time."""
-        return self._name, SYSTEM, KERNEL, "x86_64", CPUS, self._boot
+        return self._name, SYSTEM, release(self._world.tree), "x86_64", CPUS, self._boot
 
 
 def _name(argv: tuple[str, ...]) -> str:

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 
 from .. import CgroupSample, SystemSample
 from .containers import Instance
+from .mongod_ends import KERNEL, release
 from .stand import Bind
 from .world import World
 
 Json = dict[str, object]
 NEVER = "0001-01-01T00:00:00Z"
 ENGINE_VERSION, API_VERSION, COMPOSE_VERSION = "26.1.4", "1.45", "2.26.1"
-KERNEL, SYSTEM, CPUS, MEMORY = "5.15.0-107-generic", "Ubuntu 22.04.4 LTS", 32, 128 << 30
+SYSTEM, CPUS, MEMORY = "Ubuntu 22.04.4 LTS", 32, 128 << 30
 DOCKER_ROOT = "/var/lib/docker"
 
 
@@ -44,15 +45,15 @@ def info(world: World, name: str) -> Json:
         "ID": "7d1c8f3e-9f0a-4b6e-8a55-0d4f5b8e2c10", "Name": name, "Containers": len(states),
         "ContainersRunning": running, "ContainersPaused": 0, "ContainersStopped": len(states) - running,
         "Images": len({container.definition.image for container in world.containers()}), "Driver": "overlay2",
-        "CgroupDriver": "systemd", "CgroupVersion": "2", "KernelVersion": KERNEL, "OperatingSystem": SYSTEM,
-        "OSType": "linux", "Architecture": "x86_64", "NCPU": CPUS, "MemTotal": MEMORY, "DockerRootDir": DOCKER_ROOT,
+        "CgroupDriver": "systemd", "CgroupVersion": "2", "KernelVersion": release(world.tree),
+        "OperatingSystem": SYSTEM, "OSType": "linux", "Architecture": "x86_64", "NCPU": CPUS, "MemTotal": MEMORY, "DockerRootDir": DOCKER_ROOT,
         "ServerVersion": ENGINE_VERSION, "LoggingDriver": "json-file", "SystemTime": moment(world.now()),
         "DefaultRuntime": "runc",
         "Runtimes": {"runc": {"path": "runc"}, "nvidia": {"path": "nvidia-container-runtime"}},
         "SecurityOptions": ["name=apparmor", "name=seccomp,profile=builtin", "name=cgroupns"], "Warnings": None,
         "IndexServerAddress": "https://index.docker.io/v1/", "LiveRestoreEnabled": False,
-        "RegistryConfig": {"InsecureRegistryCIDRs": ["127.0.0.0/8"], "Mirrors": [], "IndexConfigs": {
-            "docker.io": {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}}},
+        "RegistryConfig": {"InsecureRegistryCIDRs": ["127.0.0.0/8"], "Mirrors": list(world.mirrors), "IndexConfigs": {
+            "docker.io": {"Name": "docker.io", "Mirrors": list(world.mirrors), "Secure": True, "Official": True}}},
     }  # fmt: skip
 
 

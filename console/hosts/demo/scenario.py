@@ -68,7 +68,14 @@ def scenario(check: str, form: str) -> Callable[[Break], Break]:
 
 def table() -> dict[str, dict[str, Scenario]]:
     """Every form of every check, by check id, then by form."""
-    from . import scenarios_librechat, scenarios_mongo  # noqa: F401 - importing registers
+    from . import (  # noqa: F401 - importing registers
+        scenarios_docker,
+        scenarios_librechat,
+        scenarios_librechat_env,
+        scenarios_mongo,
+        scenarios_mongo_set,
+        scenarios_oneapi,
+    )
 
     return _FORMS
 

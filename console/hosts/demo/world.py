@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from .. import Clock, EngineFailed, HostError, NotFound
-from .containers import LONGEST_PAUSE, Instance
+from .containers import LONGEST_PAUSE, Instance, LogLine
 from .events import Event, Events
-from .stand import Bind, Definition, Fate, Stand
+from .stand import Answer, Bind, Definition, Fate, Request, Stand
 from .tree import Node, Tree
 from .walks import dice
 
@@ -46,6 +46,8 @@ class World:
         self.tree = Tree(self.now)
         self.lock = self.tree.lock
         self.events = Events()
+        self.mirrors: tuple[str, ...] = ()
+        """What dockerd has taken from its configuration."""
         self._containers: dict[str, Instance] = {}
         self._serial = itertools.count(1)
         self._pids = itertools.count(4211, 131)
@@ -133,11 +135,26 @@ class World:
             del self._containers[container.id]
             self.emit(container, "destroy")
 
+    def request(self, port: int, request: Request) -> Answer | None:
+        """What the program behind a published port answers; None when nobody listens there."""
+        with self.lock:
+            for container in self.containers():
+                serve = container.program.serve
+                if container.state == "running" and serve and port in container.published:
+                    answer = serve(self.stand(container), request)
+                    container.say(self.now(), *(answer.lines if answer else ()))
+                    return answer
+        return None
+
     def emit(self, container: Instance, action: str, **attributes: str) -> None:
         """Record an event and tell those who listen."""
         of = container.definition
         shown = {**of.labels, "image": of.image, "name": of.name, **attributes}
         self.events.add(Event(action, container.id, shown, self.now()))
+
+    def emit_daemon(self, action: str, **attributes: str) -> None:
+        """An event of dockerd itself."""
+        self.events.add(Event(action, "practice-stack", attributes, self.now(), kind="daemon"))
 
     def stand(self, container: Instance) -> Stand:
         """What its program sees."""
@@ -145,7 +162,9 @@ class World:
         peers = [c for c in self._containers.values() if c.definition.network == network and c.state == "running"]
         names = frozenset().union(*(c.answers_to for c in peers)) if peers else frozenset()
         command = container.entrypoint + container.arguments
-        return Stand(container.definition, command, self.tree, self.now(), names)
+        return Stand(
+            container.definition, command, self.tree, self.now(), names, started_at=container.started_at or 0.0
+        )
 
     def _launch(self, container: Instance) -> None:
         container.error = ""
@@ -165,6 +184,7 @@ class World:
 
     def _meet(self, container: Instance, fate: Fate) -> None:
         container.say(self.now(), *fate.lines)
+        container.pending = [LogLine(self.now() + seconds, line) for seconds, line in fate.later]
         if fate.exit_code is None:
             return
         self._died(container, fate.exit_code)
@@ -172,7 +192,13 @@ class World:
         if policy in ("always", "unless-stopped") or (policy == "on-failure" and fate.exit_code):
             container.state, container.next_try = "restarting", self.now() + container.pause()
 
+    def _speak(self, container: Instance, now: float) -> None:
+        while container.pending and container.pending[0].at <= now:
+            line = container.pending.pop(0)
+            container.say(line.at, line.text)
+
     def _died(self, container: Instance, exit_code: int) -> None:
+        container.pending = []
         container.state, container.pid, container.exit_code = "exited", 0, exit_code
         container.finished_at = self.now()
         self.emit(container, "die", exitCode=str(exit_code))
@@ -207,6 +233,7 @@ class World:
             with self.ago(now - at):
                 self._launch(container)
         if container.state == "running":
+            self._speak(container, now)
             self._chat(container, now)
 
     def _chat(self, container: Instance, now: float) -> None:
