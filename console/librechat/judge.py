@@ -46,6 +46,11 @@ class Verdict(Struct):
     syntax: YamlProblem | None = None
 
     @property
+    def only_unknown_keys(self) -> bool:
+        """Whether it is refused for nothing but keys that this release does not know."""
+        return self.stage == "schema" and all(issue.code == "unrecognized_keys" for issue in self.raw)
+
+    @property
     def good(self) -> bool:
         """Whether there is nothing at all to say."""
         return self.stage == "ok" and not self.issues

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from ..hosts import Files, HostError
 from ..librechat import judge
 from ..librechat.place import Spot, spots
-from ..librechat.release import Release, release
+from ..librechat.release import NEWEST, Release, number, release
 from ..librechat.repair import repairs
 from ..model import ConfigIssue, ConfigVerdict, Container, FileFact, LogMark, Project
 from ..stacks.services import services
@@ -23,6 +23,7 @@ from ..text import SECRETS, clean_line, redact
 
 LIMIT = 512 * 1024
 """Bytes; the longest librechat.yaml seen has some thousand lines."""
+NEWEST_NUMBER = number(NEWEST) or (0, 0, 0)
 Memory = dict[tuple[object, ...], ConfigVerdict]
 
 
@@ -108,6 +109,10 @@ def _judged(files: Files, spot: Spot, of: Release, verdict: ConfigVerdict) -> Co
         steps = repairs(text, found, of.number, env, inside=spot.inside) if content.isascii() or _utf8(content) else ()
     except judge.NotJudged as error:
         return replace(verdict, problem=str(error))
+    if found.only_unknown_keys and of.number > NEWEST_NUMBER:
+        return replace(
+            verdict, problem=f"LibreChat {of.text} is newer than the rules known here, and may know its keys"
+        )
     return replace(
         verdict, stage=found.stage, boot=found.boot, log=_shown(found.log) if found.log else None,
         issues=tuple(_clean(issue) for issue in found.issues), shown=_names(found.shown), dropped=_names(found.dropped),

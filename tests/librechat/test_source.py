@@ -98,6 +98,13 @@ def test_the_banner_beats_the_tag_and_the_operator_beats_both():
     assert one({YAML: GOOD}, project=declared(image="librechat-dev:latest")).release_from == "newest"
 
 
+def test_a_release_newer_than_the_rules_is_not_blamed_for_keys_it_may_know():
+    text = "version: 1.0.9\nsomethingNew: {}\n"
+    assert "newer than the rules known here" in (one({YAML: text}, told="0.9.0").problem or "")
+    assert one({YAML: text}, told="0.8.7").stage == "schema"
+    assert one({YAML: text.replace("1.0.9", "1")}, told="0.9.0").stage == "schema"
+
+
 def test_a_file_is_read_again_only_when_it_changed():
     files, memory = MemoryFiles({YAML: GOOD}), {}
     for _ in range(3):
