@@ -122,10 +122,8 @@ def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapp
     image = "mongo:4.4.18" if result.form == "old-arm" else "mongo:4.4.29"
     says = [
         "In a virtual machine: set its processor type to host (Proxmox, libvirt: host-passthrough), start it anew.",
-        (
-            f"Or use {image} in the compose file, with an empty data folder or one that 4.4 wrote: it does not open files"
-            " of 5.0 and later. Keep the old folder."
-        ),
+        f"Or use {image} in the compose file, with an empty data folder or one that 4.4 wrote; keep the old folder.",
+        "It does not open files of 5.0 and later.",
     ]
     if result.form == "illegal-instruction":
         says.insert(0, "Take platform: out of the compose file, or use an image for this machine's own processor.")

@@ -68,11 +68,11 @@ def _judge(node: Node, snapshot: Snapshot) -> Result:
         *((Evidence("asked", said, node.subject),) if said else ()),
         *compose.log_evidence(snapshot, node.container, LOG),
     )
-    form = "of-a-cause" if _cause(node) else "dead"
+    form = "of-a-cause" if _cause(node) else "no-mongod"
     return compose.finding(
         ID, node.subject, form, f"{node.subject} runs without a mongod in it", severity="error", evidence=evidence,
         because="mongod ended, and the start script that is process 1 goes on waiting for it, so nothing restarts it",
-        fix=FixSummary("disruptive", "restart the container") if form == "dead"
+        fix=FixSummary("disruptive", "restart the container") if form == "no-mongod"
         else FixSummary("manual", "repair what mongod died of first"),
     )  # fmt: skip
 

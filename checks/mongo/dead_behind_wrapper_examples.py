@@ -28,11 +28,12 @@ def behind(
 
 
 FINDS = (
-    Example("lost mongod to the out-of-memory killer", behind(DEAD), "finding", "dead", RESTART),
-    Example("publishes the port, which hangs up", behind(RESET), "finding", "dead", RESTART),
-    Example("killed mongod inside the container", behind(replace(DEAD, trouble="name")), "finding", "dead", RESTART),
-    Example("starts it with sh", behind(DEAD, program="/bin/sh"), "finding", "dead", RESTART),
-    Example("has a healthy log of an hour ago", behind(DEAD, "mongo.23016"), "finding", "dead", RESTART),
+    Example("lost mongod to the out-of-memory killer", behind(DEAD), "finding", "no-mongod", RESTART),
+    Example("publishes the port, which hangs up", behind(RESET), "finding", "no-mongod", RESTART),
+    Example("killed mongod inside the container", behind(replace(DEAD, trouble="name")),
+            "finding", "no-mongod", RESTART),
+    Example("starts it with sh", behind(DEAD, program="/bin/sh"), "finding", "no-mongod", RESTART),
+    Example("has a healthy log of an hour ago", behind(DEAD, "mongo.23016"), "finding", "no-mongod", RESTART),
     Example("has a key file that mongod refuses", behind(DEAD, "mongo.20254", "mongo.20575"), "finding", "of-a-cause",
             ()),
     Example("has no AVX", behind(DEAD, "mongo.no-avx", "mongo.illegal-instruction"), "finding", "of-a-cause", ()),

@@ -159,6 +159,8 @@ FINDS_NOT = (
             primary_host="localhost:27017"), uri=f"{URI}&directConnection=true"), "ok"),
     Example("runs FastGPT v4.8.20, which tries again by itself", mongo(PRIMARY, app_marks=("fastgpt.mongo-error",)),
             "ok"),
+    Example("repaired mongod a minute ago, and FastGPT v4.7 has had no request yet", mongo(PRIMARY, release="4.7",
+            app_marks=("fastgpt.mongo-error",), container={"started_at": NOW - 70}), "ok"),
     Example("has FastGPT v4.7 connected again", mongo(PRIMARY, release="4.7", app_marks=(
             "fastgpt.mongo-error", "fastgpt.mongo-connected")), "ok"),
     Example("starts for the first time: the temporary mongod", mongo(ALONE, container=YOUNG), "unknown"),

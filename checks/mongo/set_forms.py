@@ -17,6 +17,8 @@ from .node import RETRIES_FROM, Node, numbers
 NOT_INITIATED, INVALID, NO_REPLICATION, UNAUTHORIZED, REFUSED = 94, 93, 76, 13, 18
 """fact: mongo error_codes.yml"""
 STALE_HOST, STALE_NAME = "mongo.21405", "mongo.21406"
+PATIENCE = 120.0
+"""Seconds for which mongod has to be up before an app is said to have given up on it."""
 APP_TROUBLE = (
     "fastgpt.mongo-error", "fastgpt.mongo-no-primary", "fastgpt.mongo-refused", "fastgpt.mongo-unresolved",
     "fastgpt.mongo-buffering",
@@ -194,7 +196,12 @@ def _member_of(node: Node, app: Client) -> str | None:
 
 
 def _gave_up(node: Node, snapshot: Snapshot) -> Verdict | None:
-    """An app that failed once and does not try again. fact: FastGPT up to v4.8.6 (fastgpt-stack 4)."""
+    """An app that failed once and does not try again. fact: FastGPT up to v4.8.6 (fastgpt-stack 4).
+
+    Only where mongod has been up for a while: the next request may still come.
+    """
+    if node.age is None or node.age < PATIENCE:
+        return None
     for app in node.apps:
         if waits_in_vain(node, app, snapshot):
             return Verdict("app-gave-up", app=app)

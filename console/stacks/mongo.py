@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from ..model import Container, EnvVar
 from .mongouri import LOOPBACK, PORT, MongoUri, parse
+from .services import role_of_container
 
 VARIABLES = ("MONGODB_URI", "MONGO_URI")
 """fact: FastGPT 4.6 to 4.15, LibreChat 0.7.2 to 0.8.7"""
@@ -51,9 +52,14 @@ def port_of(container: Container) -> int:
 
 
 def clients(containers: Iterable[Container]) -> tuple[Client, ...]:
-    """Containers with a connection string, in a steady order."""
+    """FastGPT and LibreChat with their connection strings, in a steady order.
+
+    Others may have the variable and not use it: rag_api gets LibreChat's whole ``.env``.
+    """
     found = []
     for container in containers:
+        if role_of_container(container) not in ("fastgpt", "librechat"):
+            continue
         for name in VARIABLES:
             uri = parse(value) if (value := _value(name, container.env)) else None
             if uri is not None:

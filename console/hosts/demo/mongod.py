@@ -11,6 +11,7 @@ import json
 import random
 import re
 
+from . import mongod_ends as ends
 from .stand import Fate, Stand
 from .tree import Node
 
@@ -22,12 +23,15 @@ BASE64 = re.compile(r"[A-Za-z0-9+/=]*")
 
 
 def start(stand: Stand) -> Fate:
-    """Exit 1 with the right lines unless the key file is as mongod wants it; else up and waiting for connections."""
+    """The right lines and exit code for what keeps it from starting; else up and waiting for connections."""
     wire = {"spec": {"maxWireVersion": 13}}
     opening = (
         _line(stand.now, "I", "CONTROL", 23285, "-", f"Automatically disabling TLS 1.0, {TLS_HINT}"),
         _line(stand.now, "I", "NETWORK", 4915701, "main", "Initialized wire specification", wire),
     )
+    early = ends.early(stand, _line)
+    if early is not None:
+        return ends.fate(stand, *early)
     path = key_file(stand.command)
     trouble = None if path is None else _refusal(path, stand.node(path), _uid(stand))
     if trouble is not None:
@@ -36,8 +40,11 @@ def start(stand: Stand) -> Fate:
                      {"error": {"code": code, "codeName": name, "errmsg": text}})  # fmt: skip
         fatal = _line(stand.now, "F", "CONTROL", 20575, "main", "Error creating service context",
                       {"error": "Location5579201: Unable to acquire security key[s]"})  # fmt: skip
-        return Fate((*opening, read, fatal), exit_code=1)
-    return Fate((*opening, *_up(stand)))
+        return ends.fate(stand, (*opening, read, fatal), 1)
+    wrong = ends.files(stand, _line)
+    if wrong is not None:
+        return ends.fate(stand, (*opening, *wrong[0]), wrong[1])
+    return ends.fate(stand, (*opening, *_up(stand)), None)
 
 
 def chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
@@ -57,13 +64,7 @@ def chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
 
 def key_file(command: tuple[str, ...]) -> str | None:
     """Path given with ``--keyFile``, None without one."""
-    words = iter(command)
-    for word in words:
-        if word == "--keyFile":
-            return next(words, None)
-        if word.startswith("--keyFile="):
-            return word.partition("=")[2]
-    return None
+    return ends.option(command, "--keyFile")
 
 
 def _up(stand: Stand) -> tuple[str, ...]:
@@ -72,10 +73,7 @@ def _up(stand: Stand) -> tuple[str, ...]:
     lines.append(
         _line(stand.now, "I", "NETWORK", 23016, "listener", "Waiting for connections", {"port": 27017, "ssl": "off"})
     )
-    if "--replSet" in stand.command:
-        lines.append(_line(stand.now, "I", "REPL", 21358, "OplogApplier-0", "Replica set state transition",
-                           {"newState": "PRIMARY", "oldState": "SECONDARY"}))  # fmt: skip
-    return tuple(lines)
+    return (*lines, *ends.set_lines(stand, _line))
 
 
 def _uid(stand: Stand) -> int:

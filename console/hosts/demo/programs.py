@@ -5,7 +5,7 @@ A check that needs another image, or another habit of one of these, adds a Progr
 
 from __future__ import annotations
 
-from . import chatter, librechat, mongod
+from . import chatter, librechat, mongod, mongod_ends, oneapi
 from .stand import Appetite, OnGpu, Program
 
 PATH = (("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),)
@@ -27,6 +27,7 @@ MONGO = Program(
     command=("mongod",), entrypoint=("docker-entrypoint.sh",),
     env=PATH, exposed=("27017/tcp",), size=663,
     appetite=Appetite(0.02, 310, 4_000, 9_000, 2_000, 24_000, 58), pace=9, start=mongod.start, chat=mongod.chat,
+    listed=mongod_ends.listed,
 )  # fmt: skip
 POSTGRES = Program(
     command=("postgres",), entrypoint=("docker-entrypoint.sh",),
@@ -48,8 +49,8 @@ FASTGPT = Program(
 )  # fmt: skip
 ONEAPI = Program(
     entrypoint=("/one-api",), working_dir="/data", env=PATH, exposed=("3000/tcp",), size=70,
-    appetite=Appetite(0.01, 38, 9_000, 9_500, 0, 500, 13), start=chatter.oneapi_start, chat=chatter.oneapi_chat,
-    pace=6,
+    appetite=Appetite(0.01, 38, 9_000, 9_500, 0, 500, 13), start=oneapi.start, chat=oneapi.chat, pace=6,
+    serve=oneapi.serve,
 )  # fmt: skip
 OLLAMA = Program(
     command=("serve",), entrypoint=("/bin/ollama",),
@@ -69,7 +70,7 @@ M3E = Program(
 )  # fmt: skip
 MYSQL = Program(
     command=("mysqld",), entrypoint=("docker-entrypoint.sh",), env=PATH, exposed=("3306/tcp", "33060/tcp"), size=575,
-    appetite=Appetite(0.012, 455, 2_000, 2_500, 500, 9_000, 39), start=chatter.mysql_start,
+    appetite=Appetite(0.012, 455, 2_000, 2_500, 500, 9_000, 39), start=oneapi.mysql_start,
 )  # fmt: skip
 MEILI = Program(
     command=("/bin/sh", "-c", "/bin/meilisearch"), entrypoint=("tini", "--"), working_dir="/meili_data", env=PATH,
