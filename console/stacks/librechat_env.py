@@ -29,7 +29,8 @@ _KINDS: dict[str, ImageKind] = {
     "librechat": "main", "librechat-dev": "main", "librechat-api": "api", "librechat-dev-api": "api",
 }  # fmt: skip
 _RELEASE = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:-(rc|alpha|beta)\.?(\d*))?", re.IGNORECASE)
-_DEV = re.compile(r"(?:npm|yarn|pnpm|bun)\s+(?:run\s+)?backend:dev\b|\bnodemon\b")
+_SCRIPT_DEV = re.compile(r"(?:npm|yarn|pnpm|bun)\s+(?:run\s+)?backend:dev\b")
+_DEV = re.compile(rf"{_SCRIPT_DEV.pattern}|\bnodemon\b")
 _NPM = re.compile(r"(?:npm|yarn|pnpm|bun)\s+(?:run\s+)?backend(?![:\w-])")
 _NODE = re.compile(r"(?:^|[\s/;&])node\s(?:\S+\s+)*?\S*server/index\.js\b")
 _GIVEN = re.compile(r"\bNODE_ENV=[\"']?(\w*)")
@@ -107,7 +108,7 @@ def given_node_env(words: Sequence[str]) -> str | None:
     if how == "backend":
         return "production"
     text = " ".join(words)
-    if how == "backend-dev" and "nodemon" not in text:
+    if _SCRIPT_DEV.search(text):
         return "development"
     match = _GIVEN.search(text)
     return match[1] if match else None

@@ -109,7 +109,9 @@ class Compose:
 
     def _up(self, call: Call, project: Project, service: ComposeService, found: Instance | None, said: Said) -> None:
         definition = self.definition(project, service)
-        if found is not None and ("--force-recreate" in call.flags or _hash_of(found) != _hash_in(definition.labels)):
+        # fact: --force-recreate is for the services that are named; what they depend on is recreated when it differs
+        forced = "--force-recreate" in call.flags and (not call.services or service.name in call.services)
+        if found is not None and (forced or _hash_of(found) != _hash_in(definition.labels)):
             self._sources(definition)
             self._world.remove(found)
             said.lines += [f" Container {found.name}  Recreate", f" Container {found.name}  Recreated"]

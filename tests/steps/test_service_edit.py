@@ -1,0 +1,106 @@
+"""SetServiceKeys: command and variables are set where they belong, nothing else changes, and doubt means refusal."""
+
+from __future__ import annotations
+
+import pytest
+from stackops.console.steps import StepFailed
+from stackops.console.steps.compose_edit import HEADER
+from stackops.console.steps.service_edit import SetServiceKeys, apply_service_keys
+from stackops.console.yamltext import load
+
+PATH = "/srv/librechat/docker-compose.override.yml"
+EDIT = SetServiceKeys("api", ("node", "api/server/index.js"), (("NODE_ENV", "development"),))
+COMMAND = '    command: ["node", "api/server/index.js"]\n'
+VARIABLE = "    environment:\n      - NODE_ENV=development\n"
+
+WRITTEN = {
+    "no file": (None, f"{HEADER}\nservices:\n  api:\n{COMMAND}{VARIABLE}"),
+    "an empty file": ("", f"services:\n  api:\n{COMMAND}{VARIABLE}"),
+    "comments only": ("# mine\n", f"# mine\n\nservices:\n  api:\n{COMMAND}{VARIABLE}"),
+    "services without any": ("services:\n", f"services:\n  api:\n{COMMAND}{VARIABLE}"),
+    "another service": (
+        "services:\n  rag_api:\n    image: x\n", f"services:\n  rag_api:\n    image: x\n  api:\n{COMMAND}{VARIABLE}",
+    ),
+    "a service without keys": ("services:\n  api:\n", f"services:\n  api:\n{COMMAND}{VARIABLE}"),
+    "other keys and comments": (
+        "services:\n  api:\n    image: x   # pinned\n  # the next one\n  b:\n    image: y\n",
+        f"services:\n  api:\n    image: x   # pinned\n{COMMAND}{VARIABLE}  # the next one\n  b:\n    image: y\n",
+    ),
+    "a list of variables with this one": (
+        "services:\n  api:\n    environment:\n      - A=1  # a\n      - NODE_ENV=production  # p\n",
+        f"services:\n  api:\n    environment:\n      - A=1  # a\n      - NODE_ENV=development  # p\n{COMMAND}",
+    ),
+    "a mapping of variables": (
+        "services:\n  api:\n    environment:\n      A: 1\n",
+        f"services:\n  api:\n    environment:\n      A: 1\n      NODE_ENV: development\n{COMMAND}",
+    ),
+    "a command as text": (
+        "services:\n  api:\n    command: npm run backend:dev  # blog\n",
+        f'services:\n  api:\n    command: ["node", "api/server/index.js"]  # blog\n{VARIABLE}',
+    ),
+    "a command as a list in its key's column": (
+        "services:\n  api:\n    command:\n    - npm\n    - run\n    image: x\n",
+        'services:\n  api:\n    command:\n     ["node", "api/server/index.js"]\n    image: x\n' + VARIABLE,
+    ),
+    "a folded command": (
+        "services:\n  api:\n    command: >\n      npm run\n      backend\n    image: x\n",
+        f"services:\n  api:\n{COMMAND}    image: x\n{VARIABLE}",
+    ),
+    "braces": (
+        "services: {api: {image: x}}\n",
+        'services: {api: {image: x, command: ["node", "api/server/index.js"], environment: [NODE_ENV=development]}}\n',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_keys_are_written_where_they_belong_and_a_second_run_changes_nothing(name: str) -> None:
+    old, wanted = WRITTEN[name]
+    new = apply_service_keys(None if old is None else old.encode(), EDIT, PATH)
+    assert new.decode() == wanted
+    assert apply_service_keys(new, EDIT, PATH) == new
+    service = load(new).data["services"]["api"]
+    assert service["command"] == ["node", "api/server/index.js"]
+    found = service["environment"]
+    assert (found.get("NODE_ENV") if isinstance(found, dict) else found[-1]) in ("development", "NODE_ENV=development")
+
+
+REFUSED = {
+    "variables shared through an anchor": "services:\n  api:\n    environment: &e [A=1]\n  b:\n    environment: *e\n",
+    "a service from an anchor": "x: &x\n  image: y\nservices:\n  api: *x\n",
+    "a comment inside the command": "services:\n  api:\n    command:\n      - npm\n      # why\n      - run\n",
+    "a variable that Compose takes from .env": "services:\n  api:\n    environment:\n      NODE_ENV:\n",
+    "no mapping": "- a\n",
+    "broken": "services: [\n",
+    "variables that are a text": "services:\n  api:\n    environment: A=1\n",
+    "a service that is thrown away": "services:\n  api: !reset null\n",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_proven_is_refused_with_the_text_to_paste(name: str) -> None:
+    with pytest.raises(StepFailed, match="Not edited, nothing was changed") as caught:
+        apply_service_keys(REFUSED[name].encode(), EDIT, PATH)
+    pasted = (caught.value.remedy or "").partition("by hand:\n")[2]
+    assert load(pasted.encode()).data == {
+        "services": {"api": {"command": ["node", "api/server/index.js"], "environment": ["NODE_ENV=development"]}}
+    }
+
+
+def test_words_and_values_that_look_like_something_else_stay_text() -> None:
+    edit = SetServiceKeys("api", ("true", "a: b", "#x"), (("A", "yes"), ("B", "1"), ("C", "x # y")))
+    for old in (None, b"services:\n  api:\n    environment:\n      X: y\n"):
+        service = load(apply_service_keys(old, edit, PATH)).data["services"]["api"]
+        assert service["command"] == ["true", "a: b", "#x"]
+        found = service["environment"]
+        pairs = found if isinstance(found, dict) else dict(item.split("=", 1) for item in found)
+        assert {name: pairs[name] for name in "ABC"} == {"A": "yes", "B": "1", "C": "x # y"}
+
+
+def test_line_ends_of_windows_stay() -> None:
+    new = apply_service_keys(b"services:\r\n  api:\r\n    image: x\r\n", EDIT, PATH)
+    assert new.count(b"\n") == new.count(b"\r\n")
+
+
+def test_it_describes_itself() -> None:
+    assert EDIT.describe() == "set command node api/server/index.js and NODE_ENV=development for api"
