@@ -12,7 +12,7 @@ from ...console.findings import Result
 from ...console.model import DaemonConfig
 from ...console.plan import Plan, Question
 from ...console.stacks.dockerd import BOTH_ALLOWED, MIRRORS, address_of, refusal
-from ...console.stacks.images import HUB, Place
+from ...console.stacks.images import Place
 from ...console.steps import AnyStep, EditFile, EditJson, EngineReload
 from ..compose import manual
 from .mirror_case import Case
@@ -42,7 +42,7 @@ def plan_for(case: Case, form: str, result: Result, answers: Mapping[str, str]) 
     says = tuple(_says(case, chosen) if answer is not None else _no_choice(case))
     return Plan(
         check=result.check, subject=result.subject, title=result.title, steps=steps, questions=(question,),
-        safety="safe", says=says, lock=posixpath.dirname(case.subject), settle=3.0, deadline=30.0,
+        safety="safe", says=says, lock=posixpath.dirname(case.subject), settle=3.0, deadline=12.0,
     )  # fmt: skip
 
 
@@ -69,9 +69,7 @@ def _default(case: Case, form: str) -> str | None:
         return " ".join(kept)
     if case.candidates:
         return case.candidates[0].address
-    hub = case.registry(HUB)
-    needed = case.pulls_fail or (hub is not None and case.out_of_reach(HUB))
-    return None if needed else NONE
+    return None if case.pulls_fail else NONE
 
 
 def _chosen(answer: str) -> tuple[str, ...]:

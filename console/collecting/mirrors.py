@@ -17,7 +17,7 @@ from ..hosts import Engine, Host, HostError, Http, NotFound
 from ..model import Container, EngineInfo, MirrorProbe, Project
 from ..settings import Settings
 from ..sources.mirrors import Question, named, probe_all, registry_address, seed, to_ask_for
-from ..stacks.images import HUB, Place, place_of
+from ..stacks.images import Place, place_of
 from ..stacks.services import role_of_container
 from .board import Board
 from .cadence import Cadence
@@ -153,8 +153,6 @@ class Mirrors:
         if self._candidates:
             kind: Literal["candidate"] = "candidate"
             others = [one for one in seed(self._settings.seed).mirrors if one not in ours]
-            if HUB not in wanted:  # whether a mirror is needed at all is a part of the choice
-                questions.append(Question(registry_address(HUB), "registry", images[:1]))
             questions += [Question(address, kind, images) for address in others]
         return questions
 

@@ -127,7 +127,6 @@ class EngineReload(Step, frozen=True):
 
     def act(self, bench: Workbench) -> None:
         """Reload, and see it in ``/info``. Raises StepFailed with what the Engine says instead."""
-        reach("before_restart")
         now = self._now(bench) if self.again else None
         if not self.again or (self._says_so(now) and not self._is_passing(bench, now)):
             self._reload(bench)
@@ -136,7 +135,6 @@ class EngineReload(Step, frozen=True):
         through = self._with_list(rest)
         if now != through:
             _write(bench, self.path, now, through)
-        reach("before_rename")
         try:
             self._reload(bench)
         finally:
@@ -175,6 +173,7 @@ class EngineReload(Step, frozen=True):
     def _reload(self, bench: Workbench) -> None:
         row = _dockerd(bench)
         was, since = effective(bench), bench.host.clock.now()
+        reach("before_restart")
         bench.host.control.reload_engine(row.pid, unit=self.unit)
         wanted, clock = _plain(self.mirrors), bench.host.clock
         end = clock.monotonic() + WITHIN
