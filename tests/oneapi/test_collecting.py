@@ -1,0 +1,196 @@
+"""How gently One API is asked: seldom, with the right key only, never with a login, and anew after a restart."""
+
+from __future__ import annotations
+
+import pytest
+from stackops.console.collecting.board import Board
+from stackops.console.collecting.cadence import Cadence
+from stackops.console.collecting.oneapi import PENALTY, OneApis, memory_of
+from stackops.console.hosts.local.http import LocalHttp
+from stackops.console.model import Container, EnvVar, HostInfo, NetworkLink, Port
+from stackops.console.settings import OneApiSettings, Settings
+from support.clock import FakeClock
+from support.memory_host import MemoryEngine, MemoryHost
+from support.oneapi_server import OneApi, one_api
+
+GATEWAY, FASTGPT = "a" * 64, "b" * 64
+TOKEN = "STACKOPS_TEST_ACCESS_TOKEN"
+
+
+class HashableHost(MemoryHost):
+    """A Host that can be remembered, as the real ones can."""
+
+    __hash__ = object.__hash__
+
+
+class World:
+    """One One API that listens, and a FastGPT that points at it."""
+
+    def __init__(self, gateway: OneApi, *, token: bool = False, key: str = "sk-fastgpt") -> None:
+        self.gateway = gateway
+        self.clock = FakeClock()
+        self.host = HashableHost(engine=MemoryEngine(), http=LocalHttp(), clock=self.clock)
+        self.settings = Settings(oneapi=OneApiSettings(access_token_env=TOKEN if token else None))
+        port = int(gateway.url.rpartition(":")[2])
+        self.one = Container(
+            id=GATEWAY, name="oneapi", image="one-api:v0.6.7", state="running", started_at=self.clock.now(),
+            ports=(Port(3000, "tcp", "127.0.0.1", port),), networks=(NetworkLink("net", None, ("oneapi",)),),
+        )  # fmt: skip
+        env = (EnvVar("OPENAI_BASE_URL", "http://oneapi:3000/v1"), EnvVar("CHAT_API_KEY", key))
+        self.fastgpt = Container(
+            id=FASTGPT, name="fastgpt", image="fastgpt:v4.7", state="running", env=env,
+            networks=(NetworkLink("net", None, ("fastgpt",)),),
+        )  # fmt: skip
+        self.board, self.apis = self.again()
+
+    def again(self) -> tuple[Board, OneApis]:
+        """A new look by another part of the program."""
+        board = Board(self.clock, HostInfo("box"))
+        board.put(containers=(self.one, self.fastgpt))
+        return board, OneApis(self.host.http, self.host, board, Cadence(), self.settings)
+
+    async def state(self):
+        await self.apis.read()
+        (state,) = self.board.parts.oneapis
+        return state
+
+    def faults(self) -> list[str]:
+        return [fault.sentence for fault in self.board.snapshot().faults]
+
+
+@pytest.fixture
+def gateway():
+    with one_api() as one:
+        one.add_channel("qwen,m3e")
+        yield one
+
+
+async def test_it_tells_process_release_models_and_whose_key_was_used(gateway) -> None:
+    state = await World(gateway).state()
+    assert (state.trouble, state.version, state.start_time) == (None, "v0.6.7", gateway.start_time)
+    assert (state.models, state.client) == (("qwen", "m3e"), FASTGPT)
+    assert state.channels is None
+
+
+async def test_ten_minutes_of_looking_every_second_stay_far_below_the_limits_and_never_log_in(gateway) -> None:
+    world = World(gateway)
+    for _ in range(600):
+        _board, apis = world.again()
+        await apis.read()
+        world.clock.advance(1.0)
+    asked = gateway.requests
+    assert 60 <= asked.count("GET /api/status") <= 120
+    assert asked.count("GET /v1/models") <= 10
+    assert {line.split(" ")[0] for line in asked} == {"GET"}
+    assert not [line for line in asked if "user" in line]
+
+
+async def test_asking_again_by_hand_asks_the_models_no_sooner(gateway) -> None:
+    world = World(gateway)
+    await world.state()
+    for _ in range(5):
+        world.clock.advance(6.0)
+        world.apis.request()
+        await world.state()
+    assert gateway.requests.count("GET /v1/models") == 1
+
+
+async def test_after_a_restart_everything_is_asked_anew_at_once(gateway) -> None:
+    world = World(gateway)
+    await world.state()
+    from msgspec.structs import replace
+
+    world.one = replace(world.one, started_at=world.clock.now() + 1)
+    gateway.add_channel("bge")
+    board, apis = world.again()
+    await apis.read()
+    assert board.parts.oneapis[0].models == ("qwen", "m3e", "bge")
+
+
+async def test_a_refused_key_is_told_and_not_tried_again_for_a_minute(gateway) -> None:
+    world = World(gateway, key="sk-wrong")
+    state = await world.state()
+    assert (state.models, state.models_trouble, state.trouble) == (None, "wrong-key", None)
+    world.clock.advance(30)
+    await world.state()
+    assert gateway.requests.count("GET /v1/models") == 1
+
+
+async def test_without_a_fastgpt_that_points_there_nobody_s_key_is_used(gateway) -> None:
+    world = World(gateway)
+    world.board.put(containers=(world.one,))
+    assert (await world.state()).models_trouble == "no-key"
+    assert gateway.requests == ["GET /api/status"]
+
+
+async def test_one_that_is_down_is_not_asked(gateway) -> None:
+    from msgspec.structs import replace
+
+    world = World(gateway)
+    world.board.put(containers=(replace(world.one, state="restarting"), world.fastgpt))
+    assert (await world.state()).trouble == "not-running"
+    assert gateway.requests == []
+
+
+async def test_a_429_silences_the_questions_for_three_minutes(gateway) -> None:
+    world = World(gateway)
+    for _ in range(240):
+        gateway.answer("GET", "/api/status", {}, b"")
+    gateway.requests.clear()
+    assert (await world.state()).trouble == "rate-limited"
+    world.clock.advance(PENALTY - 1)
+    await world.state()
+    assert gateway.requests == ["GET /api/status"]
+
+
+async def test_with_an_access_token_the_channels_are_read(gateway, monkeypatch) -> None:
+    monkeypatch.setenv(TOKEN, "admin-token")
+    state = await World(gateway, token=True).state()
+    assert [channel.models for channel in state.channels] == [("qwen", "m3e")]
+
+
+async def test_a_refused_access_token_is_a_fault_that_lasts_and_is_not_tried_at_every_look(
+    gateway, monkeypatch
+) -> None:
+    monkeypatch.setenv(TOKEN, "nonsense-token")
+    world = World(gateway, token=True)
+    for _ in range(10):
+        await world.state()
+        world.clock.advance(61)
+    assert gateway.requests.count("GET /api/channel/?p=0") == 1
+    assert "refuses the access token" in world.faults()[0]
+    assert "nonsense-token" not in repr(world.board.snapshot())
+
+
+async def test_an_access_token_that_is_not_set_is_a_fault_that_names_the_variable(gateway, monkeypatch) -> None:
+    monkeypatch.delenv(TOKEN, raising=False)
+    world = World(gateway, token=True)
+    await world.state()
+    assert TOKEN in world.faults()[0]
+
+
+async def test_with_two_one_apis_the_access_token_is_shown_to_neither(gateway, monkeypatch) -> None:
+    from msgspec.structs import replace
+
+    monkeypatch.setenv(TOKEN, "admin-token")
+    world = World(gateway, token=True)
+    world.board.put(containers=(world.one, replace(world.one, id="c" * 64, name="other"), world.fastgpt))
+    await world.apis.read()
+    assert not [line for line in gateway.requests if "channel" in line]
+    assert "shown to none of them" in world.faults()[0]
+
+
+def test_what_is_gone_is_forgotten_and_hosts_share_nothing() -> None:
+    one, other = HashableHost(), HashableHost()
+    memory_of(one)["x"] = None  # type: ignore[assignment]
+    assert memory_of(one) == {"x": None}
+    assert memory_of(other) == {}
+    assert memory_of(MemoryHost()) == {}
+
+
+async def test_a_stack_without_one_api_asks_nothing_and_says_nothing() -> None:
+    board = Board(FakeClock(), HostInfo("box"))
+    host = MemoryHost(http=LocalHttp())
+    await OneApis(host.http, host, board, Cadence(), Settings()).read()
+    assert board.parts.oneapis == ()
+    assert board.snapshot().ages == {}
