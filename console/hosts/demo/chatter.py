@@ -33,20 +33,6 @@ def fastgpt_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
     )
 
 
-def oneapi_start(stand: Stand) -> Fate:
-    """One API comes up on MySQL."""
-    words = ("One API v0.6.6 started", "using MySQL as database", "database migrated")
-    return Fate(tuple(f"[SYS] {_stamp(stand, GIN_TIME)} | {word}" for word in words))
-
-
-def oneapi_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
-    """A relayed request."""
-    code, took = dice.choice((200, 200, 200, 200, 429)), dice.uniform(0.2, 9.0)
-    request = f"{_stamp(stand, '%Y%m%d%H%M%S')}{dice.randint(10**8, 10**9 - 1)}"
-    where = "     172.18.0.6 |    POST /v1/chat/completions"
-    return (f"[GIN] {_stamp(stand, GIN_TIME)} | {request} | {code} | {took:12.6f}s | {where}",)
-
-
 def postgres_start(stand: Stand) -> Fate:
     """Up and ready."""
     words = ('listening on IPv4 address "0.0.0.0", port 5432', "database system is ready to accept connections")
@@ -57,14 +43,6 @@ def postgres_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
     """A checkpoint."""
     done = f"wrote {dice.randint(2, 400)} buffers (0.{dice.randint(0, 9)}%)"
     return (f"{_stamp(stand)}.{dice.randint(100, 999)} UTC [27] LOG:  checkpoint complete: {done}",)
-
-
-def mysql_start(stand: Stand) -> Fate:
-    """Up and ready."""
-    ready = (
-        "/usr/sbin/mysqld: ready for connections. Version: '8.0.36'  socket: '/var/run/mysqld/mysqld.sock'  port: 3306"
-    )
-    return Fate((f"{_stamp(stand, '%Y-%m-%dT%H:%M:%S')}.000000Z 0 [System] [MY-010931] [Server] {ready}",))
 
 
 def meili_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
