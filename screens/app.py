@@ -10,10 +10,11 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from rich.console import RenderableType
-from textual import on, work
+from textual import events, on, work
 from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.driver import Driver
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -67,6 +68,7 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
         self.results: tuple[Result, ...] | None = None
         self.animation_level = "none"
         self._judging = False
+        self._last_size: Size | None = None
         self._sparks: dict[str, tuple[float, tuple[float | None, ...]]] = {}
         self._leaving = False
         self.set_keymap(desk.settings.keymap)
@@ -120,6 +122,12 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
     @on(HungUp)
     def _hung_up(self) -> None:
         self._leave(128 + signal.SIGHUP)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw anew even at the old size: the terminal had others in between and has lost what it showed."""
+        if event.size == self._last_size:
+            self.post_message(Repaint())
+        self._last_size = event.size
 
     @on(Repaint)
     def _repaint(self) -> None:

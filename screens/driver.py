@@ -68,10 +68,13 @@ class ConsoleDriver(LinuxDriver):
         """Queue for the terminal; dropped while it is far behind, and drawn anew once it has caught up."""
         if self._writer_thread is None:
             return
+        queue = self._writer_thread._queue  # the only way not to wait for the terminal
         try:
-            self._writer_thread._queue.put_nowait(data)
+            queue.put_nowait(data)
         except Full:
             self._behind = True
+            if queue.empty():  # it caught up between the two lines above and will not say so again
+                self._caught_up()
 
     def _caught_up(self) -> None:
         """From the writer's thread: nothing waits any more."""

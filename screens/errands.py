@@ -91,8 +91,13 @@ class Errands(App[str]):
 
     def undo_entry(self, entry_id: str) -> None:
         """The same, by id, in place of the plan that made it."""
-        if self.desk.journal is not None:
+        if self.desk.journal is None:
+            return
+        try:
             entry = self.desk.journal.get(entry_id)
+        except HostError as error:
+            self.say(str(error), warning=True)
+        else:
             self.pop_screen()
             self.open_undo(entry)
 

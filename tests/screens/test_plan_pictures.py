@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 
 import pytest
@@ -15,18 +14,23 @@ from support.pilots import console, desk_on
 pytestmark = pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the pictures are taken on Python 3.11")
 
 
+def _without_count(shown: str) -> str:
+    """The picture is of the plan; how many other findings there are meanwhile is not its business."""
+    first, rest = shown.split("\n", 1)
+    return "\n".join((first[:14], rest))
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_the_plan_of_the_config_mount(size: tuple[int, int], tmp_path) -> None:
     host = open_demo(clock=FakeClock(), scenarios=["librechat.config-mount"])
     async with console(desk_on(host, Journal(tmp_path)), size) as running:
-        await running.until("1 problem")
-        await running.press("2", "F")
+        await running.select("librechat.config-mount")
+        await running.press("F")
         await running.until("Nothing has been changed yet")
-        compare(f"plan-{size[0]}x{size[1]}", running.text)
+        compare(f"plan-{size[0]}x{size[1]}", _without_count(running.text))
         await running.press("A")
-        compare(f"plan-consent-{size[0]}x{size[1]}", running.text)
+        compare(f"plan-consent-{size[0]}x{size[1]}", _without_count(running.text))
         await running.type("LibreChat")
         await running.press("enter", "enter")
         await running.until("✓ Done")
-        await running.until(lambda text: re.search(r"Doctor(?! 1)", text) is not None)
-        compare(f"plan-done-{size[0]}x{size[1]}", running.text)
+        compare(f"plan-done-{size[0]}x{size[1]}", _without_count(running.text))

@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
 from support.pty_harness import STACKOPS, Terminal
 
-DRIVERS = ("docker", "requests", "psutil", "dotenv", "pymongo", "psycopg", "httpx", "pynvml")
+DRIVERS = ("docker", "requests", "psutil", "pymongo", "psycopg", "httpx", "pynvml")
+PARSERS = ("ruamel.yaml", "dotenv")
+"""The collector's thread needs these for its first look and may be faster than the first frame."""
 PROBE = """
 import sys
-from textual.drivers import linux_driver
 from stackops.screens import driver
 write = driver.ConsoleDriver.write
 def first(self, data):
     if "Overview" in data and not hasattr(driver, "seen"):
         driver.seen = True
-        found = [name for name in {drivers!r} if name in sys.modules]
+        found = [name for name in {wanted!r} if name in sys.modules]
         open({path!r}, "w").write(" ".join(found) or "none")
     write(self, data)
 driver.ConsoleDriver.write = first
-from stackops.console.cli import main
-sys.argv = ["stackops", "demo"]
-main()
+{start}
 """
+DEMO = 'from stackops.console.cli import main; sys.argv = ["stackops", "demo"]; main()'
+FROZEN = 'import runpy; sys.argv = [{path!r}, "full"]; runpy.run_path({path!r}, run_name="__main__")'
 
 
-def test_no_driver_is_imported_before_the_first_frame(tmp_path) -> None:
+@pytest.mark.parametrize("what", ["the screens", "the practice stack"])
+def test_no_driver_is_imported_before_the_first_frame(tmp_path, what: str) -> None:
     path = tmp_path / "modules"
-    program = PROBE.format(drivers=DRIVERS, path=str(path))
+    frozen = what == "the screens"
+    script = str(Path(__file__).resolve().parents[1] / "support" / "frozen_console.py")
+    program = PROBE.format(
+        wanted=DRIVERS + PARSERS if frozen else DRIVERS,
+        path=str(path),
+        start=FROZEN.format(path=script) if frozen else DEMO,
+    )
     with Terminal([sys.executable, "-c", program], env={"STACKOPS_STATE_DIR": str(tmp_path)}) as terminal:
         terminal.wait_for("Overview")
         terminal.send("q")

@@ -51,6 +51,29 @@ class Stage:
         """Type letters."""
         return await self.press(*(character if character.isalnum() else _KEYS[character] for character in text))
 
+    def finds(self, check: str) -> bool:
+        """Whether the check has a finding now."""
+        return any(each.check == check and each.status == "finding" for each in self.app.results or ())
+
+    async def select(self, check: str) -> None:
+        """Go to the doctor and put the cursor on a finding, by keys."""
+        await self.until(lambda _: self.finds(check))
+        await self.press("2", "g")
+        for _ in range(50):
+            selected = self.app.screen.selected_finding()  # type: ignore[attr-defined]
+            if selected is not None and selected.check == check and selected.status == "finding":
+                return
+            await self.press("j")
+        raise AssertionError(f"no finding of {check}:\n{self.text}")
+
+    async def consent(self) -> None:
+        """Apply the plan that is shown; where a name is asked for, type it."""
+        await self.press("A")
+        word = getattr(self.app.screen, "_typed", None)
+        if word:
+            await self.type(word)
+            await self.press("enter", "enter")
+
     async def settle(self) -> None:
         """Let messages and quick workers end; what follows a log for ever is not waited for."""
         await self.pilot.pause()
