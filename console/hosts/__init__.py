@@ -289,6 +289,12 @@ class Control(Protocol):
         """
         ...
 
+    def execute(
+        self, container: str, arguments: Sequence[str], environment: Mapping[str, str], deadline: float
+    ) -> CommandResult:
+        """Run a program inside a running container. What is secret goes into the environment, never into arguments."""
+        ...
+
     def shell(self, container: str) -> Sequence[str]:
         """The argument list that opens a shell in the container, for the terminal itself to run."""
         ...

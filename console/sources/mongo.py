@@ -107,10 +107,14 @@ async def _hello(
     """The first way that answers. Where none does, what the best of them said."""
     first: MongoUnreachable | None = None
     at: MongoTarget | None = None
+    troubles: list[tuple[str, str]] = []
     for target in ways:
+        if target.via == "exec" and not may_help(troubles):
+            continue
         try:
             (reply,) = await databases.ask_mongo(target, ("hello",))
         except MongoUnreachable as error:
+            troubles.append((target.via, error.trouble))
             if first is None:
                 first, at = error, target
             continue
@@ -123,6 +127,18 @@ async def _hello(
         container.id, via=at.via if at else None, address=at.address if at else None, trouble=first.trouble,
         sentence=clean(str(first)),
     ), None  # fmt: skip
+
+
+def may_help(troubles: Sequence[tuple[str, str]]) -> bool:
+    """Whether a shell inside may learn more: it starts slowly, and a mongod that is not there is not there inside.
+
+    Only where the network was the trouble: no way at all, or a container's address that does not lead there from here
+    (Docker Desktop, an Engine elsewhere), or a mongod too old for the driver.
+    """
+    return all(
+        trouble in ("no-route", "name", "too-old") or (via, trouble) == ("container address", "silent")
+        for via, trouble in troubles
+    )
 
 
 class _Hello(Struct, rename="camel"):
@@ -294,4 +310,4 @@ def _line(text: str | None) -> str | None:
     return clean_line(text) if text else None
 
 
-__all__ = ["Memory", "alive", "as_login", "read", "targets"]
+__all__ = ["Memory", "alive", "as_login", "may_help", "read", "targets"]

@@ -137,11 +137,17 @@ async def _first(
     databases: Databases, targets: Sequence[MongoTarget]
 ) -> tuple[MongoTarget, Sequence[Mapping[str, object]]]:
     """The first way that answers to hello."""
+    from ..sources.mongo import may_help
+
     why: HostError = HostError("There is no way to mongod from here")
+    troubles: list[tuple[str, str]] = []
     for target in targets:
+        if target.via == "exec" and not may_help(troubles):
+            continue
         try:
             return target, await databases.ask_mongo(target, ("hello",))
         except MongoUnreachable as error:
+            troubles.append((target.via, error.trouble))
             why = error if not isinstance(why, MongoUnreachable) else why
     raise StepFailed(str(why), why.remedy)
 

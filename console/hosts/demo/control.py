@@ -90,6 +90,17 @@ class DemoControl:
         self._may("sent")
         return own_reply(self._world, "POST", url, dict(headers), body)
 
+    def execute(
+        self,
+        container: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],  # noqa: ARG002 - nothing is run
+        deadline: float,  # noqa: ARG002
+    ) -> CommandResult:
+        """There is no program in the containers of the practice stack: 126, as of a missing one."""
+        self._may("run")
+        return CommandResult(tuple(arguments), 126, f"{container} is part of the practice stack")
+
     def shell(self, container: str) -> Sequence[str]:
         """There is nothing to open a shell in: says so instead."""
         return ("echo", f"{container} is part of the practice stack: there is no shell inside it")

@@ -36,7 +36,9 @@ class LocalHost:
         elsewhere = isinstance(client, Client) and not self.engine.local
         self.kernel: Kernel | None = None if elsewhere else LocalKernel(root, clock=clock)
         self.http: Http | None = LocalHttp()
-        self.databases: Databases | None = LocalDatabases(read_only=read_only, clock=clock)
+        self.databases: Databases | None = LocalDatabases(
+            read_only=read_only, clock=clock, execute=self.control.execute
+        )
         self.name = _name(root)
 
 

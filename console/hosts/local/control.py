@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SPARE = 10
 """Seconds beyond the stop time-out, for the Engine itself."""
+EXEC_OUTPUT = 1 << 18
+"""Characters of a program's output that are kept."""
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _HASH = re.compile(r"^(\S+) ([0-9a-f]{64})$", re.MULTILINE)
 """A line of ``config --hash``; warnings stand between them."""
@@ -90,6 +92,24 @@ class LocalControl:
         from .posting import post
 
         return post(url, headers, body, deadline)
+
+    def execute(
+        self, container: str, arguments: Sequence[str], environment: Mapping[str, str], deadline: float
+    ) -> CommandResult:
+        """Run a program inside; its exit code is the caller's to judge: 126 where the image does not have it."""
+        from ...text import clean
+
+        done: list[CommandResult] = []
+
+        def act(api: APIClient) -> None:
+            made = api.exec_create(container, list(arguments), environment=dict(environment))["Id"]
+            output = api.exec_start(made)
+            code = api.exec_inspect(made)["ExitCode"]
+            text = clean(output.decode("utf-8", "replace"), EXEC_OUTPUT)
+            done.append(CommandResult(tuple(arguments), -1 if code is None else code, text))
+
+        self._act(container, max(1, round(deadline)), act)
+        return done[0]
 
     def shell(self, container: str) -> Sequence[str]:
         """The argument list that opens bash, or sh, in the container."""

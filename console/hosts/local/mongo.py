@@ -20,9 +20,11 @@ from .. import (
     MongoRefused,
     MongoReply,
     MongoTarget,
+    MongoUnreachable,
     ReadOnlyRefused,
 )
 from .mongo_reasons import connecting, selecting
+from .mongo_shell import Execute, MongoShell
 
 if TYPE_CHECKING:
     from pymongo import AsyncMongoClient
@@ -32,6 +34,8 @@ ACTS = frozenset({"replSetInitiate", "replSetReconfig"})
 CONNECT = 1.0
 """Seconds for the TCP connection, and for the first answer on it."""
 SELECT = 1.5
+EXEC = 5.0
+"""Seconds that a shell in the container gets at least: it starts slowly."""
 AGAIN = 60.0
 """Seconds before a login that was refused may be tried again. fact: performance-and-safety S10"""
 NO_COMMAND = 59
@@ -42,8 +46,9 @@ REFUSED = (11, 18, 334)
 class LocalDatabases:
     """Databases reached over TCP from this machine."""
 
-    def __init__(self, *, read_only: bool, clock: Clock) -> None:
+    def __init__(self, *, read_only: bool, clock: Clock, execute: Execute | None = None) -> None:
         self._read_only = read_only
+        self._shell = MongoShell(execute) if execute is not None else None
         self._clock = clock
         self._refusals: dict[tuple[str, str, str, str], float] = {}
 
@@ -53,8 +58,11 @@ class LocalDatabases:
         """The replies, in order. Raises MongoUnreachable, MongoRefused."""
         if not READS.issuperset(commands):
             raise HostError("Only hello, replSetGetStatus and replSetGetConfig may be asked")
+        asked = [{name: 1} for name in commands]
+        if target.via == "exec":
+            return await self._by_shell(target, asked, login, deadline)
         async with self._connected(target, login, deadline, deadline) as client:
-            return [await _reply(client, {name: 1}) for name in commands]
+            return [await _reply(client, command) for command in asked]
 
     async def command_mongo(
         self, target: MongoTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
@@ -64,8 +72,26 @@ class LocalDatabases:
             raise ReadOnlyRefused("stackops was started read-only: nothing is changed", "start it without --read-only")
         if next(iter(command), None) not in ACTS:
             raise HostError("Only replSetInitiate and replSetReconfig may be sent")
+        if target.via == "exec":
+            return (await self._by_shell(target, [command], login, deadline))[0]
         async with self._connected(target, login, deadline, deadline) as client:
             return await _reply(client, command)
+
+    async def _by_shell(
+        self, target: MongoTarget, commands: Sequence[Mapping[str, object]], login: MongoLogin | None, deadline: float
+    ) -> Sequence[MongoReply]:
+        if self._shell is None:
+            raise MongoUnreachable("There is no way into the container from here", "unreachable")
+        self._refuse_again(target, login)
+        try:
+            return await asyncio.to_thread(self._shell.ask, target, commands, login, max(deadline, EXEC))
+        except MongoRefused:
+            self._remember(target, login)
+            raise
+        except (MongoUnreachable, ReadOnlyRefused):
+            raise
+        except HostError as error:
+            raise MongoUnreachable(str(error), "unreachable", error.remedy) from error
 
     @contextlib.asynccontextmanager
     async def _connected(
