@@ -7,6 +7,7 @@ It is one of the two doors through which ``console`` reaches ``checks`` and ``sc
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -100,7 +101,7 @@ class Registry:
 
 def run_app(host: Host, settings: Settings, offer_demo: bool = False) -> int:
     """Open the console and return its exit code. Raises what broke it, with the terminal put back."""
-    from ..screens import DEMO
+    from ..screens.desk import DEMO
 
     code, result = _run_once(host, settings, offer_demo=offer_demo)
     if result != DEMO:
@@ -111,6 +112,7 @@ def run_app(host: Host, settings: Settings, offer_demo: bool = False) -> int:
 
 
 def _run_once(host: Host, settings: Settings, *, offer_demo: bool) -> tuple[int, str | None]:
+    gc.disable()  # until the first frame stands: start-up only makes things that stay
     feed = CollectorFeed(host, settings)  # its first reads run while Textual is imported
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
@@ -121,6 +123,7 @@ def _run_once(host: Host, settings: Settings, *, offer_demo: bool) -> tuple[int,
         app = StackopsApp(_desk(host, settings, feed, offer_demo=offer_demo), driver_class=ConsoleDriver)
         result = app.run()
     finally:
+        gc.enable()
         feed.stop()
     if app.failure is not None:
         raise app.failure

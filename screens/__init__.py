@@ -2,8 +2,3 @@
 
 Importing this package imports no Textual: only its modules do.
 """
-
-from __future__ import annotations
-
-DEMO = "demo"
-"""What the console answers when the practice stack is wanted."""

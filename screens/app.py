@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -99,7 +100,13 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
             self.say(f"keymap: there is no action {action_id}", warning=True)
         for key, one, other in clashes(self.desk.settings.keymap):
             self.say(f"keymap: {one} and {other} were given the same key {key}", warning=True)
-        self.call_after_refresh(self._look_for_open_entries)
+        self.call_after_refresh(self._first_frame)
+
+    def _first_frame(self) -> None:
+        """What could wait: collecting garbage, and fixes that were interrupted."""
+        gc.freeze()
+        gc.enable()
+        self._look_for_open_entries()
 
     def use_theme(self, name: str) -> None:
         """Draw in this palette."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..console.settings import Settings
 
 
+DEMO = "demo"
+"""What the console answers when the practice stack is wanted."""
 Publish = Callable[["Snapshot"], None]
 
 

@@ -11,7 +11,7 @@ from textual import work
 from textual.app import App
 
 from ..console.hosts import HostError
-from . import DEMO
+from .desk import DEMO
 from .widgets.paint import shown
 
 if TYPE_CHECKING:
