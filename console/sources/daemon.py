@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,7 +15,6 @@ from msgspec.structs import replace
 from ..hosts import Files, HostError, ProcessRow
 from ..jsontext import JsonDocument, JsonError, load
 from ..model import DaemonConfig, EngineInfo
-from ..settings_errors import nearest
 from ..stacks import dockerd
 from ..text import clean_line
 
@@ -25,14 +25,9 @@ _ROOTLESS_DATA = "/.local/share/docker"
 _UNIT = re.compile(
     r":/system\.slice/(?:[^\n]*/)?([A-Za-z0-9@:_.\\-]*docker[A-Za-z0-9@:_.\\-]*\.service)(?:/|$)", re.MULTILINE
 )
-_LOOKALIKES = (
-    "registry_mirrors",
-    "registrymirrors",
-    "registry-mirors",
-    "registry-mirriors",
-    "registries-mirrors",
-    "mirrors",
-)
+_LOOKALIKES = ("registrymirrors", "registriesmirrors", "registrymirror")
+"""Without dashes, underscores and capitals."""
+ALIKE = 0.9
 LIMIT = 4096
 
 
@@ -110,8 +105,8 @@ def _typo(keys: list[str]) -> str | None:
     for key in keys:
         if key == dockerd.MIRRORS:
             continue
-        low = key.strip().lower()
-        if low in (dockerd.SINGULAR, dockerd.MIRRORS) or nearest(low, _LOOKALIKES[:-1]) or low == _LOOKALIKES[-1]:
+        plain = re.sub(r"[\s_.-]", "", key).lower()
+        if plain == "mirrors" or get_close_matches(plain, _LOOKALIKES, n=1, cutoff=ALIKE):
             return key
     return None
 

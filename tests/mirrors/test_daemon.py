@@ -152,6 +152,20 @@ def test_what_stands_in_the_file(text, mirrors, wrong, typo, beside):
     assert (found.mirrors, found.mirrors_wrong, found.typo, found.typo_mirrors) == (mirrors, wrong, typo, beside)
 
 
+KNOWN = """allow-nondistributable-artifacts api-cors-header authorization-plugins bip bridge builder cgroup-parent
+cli containerd containerd-namespace data-root debug default-address-pools default-cgroupns-mode default-gateway
+default-runtime default-shm-size default-ulimits dns dns-opts dns-search exec-opts exec-root experimental features
+fixed-cidr group hosts icc init insecure-registries ip ip-forward ip-masq iptables ipv6 labels live-restore log-driver
+log-format log-level log-opts max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr mtu
+no-new-privileges node-generic-resources oom-score-adjust pidfile proxies http-proxy raw-logs registry-mirrors runtimes
+seccomp-profile selinux-enabled shutdown-timeout storage-driver storage-opts swarm-default-advertise-addr tls tlscacert
+tlsverify userland-proxy userns-remap min-api-version image-store dns-mirror registries mirror registry"""
+
+
+def test_no_key_that_the_engine_knows_is_taken_for_a_slip_of_the_pen():
+    assert told(json.dumps(dict.fromkeys(KNOWN.split(), 1))).typo is None
+
+
 def test_hostile_text_in_the_file_is_cleaned():
     found = told(json.dumps({"registry-mirrors": ["https://a\x1b]52;c;x\x07", "中" * 9000], "\x1b[2J": 1}))
     assert "\x1b" not in repr(found)
