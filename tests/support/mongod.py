@@ -18,7 +18,8 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -119,6 +120,11 @@ class Mongod:
         self._save()
         self.log.plain("MongoDB init process complete; ready for start up.")
         await self.start()
+
+    @property
+    def connections(self) -> int:
+        """How many are open now."""
+        return len(self._writers)
 
     @property
     def first_boot_needed(self) -> bool:
@@ -305,6 +311,36 @@ class Published:
             reset(writer)
             return
         await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+
+
+@contextlib.contextmanager
+def in_thread(*servers: Mongod | Published) -> Iterator[None]:
+    """Run stand-ins (anything with ``__aenter__``) in an event loop of their own, for tests that block."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="stand-ins", daemon=True)
+    thread.start()
+
+    def do(work: Coroutine[None, None, object]) -> None:
+        asyncio.run_coroutine_threadsafe(work, loop).result(10)
+
+    try:
+        for server in servers:
+            do(server.__aenter__())
+        yield
+    finally:
+        for server in servers:
+            do(server.__aexit__(None, None, None))
+        do(_cancel_all())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        loop.close()
+
+
+async def _cancel_all() -> None:
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def reset(writer: asyncio.StreamWriter) -> None:

@@ -164,7 +164,7 @@ async def _close(client: AsyncMongoClient[Any]) -> None:
 async def _reply(client: AsyncMongoClient[Any], command: Mapping[str, object]) -> MongoReply:
     """Mongod's document, whether it says ok or not."""
     from bson import json_util
-    from pymongo.errors import OperationFailure
+    from pymongo.errors import NotPrimaryError, OperationFailure
 
     sent = json_util.loads(json_util.dumps(command))
     try:
@@ -175,6 +175,8 @@ async def _reply(client: AsyncMongoClient[Any], command: Mapping[str, object]) -
         if error.code == NO_COMMAND and "hello" in command:  # fact: hello came with 4.4.2 and 5.0
             return await _reply(client, {"isMaster": 1})
         document = {**(error.details or {}), "ok": 0, "code": error.code}
+    except NotPrimaryError as error:  # fact: PyMongo makes 91, 189, 10107, 11600, 13435 and 13436 a lost connection
+        document = error.details if isinstance(error.details, dict) else {"ok": 0, "code": 10107}
     if "ismaster" in document:
         document = {**document, "isWritablePrimary": document["ismaster"]}
     plain: MongoReply = _plain(document)

@@ -29,7 +29,7 @@ def connecting(error: BaseException, target: MongoTarget, seconds: float) -> Mon
 
 def selecting(error: BaseException, target: MongoTarget, seconds: float = 1.0) -> MongoUnreachable:
     """For a connection that was made and led to no answer. fact: PyMongo 4.20 keeps the cause of each failed hello."""
-    from pymongo.errors import ConfigurationError, NetworkTimeout, ProtocolError
+    from pymongo.errors import ConfigurationError, ConnectionFailure, NetworkTimeout, ProtocolError
 
     if isinstance(error, ConfigurationError):
         return _made("too-old", target, seconds)
@@ -40,7 +40,8 @@ def selecting(error: BaseException, target: MongoTarget, seconds: float = 1.0) -
             return _made("not-mongo", target, seconds)
         if isinstance(one, OSError):
             return _made(_of_connection(one), target, seconds)
-    return _made("unreachable", target, seconds)
+    lost = isinstance(error, ConnectionFailure)  # it was made, as somebody accepts there
+    return _made("reset" if lost else "unreachable", target, seconds)
 
 
 def _of_connection(error: BaseException) -> MongoTrouble:
