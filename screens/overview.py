@@ -59,6 +59,7 @@ class Overview(ContainerActs, Place):
         super().__init__()
         self._order = "name"
         self._words = ""
+        self._without_engine = False
 
     def body(self) -> Iterable[Widget]:
         """Verdict, host strip, stacks, findings."""
@@ -91,12 +92,15 @@ class Overview(ContainerActs, Place):
         self.query_one("#verdict", Lines).show(wrap([strip.verdict(snapshot, results)], width)[:2])
         if snapshot is None:
             return
+        if self._without_engine != (snapshot.engine is None):
+            self._without_engine = snapshot.engine is None
+            self.refresh_bindings()
         tall = self.has_class("-tall")
         cpu = self.console.spark("", self.desk.feed.cpu_of_host())
         self.query_one("#host", Lines).show(strip.host(snapshot, width, cpu, tall=tall))
         self.query_one("#faults", Lines).show(self._faults(snapshot, width))
         rows = stacks.rows(snapshot, results or (), self._order, self._words, airy=tall)
-        empty = faults.empty(snapshot, self._words, offer_demo=self.desk.offer_demo)
+        empty = faults.empty(snapshot, self._words, offer_demo=self.desk.offer_demo and self._without_engine)
         self.query_one("#stacks", Table).show(rows, empty=empty, order=self._order)
         self._draw_findings()
 
@@ -231,5 +235,5 @@ class Overview(ContainerActs, Place):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The demo is offered only where it is of use."""
         if action == "demo":
-            return self.desk.offer_demo
+            return self.desk.offer_demo and self._without_engine
         return super().check_action(action, parameters)

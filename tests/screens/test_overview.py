@@ -136,6 +136,9 @@ async def test_the_demo_is_offered_only_where_it_is_meant_to_be() -> None:
         assert "opens the practice stack" in running.text
         await running.press("d")
         assert running.app.return_value == "demo"
+    async with console(stage.desk(stage.full(), offer_demo=True)) as running:
+        await running.press("d")
+        assert running.app.return_value is None
     async with console(stage.desk(stage.failed())) as running:
         assert "practice stack" not in running.text
         await running.press("d")
