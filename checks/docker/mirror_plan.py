@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from ...console.findings import Result
 from ...console.model import DaemonConfig
 from ...console.plan import Plan, Question
+from ...console.stacks.daemon_rules import shown
 from ...console.stacks.dockerd import BOTH_ALLOWED, MIRRORS, address_of, refusal
 from ...console.stacks.images import Place
 from ...console.steps import AnyStep, EditFile, EditJson, EngineReload
@@ -35,7 +36,7 @@ def plan_for(case: Case, form: str, result: Result, answers: Mapping[str, str]) 
         if answer is None:
             return manual(result, *_no_choice(case))
     chosen = _chosen(answer or NONE)  # without an answer the plan is shown and never run: the question has no default
-    wrong = next((f"{one}: {why}" for one in chosen if (why := refusal(one, case.engine.version))), None)
+    wrong = next((f"{shown(one)}: {why}" for one in chosen if (why := refusal(one, case.engine.version))), None)
     if wrong:
         return manual(result, f"The Engine does not take this as a mirror: {wrong}.")
     steps = tuple(_steps(case, chosen))
