@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.pty_harness import STACKOPS, Terminal
+from support.pty_harness import Terminal
 
 DRIVERS = ("docker", "requests", "psutil", "pymongo", "psycopg", "httpx", "pynvml")
 PARSERS = ("ruamel.yaml", "dotenv")
@@ -46,14 +46,19 @@ def test_no_driver_is_imported_before_the_first_frame(tmp_path, what: str) -> No
     assert path.read_text() == "none"
 
 
-def test_the_first_frame_comes_within_three_times_its_budget(tmp_path) -> None:
-    """The budget is 300 ms on a quiet machine; the best of three counts."""
-    best = 10.0
-    for _ in range(3):
-        with Terminal([*STACKOPS, "demo"], env={"STACKOPS_STATE_DIR": str(tmp_path)}) as terminal:
-            terminal.wait_for("Overview")
-            best = min(best, terminal.seconds_until(b"Overview") or 10.0)
-    assert best < 0.9
+def test_the_first_frame_costs_less_than_three_times_its_budget(tmp_path) -> None:
+    """The budget is 300 ms on a quiet machine. Time of the processor is measured, which a busy machine hardly changes."""
+    path = tmp_path / "spent"
+    program = PROBE.replace("found = [name for name in {wanted!r} if name in sys.modules]", "import time").replace(
+        '" ".join(found) or "none"', "str(time.process_time())"
+    )
+    with Terminal(
+        [sys.executable, "-c", program.format(path=str(path), start=DEMO)], env={"STACKOPS_STATE_DIR": str(tmp_path)}
+    ) as terminal:
+        terminal.wait_for("Overview")
+        terminal.send("q")
+        terminal.wait()
+    assert float(path.read_text()) < 0.9
 
 
 def test_the_package_of_screens_alone_imports_no_textual() -> None:
