@@ -49,9 +49,11 @@ def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_
 
 
 def _require_judged(snapshot: Snapshot, results: Sequence[Result]) -> None:
-    """A folder whose files cannot be read must not pass for one that is in order."""
+    """A folder whose files cannot be read, or that Compose refuses, must not pass for one that is in order."""
     fault = next((fault for fault in snapshot.faults if fault.source.startswith("compose")), None)
-    if fault is not None and not any(result.status in {"ok", "finding"} for result in results):
+    refused = any(file.error for project in snapshot.projects for file in project.files)
+    enough = {"finding"} if refused else {"ok", "finding"}
+    if fault is not None and not any(result.status in enough for result in results):
         raise Stop("; ".join(filter(None, (fault.sentence, fault.remedy))), ExitCode.USAGE)
 
 
