@@ -47,7 +47,7 @@ def test_no_driver_is_imported_before_the_first_frame(tmp_path, what: str) -> No
 
 
 def test_the_first_frame_costs_less_than_three_times_its_budget(tmp_path) -> None:
-    """The budget is 300 ms on a quiet machine. Time of the processor is measured, which a busy machine hardly changes."""
+    """The budget is 300 ms on a quiet machine. Processor time is measured: a busy machine hardly changes it."""
     path = tmp_path / "spent"
     program = PROBE.replace("found = [name for name in {wanted!r} if name in sys.modules]", "import time").replace(
         '" ".join(found) or "none"', "str(time.process_time())"
