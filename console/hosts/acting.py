@@ -1,0 +1,147 @@
+"""Doors that may change the machine: files of the stack, containers, Compose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from ..model import FileFact
+from .asking import HttpReply
+
+
+class Files(Protocol):
+    """Files of the stack. Paths are absolute. Each call runs in a worker and may be slow (NFS)."""
+
+    def stat(self, path: str, *, digest: bool = False) -> FileFact:
+        """Never raises for a missing path: its kind is ``missing``. Follows symlinks and names the target."""
+        ...
+
+    def read(self, path: str, *, limit: int = 1 << 20) -> bytes:
+        """Content of a regular file; HostError for anything else or anything larger."""
+        ...
+
+    def names(self, path: str) -> Sequence[str]:
+        """Names in a folder, unsorted; HostError when it cannot be read."""
+        ...
+
+    def replace(self, path: str, content: bytes, *, expect: str | None) -> None:
+        """Write atomically (temporary file, fsync, rename, fsync of the folder), keeping owner, mode and xattrs.
+
+        ``expect`` is the SHA-256 the file must still have; None: it must not exist, and is created with mode 0644.
+        """
+        ...
+
+    def create(self, path: str, content: bytes, *, mode: int, uid: int | None, gid: int | None) -> None:
+        """Like replace for a new file, with this mode and owner from the start; NotPermitted names the command."""
+        ...
+
+    def remove(self, path: str, *, expect: str) -> None:
+        """Remove a regular file that still has this SHA-256."""
+        ...
+
+    def make_directory(self, path: str, *, mode: int, uid: int, gid: int) -> None:
+        """Make one folder that does not exist."""
+        ...
+
+    def remove_directory(self, path: str) -> None:
+        """Remove an **empty** directory; HostError otherwise."""
+        ...
+
+    def chmod(self, path: str, mode: int) -> None:
+        """Set the permission bits."""
+        ...
+
+    def chown(self, path: str, uid: int, gid: int) -> None:
+        """Set owner and group."""
+        ...
+
+    def may_write(
+        self,
+        path: str,
+        content: bytes = b"",
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+    ) -> None:
+        """For previews: raises the HostError that ``replace`` or ``create`` would, as far as it shows; writes nothing.
+
+        Read-only mount, no space, immutable, mount point, not a regular file, missing permission or ownership.
+        """
+        ...
+
+    def remove_leftovers(self, path: str) -> Sequence[str]:
+        """Remove, under the lock, temporary files that a killed write of ``path`` left; returns their names."""
+        ...
+
+
+class CommandResult(Struct, frozen=True):
+    """What a program answered."""
+
+    argv: tuple[str, ...]
+    exit_code: int
+    output: str
+    """stdout and stderr, cleaned."""
+
+
+class Control(Protocol):
+    """Acts on containers. In read-only mode every method raises ReadOnlyRefused before anything leaves the process."""
+
+    def restart(self, container: str, *, stop_timeout: int = 10) -> None:
+        """Stop, after ``stop_timeout`` seconds by force, and start again."""
+        ...
+
+    def start(self, container: str) -> None:
+        """Start a container that is not running."""
+        ...
+
+    def stop(self, container: str, *, stop_timeout: int = 10) -> None:
+        """Stop, after ``stop_timeout`` seconds by force."""
+        ...
+
+    def remove(self, container: str) -> None:
+        """Remove a stopped container, never its volumes."""
+        ...
+
+    def compose(
+        self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], *, deadline: float = 120.0
+    ) -> CommandResult:
+        """``docker compose -p PROJECT --project-directory DIR -f ... ARGUMENTS``; HostError without Compose v2."""
+        ...
+
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, deadline: float = 30.0) -> HttpReply:
+        """One POST that the operator asked for, such as a request to a model. Raises HttpFailed, ReadOnlyRefused."""
+        ...
+
+    def service_hashes(
+        self, project: str, directory: str, files: Sequence[str], *, deadline: float = 20.0
+    ) -> tuple[str, Mapping[str, str]]:
+        """Compose's version, and the config-hash it would give each service now. Reads only, so --read-only allows it.
+
+        HostError without Compose v2, and for files that Compose refuses.
+        """
+        ...
+
+    def execute(
+        self, container: str, arguments: Sequence[str], environment: Mapping[str, str], deadline: float
+    ) -> CommandResult:
+        """Run a program inside a running container. What is secret goes into the environment, never into arguments."""
+        ...
+
+    def shell(self, container: str) -> Sequence[str]:
+        """The argument list that opens a shell in the container, for the terminal itself to run."""
+        ...
+
+    def reload_engine(self, pid: int, *, unit: str | None = None) -> CommandResult:
+        """Let dockerd read its configuration again: through its systemd unit, or by SIGHUP to ``pid``; never a restart.
+
+        NotFound when ``pid`` is no dockerd, NotPermitted with the command. fact: containers keep running (moby
+        reload.go).
+        """
+        ...
+
+    def validate_engine_config(self, content: bytes, arguments: Sequence[str] = ()) -> CommandResult | None:
+        """What ``dockerd --validate`` says of a configuration beside these flags; None where no dockerd here can."""
+        ...

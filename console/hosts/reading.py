@@ -1,0 +1,146 @@
+"""Doors that only read the machine: the Engine, the kernel, the GPUs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from ..model import Gpu, GpuProcess
+
+
+class Engine(Protocol):
+    """Reads from the Docker Engine API. Replies are the Engine's own JSON bytes; ``sources`` decode and clean them."""
+
+    address: str
+    local: bool
+    """Whether process ids and paths in the replies are those of this machine."""
+
+    async def ping(self) -> None:
+        """``GET /_ping``: returns when the Engine answers; free, while ``info`` starts processes on old Engines."""
+        ...
+
+    async def version(self) -> bytes:
+        """``GET /version``."""
+        ...
+
+    async def info(self) -> bytes:
+        """``GET /info``."""
+        ...
+
+    async def containers(self) -> bytes:
+        """``GET /containers/json?all=1``."""
+        ...
+
+    async def inspect(self, container: str) -> bytes:
+        """``GET /containers/ID/json``; raises NotFound when it is gone."""
+        ...
+
+    async def image(self, image: str) -> bytes:
+        """``GET /images/NAME/json``."""
+        ...
+
+    async def logs(self, container: str, *, tail: int = 200, since: float | None = None) -> bytes:
+        """The last lines with the Engine's time stamps, frames already taken apart, both streams as they came."""
+        ...
+
+    def follow(self, container: str, *, tail: int = 100) -> AsyncIterator[bytes]:
+        """Log lines as they come, with the Engine's time stamps, until the caller stops or the container ends."""
+        ...
+
+    def events(self, since: float | None = None) -> AsyncIterator[bytes]:
+        """Container and daemon events, one JSON object each; raises when the stream ends: reopen and list again."""
+        ...
+
+    async def stats(self, container: str) -> bytes:
+        """One-shot stats, for Engines whose cgroups are not on this machine."""
+        ...
+
+    async def top(self, container: str) -> bytes:
+        """``GET /containers/ID/top``."""
+        ...
+
+
+class CgroupSample(Struct, frozen=True):
+    """Raw counters of one container at one moment. ``None`` where the kernel does not tell."""
+
+    at_ns: int
+    """``time.monotonic_ns()`` at the read."""
+    cpu_ns: int | None = None
+    memory: int | None = None
+    """Working set in bytes."""
+    memory_limit: int | None = None
+    read_bytes: int | None = None
+    write_bytes: int | None = None
+    pids: int | None = None
+    rx_bytes: int | None = None
+    tx_bytes: int | None = None
+    oom_kills: int | None = None
+
+
+class SystemSample(Struct, frozen=True):
+    """The host's counters at one moment."""
+
+    at_ns: int
+    cpu_busy: float | None = None
+    """Seconds of all cores, busy."""
+    cpu_total: float | None = None
+    load: tuple[float, float, float] | None = None
+    memory_total: int | None = None
+    memory_available: int | None = None
+    swap_total: int | None = None
+    swap_used: int | None = None
+
+
+class ProcessRow(Struct, frozen=True):
+    """One line of the process table."""
+
+    pid: int
+    ppid: int
+    name: str
+    command: tuple[str, ...]
+    started_at: float | None
+    user: str | None
+    container: str | None
+    """The 64-digit id in its cgroup path, None for a native process."""
+
+
+class Kernel(Protocol):
+    """What the kernel says: cgroup files, /proc, the host's own counters. Cheap, world-readable, no Engine involved."""
+
+    def sample(self, pids: Mapping[str, int]) -> Mapping[str, CgroupSample]:
+        """One sweep: container id -> counters, for container id -> State.Pid. A container that vanished is left out."""
+        ...
+
+    def system(self) -> SystemSample:
+        """The host's own counters, now."""
+        ...
+
+    def disk(self, path: str) -> tuple[int, int]:
+        """Total and free bytes of the file system that holds the path."""
+        ...
+
+    def processes(self) -> Sequence[ProcessRow]:
+        """The process table."""
+        ...
+
+    def replaced_mounts(self, pid: int) -> frozenset[str]:
+        """Mount points of the process whose source inode was replaced on the host (``//deleted`` in mountinfo)."""
+        ...
+
+    def host(self) -> tuple[str, str, str, str, int, float]:
+        """Name, OS, kernel release, architecture, number of CPUs, boot time."""
+        ...
+
+    def features(self) -> frozenset[str]:
+        """What the first processor can do: ``flags`` (x86) or ``Features`` (ARM) of cpuinfo; empty when not told."""
+        ...
+
+
+class Gpus(Protocol):
+    """GPUs and the processes that hold their memory. May stall for seconds: called in a worker, never twice at once."""
+
+    def read(self) -> tuple[Sequence[Gpu], Sequence[GpuProcess]]:
+        """All GPUs and all processes, now."""
+        ...

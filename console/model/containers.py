@@ -1,0 +1,125 @@
+"""Containers as the Engine reports them, and what they use. Data only."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+ContainerState = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead", "unknown"]
+
+
+class Port(Struct, frozen=True):
+    """One port of a container, published or only exposed."""
+
+    container_port: int
+    protocol: str = "tcp"
+    host_ip: str | None = None
+    host_port: int | None = None
+
+
+class Mount(Struct, frozen=True):
+    """One entry of a container's mount list, as the Engine reports it."""
+
+    kind: str
+    """``bind``, ``volume``, ``tmpfs``, ..."""
+    source: str
+    target: str
+    read_only: bool = False
+    stale: bool | None = None
+    """True when the running container still holds an inode replaced on the host: ``//deleted`` in mountinfo."""
+    volume: str | None = None
+    """Name of the volume, where it is one; ``source`` is then its folder on the Engine's machine."""
+
+
+class NetworkLink(Struct, frozen=True):
+    """A container's place in one network."""
+
+    network: str
+    address: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+class EnvVar(Struct, frozen=True):
+    """One environment variable. The value may be a secret."""
+
+    name: str
+    value: str
+
+
+class HealthProbe(Struct, frozen=True):
+    """One run of a container's health check."""
+
+    at: float | None
+    exit_code: int | None
+    output: str
+
+
+class Health(Struct, frozen=True):
+    """What the container's own health check says."""
+
+    status: str
+    """``starting``, ``healthy``, ``unhealthy``, ``none``."""
+    failing_streak: int = 0
+    log: tuple[HealthProbe, ...] = ()
+
+
+class Container(Struct, frozen=True):
+    """One container: what ``list`` and ``inspect`` say. Figures are kept apart, they change every second."""
+
+    id: str
+    """64 hexadecimal digits."""
+    name: str
+    image: str
+    state: ContainerState
+    image_id: str | None = None
+    image_digest: str | None = None
+    health: Health | None = None
+    created_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    exit_code: int | None = None
+    oom_killed: bool | None = None
+    error: str | None = None
+    """The Engine's reason why the last start failed."""
+    pid: int | None = None
+    restart_count: int | None = None
+    """Restarts by policy; the Engine sets it back to 0 on a restart by hand."""
+    restart_policy: str | None = None
+    deaths: tuple[float, ...] = ()
+    """When ``die`` events were seen while stackops was looking, newest last."""
+    project: str | None = None
+    service: str | None = None
+    command: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    user: str | None = None
+    working_dir: str | None = None
+    env: tuple[EnvVar, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    ports: tuple[Port, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    networks: tuple[NetworkLink, ...] = ()
+    network_mode: str | None = None
+    memory_limit: int | None = None
+    cpu_limit: float | None = None
+    """Cores, None without a limit."""
+    tty: bool = False
+    log_driver: str | None = None
+    detailed: bool = True
+    """False while only the list has been read and ``inspect`` is still to come."""
+
+
+class Figures(Struct, frozen=True):
+    """What one container uses, measured over the time since the sample before."""
+
+    at: float
+    cpu_percent: float | None = None
+    """100 is one core."""
+    memory: int | None = None
+    """Working set: usage without the inactive file cache."""
+    memory_limit: int | None = None
+    net_rx: float | None = None
+    net_tx: float | None = None
+    block_read: float | None = None
+    block_write: float | None = None
+    pids: int | None = None

@@ -1,0 +1,54 @@
+"""Everything known at one moment. Data only."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from .containers import Container, Figures
+from .docker import DaemonConfig, MirrorProbe, MirrorSeed
+from .files import FileFact, JsonFact, KeyFileFact, LogMark
+from .librechat import ConfigVerdict
+from .machine import EngineInfo, Fault, Gpu, GpuProcess, HostInfo, NativeProcess, System
+from .mongo import MongoState
+from .oneapi import OneApiState
+from .projects import Project, ServiceHash
+from .services import Database, Edge, Server, Service
+
+
+class Snapshot(Struct, frozen=True):
+    """Everything known at one moment."""
+
+    taken_at: float
+    host: HostInfo
+    engine: EngineInfo | None = None
+    containers: tuple[Container, ...] = ()
+    figures: dict[str, Figures] = field(default_factory=dict)
+    """By container id."""
+    projects: tuple[Project, ...] = ()
+    services: tuple[Service, ...] = ()
+    processes: tuple[NativeProcess, ...] = ()
+    gpus: tuple[Gpu, ...] = ()
+    gpu_processes: tuple[GpuProcess, ...] = ()
+    servers: tuple[Server, ...] = ()
+    databases: tuple[Database, ...] = ()
+    mongos: tuple[MongoState, ...] = ()
+    oneapis: tuple[OneApiState, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    files: tuple[FileFact, ...] = ()
+    keyfiles: tuple[KeyFileFact, ...] = ()
+    service_hashes: tuple[ServiceHash, ...] = ()
+    """Only of projects in which a file is newer than a container; asking costs a process."""
+    json_files: tuple[JsonFact, ...] = ()
+    log_marks: tuple[LogMark, ...] = ()
+    config_verdicts: tuple[ConfigVerdict, ...] = ()
+    daemon: DaemonConfig | None = None
+    mirror_probes: tuple[MirrorProbe, ...] = ()
+    mirror_seed: MirrorSeed | None = None
+    absent_images: tuple[str, ...] = ()
+    """Images that services of a project need, as declared, and that the Engine does not have."""
+    system: System | None = None
+    faults: tuple[Fault, ...] = ()
+    ages: dict[str, float] = field(default_factory=dict)
+    """When each part was last read well, by source name; older than three of its periods: shown with its age."""
+    period: float | None = None
+    """Seconds between two sweeps of figures at present; longer than asked for while the machine is under load."""
