@@ -45,7 +45,15 @@ def boot_of(case: Case) -> Boot | None:
         return Boot(form) if form else None
     if case.dying:
         return _died(case)
+    if _between_deaths(case) and case.database:
+        return _judged(case, case.database)
     return Boot("offline") if _fetches_for_ever(case) else None
+
+
+def _between_deaths(case: Case) -> bool:
+    """It was started again a moment ago, and cannot stay: its database is not there yet."""
+    again = bool(case.container and case.container.restart_count)
+    return again and too_early(case) and case.database is not None and case.database.standing == "starting"
 
 
 def too_early(case: Case) -> bool:

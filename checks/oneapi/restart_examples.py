@@ -107,7 +107,8 @@ SILENT = says(trouble="refused", sentence="nobody listens there", start_time=Non
 def dead(cause: str, text: str, **more: Any) -> Snapshot:
     """A One API in its boot loop with this last line; MySQL runs and is ready since an hour."""
     marks = ((cause, text), ("oneapi.fatal", f"[FATAL] x | [{text}]"))
-    return gateway(**({"container": LOOP, "marks": marks, "mysql": {}} | more))
+    given: dict[str, Any] = {"container": LOOP, "marks": marks, "mysql": {}}
+    return gateway(**(given | more))
 
 
 def refused(**more: Any) -> Snapshot:
@@ -124,7 +125,8 @@ def without(model: str, *, ago: float = 30.0, **more: Any) -> Snapshot:
     """A One API whose relay has just said that it has no channel for a model; channels were read long ago."""
     line = f"[ERR] 2024/04/16 - 02:10:39 | {REQUEST} | 当前分组 default 下对于模型 {model} 无可用渠道"
     gin = f"[GIN] 2024/04/16 - 02:10:39 | {REQUEST} | 503 | 1.29ms | 172.18.0.6 | POST /v1/embeddings"
-    made = gateway(**({"mysql": {}, "state": says(), "client": True} | more))
+    given: dict[str, Any] = {"mysql": {}, "state": says(), "client": True}
+    made = gateway(**(given | more))
     ours = container_id("oneapi")
     said = (
         LogMark(ours, *SYNCED, NOW - 300), LogMark(ours, "oneapi.no-channel", line, NOW - ago),
@@ -185,6 +187,9 @@ FINDS = (
             "finding", "database-not-ready", ("WaitFor",)),
     Example("first start: MySQL runs its temporary server", refused(mysql=young(40), mysql_marks=(
             ("mysql.temporary", "Version: '8.0.36' port: 0"),)), "finding", "database-not-ready", ("WaitFor",)),
+    Example("first start: looked at in the moment between two deaths", gateway(container={
+            "started_at": NOW - 1, "restart_count": 3}, mysql=young(25), mysql_marks=(), state=SILENT),
+            "finding", "database-not-ready", ("WaitFor",)),
     Example("first start: MySQL has just become ready, Docker will try again", refused(
             mysql=young(50), mysql_marks=(READY,), container={**LOOP, "finished_at": NOW - 60}),
             "finding", "database-not-ready", ("WaitFor",)),
