@@ -208,10 +208,9 @@ def _of_file(case: Case) -> Iterator[Evidence]:
 
 
 def _of_probe(probe: MirrorProbe) -> Iterator[Evidence]:
-    words = STATES[probe.state]
     took = f" in {probe.seconds:.1f} s" if probe.seconds and probe.state == "ok" else ""
-    says = f": {probe.says}" if probe.says and probe.state != "ok" else ""
-    yield Evidence(probe.address, f"{words}{took}{says}", "asked as the Engine asks, from this machine")
+    words = probe.says if probe.says and probe.state != "ok" else f"{STATES[probe.state]}{took}"
+    yield Evidence(probe.address, words, "asked as the Engine asks, from this machine")
     for image in probe.images:
         if image.state != "ok":
             code = f" ({image.status})" if image.status else ""
@@ -221,7 +220,7 @@ def _of_probe(probe: MirrorProbe) -> Iterator[Evidence]:
 def plan(result: Result, snapshot: Snapshot, _settings: Settings, answers: Mapping[str, str]) -> Plan:
     """The repair, from the same Snapshot."""
     case = case_of(snapshot)
-    if case is None or case.subject != result.subject or result.form not in _forms(case):
+    if case is None or case.subject != result.subject or result.form is None or result.form not in set(_forms(case)):
         return compose.manual(result, "There is nothing to repair any more.")
     return plan_for(case, result.form, result, answers)
 

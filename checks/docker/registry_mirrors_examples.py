@@ -41,7 +41,7 @@ def config(mirrors: tuple[str, ...] | None = None, **more: Any) -> DaemonConfig:
 
 def probe(address: str, state: MirrorState = "ok", what: Any = "mirror", **more: Any) -> MirrorProbe:
     """What one of them answered."""
-    facts: dict[str, Any] = {"seconds": 0.3, "says": "" if state == "ok" else f"it is {state}"}
+    facts: dict[str, Any] = {"seconds": 0.3, "says": "" if state == "ok" else f"it says: {state}"}
     return MirrorProbe(address=address, what=what, state=state, at=NOW, **(facts | more))
 
 

@@ -212,7 +212,8 @@ class _Prober:
                 reply = await self._http.get(url, headers=headers, deadline=EACH, limit=1 << 18, proxy=self._proxy)
         except HttpFailed as failed:
             self._spent += EACH if failed.trouble == "timeout" else 0.0
-            raise _Refused(_STATES[failed.trouble], str(failed)) from failed
+            says = str(failed).removeprefix(self._base).lstrip(": ")
+            raise _Refused(_STATES[failed.trouble], says) from failed
         self._spent += reply.seconds
         return reply
 

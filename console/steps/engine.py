@@ -178,8 +178,9 @@ class EngineReload(Step, frozen=True):
         except JsonError:
             return False
         listed = found.value if found is not None else None
-        texts = isinstance(listed, list) and all(isinstance(one, str) for one in listed)
-        return texts and _plain(tuple(listed)) == _plain(self.mirrors)
+        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+            return False
+        return _plain(tuple(listed)) == _plain(self.mirrors)
 
     def _reload(self, bench: Workbench) -> None:
         row = _dockerd(bench)

@@ -153,8 +153,7 @@ def test_failing_pulls_make_a_dead_mirror_serious_and_say_so():
     assert (result.form, result.severity) == ("hub-unreachable", "error")
     values = {row.label: row.value for row in result.evidence}
     assert values["not on this machine"] == "mongo:5.0.18, pgvector/pgvector:0.7.0-pg15"
-    assert "does not answer" in values["https://registry-1.docker.io"]
-    assert "does not answer" in values[BAD]
+    assert values["https://registry-1.docker.io"] == values[BAD] == "it says: hangs"
 
 
 def test_no_password_of_an_address_is_in_what_is_said():
