@@ -6,6 +6,7 @@ python docs/picture.py          needs cairosvg (pip install cairosvg), which not
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -21,14 +22,12 @@ SETTLE = 25.0
 """Seconds to watch before the picture, so that the curves have something to show."""
 
 
-async def paint(state: str) -> str:
-    import os
-
-    os.environ["STACKOPS_STATE_DIR"] = state
+async def paint() -> str:
+    """The overview as SVG."""
     host, settings = open_demo(), Settings()
     feed = CollectorFeed(host, settings)
     app = StackopsApp(_desk(host, settings, feed, offer_demo=False))
-    async with app.run_test(size=(132, 36)) as pilot:
+    async with app.run_test(size=(150, 40)) as pilot:
         await pilot.pause(SETTLE)
         svg = app.export_screenshot(title="stackops")
     feed.stop()
@@ -36,8 +35,10 @@ async def paint(state: str) -> str:
 
 
 def main() -> None:
+    """Write the picture."""
     with tempfile.TemporaryDirectory() as state:
-        svg = asyncio.run(paint(state))
+        os.environ["STACKOPS_STATE_DIR"] = state
+        svg = asyncio.run(paint())
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code", "DejaVu Sans Mono")
     cairosvg.svg2png(bytestring=svg.encode(), write_to=str(HERE / "overview.png"), output_width=1600)
 

@@ -15,9 +15,8 @@ TOP = ("checks", "console", "screens", "themes")
 
 def test_every_package_folder_is_listed_in_pyproject() -> None:
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
-    found = {"stackops"} | {
-        ".".join(("stackops", *init.parent.relative_to(ROOT).parts)) for top in TOP for init in (ROOT / top).rglob("__init__.py")
-    }
+    folders = (init.parent.relative_to(ROOT) for top in TOP for init in (ROOT / top).rglob("__init__.py"))
+    found = {"stackops"} | {".".join(("stackops", *folder.parts)) for folder in folders}
     assert listed == found
 
 

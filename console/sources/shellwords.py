@@ -10,7 +10,7 @@ _SPACES = " \t\r\n"
 _ENDS = ";&|<>"
 
 
-class BadCommandLine(ValueError):  # noqa: N818 - Compose's words, not an error of ours
+class BadCommandLine(ValueError):
     """A quote, a bracket or a backslash that is not finished."""
 
 
