@@ -91,6 +91,8 @@ def _take_back(run: Run, index: int) -> list[str]:
     row = run.steps[index]
     inverse = row.inverse
     if inverse is None:
+        if row.step.state(run.bench) == "before":  # it was refused, nothing of it was done
+            return []
         raise StepFailed(f"This cannot be taken back: {row.describe}")
     _tell(run, index, "running")
     _record(run, About(index, run.bench.host.clock.now(), back=True))

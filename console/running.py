@@ -148,7 +148,7 @@ class Run:
         """Re-check, announce, do, record. After a kill the step may turn out to be done already."""
         now = self.bench.host.clock.now
         state = row.step.state(self.bench)
-        if not (state == "after" and index in self.begun):
+        if not (state == "after" and (index in self.begun or row.step.shared)):
             if state != "before":
                 raise StepMoved(f"{row.step.target} is no longer as the preview showed it", "look again")
             if not row.step.changes_nothing:

@@ -6,6 +6,7 @@ app may log in at all is asked once and then seldom.
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,6 +32,8 @@ from ..text import clean, clean_line
 
 ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - as the Engine writes a published port
 UNAUTHORIZED, REFUSED = 13, 18
+ELECTION = 2.0
+"""Seconds after which a set without a primary is asked once more. fact: a lone member elects itself within one."""
 SECURE_FOR = 600.0
 """Seconds for which a login that worked is taken to work."""
 
@@ -94,11 +97,21 @@ async def read(
     if target is None:
         return state
     life = (container.id, container.started_at)
-    if state.ghost or (state.set_name and not (state.primary or state.secondary)):
+    if _electing(state):
+        await asyncio.sleep(ELECTION)
+        state, target = await _hello(databases, container, (target,))
+        if target is None:
+            return state
+    if state.ghost or _electing(state):
         state = await _status(databases, target, state, credentials(container, apps), memory, life)
     if not state.ghost:
         state = replace(state, trials=await _trials(databases, target, apps, memory, life))
     return state
+
+
+def _electing(state: MongoState) -> bool:
+    """In a set, and nobody knows a primary: for a moment after each start and change, or for ever."""
+    return state.set_name is not None and not state.primary and not (state.secondary and state.primary_host)
 
 
 async def _hello(

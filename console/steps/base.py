@@ -116,6 +116,8 @@ class Step(Struct, frozen=True, tag=True):
     """True for steps that make a service follow its files (restart, recreate): taken back after everything else."""
     changes_nothing: ClassVar[bool] = False
     """True for steps that only look or wait: they have no inverse, and nothing is missing for the lack of it."""
+    shared: ClassVar[bool] = False
+    """True where somebody else having done the very same meanwhile is as good as doing it."""
     deadline: ClassVar[float] = 90.0
     """Seconds after which the step counts as unknown, whatever it is doing."""
 

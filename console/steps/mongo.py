@@ -30,6 +30,7 @@ _TYPED: dict[str, MongoLogin] = {}
 class MongoCommand(Step, frozen=True):
     """``replSetInitiate`` with one member, or ``replSetReconfig`` of one member's host."""
 
+    shared: ClassVar[bool] = True
     deadline: ClassVar[float] = 120.0
 
     container: str
