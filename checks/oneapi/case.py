@@ -168,7 +168,9 @@ def basics(case: Case) -> tuple[Evidence, ...]:
         code = f", exit code {container.exit_code}" if container.exit_code not in (None, 0) else ""
         rows.append(Evidence("container", f"{container.state}{code}{again}", case.source))
     if case.dsn:
-        rows.append(Evidence("SQL_DSN leads to", f"{case.dsn.address}, database {case.dsn.name or '-'}", case.source))
+        rows.append(
+            Evidence("looks for its database at", f"{case.dsn.address}, database {case.dsn.name or '-'}", case.source)
+        )
     if case.database:
         rows.append(_database_row(case.database, case.now))
     return tuple(rows)

@@ -10,6 +10,7 @@ from ...console.model import Container, Snapshot
 from ...console.plan import Plan, Question
 from ...console.stacks.gateways import environment, gateway_of, share_network
 from ...console.steps import AnyStep, AskModel, ComposeUp, RestartContainer, WaitFor
+from ...console.text import duration
 from .. import compose
 from ..compose import ENDED, Placed, placed
 from .boot import boot_of, seconds_left
@@ -52,7 +53,7 @@ def facts_of(case: Case, snapshot: Snapshot) -> Facts:
         "policy": (case.container.restart_policy if case.container else None) or "no",
         "up": _up(case.place),
         "models": _models(stale),
-        "every": f"{frequency(case):.0f}",
+        "every": duration(frequency(case)),
     }
 
 
@@ -159,7 +160,7 @@ def _says(case: Case) -> Iterator[str]:
     yield "Only One API is restarted, for a second or two; answers that are being written then are cut off."
     left = next_sync(case)
     if left is not None:
-        yield f"Without a restart it would know them in about {left:.0f} s, when it reads its channels by itself."
+        yield f"Without a restart it would know them in about {duration(left)}, when it reads its channels by itself."
     yield "Restart it after the last change to a channel, not before. SYNC_FREQUENCY=60 makes it read more often."
     if not case.env.get("SESSION_SECRET"):
         yield "SESSION_SECRET is not set: everybody who is logged in to One API's pages has to log in again."

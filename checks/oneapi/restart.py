@@ -169,7 +169,7 @@ def _http(case: Case) -> Iterator[Evidence]:
         yield Evidence("models listed", shown or "none", f"GET {state.address}/v1/models with FastGPT's key")
     read = last_sync(case)
     if read is not None:
-        every = f"every {frequency(case):.0f} s"
+        every = f"every {duration(frequency(case))}"
         yield Evidence("channels last read", f"{duration(case.now - read)} ago, {every}", "log and environment")
 
 

@@ -97,7 +97,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "stale-channels": (
         "{name} does not know its newest channels yet: {models}",
         (
-            "It keeps the list of channels in memory since its last start and reads the database every {every} s only; "
+            "It keeps the list of channels in memory since its last start and reads the database every {every} only; "
             "a channel added or changed meanwhile is missing, although its page and its test show it"
         ),
         "restart One API, and nothing else",

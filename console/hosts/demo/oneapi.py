@@ -21,6 +21,8 @@ FIRST_START = 40.0
 """Seconds MySQL needs for an empty data folder. fact: mongo-docker-db 9, 10 to 60 s."""
 SYNC = 600.0
 RELAYED = ("/v1/chat/completions", "/v1/embeddings")
+VECTORS = ("m3e", "bge-m3")
+"""Models that are asked for vectors."""
 _CONNECT = "failed to initialize database, got error "
 
 
@@ -60,7 +62,7 @@ def chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
     models = [*known, *known, *(m for m in models_of(stand.tree) if m not in known)]
     model = dice.choice(models or ["gpt-3.5-turbo"])
     if model not in known:
-        return refusal(stand.now, model, dice)
+        return refusal(stand.now, model, dice, RELAYED[model in VECTORS])
     return (_gin(stand.now, _number(stand.now, dice), dice.choice((200, 200, 200, 429)), dice.uniform(0.2, 9.0)),)
 
 
