@@ -29,17 +29,22 @@ _ABOUT = frozenset({
     "count", "db", "dir", "directory", "disabled", "domain", "enabled", "endpoint", "expiration", "expires", "expiry",
     "field", "file", "format", "header", "host", "id", "interval", "length", "limit", "mechanism", "method",
     "min", "max", "mode", "name", "names", "owner", "path", "policy", "port", "prefix", "provider", "rate", "required",
-    "size", "source", "timeout", "ttl", "type", "uri", "url", "usage", "used", "user", "username",
+    "samesite", "secure", "size", "source", "timeout", "ttl", "type", "uri", "url", "usage", "used", "user", "username",
 })  # fmt: skip
 _COUNTED = frozenset(
     {"max", "min", "limit", "prompt", "completion", "total", "usage", "context", "allow", "enable", "disable", "no"}
 )
-_NOT_SECRET = frozenset({"PWD", "OLDPWD", "public_key", "primary_key", "foreign_key", "auth_source"})
+_NOT_SECRET = frozenset(
+    {"PWD", "OLDPWD", "public_key", "primary_key", "foreign_key", "auth_source", "librechat.cookie"}
+)
+"""Whole names; the last is a check's, in front of what it says."""
 
 
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Whether the name of a variable, key or option announces a secret; case, ``-`` and ``_`` do not matter."""
+    if name in _NOT_SECRET:
+        return False
     name = name.rpartition(".")[2]
     if name in _NOT_SECRET:
         return False

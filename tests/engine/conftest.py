@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from support.corpus import needs_corpus
@@ -23,12 +27,32 @@ NAMES = (
 """fact: the container names of the upstream files, fixed there, so one stack at a time and none beside a real one."""
 
 
+TURN = pytest.StashKey[TextIO]()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.engine)
             item.add_marker(pytest.mark.corpus)
             item.add_marker(needs_corpus)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """One run at a time on a machine: images and containers have upstream's names, so two would undo each other.
+
+    Here, and not in a fixture, because waiting for another run must not count as a test's time.
+    """
+    ours = any(Path(__file__).parent in item.path.parents for item in session.items)
+    if not ours or session.config.option.collectonly:
+        return
+    turn = (Path(tempfile.gettempdir()) / "stackops-engine-tests.lock").open("w")
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.stderr.write("another run of the Engine tests is under way; waiting for it\n")
+        fcntl.flock(turn, fcntl.LOCK_EX)
+    session.stash[TURN] = turn  # held until this process ends
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,173 @@
+"""librechat.cookie and librechat.not-applied on the real LibreChat v0.7.2 compose file, judged from outside."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+
+import pytest
+from support.stacks import docker, wait_for
+
+COOKIE, BEHIND, API = "librechat.cookie", "librechat.not-applied", "LibreChat"
+LAN = "http://192.0.2.10:3080"
+TAGGED = """services:
+  api:
+    image: ghcr.io/danny-avila/librechat-dev:{tag}   # ours
+"""
+
+
+@pytest.fixture
+def librechat(stack):
+    """A checkout of v0.7.2 as the guide leaves it: .env copied from the example."""
+    made = stack("librechat/v0.7.2", "docker-compose.yml", ".env.example")
+    shutil.copyfile(made.path(".env.example"), made.path(".env"))
+    return made
+
+
+def set_env(stack, **values: str) -> None:
+    text = stack.path(".env").read_text(encoding="utf-8")
+    for name, value in values.items():
+        text, found = re.subn(rf"(?m)^{name}=.*$", f"{name}={value}", text)
+        text += "" if found else f"{name}={value}\n"
+    stack.write(".env", text)
+
+
+def command(stack) -> list[str]:
+    return stack.inspect(API)["Config"]["Cmd"]
+
+
+def variables(stack, name: str = API) -> dict[str, str]:
+    return dict(one.split("=", 1) for one in stack.inspect(name)["Config"]["Env"])
+
+
+def older() -> None:
+    """Let the containers get older than what clocks and file systems round."""
+    time.sleep(2.6)
+
+
+def test_the_default_stack_of_v0_7_2_starts_node_directly_and_is_taken_back(librechat):
+    librechat.up()
+    result = librechat.result(COOKIE, API)
+    assert (result["status"], result["severity"]) == ("finding", "warning")
+    rows = {row["label"]: row["value"] for row in result["evidence"]}
+    assert (rows["release"], rows["NODE_ENV"]) == ("v0.7.2", "production")
+    assert rows["published"].endswith(":3080")
+
+    before, containers = librechat.tree(), librechat.containers()
+    done = librechat.fix(COOKIE, API)
+    assert done.returncode == 0, done.stderr
+    assert "in clear" in done.stdout + done.stderr
+    assert command(librechat) == ["node", "api/server/index.js"]
+    assert variables(librechat)["NODE_ENV"] == "development"
+    assert librechat.result(COOKIE, API)["status"] == "ok"
+    assert librechat.result(BEHIND, API)["status"] == "ok"
+    kept = {one for one, was in librechat.containers().items() if containers.get(one) == was}
+    assert len(kept) == len(containers) - 1, "only the one service was made anew"
+
+    again = librechat.stackops("fix", COOKIE, API, "--yes", "--disruptive")
+    assert again.returncode == 0, again.stderr
+    assert command(librechat) == ["node", "api/server/index.js"]
+
+    undone = librechat.stackops("undo", "--yes")
+    assert undone.returncode == 0, undone.stderr
+    assert command(librechat) == ["npm", "run", "backend"]
+    assert librechat.tree() == before
+
+
+def test_v0_8_7_gets_one_line_in_env_and_a_restart(librechat):
+    librechat.write("docker-compose.override.yml", TAGGED.format(tag="v0.8.7"))
+    set_env(librechat, DOMAIN_CLIENT=LAN, DOMAIN_SERVER=LAN)
+    librechat.up()
+    older()
+    result = librechat.result(COOKIE, API)
+    assert (result["status"], result["severity"]) == ("finding", "error")
+
+    before, containers, old = librechat.tree(), librechat.containers(), librechat.path(".env").read_text("utf-8")
+    done = librechat.fix(COOKIE, API)
+    assert done.returncode == 0, done.stderr
+    new = librechat.path(".env").read_text("utf-8")
+    added = [line for line in new.splitlines() if line not in old.splitlines()]
+    assert added == ["SESSION_COOKIE_SECURE=false"]
+    assert docker("exec", API, "grep", "SESSION_COOKIE_SECURE", "/app/.env") == "SESSION_COOKIE_SECURE=false"
+    assert set(librechat.containers()) == set(containers), "nothing was made anew"
+    assert librechat.result(COOKIE, API)["status"] == "ok"
+    assert librechat.result(BEHIND, API)["status"] == "ok", "rag_api does not look at that line"
+
+    undone = librechat.stackops("undo", "--yes")
+    assert undone.returncode == 0, undone.stderr
+    assert librechat.tree() == before
+
+
+def test_backend_dev_without_nodemon_is_told_and_replaced(librechat):
+    text = TAGGED.format(tag="v0.7.5") + "    command: npm run backend:dev\n"
+    override = librechat.write("docker-compose.override.yml", text)
+    librechat.up()
+    wait_for(lambda: "nodemon: not found" in librechat.logs(API))
+    wait_for(lambda: librechat.result(COOKIE, API)["status"] == "finding")
+    assert librechat.fix(COOKIE, API).returncode == 0
+    assert librechat.inspect(API)["State"]["Status"] == "running"
+    assert 'command: ["node", "api/server/index.js"]' in override.read_text("utf-8")
+    assert "# ours" in override.read_text("utf-8")
+
+
+def test_a_port_for_this_machine_only_and_an_https_address_are_left_alone(librechat):
+    set_env(librechat, DOMAIN_CLIENT="https://chat.example.org", DOMAIN_SERVER="https://chat.example.org")
+    librechat.up()
+    assert librechat.result(COOKIE, API)["status"] == "ok"
+    set_env(librechat, DOMAIN_CLIENT="http://localhost:3080")
+    librechat.write(
+        "docker-compose.override.yml", 'services:\n  api:\n    ports: !override\n      - "127.0.0.1:3080:3080"\n'
+    )
+    librechat.up()
+    assert librechat.result(COOKIE, API)["status"] == "ok"
+
+
+def test_rag_api_with_the_old_secret_is_made_anew_and_nothing_else(librechat):
+    librechat.up()
+    older()
+    assert librechat.result(BEHIND, API)["status"] == "ok"
+    set_env(librechat, JWT_SECRET="b" * 64)
+    docker("restart", "-t", "0", API)
+    result = librechat.result(BEHIND, API)
+    assert (result["status"], result["severity"]) == ("finding", "error")
+    assert "JWT_SECRET" in result["title"]
+    assert "b" * 64 not in str(result)
+
+    before, containers = librechat.tree(), librechat.containers()
+    assert librechat.fix(BEHIND, API).returncode == 0
+    assert variables(librechat, "rag_api")["JWT_SECRET"] == "b" * 64
+    kept = {one for one, was in librechat.containers().items() if containers.get(one) == was}
+    assert len(kept) == len(containers) - 1
+    assert librechat.tree() == before
+    assert librechat.result(BEHIND, API)["status"] == "ok"
+
+
+def test_an_edit_that_only_a_restart_followed_is_told_by_composes_own_hash(librechat):
+    override = librechat.write(
+        "docker-compose.override.yml", "services:\n  api:\n    environment:\n      - TITLE=one\n"
+    )
+    librechat.up()
+    older()
+    override.write_text(override.read_text("utf-8").replace("one", "one  # a comment"), encoding="utf-8")
+    assert librechat.result(BEHIND, API)["status"] == "ok", "a comment changes nothing"
+    override.write_text(override.read_text("utf-8") + "    labels: {ours: two}\n", encoding="utf-8")
+    docker("restart", "-t", "0", API)
+    result = librechat.result(BEHIND, API)
+    assert result["status"] == "finding"
+    assert "config-hash" in {row["label"] for row in result["evidence"]}
+    assert librechat.stackops("--read-only", "check", BEHIND).returncode in (0, 1)
+
+    assert librechat.fix(BEHIND, API).returncode == 0
+    assert librechat.inspect(API)["Config"]["Labels"]["ours"] == "two"
+    assert librechat.result(BEHIND, API)["status"] == "ok"
+
+
+def test_a_closed_registration_that_nobody_restarted_for(librechat):
+    librechat.up()
+    older()
+    set_env(librechat, ALLOW_REGISTRATION="false")
+    assert librechat.result(BEHIND, API)["status"] == "finding"
+    assert librechat.fix(BEHIND, API).returncode == 0
+    assert docker("exec", API, "grep", "^ALLOW_REGISTRATION", "/app/.env") == "ALLOW_REGISTRATION=false"
+    assert librechat.result(BEHIND, API)["status"] == "ok"
