@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -125,7 +126,7 @@ async def test_a_read_only_console_executes_nothing_in_containers() -> None:
 )
 @pytest.mark.parametrize("script", [arguments[-1] for _, arguments in SCRIPTS], ids=[name for name, _ in SCRIPTS])
 def test_the_scripts_run_on_stand_ins_for_the_shells_own_words(script: str) -> None:
-    """Under node: ``Mongo``, ``EJSON``, ``_getEnv`` and ``print`` as the shells have them, answering as mongod would."""
+    """Under node: ``Mongo``, ``EJSON``, ``_getEnv`` and ``print`` as the shells have them."""
     words = """
     const EJSON = {deserialize: x => x, stringify: JSON.stringify};
     const ObjectId = x => x, NumberLong = x => Number(x), print = console.log, _getEnv = name => process.env[name];
@@ -138,7 +139,7 @@ def test_the_scripts_run_on_stand_ins_for_the_shells_own_words(script: str) -> N
     }
     """
     env = {
-        "PATH": "/usr/bin:/bin:/usr/local/bin", "STACKOPS_PORT": "27018", "STACKOPS_USER": "ro:ot", "STACKOPS_PASSWORD": "p@",
+        "PATH": os.environ["PATH"], "STACKOPS_PORT": "27018", "STACKOPS_USER": "ro:ot", "STACKOPS_PASSWORD": "p@",
         "STACKOPS_SOURCE": "admin", "STACKOPS_COMMANDS": '[{"hello": 1}, {"replSetGetStatus": 1}]',
     }  # fmt: skip
     done = subprocess.run(["node", "-e", words + script], env=env, capture_output=True, text=True, check=True)
