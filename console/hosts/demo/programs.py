@@ -12,7 +12,7 @@ PATH = (("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 ANYWHERE = "0.0.0.0"  # noqa: S104 - the images' own default, nothing listens here
 VLLM = ("python3", "-m", "vllm.entrypoints.openai.api_server", "--model", "Qwen/Qwen1.5-14B-Chat-AWQ")
 RUNNER = (
-    "/usr/lib/ollama/runners/cuda_v11/ollama_llama_server", "--model", "/root/.ollama/models/blobs/sha256-43f7a214e532",
+    "/usr/lib/ollama/runners/cuda_v11/ollama_llama_server", "--model", "/models/blobs/sha256-43f7a214e532",
     "--ctx-size", "8192", "--n-gpu-layers", "29", "--port", "36233",
 )  # fmt: skip
 EMBEDDING = ("uvicorn", "localembedding:app", "--host", ANYWHERE, "--port", "6008")

@@ -21,8 +21,9 @@ services:
       - 11434:11434
     environment:
       - OLLAMA_KEEP_ALIVE=-1
+      - OLLAMA_MODELS=/models
     volumes:
-      - ollama:/root/.ollama
+      - ollama:/models
     deploy: &gpu
       resources:
         reservations:
@@ -46,7 +47,7 @@ services:
     ports:
       - 8001:8000
     volumes:
-      - /srv/weights:/root/.cache/huggingface
+      - /srv/weights:/weights
     deploy: *gpu
 
 volumes:
