@@ -6,7 +6,8 @@ What it does
     start command leaves it, and from DOMAIN_SERVER and SESSION_COOKIE_SECURE in the container's environment and in
     ``.env``. The second follows from the published ports, from containers that publish 443, and from DOMAIN_CLIENT.
     Only both together are reported. A start with nodemon, the usual advice, is reported where the log shows that the
-    image has none. Where releases differ and the release is not known, that is said instead.
+    image has none. Where releases differ and the release is not known, that is said instead. ``.env`` counts as it is
+    on disk; whether LibreChat has read it since is for librechat.not-applied to tell.
 
 Why it matters
     Browsers drop a Secure cookie that arrives over plain http, except on localhost. The login works, but a reload, or

@@ -71,7 +71,8 @@ class LocalControl:
         """``compose version --short`` and ``compose config --hash '*'``; neither changes anything."""
         said = self._run_compose(project, directory, files, ["config", "--hash", "*"], deadline)
         if said.exit_code:
-            raise HostError(f"Compose refuses the files in {directory}: {said.output.strip().splitlines()[-1:]}")
+            last = (said.output.strip().splitlines() or ["it said nothing"])[-1]
+            raise HostError(f"Compose refuses the files in {directory}: {last}")
         version = self._run_compose(project, directory, (), ["version", "--short"], deadline)
         return version.output.strip(), dict(_HASH.findall(said.output))
 
