@@ -8,7 +8,7 @@ from stackops.console.collecting.cadence import Cadence
 from stackops.console.collecting.oneapi import PENALTY, OneApis, memory_of
 from stackops.console.hosts.local.http import LocalHttp
 from stackops.console.model import Container, EnvVar, HostInfo, NetworkLink, Port
-from stackops.console.settings import OneApiSettings, Settings
+from stackops.console.settings import OneApiSettings, Settings, SettingsError, parse
 from support.clock import FakeClock
 from support.memory_host import MemoryEngine, MemoryHost
 from support.oneapi_server import OneApi, one_api
@@ -194,3 +194,9 @@ async def test_a_stack_without_one_api_asks_nothing_and_says_nothing() -> None:
     await OneApis(host.http, host, board, Cadence(), Settings()).read()
     assert board.parts.oneapis == ()
     assert board.snapshot().ages == {}
+
+
+def test_the_settings_name_the_variable_and_refuse_what_is_unknown() -> None:
+    assert parse('[oneapi]\naccess_token_env = "MY_TOKEN"\n').oneapi.access_token_env == "MY_TOKEN"
+    with pytest.raises(SettingsError, match="access_token_env"):
+        parse('[oneapi]\naccess_token = "sk-in-clear"\n')
