@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...console.model import DaemonConfig, EngineInfo, MirrorProbe, MirrorSeed, MirrorState, Snapshot
+from ...console.model import (
+    DaemonConfig,
+    EngineInfo,
+    MirrorProbe,
+    MirrorSeed,
+    MirrorState,
+    PullFailure,
+    Snapshot,
+)
 from ...console.stacks.daemon_rules import Objection, objections
 from ...console.stacks.dockerd import MIRRORS, address_of, refusal, repaired
 from ...console.stacks.images import HUB, Place, place_of
@@ -132,16 +140,22 @@ class Case:
         return tuple(one for one in self.absent if (place := place_of(one)) and place.registry == registry)
 
     @cached_property
+    def failed(self) -> dict[str, PullFailure]:
+        """Registry -> the last pull from it that failed lately."""
+        return {one.registry: one for one in (self.config.failed_pulls if self.config else ())}
+
+    @cached_property
     def pulls_fail(self) -> bool:
-        """Whether images of Docker Hub are missing, and neither it nor any mirror gives them."""
+        """Whether images of Docker Hub are wanted, and neither it nor any mirror gives them."""
         helped = any(self.state(one) == "ok" for one in self.effective)
-        return bool(self.absent_of(HUB)) and self.out_of_reach(HUB) and not helped
+        wanted = bool(self.absent_of(HUB)) or HUB in self.failed
+        return wanted and self.out_of_reach(HUB) and not helped
 
     @cached_property
     def cut_off(self) -> tuple[str, ...]:
-        """Other registries that do not give the missing images."""
+        """Other registries that do not give the images that are wanted."""
         names = dict.fromkeys(place.registry for one in self.absent if (place := place_of(one)))
-        return tuple(name for name in names if name != HUB and self.out_of_reach(name))
+        return tuple(name for name in (names | dict.fromkeys(self.failed)) if name != HUB and self.out_of_reach(name))
 
     @cached_property
     def foreign(self) -> dict[str, Place]:

@@ -4,8 +4,8 @@ What it does
     Compares the mirrors the Engine uses with those of its daemon.json and of its flags, and looks at what each mirror
     said when it was asked as the Engine asks: ``/v2/``, a token, the manifests of the stack's own images. Judges the
     file as the next start of the Engine would: valid JSON, a list, addresses it takes, no key that is a flag as well.
-    Where images are missing on this machine, asks whether the registry they come from can be reached. No mirrors, and
-    nothing that fails for want of one, is in order.
+    Where a pull has failed in the last half hour (dockerd's log), or a stack is to be started whose images are missing,
+    asks whether the registry can be reached. No mirrors, and nothing that fails for want of one, is in order.
 
 Why it matters
     A failing mirror never shows in the error of a pull, which always names registry-1.docker.io. One that accepts and
@@ -62,7 +62,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
                       "The file was changed and the Engine has not read it since",
                       "let the Engine read its file again; nothing restarts"),
     "hub-unreachable": ("Images cannot be pulled: Docker Hub is out of reach, and no mirror helps",
-                        "Images of the stack are not on this machine, and neither Docker Hub nor a mirror gives them",
+                        "Images are wanted that are not here, and neither Docker Hub nor a mirror gives them",
                         "set a mirror that has the stack's images; nothing restarts"),
     "hangs": ("The mirror {mirrors} accepts connections and does not answer",
               "Every pull waits 15 s for it before the Engine goes on", "set mirrors that answer; nothing restarts"),
@@ -190,6 +190,8 @@ def _evidence(case: Case) -> Iterator[Evidence]:
             yield from _of_probe(probe)
     if case.absent:
         yield Evidence("not on this machine", ", ".join(case.absent), "docker image inspect")
+    for failure in case.failed.values():
+        yield Evidence("a pull failed", failure.reason, "log of dockerd, last half hour")
 
 
 def _of_file(case: Case) -> Iterator[Evidence]:

@@ -15,6 +15,7 @@ from ...console.model import (
     MirrorProbe,
     MirrorSeed,
     MirrorState,
+    PullFailure,
     Snapshot,
 )
 from .. import Example
@@ -74,6 +75,9 @@ MISSING = config(kind="missing", keys=())
 BROKEN = config(error="a comma stands before the closing bracket", line=3, column=12, keys=())
 CANDIDATES = (probe(LATE, what="candidate", seconds=2.0), probe(GOOD, what="candidate", seconds=0.4))
 HUB_GONE = probe(HUB, "hangs", "registry", seconds=5.0)
+TIMED_OUT = 'Get "https://registry-1.docker.io/v2/": net/http: request canceled (Client.Timeout exceeded)'
+FAILED = PullFailure(NOW - 60, "docker.io", TIMED_OUT)
+FAILED_GHCR = PullFailure(NOW - 60, "ghcr.io", 'Get "https://ghcr.io/v2/": dial tcp: i/o timeout')
 PARTIAL = probe(BAD, "not-allowed", images=(image(MONGO, "ok", 200), image(PGVECTOR, "not-allowed", 403)))
 NEWER = replace(ENGINE, version="28.0.1")
 DESKTOP = replace(ENGINE, os="Docker Desktop")
@@ -131,6 +135,10 @@ FINDS = (
             probe(BAD, "dns"), effective=(BAD,)), "finding", "dead", ()),
     Example("cannot pull: no mirror, and Docker Hub is out of reach", stands(MISSING, HUB_GONE, *CANDIDATES,
             absent=ABSENT), "finding", "hub-unreachable", EDIT),
+    Example("ran docker pull, which timed out", stands(config(failed_pulls=(FAILED,)), HUB_GONE, *CANDIDATES),
+            "finding", "hub-unreachable", EDIT),
+    Example("ran docker pull of an image of ghcr.io, which timed out", stands(config(failed_pulls=(FAILED_GHCR,)),
+            probe(GHCR, "hangs", "registry")), "finding", "other-registry", ()),
     Example("cannot pull, and no mirror was looked for yet", stands(MISSING, HUB_GONE, absent=ABSENT),
             "finding", "hub-unreachable", EDIT),
     Example("cannot pull, and nothing of the list works from here", stands(MISSING, HUB_GONE, probe(GOOD, "dns",
@@ -166,6 +174,10 @@ FINDS_NOT = (
             "ok"),
     Example("has images to pull, Docker Hub is out of reach, and a mirror has them", uses(GOOD, answers=(probe(GOOD),
             HUB_GONE), absent=ABSENT), "ok"),
+    Example("had a pull that failed, and Docker Hub answers again", stands(config(failed_pulls=(FAILED,)),
+            probe(HUB, "ok", "registry")), "ok"),
+    Example("had a pull that failed, and has a mirror since", stands(config((GOOD,), failed_pulls=(FAILED,)),
+            probe(GOOD), HUB_GONE, effective=(GOOD,)), "ok"),
     Example("has Docker Hub out of reach and every image here already", stands(MISSING, HUB_GONE), "ok"),
     Example("removed the key, and the Engine keeps a mirror that works", stands(config(), probe(GOOD),
             effective=(GOOD,)), "ok"),

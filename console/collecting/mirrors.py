@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from functools import partial
 from typing import Literal
 from weakref import WeakKeyDictionary
 
 from msgspec.structs import replace
 
 from ..hosts import Engine, Host, HostError, Http, NotFound
-from ..model import Container, EngineInfo, MirrorProbe, Project
+from ..model import Container, DaemonConfig, EngineInfo, MirrorProbe, Project, PullFailure
 from ..settings import Settings
 from ..sources.mirrors import Question, named, probe_all, registry_address, seed, to_ask_for
 from ..stacks.images import Place, place_of
@@ -29,6 +30,8 @@ CANDIDATES = "mirror-candidates"
 ABSENT = 12
 """Images that the Engine is asked for at most."""
 REGISTRIES = 3
+RECENT = 1800.0
+"""Seconds for which a failed pull counts."""
 PASSING = frozenset({"dns", "refused", "hangs", "broken", "unreachable", "rate-limited"})
 """Answers that may be different soon."""
 
@@ -57,10 +60,13 @@ class Mirrors:
         self._machine = machine
         self._cadence = cadence
         self._settings = settings.mirrors
+        self._only = settings.project
         self._candidates = CANDIDATES in on_request
         self._worker = Worker("The Engine's configuration")
         self._wake = asyncio.Event()
         self._asked_anew = False
+        self._log = b""
+        self._log_read_at: float | None = None
 
     def request(self) -> None:
         """Look again now, and ask again whom it is polite to ask again."""
@@ -101,13 +107,31 @@ class Mirrors:
             found = await self._worker.call(
                 self._cadence.files_deadline, read, self._host.files, self._machine.rows, engine
             )
-            self._board.good("daemon", daemon=found)
+            failed = await self._failed_pulls(found)
+            self._board.good("daemon", daemon=replace(found, failed_pulls=failed))
+
+    async def _failed_pulls(self, config: DaemonConfig) -> tuple[PullFailure, ...]:
+        """What dockerd's log tells of the last half hour; read once a minute."""
+        from ..sources.daemon_log import failures
+
+        kernel, clock = self._host.kernel, self._host.clock
+        if kernel is None or config.pid is None:
+            return ()
+        if self._log_read_at is None or clock.monotonic() - self._log_read_at >= self._cadence.logs or self._asked_anew:
+            log = partial(kernel.program_log, config.pid, unit=config.unit)
+            self._log = await self._worker.call(self._cadence.files_deadline, log)
+            self._log_read_at = clock.monotonic()
+        return failures(self._log, clock.now() - RECENT)
 
     async def _read_absent(self) -> None:
-        """Declared images without a container that the Engine does not have; unknown counts as there."""
+        """Images that somebody has tried to start without, and the Engine does not have; unknown counts as there.
+
+        An optional service that nobody starts is no trouble: its images count once a pull has failed.
+        """
         parts = self._board.parts
+        tried = parts.daemon is not None and bool(parts.daemon.failed_pulls)
         absent = []
-        for image in _not_running(parts.projects, parts.containers)[:ABSENT]:
+        for image in _not_running(parts.projects, parts.containers, partly=tried)[:ABSENT]:
             try:
                 async with asyncio.timeout(self._cadence.engine_deadline):
                     await self._engine.image(image)
@@ -146,8 +170,10 @@ class Mirrors:
         ours = named(engine, parts.daemon)
         questions = [Question(address, "mirror", images) for address in ours]
         wanted = dict.fromkeys(place.registry for name in absent if (place := place_of(name)))
+        if self._only is None and parts.daemon is not None:  # the log does not tell whose pull it was
+            wanted |= dict.fromkeys(failure.registry for failure in parts.daemon.failed_pulls)
         questions += [
-            Question(registry_address(registry), "registry", to_ask_for((), absent, registry))
+            Question(registry_address(registry), "registry", to_ask_for(needed, absent, registry)[:1])
             for registry in list(wanted)[:REGISTRIES]
         ]
         if self._candidates:
@@ -182,7 +208,13 @@ def _needed(projects: tuple[Project, ...], containers: tuple[Container, ...]) ->
     return tuple(dict.fromkeys((*_declared(projects).values(), *loose)))
 
 
-def _not_running(projects: tuple[Project, ...], containers: tuple[Container, ...]) -> list[str]:
+def _not_running(projects: tuple[Project, ...], containers: tuple[Container, ...], *, partly: bool) -> list[str]:
+    """Images of services without a container, in projects that have none at all; with ``partly`` in all projects."""
     there = {(container.project, container.service) for container in containers}
-    wanted = (image for place, image in _declared(projects).items() if place not in there)
+    begun = {container.project for container in containers}
+    wanted = (
+        image
+        for place, image in _declared(projects).items()
+        if place not in there and (partly or place[0] not in begun)
+    )
     return [image for image in dict.fromkeys(wanted) if place_of(image) is not None]

@@ -133,6 +133,13 @@ class Kernel(Protocol):
         """Name, OS, kernel release, architecture, number of CPUs, boot time."""
         ...
 
+    def program_log(self, pid: int, *, unit: str | None = None, limit: int = 1 << 18) -> bytes:
+        """The end of what a program said on its standard error, at most ``limit`` bytes: from a file, or the journal.
+
+        Empty where this user can read neither. May take seconds: called in a worker.
+        """
+        ...
+
     def features(self) -> frozenset[str]:
         """What the first processor can do: ``flags`` (x86) or ``Features`` (ARM) of cpuinfo; empty when not told."""
         ...

@@ -9,7 +9,7 @@ second.
 from __future__ import annotations
 
 from .containers import Container, ContainerState, EnvVar, Figures, Health, HealthProbe, Mount, NetworkLink, Port
-from .docker import DaemonConfig, ImageProbe, MirrorProbe, MirrorSeed, MirrorState
+from .docker import DaemonConfig, ImageProbe, MirrorProbe, MirrorSeed, MirrorState, PullFailure
 from .files import FileFact, FileKind, JsonFact, KeyFileFact, LogMark
 from .librechat import ConfigIssue, ConfigRepair, ConfigVerdict
 from .machine import Disk, EngineInfo, Fault, Gpu, GpuProcess, HostInfo, NativeProcess, System
@@ -59,6 +59,7 @@ __all__ = [
     "OneApiState",
     "Port",
     "Project",
+    "PullFailure",
     "Role",
     "Server",
     "Service",

@@ -9,6 +9,15 @@ from msgspec import Struct, field
 from .files import FileKind
 
 
+class PullFailure(Struct, frozen=True):
+    """A pull that failed on the way to its registry, as dockerd's log tells it."""
+
+    at: float
+    registry: str
+    """``docker.io``, ``ghcr.io``, ..."""
+    reason: str
+
+
 class DaemonConfig(Struct, frozen=True):
     """The Engine's own configuration: its file, its flags, the process that read them."""
 
@@ -42,6 +51,8 @@ class DaemonConfig(Struct, frozen=True):
     """The systemd unit it runs in."""
     changed_at: float | None = None
     started_at: float | None = None
+    failed_pulls: tuple[PullFailure, ...] = ()
+    """Of the last half hour, newest last."""
     certificates: tuple[str, ...] = ()
     """Registries with a folder of their own under ``certs.d``."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,8 @@ WORST = ("not_applicable", "ok", "unknown", "finding", "crashed")
 AT_ONCE = Cadence(second_sample=0.0)
 
 
-def look(host: DemoHost) -> Snapshot:
-    return asyncio.run(collect(host, SETTINGS, cadence=AT_ONCE))
+def look(host: DemoHost, on_request: Sequence[str] = ()) -> Snapshot:
+    return asyncio.run(collect(host, SETTINGS, cadence=AT_ONCE, on_request=on_request))
 
 
 def judge(host: DemoHost, check: str) -> Result:
@@ -60,7 +61,7 @@ def by_hand(host: DemoHost, found: Result) -> bool:
     check = registry.find(found.check)
     assert check is not None
     assert check.plan is not None
-    plan = check.plan(found, look(host), SETTINGS, {})
+    plan = check.plan(found, look(host, check.needs), SETTINGS, {})
     assert plan.says
     assert (not plan.steps) == (plan.safety == "manual")
     return not plan.steps
@@ -70,7 +71,7 @@ def repair(host: DemoHost, found: Result, journal: Journal, settle: float = 1.0)
     check = registry.find(found.check)
     assert check is not None
     assert check.plan is not None
-    plan = check.plan(found, look(host), SETTINGS, {})
+    plan = check.plan(found, look(host, check.needs), SETTINGS, {})
     assert plan.steps, plan.says
     plan = replace(plan, settle=settle)
     fixer = Fixer(host, journal, lambda: judge_again(host, found))

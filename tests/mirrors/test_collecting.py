@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -100,7 +101,30 @@ async def test_an_image_whose_container_is_there_is_not_missing():
     labels = {"com.docker.compose.project": "chat", "com.docker.compose.service": "db"}
     made = container("chat-db-1", image="mongo:5.0.18", labels=labels)
     host.engine.containers_by_id[made["Id"]] = made
-    assert (await look(host)).absent_images == ("ghcr.io/labring/fastgpt:v4.7",)
+    assert (await look(host)).absent_images == (), "the other may be a service that nobody starts"
+    host.kernel.logs[812] = failed_pull(host.clock.now() - 60)
+    host.http = CountingHttp()
+    again = await look(host)
+    assert again.absent_images == ("ghcr.io/labring/fastgpt:v4.7",), "somebody has tried"
+    assert [one.registry for one in again.daemon.failed_pulls] == ["docker.io"]
+    assert set(host.http.asked) == {"https://ghcr.io", "https://registry-1.docker.io"}
+
+
+async def test_a_pull_that_failed_counts_for_half_an_hour_and_not_for_one_project_alone():
+    clock = FakeClock()
+    host = machine(None, present=("mongo:5.0.18", "ghcr.io/labring/fastgpt:v4.7"), clock=clock)
+    host.kernel.logs[812] = failed_pull(clock.now() - 1700)
+    seen = await look(host)
+    assert [(one.address, one.what) for one in seen.mirror_probes] == [("https://registry-1.docker.io", "registry")]
+    assert (await look(host, Settings(project="chat"))).mirror_probes == (), "whose pull it was is not known"
+    clock.advance(200.0)
+    assert (await look(host)).mirror_probes == ()
+
+
+def failed_pull(at: float) -> bytes:
+    when = datetime.fromtimestamp(at, UTC).isoformat()
+    why = 'Get \\"https://registry-1.docker.io/v2/\\": dial tcp 192.0.2.1:443: i/o timeout'
+    return f'time="{when}" level=error msg="Handler for POST /v1.41/images/create returned error: {why}"\n'.encode()
 
 
 async def test_an_answer_is_remembered_while_a_fix_looks_every_second():

@@ -183,6 +183,7 @@ class MemoryKernel:
         self.fixed: dict[str, CgroupSample | None] = {}
         """Container id -> its sample, or None for one that cannot be read."""
         self.rows: Sequence[ProcessRow] = ()
+        self.logs: dict[int, bytes] = {}
         self.replaced: dict[int, frozenset[str]] = {}
         self.machine: Callable[[int], SystemSample] = lambda at: SystemSample(
             at_ns=at, cpu_busy=at / 1e9, cpu_total=at / 1e9 * 4, load=(0.1, 0.1, 0.1), memory_total=8 << 30,
@@ -223,6 +224,9 @@ class MemoryKernel:
 
     def replaced_mounts(self, pid: int) -> frozenset[str]:
         return self.replaced.get(pid, frozenset())
+
+    def program_log(self, pid: int, *, unit: str | None = None, limit: int = 1 << 18) -> bytes:
+        return self.logs.get(pid, b"")
 
     def host(self) -> tuple[str, str, str, str, int, float]:
         return "gpubox", "Fake Linux 1", "6.1.0", "x86_64", 4, 1_700_000_000.0

@@ -11,6 +11,7 @@ import json
 from ...jsontext import JsonError, load
 from ...stacks.dockerd import MIRRORS, refusal
 from .. import CommandResult, NotFound
+from .replies import moment
 from .tree import Tree
 from .world import World
 
@@ -60,6 +61,16 @@ def read(world: World) -> None:
         if MIRRORS in data:
             world.mirrors = tuple(f"{one.rstrip('/')}/" for one in data[MIRRORS])
         world.emit_daemon("reload", name=MACHINE, **{MIRRORS: json.dumps(world.mirrors)})
+
+
+def pull_failed(at: float) -> bytes:
+    """What dockerd says when Docker Hub does not answer. fact: mongo-docker-db 4.3, the classic one."""
+    why = (
+        'Get \\"https://registry-1.docker.io/v2/\\": net/http: request canceled while waiting for connection'
+        " (Client.Timeout exceeded while awaiting headers)"
+    )
+    said = f'level=error msg="Handler for POST /v1.45/images/create returned error: {why}"'
+    return f'time="{moment(at)}" {said}\n'.encode()
 
 
 def validate(content: bytes) -> CommandResult:

@@ -139,6 +139,11 @@ class DemoKernel:
         node = self._world.tree.get(source)
         return pinned is not None and (node is None or node.inode != pinned)
 
+    def program_log(self, pid: int, *, unit: str | None = None, limit: int = 1 << 18) -> bytes:  # noqa: ARG002
+        """What dockerd has said; the other programs keep quiet."""
+        self._ready()
+        return self._world.daemon_log[-limit:] if pid == DOCKERD else b""
+
     def host(self) -> tuple[str, str, str, str, int, float]:
         """Name, OS, kernel release, architecture, number of CPUs, boot time."""
         return self._name, SYSTEM, release(self._world.tree), "x86_64", CPUS, self._boot

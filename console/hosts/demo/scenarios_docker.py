@@ -60,6 +60,13 @@ def not_effective(hands: Hands) -> None:
     _write(hands, dockerd.IN_ORDER.replace('1ms.run"]', '1ms.run", "https://docker.1panel.live"]'))
 
 
+@scenario(CHECK, "hub-unreachable")
+def hub_unreachable(hands: Hands) -> None:
+    """Took the mirror out, as somebody said it was no longer needed, and ran docker pull behind the same firewall."""
+    _mirrors(hands, "[]")
+    hands.world.daemon_log += dockerd.pull_failed(hands.world.now())
+
+
 def _mirrors(hands: Hands, listed: str) -> None:
     """The file with this list, and the reload that the post goes on to ask for."""
     _write(hands, dockerd.IN_ORDER.replace('["https://docker.1ms.run"]', listed))

@@ -48,6 +48,8 @@ class World:
         self.events = Events()
         self.mirrors: tuple[str, ...] = ()
         """What dockerd has taken from its configuration."""
+        self.daemon_log = b""
+        """What dockerd has said."""
         self._containers: dict[str, Instance] = {}
         self._serial = itertools.count(1)
         self._pids = itertools.count(4211, 131)

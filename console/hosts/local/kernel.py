@@ -18,6 +18,7 @@ from .cgroups import Gone, Meter, places
 from .deadline import Deadlines
 from .descriptors import OUT_OF_DESCRIPTORS, Budget
 from .processes import ProcessTable
+from .program_log import end_of_log
 
 DISK_DEADLINE = 2.0
 _FIRST_PROCESSOR = 16_384
@@ -118,6 +119,10 @@ class LocalKernel:
             raise NotFound(f"The mounts of process {pid} cannot be read: it has ended or is hidden")
         fields = (line.split(" ", 5) for line in text.splitlines())
         return frozenset(_unescaped(f[4]) for f in fields if len(f) > 4 and f[3].endswith("//deleted"))
+
+    def program_log(self, pid: int, *, unit: str | None = None, limit: int = 1 << 18) -> bytes:
+        """The end of the file behind its standard error, else of its unit's journal; else empty."""
+        return end_of_log(self._root, pid, unit, limit)
 
     def host(self) -> tuple[str, str, str, str, int, float]:
         """Name, OS, kernel release, architecture, number of CPUs, boot time; empty or 0 where it is not told."""
