@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 from msgspec import Struct
 
 from ..text import clean_line
-from ..yamlnodes import plain
 from ..yamlsplice import (
     Indents,
     Splice,
@@ -21,13 +20,13 @@ from ..yamlsplice import (
     add_pair,
     append_lines,
     dashed,
-    fill_empty,
     indents,
     replace_scalar,
     scalar,
 )
 from ..yamltext import Document, Node, Tagged, YamlError, load, untagged
 from .base import StepFailed
+from .compose_place import RefusedEdit, is_empty, own_child
 
 HEADER = "# Made by stackops. Compose reads this file after docker-compose.yml and adds it on top."
 
@@ -72,13 +71,9 @@ def _apply(content: bytes, edit: AddVolume, path: str) -> bytes:
     except YamlError as error:
         place = path if error.line is None else f"{path}:{error.line}:{error.column}"
         _refuse(edit, path, f"{place}: {error.reason}")
-    except _RefusedError as error:
+    except RefusedEdit as error:
         _refuse(edit, path, f"{path}: {error}")
     return changed
-
-
-class _RefusedError(Exception):
-    """Why this file cannot be edited safely."""
 
 
 def _refuse(edit: AddVolume, path: str, reason: str) -> NoReturn:
@@ -125,39 +120,39 @@ class _Editor:
         self.shape = indents(doc)
 
     def splice(self) -> Splice | None:
-        """What to write; None when it is there already. Raises _RefusedError."""
+        """What to write; None when it is there already. Raises RefusedEdit."""
         doc, edit, shape = self.doc, self.edit, self.shape
         volumes = f"volumes: [{_item_flow(edit)}]"
         service = f"{scalar(edit.service)}: {{{volumes}}}"
         if doc.root is None or doc.root.kind != "mapping":
             return self._at_root(append_lines(doc, _file_lines(edit, shape)))
-        key, node = self._child(doc.root, doc.data, "services", "")
+        key, node = own_child(doc.root, doc.data, "services", "", "list")
         if node is None or key is None:
             return self._at_root(add_pair(doc, doc.root, _file_lines(edit, shape), f"services: {{{service}}}"))
-        if _empty(node):
+        if is_empty(node):
             return fill_empty(doc, key, node, _service_lines(edit, shape), f"{{{service}}}", shape.step)
         services = untagged(doc.data["services"])
-        key, inner = self._child(node, services, edit.service, "services.")
+        key, inner = own_child(node, services, edit.service, "services.", "list")
         if inner is None or key is None:
             return add_pair(doc, node, _service_lines(edit, shape), service)
-        if _empty(inner):
+        if is_empty(inner):
             return fill_empty(doc, key, inner, _volumes_lines(edit, shape), f"{{{volumes}}}", shape.step)
         return self._in_service(inner, untagged(services[edit.service]), volumes)
 
     def _at_root(self, splice: Splice) -> Splice:
         if self.doc.explicit_end:
-            raise _RefusedError("it is closed by a line `...`, nothing can be added below")
+            raise RefusedEdit("it is closed by a line `...`, nothing can be added below")
         return splice
 
     def _in_service(self, service: Node, data: Any, flow: str) -> Splice | None:  # noqa: ANN401
         where = f"services.{self.edit.service}."
-        key, node = self._child(service, data, "volumes", where)
+        key, node = own_child(service, data, "volumes", where, "list")
         if node is None or key is None:
             return add_pair(self.doc, service, _volumes_lines(self.edit, self.shape), flow)
-        if _empty(node):
+        if is_empty(node):
             return self._first_item(key, node)
         if node.kind != "sequence":
-            raise _RefusedError(f"{where}volumes must be a list")
+            raise RefusedEdit(f"{where}volumes must be a list")
         items = untagged(data["volumes"])
         found = [n for n, item in enumerate(items) if target_of(item) == _clean_target(self.edit.target)]
         if not found:
@@ -173,34 +168,14 @@ class _Editor:
         if _same_source(item, self.edit, self.directory):
             return None
         if isinstance(item, dict) and item.get("type") != "bind":
-            raise _RefusedError(f"{self.edit.target} is mounted from something that is no file ({item.get('type')})")
+            raise RefusedEdit(f"{self.edit.target} is mounted from something that is no file ({item.get('type')})")
         part = node if isinstance(item, str) else node.get("source")
         value = _with_source(item, self.edit) if isinstance(item, str) else self.edit.source
         shared = part is None or part.aliases or node.aliases or node.kind == "alias"
         splice = None if shared or part is None else replace_scalar(self.doc, part, value)
         if splice is None:
-            raise _RefusedError(f"the entry for {self.edit.target} is shared or written in a way that is not edited")
+            raise RefusedEdit(f"the entry for {self.edit.target} is shared or written in a way that is not edited")
         return splice
-
-    def _child(self, node: Node, data: Any, name: str, where: str) -> tuple[Node | None, Node | None]:  # noqa: ANN401
-        """Key and value of a mapping's own key. Raises _RefusedError where an edit would reach others, or nobody."""
-        key, value = node.key(name), node.get(name)
-        if node.kind != "mapping" or not isinstance(data, dict):
-            raise _RefusedError(f"{where.rstrip('.') or 'the file'} must be a mapping")
-        if value is None:
-            if name in data:
-                raise _RefusedError(f"{where}{name} comes from an anchor (`<<:`); an own list would replace it")
-            return None, None
-        if value.kind == "alias" or value.aliases:
-            other = f"*{value.value}" if value.kind == "alias" else "an anchor that is used elsewhere too"
-            raise _RefusedError(f"{where}{name} is shared through {other}; editing it would change the others")
-        if isinstance(data.get(name), Tagged) and data[name].tag == "!reset":
-            raise _RefusedError(f"{where}{name} is marked `!reset`, which throws away whatever stands there")
-        return key, value
-
-
-def _empty(node: Node) -> bool:
-    return node.kind == "scalar" and node.style is None and node.tag is None and plain(node.value) is None
 
 
 def split_short(text: str) -> list[str]:
@@ -277,18 +252,18 @@ def _closed(value: Any, tag: str | None) -> Any:  # noqa: ANN401
 
 
 def _prove(doc: Document, changed: bytes, edit: AddVolume, splice: Splice, directory: str) -> None:
-    """Raises _RefusedError unless the new file means exactly what was intended and lost no line that was not meant."""
+    """Raises RefusedEdit unless the new file means exactly what was intended and lost no line that was not meant."""
     try:
         new = load(changed)
     except YamlError as error:
-        raise _RefusedError(f"the edit would not be valid YAML ({error})") from None
+        raise RefusedEdit(f"the edit would not be valid YAML ({error})") from None
     # repr tells True from 1 and the order of keys as well, which == does not.
     if repr(new.data) != repr(_intended(doc.data, edit, directory)):
-        raise _RefusedError("the edit would change more than the one mount")
+        raise RefusedEdit("the edit would change more than the one mount")
     lost = _lost_lines(doc.text, new.text)
     meant = doc.text.count("\n", splice.start, splice.end) + 1 if splice.rewrites else 0
     if lost > meant:
-        raise _RefusedError(f"the edit would rewrite {lost} lines")
+        raise RefusedEdit(f"the edit would rewrite {lost} lines")
 
 
 def _lost_lines(old: str, new: str) -> int:

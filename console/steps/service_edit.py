@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 from msgspec import Struct
 
 from ..text import clean_line
-from ..yamlnodes import plain
 from ..yamlsplice import (
     Indents,
     Splice,
@@ -23,7 +22,6 @@ from ..yamlsplice import (
     append_lines,
     dashed,
     end_of,
-    fill_empty,
     indents,
     replace_scalar,
     scalar,
@@ -31,6 +29,7 @@ from ..yamlsplice import (
 from ..yamltext import Document, Node, Tagged, YamlError, load, untagged
 from .base import StepFailed
 from .compose_edit import HEADER
+from .compose_place import RefusedEdit, is_empty, own_child
 
 
 class SetServiceKeys(Struct, frozen=True, tag="set-service-keys"):
@@ -103,13 +102,9 @@ def apply_service_keys(old: bytes | None, edit: SetServiceKeys, path: str) -> by
     except YamlError as error:
         place = path if error.line is None else f"{path}:{error.line}:{error.column}"
         _refuse(parts, path, f"{place}: {error.reason}")
-    except _RefusedError as error:
+    except RefusedEdit as error:
         _refuse(parts, path, f"{path}: {error}")
     return f"{HEADER}\n".encode() + content if old is None and parts else content
-
-
-class _RefusedError(Exception):
-    """Why this file cannot be edited safely."""
 
 
 def _refuse(parts: Sequence[_Edit], path: str, reason: str) -> NoReturn:
@@ -145,7 +140,7 @@ class _Editor:
         self.shape = indents(doc)
 
     def splice(self) -> Splice | None:
-        """What to write; None when it is there already. Raises _RefusedError."""
+        """What to write; None when it is there already. Raises RefusedEdit."""
         doc, edit, step = self.doc, self.edit, self.shape.step
         inner = edit.lines(self.shape)
         service = [f"{scalar(edit.service)}:", *(" " * step + line for line in inner)]
@@ -154,40 +149,40 @@ class _Editor:
         in_service = f"{scalar(edit.service)}: {{{flow}}}"
         if doc.root is None or doc.root.kind != "mapping":
             return self._at_root(append_lines(doc, whole))
-        key, node = self._child(doc.root, doc.data, "services", "")
+        key, node = own_child(doc.root, doc.data, "services", "", "value")
         if node is None or key is None:
             return self._at_root(add_pair(doc, doc.root, whole, f"services: {{{in_service}}}"))
-        if _empty(node):
+        if is_empty(node):
             return fill_empty(doc, key, node, service, f"{{{in_service}}}", step)
         services = untagged(doc.data["services"])
-        key, own = self._child(node, services, edit.service, "services.")
+        key, own = own_child(node, services, edit.service, "services.", "value")
         if own is None or key is None:
             return add_pair(doc, node, service, in_service)
-        if _empty(own):
+        if is_empty(own):
             return fill_empty(doc, key, own, inner, f"{{{flow}}}", step)
         return self._in_service(own, untagged(services[edit.service]), inner, flow)
 
     def _at_root(self, splice: Splice) -> Splice:
         if self.doc.explicit_end:
-            raise _RefusedError("it is closed by a line `...`, nothing can be added below")
+            raise RefusedEdit("it is closed by a line `...`, nothing can be added below")
         return splice
 
     def _in_service(self, service: Node, data: Any, lines: list[str], flow: str) -> Splice | None:  # noqa: ANN401
         edit = self.edit
         where = f"services.{edit.service}."
-        key, node = self._child(service, data, edit.key, where)
+        key, node = own_child(service, data, edit.key, where, "value")
         if node is None or key is None:
             return add_pair(self.doc, service, lines, flow)
         value = untagged(data[edit.key])
         if isinstance(edit, _Command):
             return None if _words(value) == edit.words else self._replaced(key, node, edit.flow)
-        if _empty(node):
+        if is_empty(node):
             return fill_empty(self.doc, key, node, dashed([edit.item], self.shape.dash), edit.flow, 0)
         if node.kind == "sequence":
             return self._in_list(node, value, edit)
         if node.kind == "mapping":
             return self._in_mapping(node, value, edit, where)
-        raise _RefusedError(f"{where}environment must be a list or a mapping")
+        raise RefusedEdit(f"{where}environment must be a list or a mapping")
 
     def _in_list(self, node: Node, items: list[Any], edit: _Variable) -> Splice | None:
         found = [n for n, item in enumerate(items) if str(item).partition("=")[0] == edit.name]
@@ -200,49 +195,29 @@ class _Editor:
 
     def _in_mapping(self, node: Node, values: dict[Any, Any], edit: _Variable, where: str) -> Splice | None:
         pair = f"{edit.name}: {scalar(edit.value)}"
-        key, value = self._child(node, values, edit.name, f"{where}environment.")
+        key, value = own_child(node, values, edit.name, f"{where}environment.", "value")
         if value is None or key is None:
             return add_pair(self.doc, node, [pair], pair)
         if values[edit.name] == edit.value:
             return None
-        if _empty(value):
-            raise _RefusedError(f"{where}environment.{edit.name} has no value there: Compose takes it from .env")
+        if is_empty(value):
+            raise RefusedEdit(f"{where}environment.{edit.name} has no value there: Compose takes it from .env")
         return self._scalar(value, edit.value, edit.name)
 
     def _scalar(self, node: Node, value: str, name: str) -> Splice:
         shared = node.aliases or node.kind == "alias"
         splice = None if shared else replace_scalar(self.doc, node, value)
         if splice is None:
-            raise _RefusedError(f"the entry for {name} is shared or written in a way that is not edited")
+            raise RefusedEdit(f"the entry for {name} is shared or written in a way that is not edited")
         return splice
 
     def _replaced(self, key: Node, node: Node, flow: str) -> Splice:
         """The whole value by one line. A block list may stand in its key's column; brackets may not."""
         if node.tag is not None or self.doc.text[node.start : node.start + 1] in {"&", "!"}:
-            raise _RefusedError(f"the {self.edit.key} has a tag or an anchor, which is not edited")
+            raise RefusedEdit(f"the {self.edit.key} has a tag or an anchor, which is not edited")
         newline = "\n" in self.doc.text[key.end : node.start]
         indent = " " if newline and self.doc.column(node.start) <= self.doc.column(key.start) else ""
         return Splice(node.start, end_of(self.doc, node), indent + flow, rewrites=True)
-
-    def _child(self, node: Node, data: Any, name: str, where: str) -> tuple[Node | None, Node | None]:  # noqa: ANN401
-        """Key and value of a mapping's own key. Raises _RefusedError where an edit would reach others, or nobody."""
-        key, value = node.key(name), node.get(name)
-        if node.kind != "mapping" or not isinstance(data, dict):
-            raise _RefusedError(f"{where.rstrip('.') or 'the file'} must be a mapping")
-        if value is None:
-            if name in data:
-                raise _RefusedError(f"{where}{name} comes from an anchor (`<<:`); an own value would replace it")
-            return None, None
-        if value.kind == "alias" or value.aliases:
-            other = f"*{value.value}" if value.kind == "alias" else "an anchor that is used elsewhere too"
-            raise _RefusedError(f"{where}{name} is shared through {other}; editing it would change the others")
-        if isinstance(data.get(name), Tagged) and data[name].tag == "!reset":
-            raise _RefusedError(f"{where}{name} is marked `!reset`, which throws away whatever stands there")
-        return key, value
-
-
-def _empty(node: Node) -> bool:
-    return node.kind == "scalar" and node.style is None and node.tag is None and plain(node.value) is None
 
 
 def _words(value: Any) -> tuple[str, ...] | None:  # noqa: ANN401
@@ -284,14 +259,14 @@ def _closed(value: Any, tag: str | None) -> Any:  # noqa: ANN401
 
 
 def _prove(doc: Document, changed: bytes, edit: _Edit, splice: Splice) -> None:
-    """Raises _RefusedError unless the new file means exactly what was intended."""
+    """Raises RefusedEdit unless the new file means exactly what was intended."""
     try:
         new = load(changed)
     except YamlError as error:
-        raise _RefusedError(f"the edit would not be valid YAML ({error})") from None
+        raise RefusedEdit(f"the edit would not be valid YAML ({error})") from None
     # repr tells True from 1 and the order of keys as well, which == does not.
     if repr(new.data) != repr(_intended(doc.data, edit)):
-        raise _RefusedError(f"the edit would change more than the {edit.key}")
+        raise RefusedEdit(f"the edit would change more than the {edit.key}")
     lost = [line for line in doc.text[splice.start : splice.end].splitlines()[1:] if line.lstrip().startswith("#")]
     if lost:
-        raise _RefusedError(f"comments stand inside the {edit.key}, and would be lost")
+        raise RefusedEdit(f"comments stand inside the {edit.key}, and would be lost")
