@@ -14,11 +14,10 @@ from msgspec import Struct
 from ..model import ConfigIssue
 from . import azure, custom
 from .advice import advice
-from .cursor import YamlProblem
 from .notation import Version
+from .reading import TooDeep, YamlProblem, load
 from .schema import Issue, Path, TooMuch, judge
 from .values import Map, Seq, Span
-from .yamlload import TooDeep, load
 
 Stage = Literal["yaml", "empty", "schema", "dropped", "azure", "ok"]
 Boot = Literal["ok", "defaults", "exit 1", "crash"]
@@ -65,8 +64,8 @@ def verdict(text: str, release: Version, env: Mapping[str, str] | None, *, insid
     """Judge a text. ``env``: the server's environment, None when not known. Raises NotJudged."""
     try:
         return _judged(text, release, env, inside=inside)
-    except TooDeep:
-        raise NotJudged("it is nested deeper than is judged") from None
+    except TooDeep as error:
+        raise NotJudged(str(error)) from None
     except TooMuch:
         raise NotJudged("its aliases repeat themselves without end") from None
 

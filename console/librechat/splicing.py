@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..model import ConfigRepair
-from .cursor import YamlProblem
+from ..yamltext import MAX_NODES
 from .notation import Version
+from .reading import TooDeep, YamlProblem, load
 from .schema import TooMuch, judge
 from .values import Date, Map, Seq, Span
-from .yamlload import TooDeep, load
 
 _BREAK = re.compile(r"\r\n|\n|\r")
 
@@ -39,6 +39,8 @@ def repaired(text: str, repair: ConfigRepair, release: Version) -> str:
         raise CannotRepair(f"it cannot be read as YAML: {error}") from None
     if not isinstance(data, Map):
         raise CannotRepair("a mapping (`key: value` lines) is expected")
+    if data.size > MAX_NODES:
+        raise CannotRepair("its aliases repeat themselves without end")
     splice, intend = _KINDS[repair.kind]
     new = splice(body, data, repair)
     wanted = plain(data)
@@ -193,6 +195,8 @@ def _version(text: str, data: Map, repair: ConfigRepair) -> str:
     if "version" in data:
         raise CannotRepair("it has a version already")
     _mapping(data, (), text)
+    if not data.keys_at:
+        raise CannotRepair("there is no key in it yet")
     first = line_start(text, min(span.start for span in data.keys_at.values()))
     marker = re.search(r"(?m)^---[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r)", text[:first])
     found = _BREAK.search(text)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stackops.console.librechat.judge import NotJudged, decoded, verdict
 from stackops.console.librechat.notation import shapes
+from stackops.console.librechat.reading import load
 from stackops.console.librechat.release import NEWEST, config_version, number, release
-from stackops.console.librechat.yamlload import load
 
 ENTRY = """\
 version: 1.0.9

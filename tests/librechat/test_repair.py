@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stackops.console.librechat.judge import NotJudged, verdict
+from stackops.console.librechat.reading import load
 from stackops.console.librechat.release import number
 from stackops.console.librechat.repair import repairs
 from stackops.console.librechat.splicing import CannotRepair, plain, repaired
-from stackops.console.librechat.yamlload import load
 from stackops.console.model import ConfigRepair
 from stackops.console.steps import RepairConfig, StepFailed
 from stackops.console.steps.editing import apply_all, words
@@ -261,6 +261,16 @@ def test_a_shared_value_is_not_repaired_behind_the_back_of_its_aliases():
     one = ConfigRepair("quote", "s", path=("interface", "customWelcome"))
     with pytest.raises(CannotRepair, match="change more"):
         repaired(text, one, (0, 8, 7))
+
+
+def test_aliases_without_end_are_not_followed_and_an_empty_mapping_is_left_alone():
+    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
+    bomb += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
+    one = ConfigRepair("version", "s", value="1.0.9")
+    with pytest.raises(CannotRepair, match="without end"):
+        repaired(bomb, one, (0, 8, 7))
+    with pytest.raises(CannotRepair, match="no key in it"):
+        repaired("{}\n", one, (0, 8, 7))
 
 
 def test_the_step_refuses_with_a_sentence_and_the_way_out():
