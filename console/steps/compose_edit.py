@@ -20,6 +20,7 @@ from ..yamlsplice import (
     add_pair,
     append_lines,
     dashed,
+    fill_empty,
     indents,
     replace_scalar,
     scalar,

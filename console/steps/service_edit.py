@@ -22,6 +22,7 @@ from ..yamlsplice import (
     append_lines,
     dashed,
     end_of,
+    fill_empty,
     indents,
     replace_scalar,
     scalar,
