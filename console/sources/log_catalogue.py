@@ -55,7 +55,7 @@ def _pattern(name: str, regex: str, *, only_match: bool = False, alone: bool = T
 # fact: mongo-docker-db 2.1 and 2.4 (docker-entrypoint.sh), fastgpt-stack 3 (the wrapper's loop, Authentication failed)
 _MONGO = (
     _pattern("mongo.no-avx", r"WARNING: MongoDB 5\.0\+ requires a CPU with AVX support"),
-    _pattern("mongo.old-arm", r"WARNING: MongoDB requires ARMv8\.2-A or higher"),
+    _pattern("mongo.old-arm", r"WARNING: MongoDB (?:5\.0\+ )?requires ARMv8\.2-A or higher"),
     _pattern("mongo.illegal-instruction", r"Illegal instruction"),
     _pattern("mongo.init-complete", r"MongoDB init process complete; ready for start up"),
     _pattern("mongo.waiting-for-start", r"Waiting for MongoDB to start\.\.\."),
