@@ -39,7 +39,7 @@ async def test_a_healthy_one_is_asked_for_a_token_and_the_heads_of_the_manifests
             "GET /token?scope=repository%3Apgvector%2Fpgvector%3Apull&service=registry.example",
             "HEAD /v2/pgvector/pgvector/manifests/0.7.0-pg15",
         ]
-        assert one.agents == {"docker/20.10.24 (stackops)"}
+        assert one.clients == {"docker/20.10.24 (stackops)"}
 
 
 @pytest.mark.parametrize(

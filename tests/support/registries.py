@@ -50,7 +50,7 @@ class Registry:
         self.allowed = allowed
         self.delay = delay
         self.requests: list[str] = []
-        self.agents: set[str] = set()
+        self.clients: set[str] = set()
         self.url = ""
 
     @property
@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.made.requests.append(f"{self.command} {self.path}")
-        self.made.agents.add(self.headers.get("User-Agent", ""))
+        self.made.clients.add(self.headers.get("User-Agent", ""))
         time.sleep(self.made.delay)
         status, headers, body = self._reply()
         self.send_response(status)
