@@ -68,8 +68,12 @@ def test_a_second_console_is_told_who_holds_the_project_and_a_killed_holder_hold
     assert refused.code == ExitCode.REFUSED
     assert f"pid {holder.pid} since " in refused.sentence
     assert open_while_alive == ()
-    assert len(fixer.journal.open_entries()) == 1
-    assert fixer.run(prepared).name == "done"
+    (half_done,) = fixer.journal.open_entries()
+    beside_it = fixer.run(prepared)
+    assert beside_it.code == ExitCode.REFUSED
+    assert f"stackops rollback {half_done.id}" in (beside_it.remedy or "")
+    assert fixer.roll_back(half_done).name == "rolled-back"
+    assert fixer.run(fixer.prepare(shop.plan())).name == "done"
 
 
 @needs_root
