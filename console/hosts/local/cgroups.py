@@ -25,7 +25,7 @@ _V2_IO = re.compile(rb"rbytes=(\d+) wbytes=(\d+)")
 _V1_IO = re.compile(rb"^\S+ (Read|Write) (\d+)$", re.MULTILINE)
 
 
-class Gone(Exception):  # noqa: N818
+class Gone(Exception):
     """The container has ended."""
 
 

@@ -19,11 +19,11 @@ HEAD_LIMIT = 65536
 QUEUE_WAIT = 0.05
 
 
-class CutShort(Exception):  # noqa: N818
+class CutShort(Exception):
     """The reply ended before it was whole."""
 
 
-class NotHttp(Exception):  # noqa: N818
+class NotHttp(Exception):
     """What came is not an HTTP reply; the argument is how it begins."""
 
 
