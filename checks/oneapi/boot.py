@@ -45,15 +45,18 @@ def boot_of(case: Case) -> Boot | None:
         return Boot(form) if form else None
     if case.dying:
         return _died(case)
-    if _between_deaths(case) and case.database:
-        return _judged(case, case.database)
+    if too_early(case) and case.container.restart_count:
+        return _between_deaths(case)
     return Boot("offline") if _fetches_for_ever(case) else None
 
 
-def _between_deaths(case: Case) -> bool:
-    """It was started again a moment ago, and cannot stay: its database is not there yet."""
-    again = bool(case.container and case.container.restart_count)
-    return again and too_early(case) and case.database is not None and case.database.standing == "starting"
+def _between_deaths(case: Case) -> Boot | None:
+    """It was started again a moment ago: what it died of a moment before, unless that may be over now."""
+    if case.before:
+        boot = _died(case)
+        return boot if boot.form not in ("start-again", "dies") else None
+    starting = case.database is not None and case.database.standing == "starting"
+    return _judged(case, case.database) if case.database and starting else None
 
 
 def too_early(case: Case) -> bool:
@@ -73,7 +76,7 @@ def _fetches_for_ever(case: Case) -> bool:
 
 
 def _died(case: Case) -> Boot:
-    cause = next((form for mark, form in CAUSES.items() if case.mark(mark)), None)
+    cause = next((form for mark, form in CAUSES.items() if case.last_words(mark)), None)
     if cause is None:
         return Boot("dies")
     if cause not in NEEDS_LOOK:
@@ -130,7 +133,7 @@ def misaddressed(case: Case) -> str | None:
     if dsn.host.lower() in LOOPBACK:
         return "loopback"
     database = case.database
-    if database is None or case.mark("oneapi.db-refused") is None:
+    if database is None or case.last_words("oneapi.db-refused") is None:
         return None
     inside = {p.container_port for p in database.container.ports} | {_moved_port(database.container.command)}
     outside = {p.host_port for p in database.container.ports if p.host_port}

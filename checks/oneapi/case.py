@@ -6,8 +6,10 @@ looked at: the health check of the upstream compose file is green whatever happe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import structs
 
 from ...console.findings import Evidence
 from ...console.model import Container, LogMark, OneApiState, Snapshot
@@ -23,6 +25,7 @@ NEXT_TRY = 65.0
 """Seconds until Docker has started it again. fact: the pause between two starts grows up to a minute."""
 STOPPED = (None, 0, 137, 143)
 """Exit codes of what was ended from outside."""
+BEFORE = "oneapi.before."
 Standing = Literal["starting", "ready", "stuck", "down", "crashing"]
 
 
@@ -47,6 +50,8 @@ class Case:
     state: OneApiState | None
     marks: tuple[LogMark, ...]
     """Of its log since the last start."""
+    before: tuple[LogMark, ...]
+    """What the run before ended with, where Docker has started it again."""
     dsn: Dsn | None
     version: str | None
     database: Database | None
@@ -72,6 +77,10 @@ class Case:
     def mark(self, *names: str) -> LogMark | None:
         """The newest line with one of these meanings."""
         return next((m for m in reversed(self.marks) if m.mark in names), None)
+
+    def last_words(self, name: str) -> LogMark | None:
+        """The newest line with this meaning, of this run or the one before."""
+        return self.mark(name) or next((m for m in reversed(self.before) if m.mark == name), None)
 
     @property
     def age(self) -> float | None:
@@ -116,12 +125,25 @@ def case_of(place: Placed, snapshot: Snapshot) -> Case:
     state = next((s for s in snapshot.oneapis if container and s.container == container.id), None)
     declared = next((s.version for s in snapshot.services if container and s.container == container.id), None)
     bare = Case(
-        place, snapshot.taken_at, state, marks_since_start(snapshot, container), None,
+        place, snapshot.taken_at, state, marks_since_start(snapshot, container), _before(snapshot, container), None,
         (state.version if state else None) or declared, None,
     )  # fmt: skip
     dsn = dsn_of(bare.env.get("SQL_DSN"))
     found = database_of(container, dsn, snapshot) if container and dsn else None
-    return Case(place, bare.now, state, bare.marks, dsn, bare.version, found)
+    return replace(bare, dsn=dsn, database=found)
+
+
+def _before(snapshot: Snapshot, container: Container | None) -> tuple[LogMark, ...]:
+    """Marks of the run before under their own names; those of long ago are history."""
+    if container is None or container.started_at is None or not container.restart_count:
+        return ()
+    own = (m for m in snapshot.log_marks if m.container == container.id and m.mark.startswith(BEFORE))
+    since = container.started_at - NEXT_TRY
+    return tuple(
+        structs.replace(m, mark="oneapi." + m.mark.removeprefix(BEFORE))
+        for m in own
+        if m.at is not None and m.at > since
+    )
 
 
 def database_of(container: Container, dsn: Dsn, snapshot: Snapshot) -> Database | None:

@@ -106,6 +106,9 @@ def _down(case: Case, snapshot: Snapshot) -> Result:
 def _said(case: Case, snapshot: Snapshot) -> Iterator[Evidence]:
     """The lines it died with, and those of a database that does not come up; each line once."""
     rows = compose.log_evidence(snapshot, case.container, DEATHS)
+    if not rows:
+        source = f"docker logs {case.name}"
+        rows = tuple(Evidence("log of the run before", mark.text, source) for mark in case.before)
     if case.database:
         rows += compose.log_evidence(snapshot, case.database.container, ("mysql.",))
     yield from dict.fromkeys(rows)

@@ -116,6 +116,15 @@ def refused(**more: Any) -> Snapshot:
     return dead("oneapi.db-refused", FATAL, **more)
 
 
+def between(cause: str, text: str, **more: Any) -> Snapshot:
+    """A One API in the moment between two deaths: started a second ago, and this ended the run before."""
+    again = {"started_at": NOW - 1, "restart_count": 3}
+    given: dict[str, Any] = {"container": again, "mysql": {}, "state": SILENT}
+    made = gateway(**(given | more))
+    line = LogMark(container_id("oneapi"), f"oneapi.before.{cause}", text, NOW - 4)
+    return replace(made, log_marks=(*made.log_marks, line))
+
+
 def young(seconds: float, **more: Any) -> dict[str, Any]:
     """A MySQL that was started so long ago."""
     return {"started_at": NOW - seconds, "created_at": NOW - seconds, **more}
@@ -222,6 +231,10 @@ FINDS = (
     Example("interrupted MySQL's first start: no root from outside", dead("oneapi.db-1130",
             "Error 1130: Host '172.19.0.6' is not allowed to connect to this MySQL server"),
             "finding", "host-not-allowed", ()),
+    Example("looked at between two deaths: MySQL refuses the password", between("db-1045", "Error 1045: Access denied"),
+            "finding", "access-denied", ()),
+    Example("looked at between two deaths: the host's port", between("db-refused", FATAL, env=OTHER_PORT),
+            "finding", "host-port", ()),
     Example("changed MYSQL_ROOT_PASSWORD after the first start", dead("oneapi.db-1045",
             "Error 1045 (28000): Access denied for user 'root'@'172.19.0.6'"), "finding", "access-denied", ()),
     Example("set MYSQL_DATABASE after the first start", dead("oneapi.db-1049", "Error 1049: Unknown database 'oneapi'"),
@@ -280,6 +293,7 @@ FINDS_NOT = (
             mysql={}, state=says()), "ok"),
     Example("started it three seconds ago", gateway(container={"started_at": NOW - 3}, mysql={}, state=SILENT),
             "unknown"),
+    Example("started again a second ago, MySQL has become ready meanwhile", between("db-refused", FATAL), "unknown"),
     Example("it runs and does not answer", gateway(mysql={}, state=SILENT), "unknown"),
     Example("looks before the container was inspected", gateway(container={"detailed": False}, mysql={}), "unknown"),
     Example("an old release that lists every model", without("m3e", state=says(version="v0.6.4")), "unknown"),

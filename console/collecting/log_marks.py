@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ..hosts import Clock, Engine, HostError
-from ..model import Container, LogMark
+from ..model import Container, LogMark, Role
 from ..stacks.services import role_of_container
 from .board import Board
 from .cadence import Cadence
@@ -19,6 +19,9 @@ AT_ONCE = 2
 EARLY = 0.25
 """Seconds before StartedAt that a run's first lines may bear. fact: measured with Engine 20.10, which notes the start
 after the process has been set going: a program that dies at once has said all before."""
+LOOP = 90.0
+"""The same for a One API that the Engine has started again: the run before tells what a boot loop dies of. The pause
+between two starts is a minute at the most; a new run's own first line ends what counts of the one before."""
 YOUNG = 120.0
 """Seconds after its start during which a container's log is read more often."""
 
@@ -93,8 +96,14 @@ class LogMarks:
             except (HostError, TimeoutError):
                 continue  # a log driver that cannot be read, or gone; the Engine's own fault is told by its list
             role = role_of_container(container)
-            since = None if container.started_at is None else container.started_at - EARLY
-            self._marks[container.id] = marks(container.id, role, raw, since=since)
+            self._marks[container.id] = marks(container.id, role, raw, since=_since(container, role))
+
+
+def _since(container: Container, role: Role) -> float | None:
+    """From when on lines count: the start, or the death before it where the Engine started it again."""
+    if container.started_at is None:
+        return None
+    return container.started_at - (LOOP if role == "oneapi" and container.restart_count else EARLY)
 
 
 def _life(container: Container) -> tuple[object, ...]:

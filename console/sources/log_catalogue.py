@@ -47,6 +47,13 @@ MONGO_STARTS = frozenset({"mongo.4615611", "mongo.20698"})
 STARTS = frozenset({"librechat.start", "oneapi.started"})
 """A new run of the service begins here. fact: librechat-stack 8, fastgpt-stack 5."""
 
+DEATHS = frozenset({
+    "oneapi.db-refused", "oneapi.db-unknown-host", "oneapi.db-no-route", "oneapi.db-lost", "oneapi.db-1130",
+    "oneapi.db-1045", "oneapi.db-1049", "oneapi.token-encoder", "oneapi.redis-failed", "oneapi.thread-refused",
+})  # fmt: skip
+"""What a run ended with is kept while the next one is young, as ``oneapi.before.db-refused``: a boot loop is looked at
+while it runs as often as while it lies dead."""
+
 
 def _pattern(name: str, regex: str, *, only_match: bool = False, alone: bool = True, kept: int = 1) -> Pattern:
     return Pattern(name=name, regex=re.compile(regex), only_match=only_match, alone=alone, kept=kept)

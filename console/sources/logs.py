@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..model import LogMark, Role
 from ..text import clean, clean_line, redact
-from .log_catalogue import MONGO_IDS, MONGO_STARTS, PATTERNS, STARTS, Pattern
+from .log_catalogue import DEATHS, MONGO_IDS, MONGO_STARTS, PATTERNS, STARTS, Pattern
 
 MARKED_ROLES: tuple[Role, ...] = ("mongo", "librechat", "oneapi", "fastgpt", "mysql")
 """Roles whose logs are worth reading."""
@@ -28,6 +29,7 @@ _KEY_TEXT = re.compile(r"(invalid char in key file\s+[^\s:]+).*", re.DOTALL | re
 _LONG_BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
 
 
+BEFORE = "before"
 _Name = tuple[str, str]
 """Name in the catalogue, and what tells lines of one name apart; mostly nothing."""
 
@@ -63,7 +65,10 @@ def _new_run(found: dict[_Name, LogMark], start: str) -> None:
     """Forget the run before. Of mongo only mongod's own lines: the entrypoint's come before mongod starts."""
     for name in list(found):
         if start not in MONGO_STARTS or name[0].removeprefix("mongo.").isdigit():
-            del found[name]
+            old = found.pop(name)
+            if old.mark in DEATHS:
+                service, _, what = old.mark.partition(".")
+                found[old.mark, BEFORE] = replace(old, mark=f"{service}.before.{what}")
 
 
 def _forget_oldest(found: dict[_Name, LogMark], name: str, kept: int) -> None:

@@ -101,3 +101,10 @@ def test_a_new_run_forgets_the_complaints_of_the_one_before() -> None:
     gateway.answer("POST", "/v1/embeddings", {"authorization": "sk-fastgpt"}, b'{"model": "m3e"}')
     gateway.restart()
     assert "oneapi.no-channel" not in {mark.mark for mark in marks(ID, "oneapi", gateway.raw_log())}
+
+
+def test_what_a_run_ended_with_is_kept_for_the_next_one_and_no_longer() -> None:
+    start, death = "[SYS] x | One API v0.6.7 started", FATAL + "[dial tcp 172.18.0.5:3306: connect: connection refused]"
+    assert named("oneapi", start, death, start) == ["oneapi.before.db-refused", "oneapi.started"]
+    assert named("oneapi", start, death, start, start) == ["oneapi.started"]
+    assert "oneapi.db-refused" in named("oneapi", start, death, start, death)
