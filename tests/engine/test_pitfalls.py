@@ -7,14 +7,52 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from support import mongo_rows, python_image
+from support import librechat_rows, mongo_rows, python_image
 from support.pitfall_rows import Row, play
 from support.stacks import Stack, docker
 
-ROWS: tuple[Row, ...] = (*mongo_rows.ROWS,)
-FILES = {"fastgpt/v4.6.8": ("docker-compose.yml", "config.json")}
+ROWS: tuple[Row, ...] = (*mongo_rows.ROWS, *librechat_rows.ROWS)
+FILES = {
+    "fastgpt/v4.6.8": ("docker-compose.yml", "config.json"),
+    "librechat/v0.7.2": ("docker-compose.yml", ".env.example"),
+}
+HERE = Path(__file__).parent
+ELSEWHERE = {
+    "mongo.keyfile: a directory that Docker made": ("test_mongo_keyfile.py", "def no_key("),
+    "mongo.keyfile: mode 644": ("test_mongo_keyfile.py", "def left_open("),
+    "mongo.keyfile: owned by root": ("test_mongo_keyfile.py", "def root_owned("),
+    "mongo.keyfile: deleted": ("test_mongo_keyfile.py", "def deleted("),
+    "mongo.keyfile: a pass phrase": ("test_mongo_keyfile.py", "def unusable("),
+    "mongo.keyfile: wrong mode under a running mongod": ("test_mongo_keyfile.py", "a_running_mongod_is_not_restarted"),
+    "mongo.keyfile: repaired, never started again": ("test_mongo_keyfile.py", "repaired_by_hand_still_needs_a_start"),
+    "mongo.keyfile: a file in the directory's place": ("test_mongo_keyfile.py", "file_put_in_the_directorys_place"),
+    "librechat.config-mount: no mount": ("test_librechat_config_mount.py", "an_override_without_the_mount"),
+    "librechat.config-mount: no override": ("test_librechat_config_mount.py", "where_there_is_none_to_speak_of"),
+    "librechat.config-mount: a directory": ("test_librechat_config_mount.py", "a_directory_that_docker_made"),
+    "librechat.config-mount: only restarted": ("test_librechat_config_mount.py", "added_and_only_restarted"),
+    "librechat.config-mount: saved by rename": ("test_librechat_config_mount.py", "a_file_saved_by_rename"),
+    "librechat.config-mount: deleted": ("test_librechat_config_mount.py", "a_deleted_file_comes_back"),
+    "librechat.cookie: production before v0.8.3": ("test_librechat_cookie.py", "starts_node_directly"),
+    "librechat.cookie: v0.8.7": ("test_librechat_cookie.py", "v0_8_7_gets_one_line_in_env"),
+    "librechat.cookie: nodemon": ("test_librechat_cookie.py", "backend_dev_without_nodemon"),
+    "librechat.not-applied: stale values": ("test_librechat_cookie.py", "rag_api_with_the_old_secret"),
+    "librechat.not-applied: definition": ("test_librechat_cookie.py", "an_edit_that_only_a_restart_followed"),
+    "librechat.not-applied: .env": ("test_librechat_cookie.py", "closed_registration_that_nobody_restarted_for"),
+    "oneapi.restart: MySQL not ready yet": ("test_oneapi_restart.py", "a_first_start_is_waited_for"),
+    "oneapi.restart: never": ("test_oneapi_restart.py", "what_will_never_come_up_is_explained"),
+    "oneapi.restart: gave up": ("test_oneapi_restart.py", "one_that_gave_up_is_started_again"),
+    "oneapi.restart: stale channels": ("test_oneapi_restart.py", "a_new_channel_is_made_known"),
+    "oneapi.restart: config.json changed": ("test_oneapi_restart.py", "a_changed_config_json_recreates"),
+    "oneapi.restart: config.json broken": ("test_oneapi_restart.py", "a_broken_config_json_is_told"),
+    "docker.registry-mirrors: a dead mirror": ("test_mirrors.py", "a_dead_mirror_is_replaced"),
+    "docker.registry-mirrors: no file": ("test_mirrors.py", "a_file_is_made_and_goes_again"),
+    "docker.registry-mirrors: a misspelt key": ("test_mirrors.py", "a_misspelt_key_gets_its_name"),
+    "docker.registry-mirrors: would stop the next start": ("test_mirrors.py", "would_keep_docker_from_starting"),
+}
+"""The forms whose rows are tests of their own, because they need more than a row says."""
 NAMES = ("mongo", "pg", "fastgpt", "mysql", "oneapi", "LibreChat", "chat-mongodb", "chat-meilisearch", "vectordb")
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the owner of a file can only be given away by root")
 
@@ -56,3 +94,17 @@ def clear_the_way() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row.check}: {row.name}" for row in ROWS])
 def test_it_is_found_repaired_proven_and_taken_back(row, stack_of):
     play(stack_of(row.group), row)
+
+
+def test_the_table_is_whole():
+    """At least 40 forms of the six pitfalls, each with a row here or a test beside it that is really there."""
+    names = [f"{row.check}: {row.name}" for row in ROWS]
+    assert len(set(names)) == len(names)
+    missing = [name for name, (file, part) in ELSEWHERE.items() if part not in (HERE / file).read_text("utf-8")]
+    assert missing == []
+    assert len(ROWS) + len(ELSEWHERE) >= 40
+    areas = {name.partition(":")[0] for name in (*names, *ELSEWHERE)}
+    assert areas >= {
+        "mongo.replica-set", "mongo.keyfile", "librechat.config-mount", "librechat.config-valid", "librechat.cookie",
+        "librechat.not-applied", "oneapi.restart", "docker.registry-mirrors",
+    }  # fmt: skip
