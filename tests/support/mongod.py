@@ -382,7 +382,11 @@ async def _main(arguments: argparse.Namespace) -> None:
         hostname=socket.gethostname(), data=Path(arguments.dbpath) if arguments.dbpath else None, uid=os.geteuid(),
         host=arguments.bind_ip, port=arguments.port, say=lambda line: print(line, flush=True),
     )  # fmt: skip
-    mongod.set.is_me = _resolves_to_here(arguments.port)
+    own = socket.gethostname()
+    if arguments.names:
+        mongod.names = {*arguments.names.split(","), own, "localhost"}
+    else:
+        mongod.set.is_me = _resolves_to_here(arguments.port)
     mongod.set.election = arguments.election
     if mongod.first_boot_needed:
         user, password = (os.environ[f"MONGO_INITDB_ROOT_{name}"] for name in ("USERNAME", "PASSWORD"))
@@ -394,6 +398,7 @@ async def _main(arguments: argparse.Namespace) -> None:
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="mongod", exit_on_error=True)
+    parser.add_argument("program", nargs="?", help="mongod, as the image's entrypoint is told")
     for name in ("--replSet", "--keyFile", "--dbpath"):
         parser.add_argument(name)
     parser.add_argument("--port", type=int, default=PORT)
@@ -401,6 +406,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     for name in ("--auth", "--noauth", "--bind_ip_all"):
         parser.add_argument(name, action="store_true")
     parser.add_argument("--version", default="5.0.18")
+    parser.add_argument("--names", help="what a resolver would say leads here, where there is none to ask")
     parser.add_argument("--election", type=float, default=1.0)
     parser.add_argument("--first-boot", type=float, default=2.0)
     return parser.parse_args(argv)
