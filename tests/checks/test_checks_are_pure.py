@@ -121,7 +121,7 @@ def _optional(struct):
 
 BLANKABLE = [model.Container, model.FileFact, model.KeyFileFact, model.Project, model.ComposeService, model.ConfigFile,
              model.LogMark, model.EngineInfo, model.Mount, model.Service, model.Snapshot, model.DaemonConfig,
-             ]  # fmt: skip
+             model.MongoState, model.HostInfo]  # fmt: skip
 OPTIONAL = {struct: _optional(struct) for struct in BLANKABLE}
 
 
