@@ -24,7 +24,8 @@ from stackops.console.hosts import (
 from stackops.console.hosts.clock import SystemClock
 from stackops.console.hosts.local.mongo import AGAIN, LocalDatabases
 from support.clock import FakeClock
-from support.mongod import Mongod, Published, reset
+from support.mongod import Mongod
+from support.mongod_bench import Published, reset
 
 ROOT = {("admin", "root"): "p@ss"}
 LOGIN = MongoLogin("root", "p@ss")

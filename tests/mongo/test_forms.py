@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from stackops.console.hosts import MongoTarget
 from support.mongo_stack import APP, MONGO, ROOT, URI, USERS, MongoStack, initiated
-from support.mongod import Mongod, Published, in_thread
+from support.mongod import Mongod
+from support.mongod_bench import Published, in_thread
 
 BARE = "mongodb://mongo:27017/fastgpt"
 OPEN: dict[str, Any] = {"env": {}, "uri": BARE}

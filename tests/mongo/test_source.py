@@ -15,7 +15,8 @@ from stackops.console.sources.mongo import alive, may_help, targets
 from support.fake_engine import container_id
 from support.memory_host import until
 from support.mongo_stack import APP, MONGO, SETTINGS, USERS, MongoStack, initiated
-from support.mongod import Mongod, in_thread
+from support.mongod import Mongod
+from support.mongod_bench import in_thread
 
 ID = container_id("mongo")
 LOCAL = {"address": "unix:///var/run/docker.sock", "local": True}

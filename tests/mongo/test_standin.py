@@ -17,7 +17,8 @@ import pytest
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import NotPrimaryError, OperationFailure
 from support import mongod as standin
-from support.mongod import Mongod, Published, in_thread
+from support.mongod import Mongod
+from support.mongod_bench import Published, in_thread
 from support.mongod_start import Ended, key_problem
 
 ROOT = {("admin", "root"): "p@ss:w/rd"}
