@@ -1,4 +1,4 @@
-"""The rows of librechat.config-valid, on LibreChat v0.7.2's own compose file: texts that people write, from the vectors.
+"""The rows of librechat.config-valid, on LibreChat v0.7.2: texts that people write, from the vectors.
 
 The texts are those of validation-vectors.json, judged by LibreChat's own schemas; fact: librechat-stack 5.
 """
