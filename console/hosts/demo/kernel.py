@@ -146,6 +146,7 @@ class DemoKernel:
 
     def host(self) -> tuple[str, str, str, str, int, float]:
         """Name, OS, kernel release, architecture, number of CPUs, boot time."""
+        self._ready()
         return self._name, SYSTEM, release(self._world.tree), "x86_64", CPUS, self._boot
 
 
