@@ -66,15 +66,15 @@ class Case:
 _DROPPED = "browsers drop a Secure cookie that comes over http, so that a reload of the page leads back to the login"
 WORDS: dict[str, tuple[str, str]] = {
     "production": (
-        "LibreChat's session cookie is Secure, but people come over plain http",
+        "LibreChat's session cookie is Secure: over plain http from another machine, a reload logs people out",
         f"Releases up to v0.8.2 mark the cookie Secure whenever NODE_ENV is production; {_DROPPED}",
     ),
     "domain": (
-        "LibreChat's session cookie is Secure because DOMAIN_SERVER is {domain}, but people come over plain http",
+        "The session cookie is Secure because DOMAIN_SERVER is {domain}: over plain http, a reload logs people out",
         f"From v0.8.3 on it is Secure unless DOMAIN_SERVER names localhost, and before always; {_DROPPED}",
     ),
     "forced": (
-        "SESSION_COOKIE_SECURE=true makes the session cookie Secure, but people come over plain http",
+        "SESSION_COOKIE_SECURE=true makes the session cookie Secure: over plain http, a reload logs people out",
         f"The setting decides, whatever NODE_ENV and DOMAIN_SERVER say; {_DROPPED}",
     ),
     "nodemon": (
