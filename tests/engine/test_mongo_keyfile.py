@@ -183,6 +183,7 @@ def test_fastgpt_v4_7_makes_its_key_inside_and_is_left_in_peace(stack):
     fastgpt = stack("fastgpt/v4.7", "docker-compose.yml", "config.json")
     fastgpt.up()
     wait_for(lambda: WAITING in fastgpt.logs(MONGO))
+    wait_for(lambda: "token encoders initialized" in fastgpt.logs("oneapi"))  # until then it is restarted by its policy
     before, containers = fastgpt.tree(), fastgpt.containers()
     assert len(containers) == 5
     assert fastgpt.result(CHECK, MONGO)["status"] == "ok"
