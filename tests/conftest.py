@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from support.corpus import CORPUS
@@ -18,3 +19,8 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
         report.longrepr = f"STACKOPS_REQUIRE_ENGINE=1, but this test was skipped: {reason}"
     return report
+
+
+def pytest_configure() -> None:
+    """A run in the background has SIGINT ignored, and so would every program it starts: the tests send it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
