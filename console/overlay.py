@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from .held import HeldDatabases
-from .hosts import Clock, Control, Databases, Engine, Files, Gpus, Host, HostError, Http, Kernel, NotFound
+from .hosts import Clock, Control, Databases, Engine, Files, Gpus, Host, HostError, Http, HttpActs, Kernel, NotFound
 from .model import FileFact
 from .steps.base import sha256
 
@@ -144,5 +144,6 @@ class PreviewHost:
         self.control: Control = host.control
         self.gpus: Gpus | None = host.gpus
         self.http: Http | None = host.http
+        self.http_acts: HttpActs | None = None  # a preview sends nothing
         self.databases: Databases | None = None if host.databases is None else HeldDatabases(host.databases)
         self.clock: Clock = host.clock

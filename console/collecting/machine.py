@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from ..hosts import Gpus, Host, HostError, Kernel, ProcessRow
+from ..hosts import GpuReading, Gpus, Host, HostError, Kernel, ProcessRow
 from ..join import containers_by_pid, is_local, with_containers
-from ..model import Container, Disk, Gpu, GpuProcess
+from ..model import Container, Disk, GpuProcess
 from ..sources.processes import native
 from ..sources.system import one_per_file_system
 from ..text import clean_line
@@ -107,8 +107,9 @@ class Machine:
         if gpus is None:
             return True
         with self._board.catch("gpus") as caught:
-            found, self._holders = await self._gpus.call(self._cadence.gpus_deadline, _gpus, gpus)
-            self._board.good("gpus", gpus=found)
+            told = await self._gpus.call(self._cadence.gpus_deadline, _gpus, gpus)
+            self._holders = told.processes
+            self._board.good("gpus", gpus=told.gpus, gpu_driver=told.driver)
             self._join()
             if {holder.pid for holder in self._holders} - {row.pid for row in self._rows}:
                 self._wake["processes"].set()
@@ -145,10 +146,11 @@ def _space(kernel: Kernel, path: str) -> tuple[int | None, int | None]:
         return None, None
 
 
-def _gpus(gpus: Gpus) -> tuple[tuple[Gpu, ...], tuple[GpuProcess, ...]]:
+def _gpus(gpus: Gpus) -> GpuReading:
     """One read, with the names cleaned: they come from a driver and from foreign processes."""
-    cards, holders = gpus.read()
-    return (
-        tuple(msgspec.structs.replace(card, name=clean_line(card.name) if card.name else None) for card in cards),
-        tuple(msgspec.structs.replace(p, name=clean_line(p.name) if p.name else None) for p in holders),
+    told = gpus.read()
+    return GpuReading(
+        told.driver,
+        tuple(msgspec.structs.replace(card, name=clean_line(card.name) if card.name else None) for card in told.gpus),
+        tuple(msgspec.structs.replace(p, name=clean_line(p.name) if p.name else None) for p in told.processes),
     )

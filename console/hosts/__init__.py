@@ -12,6 +12,7 @@ from .acting import CommandResult, Control, Files
 from .asking import (
     Databases,
     Http,
+    HttpActs,
     HttpFailed,
     HttpReply,
     HttpTrouble,
@@ -24,7 +25,7 @@ from .asking import (
 )
 from .errors import EngineFailed, EngineUnreachable, HostError, NotFound, NotPermitted, ReadOnlyRefused
 from .host import Clock, Host
-from .reading import CgroupSample, Engine, Gpus, Kernel, ProcessRow, SystemSample
+from .reading import CgroupSample, Engine, GpuReading, Gpus, Kernel, ProcessRow, SystemSample
 
 __all__ = [
     "CgroupSample",
@@ -36,10 +37,12 @@ __all__ = [
     "EngineFailed",
     "EngineUnreachable",
     "Files",
+    "GpuReading",
     "Gpus",
     "Host",
     "HostError",
     "Http",
+    "HttpActs",
     "HttpFailed",
     "HttpReply",
     "HttpTrouble",

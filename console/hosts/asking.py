@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct, field
@@ -60,6 +60,26 @@ class Http(Protocol):
         self, url: str, *, headers: Mapping[str, str] | None = None, deadline: float = 5.0, proxy: str | None = None
     ) -> HttpReply:
         """HEAD."""
+        ...
+
+
+class HttpActs(Protocol):
+    """Requests over HTTP that change something: unload a model, one real question to a model server."""
+
+    async def post(
+        self,
+        url: str,
+        body: Mapping[str, object],
+        *,
+        headers: Mapping[str, str] | None = None,
+        deadline: float = 30.0,
+        limit: int = 1 << 20,
+        on_chunk: Callable[[bytes, float], None] | None = None,
+    ) -> HttpReply:
+        """POST of a JSON object, no redirects. ``on_chunk`` hears each piece of the answer, and when, in seconds.
+
+        Raises ReadOnlyRefused before anything is sent, and HttpFailed.
+        """
         ...
 
 

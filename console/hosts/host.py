@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 from .acting import Control, Files
-from .asking import Databases, Http
+from .asking import Databases, Http, HttpActs
 from .reading import Engine, Gpus, Kernel
 
 
@@ -45,6 +45,8 @@ class Host(Protocol):
     """None where no GPU door exists."""
     http: Http | None
     """None where no web address can be asked."""
+    http_acts: HttpActs | None
+    """None where nothing can be sent over HTTP but questions."""
     databases: Databases | None
     """None where databases cannot be asked."""
     clock: Clock

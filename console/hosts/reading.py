@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from ..model import Gpu, GpuProcess
+from ..model import Gpu, GpuDriver, GpuProcess
 
 
 class Engine(Protocol):
@@ -145,9 +145,22 @@ class Kernel(Protocol):
         ...
 
 
-class Gpus(Protocol):
-    """GPUs and the processes that hold their memory. May stall for seconds: called in a worker, never twice at once."""
+class GpuReading(Struct, frozen=True):
+    """What one look at the GPUs told. What could not be read is a state of the driver or of a card, never an error."""
 
-    def read(self) -> tuple[Sequence[Gpu], Sequence[GpuProcess]]:
+    driver: GpuDriver
+    gpus: tuple[Gpu, ...] = ()
+    processes: tuple[GpuProcess, ...] = ()
+    """As the driver knows them: process ids and memory, no containers."""
+
+
+class Gpus(Protocol):
+    """GPUs and the processes that hold their memory. Called in a worker, never twice at once; bounded in time."""
+
+    def read(self) -> GpuReading:
         """All GPUs and all processes, now."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what was started for reading."""
         ...

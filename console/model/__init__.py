@@ -11,12 +11,14 @@ from __future__ import annotations
 from .containers import Container, ContainerState, EnvVar, Figures, Health, HealthProbe, Mount, NetworkLink, Port
 from .docker import DaemonConfig, ImageProbe, MirrorProbe, MirrorSeed, MirrorState, PullFailure
 from .files import FileFact, FileKind, JsonFact, KeyFileFact, LogMark
+from .gpus import DeviceRequest, DeviceRules, Gpu, GpuDriver, GpuHealth, GpuInstance, GpuProcess
 from .librechat import ConfigIssue, ConfigRepair, ConfigVerdict
-from .machine import Disk, EngineInfo, Fault, Gpu, GpuProcess, HostInfo, NativeProcess, System
+from .machine import Disk, EngineInfo, Fault, HostInfo, NativeProcess, System
 from .mongo import MongoMember, MongoState, MongoTrial
 from .oneapi import OneApiChannel, OneApiState
 from .projects import ComposeService, ConfigFile, Project, ServiceHash, Volume
-from .services import Database, Edge, Role, Server, Service
+from .servers import DeepCheck, LoadedModel, Product, ServedModel, Server, ServerFigures, ServerState, ServerUser
+from .services import Database, Edge, Role, Service
 from .snapshot import Snapshot
 
 __all__ = [
@@ -29,6 +31,9 @@ __all__ = [
     "ContainerState",
     "DaemonConfig",
     "Database",
+    "DeepCheck",
+    "DeviceRequest",
+    "DeviceRules",
     "Disk",
     "Edge",
     "EngineInfo",
@@ -38,6 +43,9 @@ __all__ = [
     "FileFact",
     "FileKind",
     "Gpu",
+    "GpuDriver",
+    "GpuHealth",
+    "GpuInstance",
     "GpuProcess",
     "Health",
     "HealthProbe",
@@ -45,6 +53,7 @@ __all__ = [
     "ImageProbe",
     "JsonFact",
     "KeyFileFact",
+    "LoadedModel",
     "LogMark",
     "MirrorProbe",
     "MirrorSeed",
@@ -58,10 +67,15 @@ __all__ = [
     "OneApiChannel",
     "OneApiState",
     "Port",
+    "Product",
     "Project",
     "PullFailure",
     "Role",
+    "ServedModel",
     "Server",
+    "ServerFigures",
+    "ServerState",
+    "ServerUser",
     "Service",
     "ServiceHash",
     "Snapshot",

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from .gpus import DeviceRequest
+
 ContainerState = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead", "unknown"]
 
 
@@ -103,6 +105,13 @@ class Container(Struct, frozen=True):
     memory_limit: int | None = None
     cpu_limit: float | None = None
     """Cores, None without a limit."""
+    device_requests: tuple[DeviceRequest, ...] = ()
+    devices: tuple[str, ...] = ()
+    """Device files of the machine that were passed in one by one."""
+    runtime: str | None = None
+    """The OCI runtime, ``runc`` or ``nvidia``."""
+    extra_hosts: tuple[str, ...] = ()
+    """``name:address``, ``host-gateway`` as it is written."""
     tty: bool = False
     log_driver: str | None = None
     detailed: bool = True

@@ -1,4 +1,4 @@
-"""The machine itself: its Engine, its figures, its GPUs, and what could not be read of it. Data only."""
+"""The machine itself: its Engine, its figures, and what could not be read of it. Data only."""
 
 from __future__ import annotations
 
@@ -52,6 +52,10 @@ class EngineInfo(Struct, frozen=True):
     """What the Engine itself goes through, for plain HTTP; a password in it is masked by the Engine."""
     https_proxy: str | None = None
     no_proxy: str | None = None
+    runtimes: tuple[str, ...] | None = None
+    """The OCI runtimes it knows, ``nvidia`` among them where the toolkit was configured; None when not told."""
+    cdi_directories: tuple[str, ...] | None = None
+    """``CDISpecDirs``; None where this Engine does not tell, empty where CDI is off."""
 
 
 class Disk(Struct, frozen=True):
@@ -85,27 +89,3 @@ class NativeProcess(Struct, frozen=True):
     command: tuple[str, ...]
     started_at: float | None = None
     user: str | None = None
-
-
-class Gpu(Struct, frozen=True):
-    """One GPU. Every field but the key may be unknown."""
-
-    uuid: str
-    index: int | None = None
-    name: str | None = None
-    memory_total: int | None = None
-    memory_used: int | None = None
-    utilisation: float | None = None
-    temperature: float | None = None
-    power: float | None = None
-    power_limit: float | None = None
-
-
-class GpuProcess(Struct, frozen=True):
-    """One process that holds memory of one GPU."""
-
-    gpu: str
-    pid: int
-    memory: int | None = None
-    name: str | None = None
-    container: str | None = None

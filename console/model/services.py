@@ -43,16 +43,6 @@ class Service(Struct, frozen=True):
     """FastGPT compose generation A to G, where it can be told."""
 
 
-class Server(Struct, frozen=True):
-    """A model server."""
-
-    product: str
-    address: str
-    state: Literal["up", "loading", "busy", "wrong_key", "engine_dead", "down", "unknown"]
-    container: str | None = None
-    models: tuple[str, ...] = ()
-
-
 class Edge(Struct, frozen=True):
     """One arrow of the wiring, and how far a request along it gets."""
 

@@ -7,12 +7,14 @@ from msgspec import Struct, field
 from .containers import Container, Figures
 from .docker import DaemonConfig, MirrorProbe, MirrorSeed
 from .files import FileFact, JsonFact, KeyFileFact, LogMark
+from .gpus import DeviceRules, Gpu, GpuDriver, GpuProcess
 from .librechat import ConfigVerdict
-from .machine import EngineInfo, Fault, Gpu, GpuProcess, HostInfo, NativeProcess, System
+from .machine import EngineInfo, Fault, HostInfo, NativeProcess, System
 from .mongo import MongoState
 from .oneapi import OneApiState
 from .projects import Project, ServiceHash
-from .services import Database, Edge, Server, Service
+from .servers import DeepCheck, Server
+from .services import Database, Edge, Service
 
 
 class Snapshot(Struct, frozen=True):
@@ -28,8 +30,14 @@ class Snapshot(Struct, frozen=True):
     services: tuple[Service, ...] = ()
     processes: tuple[NativeProcess, ...] = ()
     gpus: tuple[Gpu, ...] = ()
+    gpu_driver: GpuDriver | None = None
+    """None where no GPU was asked for: a remote Engine, or a folder judged without one."""
     gpu_processes: tuple[GpuProcess, ...] = ()
+    device_rules: tuple[DeviceRules, ...] = ()
+    """Of containers with a GPU grant, under the systemd cgroup driver."""
     servers: tuple[Server, ...] = ()
+    deep_checks: tuple[DeepCheck, ...] = ()
+    """The last one of each server and model that somebody asked for."""
     databases: tuple[Database, ...] = ()
     mongos: tuple[MongoState, ...] = ()
     oneapis: tuple[OneApiState, ...] = ()

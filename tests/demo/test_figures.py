@@ -95,7 +95,8 @@ def test_counters_start_anew_with_the_container(demo: DemoHost, clock: FakeClock
 
 def test_gpu_memory_belongs_to_processes_of_containers(demo: DemoHost) -> None:
     demo.build()
-    gpus, processes = demo.gpus.read()
+    told = demo.gpus.read()
+    gpus, processes = told.gpus, told.processes
     table = {row.pid: row.container for row in demo.kernel.processes()}
     owners = {demo.world.find(table[process.pid] or "").name for process in processes}
     assert owners == {"ollama", "m3e", "vllm"}
@@ -107,7 +108,8 @@ def test_gpu_memory_belongs_to_processes_of_containers(demo: DemoHost) -> None:
 def test_a_stopped_model_server_frees_its_gpu(demo: DemoHost) -> None:
     demo.build()
     demo.control.stop("vllm")
-    gpus, processes = demo.gpus.read()
+    told = demo.gpus.read()
+    gpus, processes = told.gpus, told.processes
     assert not [process for process in processes if process.gpu == gpus[1].uuid]
     assert (gpus[1].memory_used or 0) < 1 << 30
     assert gpus[1].utilisation == 0.0

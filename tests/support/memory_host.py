@@ -19,6 +19,7 @@ from typing import Any, Literal
 from stackops.console.hosts import (
     CgroupSample,
     EngineUnreachable,
+    GpuReading,
     HostError,
     NotFound,
     ProcessRow,
@@ -26,7 +27,7 @@ from stackops.console.hosts import (
     SystemSample,
 )
 from stackops.console.hosts.clock import SystemClock
-from stackops.console.model import FileFact, Gpu, GpuProcess
+from stackops.console.model import FileFact, Gpu, GpuDriver, GpuProcess
 
 Json = dict[str, Any]
 
@@ -277,10 +278,13 @@ class MemoryGpus:
     blocked: Callable[[], None] = lambda: None
     reads: int = 0
 
-    def read(self) -> tuple[Sequence[Gpu], Sequence[GpuProcess]]:
+    def read(self) -> GpuReading:
         self.reads += 1
         self.blocked()
-        return self.cards, self.holders
+        return GpuReading(GpuDriver("ok"), tuple(self.cards), tuple(self.holders))
+
+    def close(self) -> None:
+        pass
 
 
 @dataclass
@@ -292,6 +296,7 @@ class MemoryHost:
     files: MemoryFiles = field(default_factory=MemoryFiles)
     gpus: MemoryGpus | None = None
     http: Any = None
+    http_acts: Any = None
     databases: Any = None
     clock: Any = field(default_factory=SystemClock)
     name: str = "memory"

@@ -165,6 +165,7 @@ class WorkshopHost:
     kernel = None
     gpus = None
     http = None
+    http_acts = None
     databases = None
 
     def __init__(self, world: World, *, read_only: bool = False, files: Any = None) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ...model import Gpu, GpuProcess
+from ...model import Gpu, GpuDriver, GpuProcess
+from ..reading import GpuReading
 from .walks import wave
 from .world import World
 
@@ -22,12 +23,16 @@ class DemoGpus:
         self._world = world
         self._ready = ready
 
-    def read(self) -> tuple[Sequence[Gpu], Sequence[GpuProcess]]:
+    def read(self) -> GpuReading:
         """Both cards and everything that holds their memory."""
         self._ready()
         processes = self._processes()
         at = self._world.clock.monotonic()
-        return [self._card(number, processes, at) for number in range(len(CARDS))], processes
+        cards = tuple(self._card(number, processes, at) for number in range(len(CARDS)))
+        return GpuReading(GpuDriver("ok", cards=len(CARDS), same_namespace=True), cards, tuple(processes))
+
+    def close(self) -> None:
+        """Nothing was started."""
 
     def _processes(self) -> list[GpuProcess]:
         found = []

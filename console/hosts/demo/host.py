@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from .. import Clock, Control, Databases, Engine, Files, Gpus, HostError, Http, Kernel
+from .. import Clock, Control, Databases, Engine, Files, Gpus, HostError, Http, HttpActs, Kernel
 from . import dockerd, stack_fastgpt, stack_librechat, stack_models
 from .control import DemoControl
 from .databases import DemoDatabases, initiated
@@ -48,6 +48,7 @@ class DemoHost:
         self.control: Control = DemoControl(self.world, self.files, self.build, read_only=read_only)
         self.gpus: Gpus | None = DemoGpus(self.world, self.build)
         self.http: Http | None = DemoHttp(self.world, self.build)
+        self.http_acts: HttpActs | None = None
         self.databases: Databases | None = DemoDatabases(self.world, self.build, read_only=read_only)
         with self.world.ago(SET_UP):
             stack_fastgpt.lay_out(self.world.tree, seed)

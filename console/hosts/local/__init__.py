@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...settings import Settings
-from .. import Clock, Control, Databases, Engine, Files, Gpus, Host, HostError, Http, Kernel
+from .. import Clock, Control, Databases, Engine, Files, Gpus, Host, HostError, Http, HttpActs, Kernel
 from ..clock import SystemClock
 from .address import find_address
 from .client import Client
@@ -36,6 +36,7 @@ class LocalHost:
         elsewhere = isinstance(client, Client) and not self.engine.local
         self.kernel: Kernel | None = None if elsewhere else LocalKernel(root, clock=clock)
         self.http: Http | None = LocalHttp()
+        self.http_acts: HttpActs | None = None
         self.databases: Databases | None = LocalDatabases(
             read_only=read_only, clock=clock, execute=self.control.execute
         )

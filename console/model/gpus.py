@@ -1,0 +1,144 @@
+"""GPUs, who holds their memory, how containers are granted them. Data only; every field but a key may be unknown."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+GpuHealth = Literal["ok", "lost", "reset_required", "no_permission", "stale", "unreadable"]
+"""``stale``: the last value of a read that has not come back since."""
+
+
+class GpuInstance(Struct, frozen=True):
+    """One MIG instance of a GPU."""
+
+    uuid: str
+    gpu_instance: int | None = None
+    compute_instance: int | None = None
+    name: str | None = None
+    """The profile, for example ``1g.10gb``."""
+    memory_total: int | None = None
+    memory_used: int | None = None
+    memory_free: int | None = None
+
+
+class Gpu(Struct, frozen=True):
+    """One GPU, of any vendor. Memory in bytes, temperature in degrees Celsius, power in watts, clocks in MHz."""
+
+    uuid: str
+    """The key: an index may change at the next start. A GPU lost before its UUID was read has ``index:N``."""
+    index: int | None = None
+    vendor: str | None = "nvidia"
+    name: str | None = None
+    bus: str | None = None
+    """PCI address, ``00000000:01:00.0``."""
+    memory_total: int | None = None
+    memory_used: int | None = None
+    """Allocated by somebody, without what the driver keeps, where the driver tells them apart (NVML memory v2)."""
+    memory_free: int | None = None
+    memory_reserved: int | None = None
+    """Kept by the driver; None where it is a part of ``memory_used`` (drivers before 510)."""
+    utilisation: float | None = None
+    """Percent of the time in which a kernel ran; 100 does not mean saturated."""
+    memory_utilisation: float | None = None
+    temperature: float | None = None
+    power: float | None = None
+    power_limit: float | None = None
+    fan: float | None = None
+    clock: int | None = None
+    clock_max: int | None = None
+    memory_clock: int | None = None
+    performance_state: int | None = None
+    throttling: tuple[str, ...] | None = None
+    """Why the clock is held back, alarms first, in words; empty when nothing holds it."""
+    ecc: bool | None = None
+    ecc_pending: bool | None = None
+    ecc_uncorrected: int | None = None
+    """Since the driver was loaded."""
+    pcie_generation: int | None = None
+    """Drops to 1 when idle; no fault."""
+    pcie_generation_max: int | None = None
+    pcie_width: int | None = None
+    persistence: bool | None = None
+    mig: bool | None = None
+    instances: tuple[GpuInstance, ...] = ()
+    health: GpuHealth = "ok"
+    trouble: str | None = None
+    """One sentence, when ``health`` is not ``ok``."""
+    remedy: str | None = None
+    read_at: float | None = None
+    """When its figures were read; Unix seconds."""
+
+
+class GpuProcess(Struct, frozen=True):
+    """One process that holds memory of one GPU. The same process on two GPUs is two of these."""
+
+    gpu: str
+    """The GPU's ``uuid``."""
+    pid: int
+    memory: int | None = None
+    """Bytes; None where the driver does not tell (WSL, MIG from the parent)."""
+    name: str | None = None
+    kind: Literal["compute", "graphics", "both"] | None = None
+    instance: str | None = None
+    """``uuid`` of the MIG instance."""
+    utilisation: float | None = None
+    """Percent of the GPU's time, in the last second."""
+    container: str | None = None
+    """Container id."""
+    service: str | None = None
+    """Name of the service that plays a role in that container, or natively."""
+    server: str | None = None
+    """``Server.key`` of the model server that this process belongs to."""
+    models: tuple[str, ...] = ()
+    """What that server has loaded, as far as it is known to sit in this process."""
+    command: tuple[str, ...] = ()
+    parent: int | None = None
+    user: str | None = None
+    started_at: float | None = None
+    visible: bool | None = None
+    """Whether the process table that is read here has it; False for one of another pid namespace, or just gone."""
+    orphan: str | None = None
+    """Why nobody answers for it any more, in one sentence; None when somebody does, or nothing tells."""
+
+
+class GpuDriver(Struct, frozen=True):
+    """The driver and its library, as far as they could be asked."""
+
+    state: Literal["ok", "no_library", "not_loaded", "mismatch", "no_permission", "stalled", "crashed", "unknown"]
+    version: str | None = None
+    nvml: str | None = None
+    cuda: str | None = None
+    """The newest CUDA it supports, ``12.4``."""
+    module: str | None = None
+    """Version of the kernel module that is loaded."""
+    cards: int | None = None
+    """NVIDIA display controllers on the PCI bus, whatever the driver says; None when the bus cannot be read."""
+    same_namespace: bool | None = None
+    """Whether process ids from the driver can be found in the process table read here."""
+    code: int | None = None
+    """NVML's number. fact: gpu-model-servers 1.4."""
+    sentence: str | None = None
+    remedy: str | None = None
+
+
+class DeviceRequest(Struct, frozen=True):
+    """A GPU grant as ``inspect`` tells it. fact: gpu-model-servers 3.1."""
+
+    driver: str = ""
+    """Empty for ``--gpus``, ``nvidia`` from compose, ``cdi``."""
+    count: int | None = None
+    """-1 is all; N is the devices 0 to N-1."""
+    ids: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+
+
+class DeviceRules(Struct, frozen=True):
+    """Whether systemd knows of a container's NVIDIA devices, so that they outlive a ``daemon-reload``."""
+
+    container: str
+    path: str
+    """The drop-in that was looked at."""
+    nvidia: bool | None
+    """Whether it allows character devices of major 195; None when it cannot be read."""
