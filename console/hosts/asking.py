@@ -52,8 +52,14 @@ class Http(Protocol):
         deadline: float = 5.0,
         limit: int = 1 << 20,
         proxy: str | None = None,
+        connect: float | None = None,
+        redirects: int = 3,
     ) -> HttpReply:
-        """GET. ``deadline`` is for everything together, ``limit`` counts bytes after decompression."""
+        """GET. ``deadline`` is for everything together, ``limit`` counts bytes after decompression.
+
+        ``connect`` is for taking the connection alone: beyond it the trouble is ``unreachable``, so that ``timeout`` is
+        left for those who listen and do not answer. With ``redirects=0`` a redirect is an answer like any other.
+        """
         ...
 
     async def head(

@@ -60,6 +60,8 @@ class DemoHttp:
         deadline: float = 5.0,
         limit: int = 1 << 20,
         proxy: str | None = None,  # noqa: ARG002 - nothing leaves the process
+        connect: float | None = None,  # noqa: ARG002 - whoever is there takes it at once
+        redirects: int = 3,  # noqa: ARG002 - nobody sends elsewhere
     ) -> HttpReply:
         """GET."""
         own = await self._own("GET", url, dict(headers or {}))

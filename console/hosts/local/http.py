@@ -14,6 +14,7 @@ import threading
 import time
 import zlib
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urljoin, urlsplit
 
@@ -31,6 +32,22 @@ LONGEST = 60.0
 """Seconds for one read or write; the deadline of the caller comes first."""
 
 
+@dataclass(frozen=True)
+class _Ask:
+    """What stays the same over the redirects and addresses of one request."""
+
+    method: str
+    limit: int
+    proxy: str | None = None
+    connect: float | None = None
+    redirects: int = REDIRECTS
+
+    def patience(self) -> httpx.Timeout:
+        import httpx
+
+        return httpx.Timeout(LONGEST, connect=self.connect or LONGEST)
+
+
 class LocalHttp:
     """Stateless but for the certificates, which are loaded once; bound to no event loop."""
 
@@ -45,36 +62,35 @@ class LocalHttp:
         deadline: float = 5.0,
         limit: int = 1 << 20,
         proxy: str | None = None,
+        connect: float | None = None,
+        redirects: int = REDIRECTS,
     ) -> HttpReply:
         """GET; every way it can fail is an HttpFailed."""
-        return await self._bounded("GET", url, dict(headers or {}), deadline, limit, proxy)
+        ask = _Ask("GET", limit, proxy, connect, redirects)
+        return await self._bounded(ask, url, dict(headers or {}), deadline)
 
     async def head(
         self, url: str, *, headers: Mapping[str, str] | None = None, deadline: float = 5.0, proxy: str | None = None
     ) -> HttpReply:
         """HEAD; every way it can fail is an HttpFailed."""
-        return await self._bounded("HEAD", url, dict(headers or {}), deadline, 0, proxy)
+        return await self._bounded(_Ask("HEAD", 0, proxy), url, dict(headers or {}), deadline)
 
-    async def _bounded(
-        self, method: str, url: str, headers: dict[str, str], deadline: float, limit: int, proxy: str | None
-    ) -> HttpReply:
+    async def _bounded(self, ask: _Ask, url: str, headers: dict[str, str], deadline: float) -> HttpReply:
         started = time.monotonic()
         try:
             async with asyncio.timeout(deadline):
-                reply = await self._followed(method, url, headers, limit, proxy)
+                reply = await self._followed(ask, url, headers)
         except TimeoutError:
             raise HttpFailed("timeout", f"{_where(url)} did not answer within {deadline:g} s") from None
         return HttpReply(
             reply.status, reply.url, reply.headers, reply.body, cut=reply.cut, seconds=time.monotonic() - started
         )
 
-    async def _followed(
-        self, method: str, url: str, headers: dict[str, str], limit: int, proxy: str | None
-    ) -> HttpReply:
-        for _ in range(REDIRECTS + 1):
-            reply = await self._explained(method, url, headers, limit, proxy)
+    async def _followed(self, ask: _Ask, url: str, headers: dict[str, str]) -> HttpReply:
+        for _ in range(ask.redirects + 1):
+            reply = await self._explained(ask, url, headers)
             target = reply.headers.get("location")
-            if reply.status not in MOVED or not target:
+            if reply.status not in MOVED or not target or not ask.redirects:
                 return reply
             there = urljoin(url, target)
             if urlsplit(there).scheme != urlsplit(url).scheme:
@@ -82,55 +98,52 @@ class LocalHttp:
             if urlsplit(there).netloc != urlsplit(url).netloc:
                 headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
             url = there
-        raise HttpFailed("redirects", f"{_where(url)} redirects more than {REDIRECTS} times")
+        raise HttpFailed("redirects", f"{_where(url)} redirects more than {ask.redirects} times")
 
-    async def _explained(
-        self, method: str, url: str, headers: dict[str, str], limit: int, proxy: str | None
-    ) -> HttpReply:
+    async def _explained(self, ask: _Ask, url: str, headers: dict[str, str]) -> HttpReply:
         import httpx
 
         try:
-            return await self._asked(method, url, headers, limit, proxy)
+            return await self._asked(ask, url, headers)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
             raise HttpFailed("address", f"{_where(url)} is no address that can be asked") from error
         except (httpx.HTTPError, OSError, zlib.error, ValueError) as error:
             _explain(error, url)
 
-    async def _asked(self, method: str, url: str, headers: dict[str, str], limit: int, proxy: str | None) -> HttpReply:
+    async def _asked(self, ask: _Ask, url: str, headers: dict[str, str]) -> HttpReply:
         """The reply of the first address that takes the connection."""
         import httpx
 
         parsed = httpx.URL(url)
         if parsed.scheme not in PORTS or not parsed.host:
             raise httpx.UnsupportedProtocol(f"not http: {parsed.scheme}")
-        if proxy is not None:  # the proxy looks the name up
-            return await self._sent(method, url, url, headers, limit, proxy)
+        if ask.proxy is not None:  # the proxy looks the name up
+            return await self._sent(ask, url, url, headers)
         addresses = await _resolved(parsed.raw_host.decode("ascii"), parsed.port or PORTS[parsed.scheme])
         for last, address in ((address == addresses[-1], address) for address in addresses):
             try:
-                return await self._sent(method, url, str(parsed.copy_with(host=address)), headers, limit, None)
-            except httpx.ConnectError as error:
+                return await self._sent(ask, url, str(parsed.copy_with(host=address)), headers)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 if last or _cause(error, ssl.SSLError):
                     raise
         raise httpx.ConnectError("no address")
 
-    async def _sent(
-        self, method: str, url: str, to: str, headers: dict[str, str], limit: int, proxy: str | None
-    ) -> HttpReply:
+    async def _sent(self, ask: _Ask, url: str, to: str, headers: dict[str, str]) -> HttpReply:
         import httpx
 
         named = httpx.URL(url)
         host = named.netloc.decode("ascii").rpartition("@")[2]
         async with httpx.AsyncClient(
-            verify=self._certificates(), trust_env=False, follow_redirects=False, timeout=LONGEST, proxy=proxy
-        ) as client:
+            verify=self._certificates(), trust_env=False, follow_redirects=False, timeout=ask.patience(),
+            proxy=ask.proxy,
+        ) as client:  # fmt: skip
             request = client.build_request(
-                method, to, headers={"Accept-Encoding": "gzip, identity", **headers, "Host": host},
+                ask.method, to, headers={"Accept-Encoding": "gzip, identity", **headers, "Host": host},
                 extensions={"sni_hostname": named.raw_host.decode("ascii")},
             )  # fmt: skip
             reply = await client.send(request, stream=True)
             try:
-                body, cut = await _body(reply, limit)
+                body, cut = await _body(reply, ask.limit)
             finally:
                 await reply.aclose()
             return HttpReply(reply.status_code, url, _headers(reply), body, cut=cut)
@@ -202,6 +215,8 @@ def _explain(error: Exception, url: str) -> NoReturn:
     where = _where(url)
     if _cause(error, socket.gaierror):
         raise HttpFailed("dns", f"{where}: the name is not known here", "does the machine's DNS work?") from error
+    if isinstance(error, httpx.ConnectTimeout):
+        raise HttpFailed("unreachable", f"{where} takes no connection") from error
     tls = _cause(error, ssl.SSLError)
     if tls is not None:
         why = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or "no agreement"
