@@ -26,6 +26,7 @@ from .docker_api import (
     Version,
     decode,
 )
+from .docker_devices import cdi_directories, device_requests, devices, extra_hosts, runtimes
 from .docker_ports import listed_ports, ports
 from .docker_status import health_of_status, moment, state_of, status_exit_code
 
@@ -114,6 +115,10 @@ def container(raw: bytes) -> Container:
         network_mode=clean_line(host.network_mode) if host.network_mode else None,
         memory_limit=host.memory or None,
         cpu_limit=_cpu_limit(host),
+        device_requests=device_requests(host),
+        devices=devices(host),
+        runtime=_line(host.runtime),
+        extra_hosts=extra_hosts(host),
         tty=bool(config.tty),
         log_driver=clean_line(host.log_config.type) if host.log_config and host.log_config.type else None,
     )
@@ -230,6 +235,8 @@ def engine(version: bytes | None, info: bytes | None, *, address: str, local: bo
         http_proxy=_line(i.http_proxy),
         https_proxy=_line(i.https_proxy),
         no_proxy=_line(i.no_proxy),
+        runtimes=runtimes(i),
+        cdi_directories=cdi_directories(i),
     )
     machine = HostInfo(
         name=clean_line(i.name or ""),

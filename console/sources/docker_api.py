@@ -122,6 +122,21 @@ class LogConfig(Api, frozen=True):
     type: str | None = None
 
 
+class ApiDeviceRequest(Api, frozen=True):
+    """One element of ``DeviceRequests``."""
+
+    driver: str | None = None
+    count: int | None = None
+    device_ids: list[str | None] | None = field(default=None, name="DeviceIDs")
+    capabilities: list[list[str | None] | None] | None = None
+
+
+class ApiDevice(Api, frozen=True):
+    """A device file that is passed in."""
+
+    path_on_host: str | None = None
+
+
 class HostConfig(Api, frozen=True):
     """``HostConfig`` of an inspected container."""
 
@@ -133,6 +148,10 @@ class HostConfig(Api, frozen=True):
     restart_policy: RestartPolicy | None = None
     log_config: LogConfig | None = None
     port_bindings: dict[str, list[dict[str, str | None] | None] | None] | None = None
+    device_requests: list[ApiDeviceRequest | None] | None = None
+    devices: list[ApiDevice | None] | None = None
+    runtime: str | None = None
+    extra_hosts: list[str | None] | None = None
 
 
 class Config(Api, frozen=True):
@@ -211,6 +230,8 @@ class Info(Api, frozen=True):
     docker_root_dir: str | None = None
     security_options: list[str | None] | None = None
     registry_config: RegistryConfig | None = None
+    runtimes: dict[str, Any] | None = None
+    cdi_spec_dirs: list[str | None] | None = field(default=None, name="CDISpecDirs")
     http_proxy: str | None = None
     https_proxy: str | None = None
     no_proxy: str | None = None

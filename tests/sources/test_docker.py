@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from stackops.console.hosts import EngineFailed
-from stackops.console.model import EnvVar, Health, Port
+from stackops.console.model import DeviceRequest, EnvVar, Health, Port
 from stackops.console.sources import docker
 from stackops.console.sources.docker_status import moment, uptime
 
@@ -318,3 +318,54 @@ def test_uptimes_only_fall_with_a_new_start() -> None:
 @pytest.mark.parametrize("word", ["Exited (0) 2 hours ago", "Created", "Restarting (1) 3 seconds ago", "", "Up"])
 def test_what_is_not_up_has_no_uptime(word: str) -> None:
     assert uptime(word) is None
+
+
+def test_a_grant_of_gpus_is_kept_as_it_was_requested() -> None:
+    box = read(
+        HostConfig__DeviceRequests=[
+            {"Driver": "", "Count": -1, "DeviceIDs": None, "Capabilities": [["gpu"]], "Options": {}},
+            {
+                "Driver": "nvidia",
+                "Count": 0,
+                "DeviceIDs": ["0", "GPU-5d0a", None],
+                "Capabilities": [["gpu", "utility"]],
+            },
+            {"Driver": "cdi", "Count": 0, "DeviceIDs": ["nvidia.com/gpu=all"], "Capabilities": None},
+            None,
+        ]
+    )
+
+    assert box.device_requests == (
+        DeviceRequest("", -1, (), ("gpu",)),
+        DeviceRequest("nvidia", None, ("0", "GPU-5d0a"), ("gpu", "video")),
+        DeviceRequest("cdi", None, ("nvidia.com/gpu=all",), ()),
+    )
+
+
+def test_devices_runtime_and_extra_hosts_are_kept_and_cleaned() -> None:
+    box = read(
+        HostConfig__Devices=[{"PathOnHost": "/dev/nvidia0", "PathInContainer": "/dev/nvidia0"}, None, {}],
+        HostConfig__Runtime="nvidia",
+        HostConfig__ExtraHosts=["host.docker.internal:host-gateway", "\x1b[31mred:10.0.0.1"],
+    )
+
+    assert (box.devices, box.runtime) == (("/dev/nvidia0",), "nvidia")
+    assert box.extra_hosts[0] == "host.docker.internal:host-gateway"
+    assert "\x1b" not in box.extra_hosts[1]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_container_without_grants_has_none(version: str) -> None:
+    box = docker.container(recorded("inspect", version))
+
+    assert (box.device_requests, box.devices, box.extra_hosts) == ((), (), ())
+
+
+def test_runtimes_and_cdi_are_unknown_where_the_engine_does_not_tell() -> None:
+    told, _ = docker.engine(None, b'{"Runtimes": {"runc": {"path": "runc"}, "nvidia": null}}', address="", local=True)
+    silent, _ = docker.engine(b"{}", None, address="", local=True)
+    modern, _ = docker.engine(None, b'{"CDISpecDirs": ["/etc/cdi", "/var/run/cdi"]}', address="", local=True)
+
+    assert (told.runtimes, told.cdi_directories) == (("nvidia", "runc"), None)
+    assert (silent.runtimes, silent.cdi_directories) == (None, None)
+    assert modern.cdi_directories == ("/etc/cdi", "/var/run/cdi")
