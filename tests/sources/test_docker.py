@@ -328,7 +328,7 @@ def test_a_grant_of_gpus_is_kept_as_it_was_requested() -> None:
                 "Driver": "nvidia",
                 "Count": 0,
                 "DeviceIDs": ["0", "GPU-5d0a", None],
-                "Capabilities": [["gpu", "utility"]],
+                "Capabilities": [["gpu", "video"]],
             },
             {"Driver": "cdi", "Count": 0, "DeviceIDs": ["nvidia.com/gpu=all"], "Capabilities": None},
             None,
