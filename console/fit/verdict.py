@@ -1,0 +1,93 @@
+"""Whether models fit on the GPUs as they are now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from ..model import Gpu, GpuProcess, Server
+from .catalogue import free_memory
+from .need import Need
+
+Answer = Literal["fits", "tight", "after_unload", "too_large", "unknown"]
+
+
+class Verdict(Struct, frozen=True):
+    """One model against one GPU, or one MIG instance of it."""
+
+    gpu: str
+    index: int | None
+    name: str | None
+    answer: Answer
+    free: int | None
+    left: int | None
+    """Bytes free afterwards, with the higher need; negative when that much is missing."""
+    says: str
+
+
+def verdicts(
+    need: Need, gpus: Sequence[Gpu], processes: Sequence[GpuProcess] = (), servers: Sequence[Server] = ()
+) -> tuple[Verdict, ...]:
+    """One for each GPU; a GPU that is cut into MIG instances has one for each of those."""
+    found = []
+    for gpu in gpus:
+        if gpu.mig and gpu.instances:
+            for part in gpu.instances:
+                label = " ".join(filter(None, (gpu.name, part.name)))
+                found.append(_verdict(need, part.uuid, gpu.index, label, part.memory_free, 0))
+            continue
+        free = free_memory(gpu) if gpu.health == "ok" else None
+        idle = unloadable(gpu, processes, servers)
+        found.append(_verdict(need, gpu.uuid, gpu.index, gpu.name, free, idle))
+    return tuple(found)
+
+
+def unloadable(gpu: Gpu, processes: Sequence[GpuProcess], servers: Sequence[Server]) -> int:
+    """Bytes that Ollama would give back at once: it unloads what is not in use when another model is asked for."""
+    keys = {server.key for server in servers if server.product == "ollama" and server.loaded}
+    return sum(p.memory or 0 for p in processes if p.gpu == gpu.uuid and p.server in keys and p.models)
+
+
+def _verdict(need: Need, uuid: str, index: int | None, name: str | None, free: int | None, idle: int) -> Verdict:
+    if free is None or need.low is None or need.high is None:
+        return Verdict(
+            uuid,
+            index,
+            name,
+            "unknown",
+            free,
+            None,
+            "It is not known how much is free" if free is None else "Not known",
+        )
+    left = free - need.high
+    if left >= 0:
+        return Verdict(uuid, index, name, "fits", free, left, "Fits")
+    if free >= need.low:
+        return Verdict(
+            uuid, index, name, "tight", free, left, "Tight: the estimate's lower end fits, its upper end does not"
+        )
+    if free + idle >= need.high:
+        return Verdict(uuid, index, name, "after_unload", free, left, "Fits once Ollama's loaded models are unloaded")
+    return Verdict(uuid, index, name, "too_large", free, left, "Does not fit")
+
+
+def placed(needs: Sequence[Need], gpus: Sequence[Gpu]) -> dict[int, tuple[str, ...]] | None:
+    """Which GPUs each model would go to if all are to run together, by position; None where no such place was found.
+
+    The largest first, each on the GPUs with the least room that still holds it: good, not always the best.
+    """
+    room = {gpu.uuid: free for gpu in gpus if gpu.health == "ok" and (free := free_memory(gpu)) is not None}
+    chosen: dict[int, tuple[str, ...]] = {}
+    for position in sorted(range(len(needs)), key=lambda n: -(needs[n].high or 0)):
+        wanted = needs[position]
+        if wanted.high is None:
+            return None
+        fitting = sorted((free, uuid) for uuid, free in room.items() if free >= wanted.high)[: wanted.split]
+        if len(fitting) < wanted.split:
+            return None
+        chosen[position] = tuple(uuid for _, uuid in fitting)
+        for uuid in chosen[position]:
+            room[uuid] -= wanted.high
+    return chosen
