@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from . import programs
 from .stand import Definition, Program
@@ -52,6 +52,8 @@ class Instance:
     """Lines ever logged, so that a follower knows which it has seen."""
     pending: list[LogLine] = field(default_factory=list)
     """What the running program will have logged by then, oldest first."""
+    memory: dict[str, Any] = field(default_factory=dict)
+    """What the running process remembers, for its program alone to read and write; gone at the next start."""
     chatted: float = 0.0
     """Unix time up to which the program has been given its chance to say something."""
 

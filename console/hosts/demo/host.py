@@ -13,6 +13,7 @@ from .engine import DemoEngine
 from .files import DemoFiles
 from .gpus import DemoGpus
 from .http import DemoHttp
+from .http_acts import DemoHttpActs
 from .kernel import DemoKernel
 from .scenario import Hands, named, table
 from .world import World
@@ -48,7 +49,7 @@ class DemoHost:
         self.control: Control = DemoControl(self.world, self.files, self.build, read_only=read_only)
         self.gpus: Gpus | None = DemoGpus(self.world, self.build)
         self.http: Http | None = DemoHttp(self.world, self.build)
-        self.http_acts: HttpActs | None = None
+        self.http_acts: HttpActs | None = DemoHttpActs(self.world, self.build, read_only=read_only)
         self.databases: Databases | None = DemoDatabases(self.world, self.build, read_only=read_only)
         with self.world.ago(SET_UP):
             stack_fastgpt.lay_out(self.world.tree, seed)

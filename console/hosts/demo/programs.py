@@ -5,16 +5,12 @@ A check that needs another image, or another habit of one of these, adds a Progr
 
 from __future__ import annotations
 
-from . import chatter, librechat, mongod, mongod_ends, oneapi
+from . import chatter, librechat, mongod, mongod_ends, oneapi, serving
 from .stand import Appetite, OnGpu, Program
 
 PATH = (("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),)
 ANYWHERE = "0.0.0.0"  # noqa: S104 - the images' own default, nothing listens here
 VLLM = ("python3", "-m", "vllm.entrypoints.openai.api_server", "--model", "Qwen/Qwen1.5-14B-Chat-AWQ")
-RUNNER = (
-    "/usr/lib/ollama/runners/cuda_v11/ollama_llama_server", "--model", "/models/blobs/sha256-43f7a214e532",
-    "--ctx-size", "8192", "--n-gpu-layers", "29", "--port", "36233",
-)  # fmt: skip
 EMBEDDING = ("uvicorn", "localembedding:app", "--host", ANYWHERE, "--port", "6008")
 
 
@@ -56,17 +52,17 @@ OLLAMA = Program(
     command=("serve",), entrypoint=("/bin/ollama",),
     env=(*PATH, ("OLLAMA_HOST", ANYWHERE), ("NVIDIA_VISIBLE_DEVICES", "all")), exposed=("11434/tcp",), size=1870,
     appetite=Appetite(0.9, 1_650, 5_000, 11_000, 30_000, 0, 41), chat=chatter.ollama_chat, pace=8,
-    processes=(("/bin/ollama", "serve"), RUNNER), on_gpu=(OnGpu(0, 5_842, RUNNER),),
+    listed=serving.ollama_listed, on_gpu=(OnGpu(0, 5_842, serving.RUNNER),), serve=serving.ollama,
 )  # fmt: skip
 VLLM_SERVER = Program(
     command=VLLM[3:], entrypoint=VLLM[:3], working_dir="/vllm-workspace", env=PATH, exposed=("8000/tcp",), size=8_930,
     appetite=Appetite(1.1, 5_300, 8_000, 16_000, 0, 0, 187), chat=chatter.vllm_chat, pace=10,
-    on_gpu=(OnGpu(1, 21_694, VLLM),),
+    on_gpu=(OnGpu(1, 21_694, VLLM),), serve=serving.vllm,
 )  # fmt: skip
 M3E = Program(
     command=EMBEDDING, working_dir="/app", env=PATH, exposed=("6008/tcp",), size=6_100,
     appetite=Appetite(0.15, 2_050, 7_000, 22_000, 0, 0, 38), chat=chatter.m3e_chat, pace=7,
-    on_gpu=(OnGpu(0, 1_728, EMBEDDING),),
+    on_gpu=(OnGpu(0, 1_728, EMBEDDING),), serve=serving.m3e,
 )  # fmt: skip
 MYSQL = Program(
     command=("mysqld",), entrypoint=("docker-entrypoint.sh",), env=PATH, exposed=("3306/tcp", "33060/tcp"), size=575,

@@ -38,7 +38,7 @@ services:
     ports:
       - 6008:6008
     environment:
-      - ACCESS_TOKEN=${M3E_TOKEN}
+      - sk-key=${M3E_TOKEN}
     deploy: *gpu
   vllm:
     image: vllm/vllm-openai:v0.4.2

@@ -74,6 +74,8 @@ class Stand:
     """Names under which running containers of the same network answer."""
     started_at: float = 0.0
     """When the program was last started."""
+    memory: dict[str, Any] = field(default_factory=dict)
+    """What its process remembers; gone at the next start. A program writes here only while it serves a request."""
 
     def env(self, name: str) -> str | None:
         """One environment variable."""
@@ -140,6 +142,10 @@ class Answer:
     body: bytes
     kind: str = "application/json"
     lines: tuple[str, ...] = ()
+    seconds: float = 0.004
+    """Until the first byte."""
+    pace: float = 0.0
+    """Seconds between two lines of a body that is streamed."""
 
 
 Serve = Callable[[Stand, Request], Answer | None]

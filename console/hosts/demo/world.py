@@ -165,13 +165,15 @@ class World:
         names = frozenset().union(*(c.answers_to for c in peers)) if peers else frozenset()
         command = container.entrypoint + container.arguments
         return Stand(
-            container.definition, command, self.tree, self.now(), names, started_at=container.started_at or 0.0
-        )
+            container.definition, command, self.tree, self.now(), names, started_at=container.started_at or 0.0,
+            memory=container.memory,
+        )  # fmt: skip
 
     def _launch(self, container: Instance) -> None:
         container.error = ""
         container.started_at = max(self.now(), (container.started_at or 0.0) + TICK)
         container.next_try = None
+        container.memory = {}
         try:
             self._mount(container)
         except HostError as error:

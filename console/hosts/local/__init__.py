@@ -17,6 +17,7 @@ from .engine import LocalEngine
 from .files import LocalFiles
 from .gone import ClosedClient
 from .http import LocalHttp
+from .http_acts import LocalHttpActs
 from .kernel import LocalKernel
 from .mongo import LocalDatabases
 
@@ -36,7 +37,7 @@ class LocalHost:
         elsewhere = isinstance(client, Client) and not self.engine.local
         self.kernel: Kernel | None = None if elsewhere else LocalKernel(root, clock=clock)
         self.http: Http | None = LocalHttp()
-        self.http_acts: HttpActs | None = None
+        self.http_acts: HttpActs | None = LocalHttpActs(read_only=read_only)
         self.databases: Databases | None = LocalDatabases(
             read_only=read_only, clock=clock, execute=self.control.execute
         )

@@ -1,0 +1,123 @@
+"""How the practice stack's model servers answer HTTP, and which of their processes run. Their words only.
+
+fact: gpu-model-servers 4.2 and 4.3. What is asked of a model is answered in ``completions``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .completions import OLLAMA_MODEL, ollama_loaded, ollama_posted, openai_embeddings, vllm_posted
+from .stand import Answer, Request, Stand
+
+if TYPE_CHECKING:
+    from .containers import Instance
+
+RUNNER = (
+    "/usr/lib/ollama/runners/cuda_v11/ollama_llama_server", "--model", "/models/blobs/sha256-43f7a214e532",
+    "--ctx-size", "8192", "--n-gpu-layers", "29", "--port", "36233",
+)  # fmt: skip
+VLLM_MODEL = "Qwen/Qwen1.5-14B-Chat-AWQ"
+OLLAMA_DISK = 5_011_853_225
+OLLAMA_MEMORY = 5_842 << 20
+"""Bytes of the model on the disk, and loaded."""
+DIGEST = "a72c7f4d0a15522df81486d13ce432c79e191bda2558d024fbad4362c4f7cbf8"
+_DETAILS = {"format": "gguf", "family": "gemma", "parameter_size": "9B", "quantization_level": "Q4_0"}
+
+
+def ollama_listed(instance: Instance) -> tuple[tuple[str, ...], ...]:
+    """Its own process, and a runner for the model it has loaded."""
+    return (("/bin/ollama", "serve"), *((RUNNER,) if ollama_loaded(instance.memory) else ()))
+
+
+def ollama(stand: Stand, request: Request) -> Answer | None:
+    """What an Ollama answers."""
+    if request.method == "POST":
+        return ollama_posted(stand, request) or _missing()
+    return _get(request, _OLLAMA_ROUTES, stand)
+
+
+def _tags(_stand: Stand) -> object:
+    return {"models": [{"name": OLLAMA_MODEL, "model": OLLAMA_MODEL, "size": OLLAMA_DISK, "digest": DIGEST,
+                        "details": _DETAILS}]}  # fmt: skip
+
+
+def _ps(stand: Stand) -> object:
+    """fact: ``OLLAMA_KEEP_ALIVE=-1`` is answered with an end three hundred years ahead."""
+    rows = [
+        {"name": name, "model": name, "size": OLLAMA_MEMORY, "size_vram": OLLAMA_MEMORY, "digest": DIGEST,
+         "details": _DETAILS, "expires_at": "2318-09-04T19:32:14.9Z"}
+        for name in ollama_loaded(stand.memory)
+    ]  # fmt: skip
+    return {"models": rows}
+
+
+_OLLAMA_ROUTES: Mapping[str, Callable[[Stand], object]] = {
+    "/": lambda _: "Ollama is running",
+    "/api/version": lambda _: {"version": "0.1.38"},
+    "/api/tags": _tags,
+    "/api/ps": _ps,
+    "/v1/models": lambda _: {
+        "object": "list", "data": [{"id": OLLAMA_MODEL, "object": "model", "owned_by": "library"}],
+    },
+}  # fmt: skip
+
+
+def vllm(stand: Stand, request: Request) -> Answer | None:
+    """What a vLLM answers."""
+    if request.method == "POST":
+        return vllm_posted(VLLM_MODEL, request) or _missing()
+    return _get(request, _VLLM_ROUTES, stand)
+
+
+_VLLM_ROUTES: Mapping[str, Callable[[Stand], object]] = {
+    "/health": lambda _: "",
+    "/version": lambda _: {"version": "0.4.2"},
+    "/v1/models": lambda _: {
+        "object": "list",
+        "data": [{"id": VLLM_MODEL, "object": "model", "owned_by": "vllm", "root": VLLM_MODEL}],
+    },
+}
+
+
+def m3e(stand: Stand, request: Request) -> Answer | None:
+    """What FastGPT's m3e-large-api answers: one route, one key, the rest is FastAPI's own."""
+    if request.path == "/openapi.json":
+        return _said({"openapi": "3.1.0", "info": {"title": "FastAPI", "version": "0.1.0"},
+                      "paths": {"/v1/embeddings": {"post": {}}}})  # fmt: skip
+    if request.path != "/v1/embeddings":
+        return _said({"detail": "Not Found"}, 404)
+    if request.method != "POST":
+        return _said({"detail": "Method Not Allowed"}, 405)
+    given = {name.lower(): value for name, value in request.headers.items()}.get("authorization", "")
+    if not given:
+        return _said({"detail": "Not authenticated"}, 403)
+    if given.removeprefix("Bearer ") != m3e_key(stand):
+        return _said({"detail": "Invalid authorization code"}, 401)
+    try:
+        body: dict[str, Any] = json.loads(request.body)
+    except ValueError:
+        return _said({"detail": []}, 422)
+    return openai_embeddings("m3e", body, width=1536)
+
+
+def m3e_key(stand: Stand) -> str:
+    """The key it takes. fact: gpu-model-servers 4.3, the variable is ``sk-key``, and without it a public default."""
+    return stand.env("sk-key") or "sk-aaabbbcccdddeeefffggghhhiiijjjkkk"
+
+
+def _get(request: Request, routes: Mapping[str, Callable[[Stand], object]], stand: Stand) -> Answer:
+    found = routes.get(request.path.partition("?")[0])
+    return _missing() if found is None else _said(found(stand))
+
+
+def _missing() -> Answer:
+    return Answer(404, b"404 page not found", kind="text/plain")
+
+
+def _said(data: object, status: int = 200) -> Answer:
+    if isinstance(data, str):
+        return Answer(status, data.encode(), kind="text/plain; charset=utf-8")
+    return Answer(status, json.dumps(data, ensure_ascii=False).encode())
