@@ -47,7 +47,7 @@ def _world(text: str):
     return replace(
         full, containers=(container, *full.containers[1:]), projects=(Project(text, text, (ConfigFile(text),)),),
         services=(Service("unknown", text, pid=77, project=text), *full.services), faults=(Fault(text, text, text),),
-        gpus=(Gpu("u", 0, text),), host=replace(full.host, name=text),
+        gpus=(Gpu("u", 0, name=text),), host=replace(full.host, name=text),
     )  # fmt: skip
 
 

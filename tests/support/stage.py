@@ -221,8 +221,18 @@ def full() -> Snapshot:
             NativeProcess(4242, "python3", ("python3", "-m", "vllm.entrypoints.openai.api_server"), NOW - 7200, "llm"),
         ),
         gpus=(
-            Gpu("GPU-0", 0, "NVIDIA RTX 4090", 24 * GIB, 18 * GIB, 87.0, 64.0, 310.0, 450.0),
-            Gpu("GPU-1", 1, "NVIDIA RTX 4090", 24 * GIB, 2 * GIB, None, None),
+            Gpu(
+                "GPU-0",
+                0,
+                name="NVIDIA RTX 4090",
+                memory_total=24 * GIB,
+                memory_used=18 * GIB,
+                utilisation=87.0,
+                temperature=64.0,
+                power=310.0,
+                power_limit=450.0,
+            ),
+            Gpu("GPU-1", 1, name="NVIDIA RTX 4090", memory_total=24 * GIB, memory_used=2 * GIB),
         ),
         system=System(
             NOW,
