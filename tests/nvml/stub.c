@@ -180,11 +180,11 @@ API int nvmlDeviceGetTotalEccErrors(struct device *d, int type, int counter, uns
     *out = wide;
     return code;
 }
-API int nvmlDeviceGetRemappedRows(struct device *d, unsigned *one, unsigned *two, unsigned *waiting, unsigned *failure) {
+API int nvmlDeviceGetRemappedRows(struct device *d, unsigned *one, unsigned *two, unsigned *pending, unsigned *bad) {
     BEGIN(d);
-    *one = *two = *failure = 0;
-    figure(d, "remap_failed", failure);
-    return figure(d, "remap_pending", waiting);
+    *one = *two = *bad = 0;
+    figure(d, "remap_failed", bad);
+    return figure(d, "remap_pending", pending);
 }
 struct field { uint32_t id, scope; int64_t at, latency; int32_t type, code; uint64_t value; };
 API int nvmlDeviceGetFieldValues(struct device *d, int count, struct field *fields) {

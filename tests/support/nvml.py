@@ -57,7 +57,8 @@ def card(index: int = 0, **facts: Any) -> dict[str, Any]:
         "utilisation": 0, "memory_utilisation": 0, "temperature": 38, "power_mw": 61_500, "power_limit_mw": 400_000,
         "clock_graphics": 1410, "max_clock_graphics": 1410, "clock_sm": 1410, "max_clock_sm": 1410,
         "clock_memory": 1215, "performance_state": 0, "throttle": 1, "ecc": 1, "ecc_uncorrected": 0,
-        "pcie_generation": 4, "pcie_generation_max": 4, "pcie_width": 16, "persistence": 1, "mig": 0, "remap_pending": 0, "field_230": 0,
+        "pcie_generation": 4, "pcie_generation_max": 4, "pcie_width": 16,
+        "persistence": 1, "mig": 0, "remap_pending": 0, "field_230": 0,
     }  # fmt: skip
     return {key: value for key, value in (known | facts).items() if value is not None}
 
@@ -114,8 +115,8 @@ class Stub:
         ``driver``, ``nvml``, ``cuda``; ``cards`` (see ``card``); ``gpus`` where the count is not theirs; ``instances``:
         (gpu, index) -> ``instance(...)``; ``processes`` (``holds``); ``samples`` (``sample``); ``silent``: GPUs whose
         empty samples are a success; ``errors``: (gpu or "*", function or "*", code); ``stalls``: (gpu, function,
-        seconds); ``crashes``: (gpu, function, signal); ``sticky``: a process whose init failed once goes on failing; ``calls``: a
-        file that every call is noted in.
+        seconds); ``crashes``: (gpu, function, signal); ``sticky``: a process whose init failed once goes on failing;
+        ``calls``: a file that every call is noted in.
         """
         unknown = told.keys() - self._told.keys()
         assert not unknown, f"the stub knows nothing of {unknown}"
