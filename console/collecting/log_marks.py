@@ -6,22 +6,27 @@ import asyncio
 
 from ..hosts import Clock, Engine, HostError
 from ..model import Container, LogMark, Role
+from ..stacks.gpu_grants import grant_of
 from ..stacks.services import role_of_container
 from .board import Board
 from .cadence import Cadence
 from .worker import pause
 
-ROLES = ("mongo", "librechat", "oneapi", "fastgpt", "mysql")
+ROLES = ("mongo", "librechat", "oneapi", "fastgpt", "mysql", "ollama", "model_server")
 """Those whose logs have marks."""
 TAIL = 400
 """Lines read from the end of a log."""
+FIRST_TAIL = 4000
+"""The same when the log of a model server is first read: what it says at its start is said once."""
 AT_ONCE = 2
 EARLY = 0.25
 """Seconds before StartedAt that a run's first lines may bear. fact: measured with Engine 20.10, which notes the start
 after the process has been set going: a program that dies at once has said all before."""
 LOOP = 90.0
-"""The same for a One API that the Engine has started again: the run before tells what a boot loop dies of. The pause
-between two starts is a minute at the most; a new run's own first line ends what counts of the one before."""
+"""The same for those in ``LOOPING`` that the Engine has started again: the run before tells what a boot loop dies of.
+The pause between two starts is a minute at the most; a new run's own first line ends what counts of the one before."""
+LOOPING = ("oneapi", "ollama", "model_server")
+SERVERS = ("ollama", "model_server")
 YOUNG = 120.0
 """Seconds after its start during which a container's log is read more often."""
 
@@ -35,7 +40,7 @@ class LogMarks:
         self._clock = clock
         self._cadence = cadence
         self._marks: dict[str, tuple[LogMark, ...]] = {}
-        self._read: dict[str, tuple[object, float]] = {}
+        self._read: dict[str, tuple[tuple[object, ...] | None, float]] = {}
         self._wake = asyncio.Event()
 
     def request(self) -> None:
@@ -74,7 +79,7 @@ class LogMarks:
 
     def _wanted(self) -> list[Container]:
         seen = (c for c in self._board.parts.containers if c.detailed and c.state != "created")
-        return [container for container in seen if role_of_container(container) in ROLES]
+        return [container for container in seen if log_role(container) in ROLES]
 
     def _is_due(self, container: Container) -> bool:
         life, read_at = self._read.get(container.id, (None, 0.0))
@@ -88,22 +93,41 @@ class LogMarks:
         from ..sources.logs import marks
 
         while waiting:
-            container = waiting.pop(0)
+            container, role = waiting[0], log_role(waiting.pop(0))
+            life, _ = self._read.get(container.id, (None, 0.0))
+            first = life is None or life[:1] != _life(container)[:1]
             self._read[container.id] = (_life(container), self._clock.monotonic())
             try:
                 async with asyncio.timeout(self._cadence.logs_deadline):
-                    raw = await self._engine.logs(container.id, tail=TAIL)
+                    tail = FIRST_TAIL if first and role in SERVERS else TAIL
+                    raw = await self._engine.logs(container.id, tail=tail)
             except (HostError, TimeoutError):
                 continue  # a log driver that cannot be read, or gone; the Engine's own fault is told by its list
-            role = role_of_container(container)
-            self._marks[container.id] = marks(container.id, role, raw, since=_since(container, role))
+            found = marks(container.id, role, raw, since=_since(container, role))
+            self._marks[container.id] = found if first else standing(self._marks.get(container.id, ()), found)
+
+
+def log_role(container: Container) -> Role:
+    """As whose log its log is read: one of unknown role that was granted a GPU runs some model."""
+    role = role_of_container(container)
+    return "model_server" if role == "unknown" and grant_of(container) is not None else role
+
+
+def standing(before: tuple[LogMark, ...], now: tuple[LogMark, ...]) -> tuple[LogMark, ...]:
+    """What was just read, after that which stands from the start on and has gone out of sight since."""
+    from ..sources.log_catalogue import STANDS, STARTS
+
+    names = {mark.mark for mark in now}
+    if not names.isdisjoint(STARTS):
+        return now
+    return (*(mark for mark in before if mark.mark in STANDS and mark.mark not in names), *now)
 
 
 def _since(container: Container, role: Role) -> float | None:
     """From when on lines count: the start, or the death before it where the Engine started it again."""
     if container.started_at is None:
         return None
-    return container.started_at - (LOOP if role == "oneapi" and container.restart_count else EARLY)
+    return container.started_at - (LOOP if role in LOOPING and container.restart_count else EARLY)
 
 
 def _life(container: Container) -> tuple[object, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from .containers import EnvVar
+from .gpus import DeviceRequest
 
 
 class ConfigFile(Struct, frozen=True):
@@ -52,6 +53,13 @@ class ComposeService(Struct, frozen=True):
     profiles: tuple[str, ...] = ()
     built: bool = False
     """Its image is made here (``build``), so that no registry has to have it."""
+    device_requests: tuple[DeviceRequest, ...] = ()
+    """GPUs that it reserves, as ``docker compose up`` would ask for them."""
+    runtime: str | None = None
+    memory_limit: int | None = None
+    """Bytes; ``deploy.resources.limits.memory``, else ``mem_limit``."""
+    extra_hosts: tuple[str, ...] = ()
+    """``name:address``, ``host-gateway`` as it is written."""
 
 
 class Project(Struct, frozen=True):

@@ -16,12 +16,12 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from ..model import Volume
+from ..model import DeviceRequest, Volume
 from ..text import clean, clean_line
 from ..yamltext import Tagged, untagged
-from . import shellwords
+from . import compose_devices, shellwords
 
-SCALARS = ("image", "container_name", "user", "working_dir", "restart")
+SCALARS = ("image", "container_name", "user", "working_dir", "restart", "runtime")
 
 
 class Layer(Struct):
@@ -42,6 +42,16 @@ class Layer(Struct):
     """Service -> the file that says so."""
     profiles: list[str] = field(default_factory=list)
     networks: list[str] = field(default_factory=list)
+    reserved: list[DeviceRequest] = field(default_factory=list)
+    """Of ``deploy``."""
+    forgets_reserved: bool = False
+    """A tag within ``deploy`` says that earlier files do not count."""
+    asked: list[DeviceRequest] = field(default_factory=list)
+    """Of ``gpus`` and ``devices``."""
+    memory: int | None = None
+    memory_old: int | None = None
+    """``mem_limit``."""
+    extra_hosts: list[str] = field(default_factory=list)
     built: bool = False
     """It has an image of its own making: ``build``, or a provider instead of a container."""
     extends: str | None = None
@@ -243,6 +253,27 @@ def _networks(layer: Layer, value: Any, directory: str) -> None:  # noqa: ANN401
         layer.networks = [clean_line(text_of(item)) for item in value]
 
 
+def _deploy(layer: Layer, value: Any, directory: str) -> None:  # noqa: ANN401, ARG001
+    layer.reserved, layer.forgets_reserved = compose_devices.reserved(value)
+    layer.memory = compose_devices.memory(value)
+
+
+def _gpus(layer: Layer, value: Any, directory: str) -> None:  # noqa: ANN401, ARG001
+    layer.asked += compose_devices.gpus(value)
+
+
+def _devices(layer: Layer, value: Any, directory: str) -> None:  # noqa: ANN401, ARG001
+    layer.asked += compose_devices.cdi(value)
+
+
+def _memory_limit(layer: Layer, value: Any, directory: str) -> None:  # noqa: ANN401, ARG001
+    layer.memory_old = compose_devices.size(value)
+
+
+def _extra_hosts(layer: Layer, value: Any, directory: str) -> None:  # noqa: ANN401, ARG001
+    layer.extra_hosts = compose_devices.extra_hosts(value)
+
+
 def _extends(layer: Layer, value: Any, directory: str) -> None:  # noqa: ANN401, ARG001
     if isinstance(value, dict):
         layer.extends = text_of(value.get("service")) or None
@@ -262,5 +293,10 @@ _READERS: dict[str, Callable[[Layer, Any, str], None]] = {
     "depends_on": _depends_on,
     "profiles": _profiles,
     "networks": _networks,
+    "deploy": _deploy,
+    "gpus": _gpus,
+    "devices": _devices,
+    "mem_limit": _memory_limit,
+    "extra_hosts": _extra_hosts,
     "extends": _extends,
 }

@@ -136,6 +136,11 @@ def lay_over(base: Layer, over: Layer) -> Layer:
         depends_on=kept("depends_on", base.depends_on) | over.depends_on,
         profiles=_union(kept("profiles", base.profiles), over.profiles),
         networks=_union(kept("networks", base.networks), over.networks),
+        reserved=[*([] if over.forgets_reserved else kept("deploy", base.reserved)), *over.reserved],
+        asked=[*(base.asked if gone.isdisjoint({"gpus", "devices"}) else ()), *over.asked],
+        memory=over.memory if over.memory is not None or "deploy" in gone else base.memory,
+        memory_old=over.memory_old if over.memory_old is not None or "mem_limit" in gone else base.memory_old,
+        extra_hosts=_union(kept("extra_hosts", base.extra_hosts), over.extra_hosts),
         built=over.built or ("build" not in gone and base.built),
         nothing=over.nothing and base.nothing,
     )
@@ -219,4 +224,8 @@ def finished(layer: Layer, env_file: Mapping[str, Mapping[str, str]], base: Mapp
         depends_on=tuple(layer.depends_on),
         profiles=tuple(layer.profiles),
         built=layer.built,
+        device_requests=(*layer.reserved, *layer.asked),
+        runtime=layer.scalars.get("runtime"),
+        memory_limit=layer.memory if layer.memory is not None else layer.memory_old,
+        extra_hosts=tuple(layer.extra_hosts),
     )

@@ -1,30 +1,17 @@
 """What lines of a log mean: mongod's numbers, the texts of LibreChat, One API, FastGPT and MySQL, each with its source.
 
+What Ollama and model servers say of GPUs is in ``log_catalogue_gpu``.
+
 Data only. Patterns are looked for anywhere in the line, after colours and time stamps have been taken off; the first of
 a role's patterns that fits ends the search, unless it says otherwise.
 """
 
 from __future__ import annotations
 
-import re
-
-from msgspec import Struct
-
 from ..model import Role
-
-
-class Pattern(Struct, frozen=True):
-    """One entry of the catalogue."""
-
-    name: str
-    regex: re.Pattern[str]
-    only_match: bool = False
-    """Keep what the pattern matched and nothing else: the rest of the line is a secret, or noise."""
-    alone: bool = True
-    """Whether a line that fits means only this."""
-    kept: int = 1
-    """How many different lines of this name are kept, told apart by the group ``key``."""
-
+from . import log_catalogue_gpu as gpu
+from .log_pattern import Pattern
+from .log_pattern import pattern as _pattern
 
 MONGO_IDS: dict[int, str] = {
     4615611: "MongoDB starting",
@@ -44,7 +31,7 @@ MONGO_IDS: dict[int, str] = {
 """fact: mongo-docker-db 1.4 (21405, 21406, 21313), 1.6 (5286307), 2.4 (20573, 12257600), 3 (20254, 20255, 20575)."""
 MONGO_STARTS = frozenset({"mongo.4615611", "mongo.20698"})
 """A new mongod begins here. A bad key file is reported before: such a line belongs to the run it follows."""
-STARTS = frozenset({"librechat.start", "oneapi.started"})
+STARTS = frozenset({"librechat.start", "oneapi.started"}) | gpu.STARTS
 """A new run of the service begins here. fact: librechat-stack 8, fastgpt-stack 5."""
 
 DEATHS = frozenset({
@@ -53,10 +40,6 @@ DEATHS = frozenset({
 })  # fmt: skip
 """What a run ended with is kept while the next one is young, as ``oneapi.before.db-refused``: a boot loop is looked at
 while it runs as often as while it lies dead."""
-
-
-def _pattern(name: str, regex: str, *, only_match: bool = False, alone: bool = True, kept: int = 1) -> Pattern:
-    return Pattern(name=name, regex=re.compile(regex), only_match=only_match, alone=alone, kept=kept)
 
 
 # fact: mongo-docker-db 2.1 and 2.4 (docker-entrypoint.sh), fastgpt-stack 3 (the wrapper's loop, Authentication failed)
@@ -204,4 +187,8 @@ PATTERNS: dict[Role, tuple[Pattern, ...]] = {
     "oneapi": _ONEAPI,
     "fastgpt": _FASTGPT,
     "mysql": _MYSQL,
+    "ollama": gpu.OLLAMA,
+    "model_server": gpu.MODEL_SERVER,
 }
+STANDS = frozenset(one.name for patterns in PATTERNS.values() for one in patterns if one.stands)
+"""Said once, at the start, and true for as long as the service runs."""

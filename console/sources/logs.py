@@ -18,9 +18,10 @@ from msgspec.structs import replace
 
 from ..model import LogMark, Role
 from ..text import clean, clean_line, redact
-from .log_catalogue import DEATHS, MONGO_IDS, MONGO_STARTS, PATTERNS, STARTS, Pattern
+from .log_catalogue import DEATHS, MONGO_IDS, MONGO_STARTS, PATTERNS, STARTS
+from .log_pattern import Pattern
 
-MARKED_ROLES: tuple[Role, ...] = ("mongo", "librechat", "oneapi", "fastgpt", "mysql")
+MARKED_ROLES: tuple[Role, ...] = tuple(PATTERNS)
 """Roles whose logs are worth reading."""
 TEXT_LIMIT = 300
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d) ?")

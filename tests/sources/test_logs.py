@@ -242,7 +242,8 @@ def test_roles_without_a_catalogue_give_nothing() -> None:
     assert set(MARKED_ROLES) == set(PATTERNS)
 
 
-def test_every_name_is_prefixed_with_its_role() -> None:
+def test_every_name_is_prefixed_with_its_role_or_subject() -> None:
     for role, patterns in PATTERNS.items():
-        assert all(pattern.name.startswith(f"{role}.") for pattern in patterns)
+        wanted = ("gpu.", "model.", "ollama.") if role in ("ollama", "model_server") else (f"{role}.",)
+        assert all(pattern.name.startswith(wanted) for pattern in patterns)
         assert len({pattern.name for pattern in patterns}) == len(patterns)
