@@ -54,6 +54,19 @@ class OneApiSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Name of the environment variable that holds an administrator's access token, to read the channels with."""
 
 
+class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section [servers]: model servers."""
+
+    probe: bool = True
+    """Whether model servers of this machine are asked how they are; what is asked changes nothing and loads nothing."""
+    addresses: tuple[str, ...] = ()
+    """Model servers to look after besides, wherever they are: ``http://192.168.1.20:8000``."""
+    probe_declared: bool = False
+    """Whether addresses of other machines that channels and configuration files name are asked too."""
+    token_env: dict[str, str] = field(default_factory=dict)
+    """A server (``NAME:PORT`` as it is listed, or ``HOST:PORT``) -> name of the environment variable with its key."""
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything the operator may set; each value has a default that works."""
 
@@ -72,6 +85,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Action id -> keys."""
     checks: CheckSettings = field(default_factory=CheckSettings)
     oneapi: OneApiSettings = field(default_factory=OneApiSettings)
+    servers: ServerSettings = field(default_factory=ServerSettings)
     mirrors: MirrorSettings = field(default_factory=MirrorSettings)
     librechat: LibreChatSettings = field(default_factory=LibreChatSettings)
 
@@ -126,4 +140,4 @@ def _read(file: Path, *, named: bool) -> str | None:
         raise SettingsError(f"{file}: cannot be read ({error.strerror}); make it a readable file") from None
 
 
-__all__ = ["CheckSettings", "MirrorSettings", "Settings", "SettingsError", "load", "parse"]
+__all__ = ["CheckSettings", "MirrorSettings", "ServerSettings", "Settings", "SettingsError", "load", "parse"]

@@ -15,6 +15,8 @@ class OneApiChannel(Struct, frozen=True):
     models: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     created_at: float | None = None
+    base_url: str | None = None
+    """Where it sends its requests, without user, password and query; None: to the vendor of its type."""
 
 
 class OneApiState(Struct, frozen=True):

@@ -52,8 +52,8 @@ def judge(path: str, content: bytes) -> JsonFact:
     strict, keys = _parsed(text)
     if strict is None:
         return JsonFact(path=path, keys=keys)
-    relaxed, keys = _parsed(_plain(text))
-    unsure = relaxed is not None and any(match["more"] for match in _MORE.finditer(_plain(text)))
+    relaxed, keys = _parsed(without_comments(text))
+    unsure = relaxed is not None and any(match["more"] for match in _MORE.finditer(without_comments(text)))
     return JsonFact(path=path, strict=strict, relaxed=None if unsure else relaxed, unsure=unsure, keys=keys)
 
 
@@ -69,7 +69,7 @@ def _parsed(text: str) -> tuple[str | None, tuple[str, ...]]:
     return None, tuple(clean_line(key, 60) for key in data)[:40]
 
 
-def _plain(text: str) -> str:
+def without_comments(text: str) -> str:
     """Without comments and trailing commas, every other character where it was."""
     bare = _COMMENT.sub(lambda m: m[1] or re.sub(r"[^\n]", " ", m[0]), text)
     return _TRAILING.sub(lambda m: m[1] or " ", bare)

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from ..hosts import Http, HttpFailed, HttpReply
 from ..model import Container, OneApiChannel
+from ..stacks.addresses import shown
 from ..stacks.gateways import environment
 from ..text import clean_line
 
@@ -61,6 +62,7 @@ class _Channel(Struct):
     models: str | None = None
     group: str | None = None
     created_time: float | None = None
+    base_url: str | None = None
 
 
 class _Channels(Struct):
@@ -122,6 +124,7 @@ def _channel(row: _Channel) -> OneApiChannel:
     return OneApiChannel(
         id=row.id, name=clean_line(row.name or "", 80), status=row.status or 0, models=_names(row.models),
         groups=_names(row.group), created_at=row.created_time or None,
+        base_url=shown(row.base_url) if row.base_url else None,
     )  # fmt: skip
 
 

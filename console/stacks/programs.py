@@ -28,11 +28,13 @@ _PROGRAMS: dict[str, Role] = {
     "aiproxy": "aiproxy",
     "llama-server": "model_server",
     "text-generation-launcher": "model_server",
+    "text-generation-router": "model_server",
     "text-embeddings-router": "model_server",
     "xinference-local": "model_server",
     "xinference-supervisor": "model_server",
     "infinity_emb": "model_server",
     "local-ai": "model_server",
+    "litellm": "model_server",
     "koboldcpp": "model_server",
     "tritonserver": "model_server",
     "open-webui": "open_webui",
@@ -55,6 +57,7 @@ _SCRIPTS = re.compile(r"(?:^|/)(?:openai_api|openai_api_server|api_server|bge[-_
 _UVICORN_APP = re.compile(
     r"^(?:openai_api|api_server|m3e\w*|rerank\w*|bge\w*|llama_cpp\.server\.app|infinity_emb\S*):\w+"
 )
+_CONSOLE_SCRIPTS = {"vllm", "uvicorn", "gunicorn", "infinity_emb", "xinference-local", "litellm"}
 _LIBRECHAT = re.compile(r"(?:^|/)api/server/index\.js$")
 _FASTGPT = re.compile(r"(?:^|/)fastgpt(?:[-_][\w.]+)?(?:/|$)", re.IGNORECASE)
 
@@ -159,7 +162,7 @@ def _of_python(program: str, rest: list[str]) -> Role | None:
         module, *more = rest[rest.index("-m") + 1 :] or [""]
         return "model_server" if _MODULES.match(module) else _of_python(module, more)
     script = next((word for word in rest if not word.startswith("-")), "")
-    if _base(script) != script and _base(script) in {"vllm", "uvicorn", "gunicorn", "infinity_emb", "xinference-local"}:
+    if _base(script) != script and _base(script) in _CONSOLE_SCRIPTS:
         # console scripts of a virtual environment show as ``python /venv/bin/vllm serve``
         return role_of_program([_base(script), *rest[rest.index(script) + 1 :]])
     return "model_server" if _SCRIPTS.search(script) else None

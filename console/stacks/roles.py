@@ -33,7 +33,7 @@ _IMAGES: dict[Role, str] = {
     "model_server": (
         "vllm vllm-openai vllm-openai-rocm vllm-ascend sglang text-generation-inference text-embeddings-inference"
         " llama.cpp llama-cpp-python llamafile localai local-ai xinference infinity fastchat lmdeploy tabbyapi"
-        " koboldcpp aphrodite-engine tritonserver exllamav2 mindie"
+        " litellm litellm-database litellm-non_root koboldcpp aphrodite-engine tritonserver exllamav2 mindie"
     ),
     "open_webui": "open-webui openwebui ollama-webui",
     "milvus": "milvus",

@@ -7,7 +7,7 @@ same figures, however often and from whichever thread one looks.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from .. import CgroupSample, ProcessRow, SystemSample
 from .containers import Instance
@@ -119,6 +119,14 @@ class DemoKernel:
                     for pid, argv in container.processes()
                 ]  # fmt: skip
         return rows
+
+    def listening(self, pids: Collection[int]) -> Mapping[int, Sequence[tuple[str, int]]]:  # noqa: ARG002
+        """Its native processes listen on nothing that matters here."""
+        return {}
+
+    def addresses(self) -> frozenset[str]:
+        """One in the LAN, and the gateway of the default bridge."""
+        return frozenset({"127.0.0.1", "192.168.1.20", "172.17.0.1"})
 
     def features(self) -> frozenset[str]:
         """A processor of some years ago, with all that the stack's images ask for."""

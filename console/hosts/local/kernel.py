@@ -9,7 +9,7 @@ import os
 import re
 import shlex
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from .. import CgroupSample, Clock, HostError, NotFound, ProcessRow, SystemSample
@@ -17,6 +17,7 @@ from ..clock import SystemClock
 from .cgroups import Gone, Meter, places
 from .deadline import Deadlines
 from .descriptors import OUT_OF_DESCRIPTORS, Budget
+from .listening import addresses, listening
 from .processes import ProcessTable
 from .program_log import end_of_log
 
@@ -131,6 +132,14 @@ class LocalKernel:
         name = (self._text("proc/sys/kernel/hostname") or this.nodename).strip()
         release = (self._text("proc/sys/kernel/osrelease") or this.release).strip()
         return name, self._os_name(), release, this.machine, cpus, self._boot_time() or 0.0
+
+    def listening(self, pids: Collection[int]) -> Mapping[int, Sequence[tuple[str, int]]]:
+        """What these processes listen on."""
+        return listening(pids) if self._root == Path("/") else {}
+
+    def addresses(self) -> frozenset[str]:
+        """The machine's own IP addresses."""
+        return addresses() if self._root == Path("/") else frozenset()
 
     def features(self) -> frozenset[str]:
         """Flags of the first processor; reads no more than that, as each further one costs the kernel time."""

@@ -1,0 +1,160 @@
+"""Where an address leads that stands in somebody's settings, and how a container's port is reached from here. Pure.
+
+An address means something only from where it is used: ``localhost`` inside a container is that container. Nothing here
+looks a name up or opens a connection. fact: librechat-stack 12.2, fastgpt-stack 9.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from ipaddress import ip_address
+from typing import Literal
+from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
+
+from ..model import Container
+from ..text import clean_line
+from .gateways import LOOPBACK, names_of, share_network
+
+_PORTS = {"http": 80, "https": 443}
+_HOST_NAMES = frozenset({"host.docker.internal", "gateway.docker.internal", "host.containers.internal"})
+_EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - what the Engine calls every address of the machine
+_API = re.compile(r"/(?:v1|v1beta|api|api/v1|openai/v1)(?:/.*)?$")
+_GATEWAY = re.compile(r"172\.(?:1[6-9]|2\d|3[01])\.\d+\.1")
+Where = Literal["container", "machine", "itself", "nobody", "elsewhere", "internet"]
+
+
+class Address(Struct, frozen=True):
+    """One written address taken apart."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+    """What stands in front of the API's own paths; usually empty."""
+
+    @property
+    def base(self) -> str:
+        """Scheme, host, port and leading path, without user, password and query."""
+        return f"{self.scheme}://{place(self.host, self.port)}{self.path}"
+
+
+class Target(Struct, frozen=True):
+    """Where an address leads."""
+
+    where: Where
+    port: int
+    """Inside the container, or of the machine."""
+    container: Container | None = None
+
+
+def place(host: str, port: int) -> str:
+    """``host:port``, with brackets round an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def address_of(text: str) -> Address | None:
+    """The parts of an address; None for what cannot be one (a variable left in it, another scheme)."""
+    text = text.strip()
+    if "$" in text or any(c.isspace() for c in text):
+        return None
+    if "://" not in text:
+        text = f"http://{text}"
+    try:
+        parts = urlsplit(text)
+        host, port = (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return None
+    if parts.scheme not in _PORTS or not host or not port:
+        return None
+    return Address(parts.scheme, clean_line(host, 253), port, _prefix(parts))
+
+
+def shown(text: str) -> str:
+    """An address as it is written, without user, password and query: those may be secret."""
+    text = clean_line(text.strip(), 300)
+    head, _, _ = re.split(r"[?#]", text, maxsplit=1)[0].partition(" ")
+    return re.sub(r"(?<=://)[^/@]*@", "", head)
+
+
+def _prefix(parts: SplitResult) -> str:
+    path = _API.sub("", parts.path.rstrip("/"))
+    return path if re.fullmatch(r"(?:/[\w.~-]+)*", path) else ""
+
+
+def lead(address: Address, caller: Container | None, containers: Iterable[Container], own: Collection[str]) -> Target:
+    """Where an address leads from inside ``caller`` (None: from this machine); ``own`` are the machine's addresses."""
+    host, containers = address.host.lower(), tuple(containers)
+    shares = caller is None or caller.network_mode == "host"
+    if host in LOOPBACK or host.endswith(".localhost") or _is_loopback(host):
+        return _machine(address.port, containers) if shares else Target("itself", address.port, caller)
+    if host in _HOST_NAMES or host in own or _to_gateway(host, caller) or _GATEWAY.fullmatch(host):
+        return _machine(address.port, containers)
+    for container in containers:
+        named = address.host in names_of(container) or host in {link.address for link in container.networks}
+        if named and (caller is None or share_network(caller, container) is not False):
+            return Target("container", address.port, container)
+    if "." not in host and ":" not in host:
+        return Target("nobody", address.port)
+    return Target("internet" if _is_public(address) else "elsewhere", address.port)
+
+
+def _machine(port: int, containers: Sequence[Container]) -> Target:
+    """A port of this machine: the container that publishes it, else whatever listens there."""
+    for container in containers:
+        if container.network_mode == "host":
+            continue
+        for published in container.ports:
+            if published.host_port == port and published.protocol == "tcp":
+                return Target("container", published.container_port, container)
+    return Target("machine", port)
+
+
+def _to_gateway(host: str, caller: Container | None) -> bool:
+    extra = (entry.rpartition(":")[::2] for entry in (caller.extra_hosts if caller else ()))
+    return any(name == host and to == "host-gateway" for name, to in extra)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_public(address: Address) -> bool:
+    """A name of the internet over https on its usual port: a service somebody else runs."""
+    try:
+        return ip_address(address.host).is_global
+    except ValueError:
+        local = address.host.rpartition(".")[2] in {
+            "local",
+            "lan",
+            "internal",
+            "home",
+            "corp",
+            "intranet",
+            "localdomain",
+        }
+        return address.scheme == "https" and address.port == 443 and not local
+
+
+def reached(container: Container, port: int, containers: Iterable[Container], *, local: bool) -> tuple[str, int] | None:
+    """Host and port under which a container's port is reached from here: published, else its own address; or None."""
+    if not local:
+        return None
+    if container.network_mode == "host":
+        return "127.0.0.1", port
+    if (container.network_mode or "").startswith("container:"):
+        owner = (container.network_mode or "").partition(":")[2]
+        shared = next((c for c in containers if owner and (c.id.startswith(owner) or c.name == owner)), None)
+        nested = shared is None or (shared.network_mode or "").startswith("container:")
+        return None if nested or shared is None else reached(shared, port, (), local=local)
+    published = [p for p in container.ports if p.container_port == port and p.host_port and p.protocol == "tcp"]
+    for one in sorted(published, key=lambda p: ":" in (p.host_ip or "")):
+        host = one.host_ip or ""
+        return ("127.0.0.1" if host in _EVERYWHERE else host), one.host_port or 0
+    own = next((link.address for link in container.networks if link.address), None)
+    return (own, port) if own else None
