@@ -6,6 +6,7 @@ Every source writes here; nobody else may. Belongs to one event loop.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,6 +27,8 @@ class Board:
         self._faults: dict[str, tuple[Fault, ...]] = {}
         self._ages: dict[str, float] = {}
         self._sorted_from: tuple[object, ...] | None = None
+        self.derive: list[Callable[[Snapshot], Snapshot]] = []
+        """What is worked out anew from the parts before a Snapshot is handed over; the same object when nothing is."""
         self.changed = asyncio.Event()
         """Set when the Snapshot differs from the one taken last, in more than its ages."""
 
@@ -76,6 +79,8 @@ class Board:
         if self._sorted_from is None or any(a is not b for a, b in zip(made_from, self._sorted_from, strict=True)):
             self._now = now = msgspec.structs.replace(now, services=services(*made_from))
             self._sorted_from = made_from
+        for derive in self.derive:
+            self._now = now = derive(now)
         faults = tuple(fault for source in sorted(self._faults) for fault in self._faults[source])
         return msgspec.structs.replace(now, taken_at=self._clock.now(), faults=faults, ages=dict(self._ages))
 

@@ -28,6 +28,8 @@ class Cadence(Struct, frozen=True):
     mounts: float = 5.0
     disks: float = 30.0
     gpus: float = 2.0
+    holders: float = 10.0
+    """Whether something has to be asked to know whose a process on a GPU is."""
     projects: float = 15.0
     whole_projects: float = 60.0
     """A project is read again by then even when none of its files seems to have changed."""

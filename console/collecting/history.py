@@ -1,13 +1,13 @@
-"""The last two minutes of every container and of the host, for the small curves. Read from any thread."""
+"""The last minutes of every container, of the host and of the GPUs, for the small curves. Read from any thread."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ..model import Figures, System
+from ..model import Figures, Gpu, System
 
 LENGTH = 120
 
@@ -16,7 +16,7 @@ class Curve(NamedTuple):
     """Values oldest first; None where nothing could be told."""
 
     cpu: tuple[float | None, ...] = ()
-    """Percent: of one core for containers, of all cores for the host."""
+    """Percent: of one core for containers, of all cores for the host; of a GPU's time."""
     memory: tuple[int | None, ...] = ()
     """Bytes."""
 
@@ -35,13 +35,14 @@ class _Ring:
 
 
 class History:
-    """Rings by container id, and one for the host."""
+    """Rings by container id, by UUID of a GPU, and one for the host."""
 
     def __init__(self, length: int = LENGTH) -> None:
         self._length = length
         self._lock = threading.Lock()
         self._host = _Ring(length)
         self._containers: dict[str, _Ring] = {}
+        self._gpus: dict[str, _Ring] = {}
 
     def add(self, system: System | None, figures: Mapping[str, Figures]) -> None:
         """One sweep. Containers that have none any more are forgotten."""
@@ -54,6 +55,23 @@ class History:
                 del self._containers[gone]
             for container, now in figures.items():
                 self._containers.setdefault(container, _Ring(self._length)).add(now.cpu_percent, now.memory)
+
+    def add_gpus(self, gpus: Iterable[Gpu]) -> None:
+        """One look at the GPUs. What was not read anew is a gap; GPUs that are not told of any more are forgotten."""
+        now = {gpu.uuid: gpu for gpu in gpus}
+        with self._lock:
+            for gone in self._gpus.keys() - now.keys():
+                del self._gpus[gone]
+            for uuid, gpu in now.items():
+                fresh = gpu.health == "ok"
+                ring = self._gpus.setdefault(uuid, _Ring(self._length))
+                ring.add(gpu.utilisation if fresh else None, gpu.memory_used if fresh else None)
+
+    def gpu(self, uuid: str) -> Curve:
+        """A GPU's curve, empty for an unknown one."""
+        with self._lock:
+            ring = self._gpus.get(uuid)
+            return ring.curve() if ring else Curve()
 
     def host(self) -> Curve:
         """The host's curve."""

@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from ..hosts import GpuReading, Gpus, Host, HostError, Kernel, ProcessRow
-from ..join import containers_by_pid, is_local, with_containers
+from ..joining import is_local
 from ..model import Container, Disk, GpuProcess
 from ..sources.processes import native
 from ..sources.system import one_per_file_system
 from ..text import clean_line
 from .board import Board
 from .cadence import Cadence
+from .history import History
+from .holders import Holders
 from .meters import Meters
 from .worker import Worker, repeat
 
@@ -22,7 +24,17 @@ from .worker import Worker, repeat
 class Machine:
     """The parts ``processes``, ``gpus``, ``gpu_processes``; disks go to the meters, stale mounts to their reader."""
 
-    def __init__(self, host: Host, board: Board, meters: Meters, cadence: Cadence) -> None:
+    def __init__(
+        self,
+        host: Host,
+        board: Board,
+        meters: Meters,
+        cadence: Cadence,
+        history: History | None = None,
+        *,
+        all_listed: bool = True,
+    ) -> None:
+        self.holders = Holders(host, board, cadence, history or History(), all_listed=all_listed)
         self.on_stale: Callable[[dict[str, frozenset[str]]], None] | None = None
         """Called with container id -> mount points whose source was replaced."""
         self._host = host
@@ -33,7 +45,7 @@ class Machine:
         self._disks, self._gpus = Worker("The file system"), Worker("The GPU driver")
         self._rows: Sequence[ProcessRow] = ()
         self._holders: tuple[GpuProcess, ...] = ()
-        self._wake = {name: asyncio.Event() for name in ("processes", "mounts", "disks", "gpus")}
+        self._wake = {name: asyncio.Event() for name in ("processes", "mounts", "disks", "gpus", "holders")}
 
     @property
     def rows(self) -> Sequence[ProcessRow]:
@@ -53,6 +65,7 @@ class Machine:
             group.create_task(repeat(self.read_mounts, cadence.mounts, wake["mounts"], retries))
             group.create_task(repeat(self.read_disks, cadence.disks, wake["disks"], retries))
             group.create_task(repeat(self.read_gpus, cadence.gpus, wake["gpus"], retries))
+            group.create_task(repeat(self.holders.read, cadence.holders, wake["holders"], retries))
 
     async def read_processes(self) -> bool:
         """Native processes, and who of the others belongs to which container."""
@@ -116,13 +129,13 @@ class Machine:
         return not caught.failed
 
     def _join(self) -> None:
-        by_pid = containers_by_pid(self._rows, self._board.parts.containers)
-        self._board.put(gpu_processes=with_containers(self._holders, by_pid))
+        self.holders.take(self._holders, self._rows)
 
     def close(self) -> None:
         """Let the threads go."""
         for worker in (self._table, self._mounts, self._disks, self._gpus):
             worker.close()
+        self.holders.close()
 
 
 def _replaced(kernel: Kernel, containers: Sequence[Container]) -> dict[str, frozenset[str]]:

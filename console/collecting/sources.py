@@ -45,8 +45,9 @@ class Sources:
         cadence = cadence or Cadence()
         clock, engine = host.clock, host.engine
         self.board = board = Board(clock, host_info(host))
-        self.meters = Meters(host, board, history or History(), cadence, settings.period)
-        self.machine = Machine(host, board, self.meters, cadence)
+        history = history or History()
+        self.meters = Meters(host, board, history, cadence, settings.period)
+        self.machine = Machine(host, board, self.meters, cadence, history, all_listed=settings.project is None)
         self.stack = Stack(host, board, cadence, directories=project_dirs, only=settings.project)
         self.configs = Configs(host, board, cadence, release=settings.librechat.release)
         self.hashes = Hashes(host, board, cadence)
@@ -125,6 +126,7 @@ class Sources:
             first += [self.engine.turn(), self.engine.read_info()]
         await asyncio.gather(*first)
         await self.meters.sweep()
+        await self.machine.holders.read()
         rest: list[Read] = [self._files_and_disks(), self.machine.read_mounts(), asyncio.sleep(second_sample)]
         if self.logs is not None:
             rest.append(self.logs.read())

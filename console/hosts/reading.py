@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -57,8 +57,11 @@ class Engine(Protocol):
         """One-shot stats, for Engines whose cgroups are not on this machine."""
         ...
 
-    async def top(self, container: str) -> bytes:
-        """``GET /containers/ID/top``."""
+    async def top(self, container: str, *, ps_args: str | None = None) -> bytes:
+        """``GET /containers/ID/top``, process ids as the Engine's machine has them. It starts a ``ps`` there.
+
+        The columns are those of ``ps_args``; read them by ``Titles``.
+        """
         ...
 
 
@@ -103,7 +106,13 @@ class ProcessRow(Struct, frozen=True):
     started_at: float | None
     user: str | None
     container: str | None
-    """The 64-digit id in its cgroup path, None for a native process."""
+    """The 64-digit id in its cgroup path, the outermost of several; None for a native process."""
+    containers: tuple[str, ...] = ()
+    """All ids in that path, outermost first: an Engine in a container lists its own under one of another Engine."""
+    runtime: Literal["docker", "podman", "kubernetes"] | None = None
+    """Who names cgroups like the one it is in, as far as the name tells."""
+    zombie: bool = False
+    """It has ended, and its parent has not asked yet how."""
 
 
 class Kernel(Protocol):
@@ -138,6 +147,17 @@ class Kernel(Protocol):
 
         Empty where this user can read neither. May take seconds: called in a worker.
         """
+        ...
+
+    def listening(self, pids: Collection[int]) -> Mapping[int, Sequence[tuple[str, int]]]:
+        """Addresses and TCP ports that these processes listen on; one that may not be asked, or has ended, is left out.
+
+        May take some milliseconds a process: called in a worker, for few.
+        """
+        ...
+
+    def addresses(self) -> frozenset[str]:
+        """The IP addresses of this machine, all interfaces."""
         ...
 
     def features(self) -> frozenset[str]:

@@ -12,7 +12,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -45,6 +45,9 @@ class MemoryEngine:
         self.log_lines: dict[str, bytes] = {}
         self.stats_replies: dict[str, Callable[[], Json]] = {}
         self.info_reply: Json = {"ServerVersion": "27.0.1", "DockerRootDir": "/var/lib/docker", "Name": "box"}
+        self.tops: dict[str, Json] = {}
+        """Container id -> what ``top`` answers."""
+        self.topped: list[tuple[str, str | None]] = []
         self.requests: Counter[str] = Counter()
         self.inspected: Counter[str] = Counter()
         self.inspecting = 0
@@ -122,8 +125,12 @@ class MemoryEngine:
         await self._answer("stats")
         return json.dumps(self.stats_replies[container]()).encode()
 
-    async def top(self, container: str) -> bytes:
-        raise HostError("not needed here")
+    async def top(self, container: str, *, ps_args: str | None = None) -> bytes:
+        await self._answer("top")
+        if container not in self.tops:
+            raise NotFound(f"No such container: {container}")
+        self.topped.append((container, ps_args))
+        return json.dumps(self.tops[container]).encode()
 
     async def events(self, since: float | None = None) -> AsyncIterator[bytes]:
         self.opened_since.append(since)
@@ -197,6 +204,9 @@ class MemoryKernel:
         self.overlapped = False
         self.idle = False
         """Counters stand still."""
+        self.ports: dict[int, Sequence[tuple[str, int]]] = {}
+        """Process id -> what it listens on."""
+        self.own: frozenset[str] = frozenset({"127.0.0.1"})
 
     def sample(self, pids: Mapping[str, int]) -> Mapping[str, CgroupSample]:
         self.sweeps += 1
@@ -228,6 +238,12 @@ class MemoryKernel:
 
     def program_log(self, pid: int, *, unit: str | None = None, limit: int = 1 << 18) -> bytes:
         return self.logs.get(pid, b"")
+
+    def listening(self, pids: Collection[int]) -> Mapping[int, Sequence[tuple[str, int]]]:
+        return {pid: self.ports[pid] for pid in pids if pid in self.ports}
+
+    def addresses(self) -> frozenset[str]:
+        return self.own
 
     def host(self) -> tuple[str, str, str, str, int, float]:
         return "gpubox", "Fake Linux 1", "6.1.0", "x86_64", 4, 1_700_000_000.0

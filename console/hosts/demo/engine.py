@@ -67,7 +67,7 @@ class DemoEngine:
             raise NotFound(f"There is no image {image}")
         return _bytes(found)
 
-    async def top(self, container: str) -> bytes:
+    async def top(self, container: str, *, ps_args: str | None = None) -> bytes:  # noqa: ARG002 - it has all columns
         """``GET /containers/ID/top``."""
         await self._built()
         with self._world.lock:

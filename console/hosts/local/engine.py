@@ -61,9 +61,10 @@ class LocalEngine:
         """``GET /images/NAME/json``; NotFound when it is gone."""
         return await self.client.get(f"/images/{'/'.join(map(_segment, image.split('/')))}/json")
 
-    async def top(self, container: str) -> bytes:
+    async def top(self, container: str, *, ps_args: str | None = None) -> bytes:
         """``GET /containers/ID/top``."""
-        return await self.client.get(f"/containers/{_segment(container)}/top", total=SLOW)
+        query: dict[str, str | int] = {} if ps_args is None else {"ps_args": ps_args}
+        return await self.client.get(f"/containers/{_segment(container)}/top", total=SLOW, query=query)
 
     async def stats(self, container: str) -> bytes:
         """One sample. fact: one-shot came with API 1.41; older Engines take two samples, 1 to 2 s."""

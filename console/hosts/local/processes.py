@@ -6,14 +6,23 @@ import os
 import pwd
 import re
 from pathlib import Path
+from typing import Literal
+
+import msgspec
 
 from .. import ProcessRow
 
 ARGUMENTS = 16384
 KERNEL_THREAD = 0x00200000
 """fact: PF_KTHREAD in the flags of /proc/PID/stat."""
-# /docker/ID, docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope; the outermost is the one this Engine lists
-_ID = re.compile(r"(?:^|[/-])([0-9a-f]{64})(?=$|[./])")
+# /docker/ID, docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope, pod-slice:cri-containerd:ID, and what a kernel
+# adds to the cgroup of a zombie: "docker-ID.scope (deleted)". conmon only watches a container.
+_ID = re.compile(r"(?:^|[/:-])(?<!conmon-)([0-9a-f]{64})(?=$|[./: ])")
+_RUNTIMES: tuple[tuple[Literal["docker", "podman", "kubernetes"], re.Pattern[str]], ...] = (
+    ("kubernetes", re.compile(r"kubepods|/crio-|/cri-containerd-")),
+    ("podman", re.compile(r"libpod")),
+    ("docker", re.compile(r"docker")),
+)
 
 
 class ProcessTable:
@@ -34,7 +43,8 @@ class ProcessTable:
             try:
                 name, fields = _stat(_read(self._proc / entry / "stat"))
                 key = (int(entry), fields[19], name)
-                known[key] = self._known[key] if key in self._known else self._row(int(entry), name, fields, boot_time)
+                row = self._known[key] if key in self._known else self._row(int(entry), name, fields, boot_time)
+                known[key] = _as_now(row, fields)
             except (OSError, ValueError, IndexError):
                 continue  # ended while being read, or hidden
         self._known = known
@@ -51,9 +61,12 @@ class ProcessTable:
             return None
         folder = self._proc / str(pid)
         started = None if boot_time is None else boot_time + int(fields[19]) / self._ticks
+        cgroup = _text(_read(folder / "cgroup"))
+        containers = containers_of(cgroup)
         return ProcessRow(
             pid=pid, ppid=int(fields[1]), name=name, command=_arguments(_read(folder / "cmdline")), started_at=started,
-            user=self._user(_read(folder / "status")), container=container_of(_text(_read(folder / "cgroup"))),
+            user=self._user(_read(folder / "status")), container=containers[0] if containers else None,
+            containers=containers, runtime=runtime_of(cgroup), zombie=fields[0] == "Z",
         )  # fmt: skip
 
     def _user(self, status: bytes) -> str | None:
@@ -69,12 +82,26 @@ class ProcessTable:
         return self._users[uid]
 
 
-def container_of(cgroup: str) -> str | None:
-    """The id of the outermost container in the text of /proc/PID/cgroup."""
-    for line in cgroup.splitlines():
-        if found := _ID.search(line):
-            return found[1]
-    return None
+def containers_of(cgroup: str) -> tuple[str, ...]:
+    """The ids of containers in the text of /proc/PID/cgroup, the outermost first.
+
+    Anywhere in the path: the prefix differs with the driver and a ``cgroup_parent``, an init inside adds to its end,
+    and from another cgroup namespace the path is relative, ``/../docker-ID.scope``. fact: gpu-model-servers 2.1
+    """
+    return tuple(dict.fromkeys(found for line in cgroup.splitlines() for found in _ID.findall(line)))
+
+
+def runtime_of(cgroup: str) -> Literal["docker", "podman", "kubernetes"] | None:
+    """Who names cgroups like this one; None where a ``cgroup_parent`` hides it, or nobody does."""
+    return next((name for name, shape in _RUNTIMES if shape.search(cgroup)), None)
+
+
+def _as_now(row: ProcessRow | None, fields: list[str]) -> ProcessRow | None:
+    """With what changes in a process's life: who its parent is, and whether it still lives."""
+    zombie, parent = fields[0] == "Z", int(fields[1])
+    if row is None or (row.zombie == zombie and row.ppid == parent):
+        return row
+    return msgspec.structs.replace(row, zombie=zombie, ppid=parent)
 
 
 def _read(path: Path) -> bytes:
