@@ -67,15 +67,13 @@ class BlobNames:
 
     def _manifests(self, top: str) -> Iterator[tuple[str, str]]:
         """Model and digest of its weights. fact: ``manifests/REGISTRY/NAMESPACE/MODEL/TAG``."""
-        places = [((), top)]
+        paths = [top]
         for _ in range(4):
-            places = [((*parts, name), f"{path}/{name}") for parts, path in places for name in self._inside(path)][
-                :MOST
-            ]
-        for parts, path in places:
+            paths = [f"{path}/{name}" for path in paths for name in self._inside(path)][:MOST]
+        for path in paths:
             digest = self._weights(path)
             if digest is not None:
-                yield _name(*parts), digest
+                yield _name(path), digest
 
     def _inside(self, path: str) -> list[str]:
         try:
@@ -99,8 +97,9 @@ def _outside(path: str, container: Container | None) -> str | None:
     return None if mount is None else f"{mount.source.rstrip('/')}{path[len(mount.target.rstrip('/')) :]}"
 
 
-def _name(registry: str, namespace: str, model: str, tag: str) -> str:
+def _name(path: str) -> str:
     """As ``ollama ps`` writes it: what is usual is left out."""
+    registry, namespace, model, tag = path.split("/")[-4:]
     front = "" if registry == "registry.ollama.ai" else f"{registry}/"
     middle = "" if not front and namespace == "library" else f"{namespace}/"
     return clean_line(f"{front}{middle}{model}:{tag}")
