@@ -13,6 +13,7 @@ from ..text import clean_line
 from .board import Board
 from .cadence import Cadence
 from .configs import Configs
+from .device_rules import DeviceRulesOf
 from .engine import EngineSource
 from .hashes import Hashes
 from .history import History
@@ -51,6 +52,7 @@ class Sources:
         self.stack = Stack(host, board, cadence, directories=project_dirs, only=settings.project)
         self.configs = Configs(host, board, cadence, release=settings.librechat.release)
         self.hashes = Hashes(host, board, cadence)
+        self.rules = DeviceRulesOf(host, board, cadence)
         self.engine: EngineSource | None = None
         self.stats: Stats | None = None
         self.logs: LogMarks | None = None
@@ -75,6 +77,7 @@ class Sources:
     def _wire(self, engine: EngineSource, logs: LogMarks) -> None:
         engine.on_change += [
             self.meters.containers_changed, self.stack.containers_changed, logs.containers_changed,
+            self.rules.containers_changed,
         ]  # fmt: skip
         self.meters.on_lost = engine.doubt
 
@@ -90,6 +93,7 @@ class Sources:
             self.engine,
             self.stack,
             self.hashes,
+            self.rules,
             self.configs,
             self.machine,
             self.logs,
@@ -111,6 +115,7 @@ class Sources:
         if self.engine is not None and self.stats is not None and self.logs is not None:
             loops |= {"engine": self.engine.watch, "events": self.engine.events, "engine-info": self.engine.watch_info}
             loops |= {"stats": self.stats.watch, "logs": self.logs.watch, "hashes": self.hashes.watch}
+            loops["device-rules"] = self.rules.watch
         if self.mirrors is not None:
             loops["mirrors"] = self.mirrors.watch
         if self.mongos is not None:
@@ -149,7 +154,7 @@ class Sources:
     async def _files_and_disks(self) -> None:
         await self.stack.read()
         more = [self.mirrors.read()] if self.mirrors is not None else []
-        await asyncio.gather(self.hashes.read(), self.machine.read_disks(), *more)
+        await asyncio.gather(self.hashes.read(), self.rules.read(), self.machine.read_disks(), *more)
 
     async def _ask_twice(self, stats: Stats, second_sample: float) -> None:
         if await stats.ask(missed=1):
@@ -158,7 +163,8 @@ class Sources:
 
     def close(self) -> None:
         """Let all threads go."""
-        for source in (self.meters, self.machine, self.stack, self.hashes, self.configs, self.mongos, self.mirrors):
+        closing = (self.meters, self.machine, self.stack, self.hashes, self.rules, self.configs)
+        for source in (*closing, self.mongos, self.mirrors):
             if source is not None:
                 source.close()
 

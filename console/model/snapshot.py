@@ -35,6 +35,8 @@ class Snapshot(Struct, frozen=True):
     gpu_processes: tuple[GpuProcess, ...] = ()
     device_rules: tuple[DeviceRules, ...] = ()
     """Of containers with a GPU grant, under the systemd cgroup driver."""
+    gpu_programs: tuple[str, ...] | None = None
+    """Paths of NVIDIA's toolkit where an Engine would look for it; None where nobody looked."""
     servers: tuple[Server, ...] = ()
     deep_checks: tuple[DeepCheck, ...] = ()
     """The last one of each server and model that somebody asked for."""
