@@ -200,12 +200,14 @@ def _contradictions(
 def finished(layer: Layer, env_file: Mapping[str, Mapping[str, str]], base: Mapping[str, str]) -> ComposeService:
     """The service for the model. Variables: its env files, then ``environment``; those without value from ``base``."""
     env: dict[str, str] = {}
+    unset: list[str] = []
     for path, _ in layer.env_files:
         env |= env_file.get(path, {})
     for name, value in layer.env.items():
         found = base.get(name) if value is None else value
         if found is None:
             env.pop(name, None)
+            unset.append(name)
         else:
             env[name] = found
     return ComposeService(
@@ -218,6 +220,7 @@ def finished(layer: Layer, env_file: Mapping[str, Mapping[str, str]], base: Mapp
         working_dir=layer.scalars.get("working_dir"),
         restart=layer.scalars.get("restart"),
         env=tuple(EnvVar(name, value) for name, value in env.items()),
+        unset=tuple(unset),
         env_files=tuple(path for path, _ in layer.env_files),
         volumes=tuple(layer.volumes.values()),
         ports=tuple(layer.ports),

@@ -177,7 +177,8 @@ def _words(words: list[str | None] | str | None) -> tuple[str, ...]:
 
 
 def _env(env: list[str | None] | None) -> tuple[EnvVar, ...]:
-    pairs = (entry.partition("=") for entry in env or () if entry)
+    """fact: a name without a sign is no variable, it takes that of the image away (measured with Engine 20.10.24)."""
+    pairs = (entry.partition("=") for entry in env or () if entry and "=" in entry)
     return tuple(EnvVar(clean_line(name, NAMES_LIMIT), clean(value)) for name, _, value in pairs)
 
 

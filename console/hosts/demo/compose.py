@@ -163,6 +163,7 @@ class Compose:
             command=service.command, entrypoint=service.entrypoint, user=service.user or "", ports=service.ports,
             working_dir=service.working_dir or "", restart=service.restart or "no", service=service.name,
             env=tuple((v.name, v.value) for v in service.env), network=f"{self._name}_default",
+            device_requests=service.device_requests, extra_hosts=service.extra_hosts, unset=service.unset,
         )  # fmt: skip
         labels = {
             "project": self._name, "service": service.name, "container-number": "1", "oneoff": "False",

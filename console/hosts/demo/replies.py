@@ -182,20 +182,26 @@ def _host_config(container: Instance) -> Json:
         for b in of.binds
         if b.must_exist
     ]
-    devices = [{"Driver": "nvidia", "Count": -1, "Capabilities": [["gpu"]]}] if container.program.on_gpu else None
+    devices = [
+        {"Driver": one.driver, "Count": one.count or 0, "DeviceIDs": list(one.ids) or None,
+         "Capabilities": [list(one.capabilities)]}
+        for one in of.device_requests
+    ]  # fmt: skip
     return {
         "Binds": binds, "Mounts": long_form, "NetworkMode": of.network, "Memory": 0, "NanoCpus": 0, "CpuQuota": 0,
         "RestartPolicy": {"Name": of.restart.partition(":")[0], "MaximumRetryCount": 0}, "Privileged": False,
         "LogConfig": {"Type": "json-file", "Config": {}}, "PortBindings": _port_map(container), "PidMode": "",
-        "DeviceRequests": devices, "AutoRemove": False, "ExtraHosts": None,
+        "DeviceRequests": devices or None, "AutoRemove": False, "ExtraHosts": list(of.extra_hosts) or None,
     }  # fmt: skip
 
 
 def _config(container: Instance) -> Json:
     of, inside = container.definition, container.program
-    env = {**dict(inside.env), **dict(of.env)}
+    env = {name: value for name, value in {**dict(inside.env), **dict(of.env)}.items() if name not in of.unset}
+    # fact: a variable that is taken away stays in the list as a name without a sign (measured with Engine 20.10.24)
+    pairs = [*_pairs(tuple(env.items())), *of.unset]
     return {
-        "Hostname": container.id[:12], "User": of.user or inside.user, "Env": _pairs(tuple(env.items())), "Tty": False,
+        "Hostname": container.id[:12], "User": of.user or inside.user, "Env": pairs, "Tty": False,
         "Cmd": list(container.arguments) or None, "Entrypoint": list(container.entrypoint) or None, "Image": of.image,
         "WorkingDir": of.working_dir or inside.working_dir, "Labels": dict(of.labels), "Volumes": None,
         "ExposedPorts": {port: {} for port in inside.exposed},

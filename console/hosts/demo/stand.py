@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...model import DeviceRequest
 from .tree import Node, Tree, tidy
 
 
@@ -47,6 +48,10 @@ class Definition:
     """Published ports as compose writes them: ``3000:3000``."""
     network: str = "bridge"
     service: str = ""
+    device_requests: tuple[DeviceRequest, ...] = ()
+    extra_hosts: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
+    """Variables of the image that it does not get: a name alone in ``environment``, with no value anywhere."""
 
 
 @dataclass(frozen=True)
