@@ -36,6 +36,7 @@ class Action(Struct, frozen=True):
 _LISTS = ("list",)
 _FINDINGS = ("overview", "doctor")
 _CONTAINERS = ("overview", "container")
+_HOLDERS = (*_CONTAINERS, "gpus")
 
 ACTIONS: tuple[Action, ...] = (
     Action("overview.demo", ("d",), "demo", "Open the practice stack", places=("overview",)),
@@ -46,12 +47,12 @@ ACTIONS: tuple[Action, ...] = (
         "journal.undo", ("U",), "undo", "Show what taking back the selected entry would change", places=("journal",)
     ),
     Action("list.open", ("enter",), "open", "Go into the selected line", places=_LISTS),
-    Action("container.logs", ("l",), "logs", "Show the logs over the whole screen, or back", places=_CONTAINERS),
+    Action("container.logs", ("l",), "logs", "Show the logs over the whole screen, or back", places=_HOLDERS),
     Action("container.follow", ("f",), "follow", "Follow the logs as they come, or stop", places=("container",)),
     Action("overview.filter", ("/",), "filter", "Show only lines with these words", places=("overview",)),
-    Action("container.shell", ("s",), "shell", "Open a shell in the container", True, places=_CONTAINERS, footer=False),
-    Action("container.restart", ("R",), "restart", "Restart the container, after asking", True, places=_CONTAINERS),
-    Action("container.stop", ("S",), "stop", "Stop the container, after asking", True, places=_CONTAINERS),
+    Action("container.shell", ("s",), "shell", "Open a shell in the container", True, places=_HOLDERS, footer=False),
+    Action("container.restart", ("R",), "restart", "Restart the container, after asking", True, places=_HOLDERS),
+    Action("container.stop", ("S",), "stop", "Stop the container, after asking", True, places=_HOLDERS),
     Action("container.start", ("A",), "start", "Start the container, after asking", True, places=_CONTAINERS),
     Action("container.recreate", ("C",), "recreate", "Recreate the service through compose", True, places=_CONTAINERS),
     Action("container.remove", ("D",), "remove", "Remove the container; its name is typed", True, places=_CONTAINERS),
@@ -69,6 +70,10 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "app.journal", ("3",), "journal", "Go to the journal: what was done, and undo", places=("app",), footer=False
     ),
+    Action("app.gpus", ("4",), "gpus", "Go to the GPUs: who holds their memory", places=("app",), footer=False),
+    Action("app.fit", ("w",), "will it fit", "Which models would fit on the GPUs now", places=("app",), footer=False),
+    Action("fit.longer", ("plus", "equals_sign"), "longer", "Twice the context", places=("fit",)),
+    Action("fit.shorter", ("minus",), "shorter", "Half the context", places=("fit",)),
     Action("list.up", ("k", "up"), "up", "One line up", places=_LISTS, footer=False),
     Action("list.down", ("j", "down"), "down", "One line down", places=_LISTS, footer=False),
     Action("list.top", ("g", "home"), "top", "To the first line", places=_LISTS, footer=False),

@@ -55,6 +55,8 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
         "overview": Overview,
         "doctor": lambda: _place("doctor", "Doctor"),
         "journal": lambda: _place("journal", "JournalScreen"),
+        "gpus": lambda: _place("gpus", "GpuScreen"),
+        "fit": lambda: _place("fit", "FitScreen"),
     }
     DEFAULT_MODE = "overview"
     COMMANDS = {Actions}  # noqa: RUF012 - Textual's own form
@@ -257,6 +259,14 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
     def action_journal(self) -> None:
         """The journal."""
         self._go("journal")
+
+    def action_gpus(self) -> None:
+        """The GPUs."""
+        self._go("gpus")
+
+    def action_fit(self) -> None:
+        """Which models would fit."""
+        self._go("fit")
 
     def action_look(self) -> None:
         """Look at everything again."""

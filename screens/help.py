@@ -19,6 +19,8 @@ _TITLES = {
     "overview": "Overview",
     "doctor": "Doctor",
     "journal": "Journal",
+    "gpus": "GPUs",
+    "fit": "Will it fit",
     "container": "Container",
     "plan": "Plan of a fix",
     "list": "Lists and texts",

@@ -21,6 +21,9 @@ _NAMES = {
     "colon": ":",
     "greater_than_sign": ">",
     "less_than_sign": "<",
+    "plus": "+",
+    "minus": "-",
+    "equals_sign": "=",
     "shift+tab": "shift+tab",
 }
 
