@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import wraps
+
+from msgspec.structs import replace
 
 from ..console.findings import Result, Severity, Status
 from ..console.model import Snapshot
@@ -47,3 +50,16 @@ class Check:
     examples: tuple[Example, ...]
     needs: tuple[str, ...] = ()
     """What a Snapshot has only on request, and a plan of this check is made from."""
+
+    def __post_init__(self) -> None:
+        """Every plan says which fault of the finding it repairs: that one has to be gone afterwards."""
+        if self.plan is not None:
+            object.__setattr__(self, "plan", _of_its_finding(self.plan))
+
+
+def _of_its_finding(make: MakePlan) -> MakePlan:
+    @wraps(make)
+    def plan(result: Result, snapshot: Snapshot, settings: Settings, answers: Mapping[str, str]) -> Plan:
+        return replace(make(result, snapshot, settings, answers), fault=result.fault)
+
+    return plan

@@ -48,8 +48,15 @@ class Result(Struct, frozen=True):
     """Which form of the pitfall this is, for the plan and the tests: ``not-mounted``, ``directory``, ..."""
     facts: dict[str, str] = {}
     """What the plan needs to know and evidence does not carry: container id, paths, service names."""
+    about: str | None = None
+    """Whom the form is about where one subject can have it several times: the one app of a database's two."""
 
     @property
     def key(self) -> tuple[str, str]:
         """What identifies this result over time."""
         return (self.check, self.subject)
+
+    @property
+    def fault(self) -> str | None:
+        """What exactly is wrong with the subject: the form, and whom it is about. A repair has to make this go away."""
+        return self.form if self.form is None or self.about is None else f"{self.form}: {self.about}"

@@ -30,7 +30,7 @@ from .records import End, Entry, Failed, Intent, Left, Stopped, Taken
 from .rollback import RolledBack, roll_back
 from .running import Progress, Run, Tell
 from .steps import ComposeUp, RestartContainer, Workbench
-from .verifying import Pulse, StopAsked, verify
+from .verifying import Pulse, StopAsked, Wanted, verify
 
 __all__ = ["ExitCode", "Fixer", "Outcome", "PreparedPlan", "Progress", "Refused"]
 
@@ -178,6 +178,7 @@ class Fixer:
             title=masked(plan.title), safety=plan.safety, host=self.host.name, at=at, who=who(), version=__version__,
             plan_hash=prepared.hash, steps=journalled(prepared), was=prepared.was, will=prepared.will,
             restarts=plan.restarts, lock=plan.lock, settle=plan.settle, deadline=plan.deadline, of=prepared.of,
+            fault=plan.fault, uncovers=plan.uncovers,
         )  # fmt: skip
 
     # ---- an open entry ---------------------------------------------------------------------------------------------
@@ -218,10 +219,11 @@ class Fixer:
         """Do the steps and prove them; on any failure take everything back."""
         try:
             run.forward(intent.will)
-            self._verify(run, intent)
+            other = self._verify(run, intent)
             left = tuple(self.host.files.stat(fact.path, digest=True) for fact in intent.was)
             self.journal.append(run.entry_id, Left(left, self.host.clock.now()))
-            self.journal.append(run.entry_id, End("done", self.host.clock.now()))
+            said = (*run.passed, *_remains(other))
+            self.journal.append(run.entry_id, End("done", self.host.clock.now(), said))
         except StopAsked:
             return self._stopped(run)
         except HostError as error:
@@ -230,26 +232,27 @@ class Fixer:
             return self._back(run, intent, f"stackops itself failed ({type(error).__name__}); please report it")
         self.journal.prune()
         how = "Undone" if intent.kind == "undo" else "Done"
-        return Outcome("done", f"{how}: {intent.title.removeprefix('Undo: ')}", tuple(run.passed), run.entry_id)
+        return Outcome("done", f"{how}: {intent.title.removeprefix('Undo: ')}", said, run.entry_id)
 
-    def _verify(self, run: Run, intent: Intent) -> None:
-        """A fix is proven by its finding, an undo by its files, which have just been read back."""
+    def _verify(self, run: Run, intent: Intent) -> Result | None:
+        """A fix is proven by its finding, an undo by its files, which have just been read back; what else is found."""
         reach("before_verify")
         if intent.kind == "undo":
-            return
+            return None
         total = len(run.steps)
         run.tell(Progress("verify", -1, total, f"Look again whether {intent.check} is gone", "running"))
         pulse = Pulse(self.host, [row.step for row in run.steps])
         try:
-            verify(
-                self.look, self.host.clock, deadline=intent.deadline, settle=intent.settle, trouble=pulse.trouble,
-                stop=run.stop,
+            other = verify(
+                self.look, self.host.clock, deadline=intent.deadline, settle=intent.settle, wanted=_wanted(intent),
+                trouble=pulse.trouble, stop=run.stop,
             )  # fmt: skip
         except HostError as error:
             run.tell(Progress("verify", -1, total, intent.check, "failed", str(error)))
             self.journal.append(run.entry_id, Failed(None, self.host.clock.now(), str(error)))
             raise
         run.tell(Progress("verify", -1, total, intent.check, "done"))
+        return other
 
     def _stopped(self, run: Run) -> Outcome:
         if not run.done and not run.begun:
@@ -307,6 +310,15 @@ class Fixer:
             outcome=outcome.name if outcome else "", says=(outcome.sentence, *outcome.says) if outcome else (),
             seconds=seconds,
         )  # fmt: skip
+
+
+def _wanted(intent: Intent) -> Wanted:
+    lasting = any(row.inverse is None and not row.step.changes_nothing for row in intent.steps)
+    return Wanted(intent.fault, intent.uncovers, lasting)
+
+
+def _remains(other: Result | None) -> tuple[str, ...]:
+    return () if other is None else (f"another finding remains: {masked(other.title)}",)
 
 
 def _require_answers(plan: Plan, answers: Mapping[str, str]) -> None:

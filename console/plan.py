@@ -48,6 +48,11 @@ class Plan(Struct, frozen=True):
     """Seconds the finding must stay gone before the fix counts as verified."""
     deadline: float = 60.0
     """Seconds after the last step within which the finding must be gone."""
+    fault: str | None = None
+    """``Result.fault`` of the finding it repairs: this must be gone. Every check's plan gets it from its finding."""
+    uncovers: tuple[str, ...] = ()
+    """Forms of the same check, or whole faults, that lie behind the repaired one and may come to light by the repair,
+    which they say nothing against. Any other that is there afterwards counts as the same fault moved elsewhere."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from .plan import Plan, PreparedPlan
 from .records import Entry, JournalStep
 from .rollback import order
 from .steps import AnyStep, ComposeUp, EngineReload, Prepared, RestartContainer, Step, Workbench
-from .verifying import Look
+from .verifying import Look, Wanted
 
 
 class Refused(HostError):
@@ -62,7 +62,7 @@ def prepare(plan: Plan, host: Host, look: Look) -> PreparedPlan:
     preview = _Preview(host)
     for step in plan.steps:
         # Where all files are as wanted the plan may be an old one: only a finding that is still there is a reason.
-        if step.settles and not preview.steps and look().status in ("ok", "not_applicable"):
+        if step.settles and not preview.steps and Wanted(plan.fault).gone(look()):
             break
         _require_foreign(step)
         preview.add(step)

@@ -50,6 +50,10 @@ class Intent(Struct, frozen=True, tag="intent"):
     deadline: float = 60.0
     of: str | None = None
     """For an undo: the entry it takes back."""
+    fault: str | None = None
+    """What the fix has to make go away: ``Plan.fault``."""
+    uncovers: tuple[str, ...] = ()
+    """Forms that may come to light by it: ``Plan.uncovers``."""
     schema: int = 1
 
 

@@ -1,9 +1,16 @@
-"""Proof by looking again: a fix worked when its finding is gone and stays gone, not when its commands say so."""
+"""Proof by looking again: a fix worked when its finding is gone and stays gone, not when its commands say so.
+
+A repair that worked is not taken back because a second fault came to light: another form of the same check may be there
+afterwards where the plan says that it lies behind the repaired one, and always where a step cannot be taken back. A
+form that is neither is the same fault moved elsewhere, and no proof.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+
+from msgspec import Struct
 
 from .findings import Result
 from .hosts import Clock, Host, HostError
@@ -18,6 +25,29 @@ Look = Callable[[], Result]
 
 class NotVerified(StepFailed):
     """The finding did not go away, or came back."""
+
+
+class Wanted(Struct, frozen=True):
+    """What has to be gone, and what may be there in its place."""
+
+    fault: str | None = None
+    """``Result.fault`` that was repaired; None: nothing at all may be found."""
+    uncovers: tuple[str, ...] = ()
+    """Forms, or whole faults, that may come to light."""
+    lasting: bool = False
+    """A step cannot be taken back, so that any other form is left for a repair of its own."""
+
+    def lets(self, result: Result) -> bool:
+        """Whether a finding is another one than that which was repaired, and says nothing against the repair."""
+        if self.fault is None or result.fault in (None, self.fault):
+            return False
+        return self.lasting or result.form in self.uncovers or result.fault in self.uncovers
+
+    def gone(self, result: Result) -> bool:
+        """Whether there is nothing to repair, or only something else."""
+        if result.status == "finding":
+            return self.fault is not None and result.fault not in (None, self.fault)
+        return result.status in ("ok", "not_applicable")
 
 
 class StopAsked(Exception):
@@ -57,24 +87,25 @@ def verify(
     *,
     deadline: float,
     settle: float,
+    wanted: Wanted | None = None,
     trouble: Callable[[], str | None] = lambda: None,
     stop: threading.Event | None = None,
-) -> None:
+) -> Result | None:
     """Look until the finding is gone, at most ``deadline`` seconds, then see that it stays gone for ``settle`` seconds.
 
-    Raises NotVerified with the last reason, StopAsked when ``stop`` is set.
+    Returns another finding that remains. Raises NotVerified with the last reason, StopAsked when ``stop`` is set.
     """
     end = clock.monotonic() + deadline
     good_since: float | None = None
     while True:
         if stop is not None and stop.is_set():
             raise StopAsked
-        why = _judge(look, trouble)
+        why, other = _judge(look, trouble, wanted or Wanted())
         now = clock.monotonic()
         if why is None:
             good_since = now if good_since is None else good_since
             if now - good_since >= settle:
-                return
+                return other
         elif now >= end:
             raise NotVerified(f"The finding did not go away: {why}" if good_since is None else f"It came back: {why}")
         else:
@@ -82,14 +113,15 @@ def verify(
         clock.sleep(PERIOD)
 
 
-def _judge(look: Look, trouble: Callable[[], str | None]) -> str | None:
-    """Why it is not good yet; None when it is."""
+def _judge(look: Look, trouble: Callable[[], str | None], wanted: Wanted) -> tuple[str | None, Result | None]:
+    """Why it is not good yet, None when it is; and another finding that is there."""
     try:
         result = look()
-        if result.status not in ("ok", "not_applicable"):
-            return result.title if result.status == "finding" else result.because or result.title
-        return trouble()
+        other = result if result.status == "finding" and wanted.lets(result) else None
+        if other is None and result.status not in ("ok", "not_applicable"):
+            return (result.title if result.status == "finding" else result.because or result.title), None
+        return trouble(), other
     except HostError as error:
-        return str(error)
+        return str(error), None
     except Exception as error:  # noqa: BLE001 - a look that breaks proves nothing; the fix must then be taken back
-        return f"looking again failed with {type(error).__name__}"
+        return f"looking again failed with {type(error).__name__}", None

@@ -37,7 +37,7 @@ from ...console.settings import Settings
 from .. import Check, compose
 from .node import Node, fine, nodes, unknown
 from .replica_set_examples import EXAMPLES
-from .set_forms import Verdict, judge
+from .set_forms import OF_AN_APP, Verdict, judge
 from .set_plan import make_plan
 
 ID = "mongo.replica-set"
@@ -143,7 +143,8 @@ def _result(node: Node, verdict: Verdict, snapshot: Snapshot) -> Result:
         evidence=evidence, fix=FixSummary("manual", fix),
     )  # fmt: skip
     plan = make_plan(node, verdict, found, snapshot, {})
-    return replace(found, fix=FixSummary(plan.safety, fix))
+    about = verdict.app.container.name if verdict.app is not None and verdict.form in OF_AN_APP else None
+    return replace(found, fix=FixSummary(plan.safety, fix), about=about)
 
 
 def _words(node: Node, verdict: Verdict) -> dict[str, str]:

@@ -23,6 +23,15 @@ APP_TROUBLE = (
     "fastgpt.mongo-error", "fastgpt.mongo-no-primary", "fastgpt.mongo-refused", "fastgpt.mongo-unresolved",
     "fastgpt.mongo-buffering",
 )  # fmt: skip
+OF_AN_APP = (
+    "app-unescaped", "app-host", "app-set", "app-auth-source", "app-login", "member-host", "app-gave-up",
+)  # fmt: skip
+"""Forms of one app, in the order in which they are looked for; one hides those after it."""
+IN_ORDER = (
+    "standalone", "set-name", "removed", "login", "never-initiated", "no-primary", *OF_AN_APP[:-1], "container-id",
+    OF_AN_APP[-1],
+)  # fmt: skip
+"""All forms, likewise."""
 APP_WELL = ("fastgpt.mongo-connected", "fastgpt.root-ready", "fastgpt.ready")
 
 
@@ -221,4 +230,13 @@ def waits_in_vain(node: Node, app: Client, snapshot: Snapshot) -> bool:
     return bool(telling) and telling[-1] in APP_TROUBLE
 
 
-__all__ = ["Verdict", "judge", "own_host", "waits_in_vain"]
+def behind(node: Node, form: str, about: str | None = None) -> tuple[str, ...]:
+    """Forms that this one hides; for the form of an app also whatever the other apps of this mongod may have."""
+    others = [app.container.name for app in node.apps if about is not None and app.container.name != about]
+    return (
+        *(IN_ORDER[IN_ORDER.index(form) + 1 :] if form in IN_ORDER else ()),
+        *(f"{one}: {name}" for name in others for one in OF_AN_APP),
+    )
+
+
+__all__ = ["IN_ORDER", "OF_AN_APP", "Verdict", "behind", "judge", "own_host", "waits_in_vain"]

@@ -13,7 +13,7 @@ from ...console.steps import AnyStep, EditFile, MongoCommand, RestartContainer, 
 from ...console.steps.mongo import Verb
 from .. import compose
 from .node import Node
-from .set_forms import Verdict, own_host, waits_in_vain
+from .set_forms import Verdict, behind, own_host, waits_in_vain
 
 ID = "mongo.replica-set"
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,255}(?::\d{1,5})?|\[[0-9A-Fa-f:]+\](?::\d{1,5})?")
@@ -75,6 +75,7 @@ def _plan(
     return Plan(
         check=ID, subject=node.subject, title=result.title, steps=steps, questions=questions, safety=safety,
         restarts=restarts, says=says, lock=node.place.directory,
+        uncovers=behind(node, result.form or "", result.about),
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ def test_the_document_has_exactly_the_promised_shape(stackops) -> None:
     assert document["schema"] == "stackops/1"
     assert document["host"] == "gpu-box-01"
     for row in document["results"]:
-        assert list(row) == ["check", "subject", "status", "severity", "title", "evidence", "because", "fix"]
+        assert list(row) == ["check", "subject", "status", "severity", "title", "evidence", "because", "fix", "form"]
         assert row["status"] in {"ok", "finding", "unknown", "not_applicable", "crashed"}
         assert row["severity"] in {"error", "warning", "info", None}
         assert row["fix"] is None or list(row["fix"]) == ["safety", "summary"]
