@@ -38,6 +38,8 @@ class Candidate(Struct, frozen=True):
     """When its container or process started; Unix seconds."""
     running: bool = True
     """False for a container that does not run: it is not asked."""
+    restarts: int = 0
+    """How often the Engine has restarted its container."""
     loading: str | None = None
     """What its log says it is doing before it listens, in one sentence, where somebody read the log."""
 

@@ -1,0 +1,165 @@
+"""The one door through which a look asks a model server: GET, by allow-list, within bounds, each path once.
+
+A path that is not on the list of the product (or of recognition, before it is known) raises ``Forbidden`` and is not
+sent. Redirects are answers, never followed: who knows what stands behind one. A key goes into a header of the paths
+that want one, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from ...hosts import HostError, Http, HttpFailed
+from ...hosts.asking import HttpTrouble
+from ...model import Product
+from ...text import clean_line
+from . import decoding
+from .allowed import PRODUCTS, RECOGNISING, Key
+from .candidate import Candidate
+
+CONNECT, READ, TOTAL = 1.0, 3.0, 9.0
+"""Seconds for the connection, for one answer, for a whole look. fact: gpu-model-servers 4.4"""
+LIMIT = 4 << 20
+"""Bytes of one body; a list of 10 000 models has about one."""
+
+
+class Forbidden(Exception):
+    """A path that may not be asked here; nothing was sent."""
+
+
+class Answer(Struct, frozen=True):
+    """What came back, whatever its status."""
+
+    path: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    seconds: float
+    cut: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Status 200."""
+        return self.status == 200
+
+    @property
+    def refused(self) -> bool:
+        """401 or 403: a key is wanted, or the one given is not taken."""
+        return self.status in (401, 403)
+
+    def json(self) -> Any:  # noqa: ANN401 - whatever a stranger sent
+        """The body as JSON; None for everything else."""
+        return decoding.document(self.body)
+
+    @property
+    def words(self) -> str:
+        """The beginning of the body, cleaned, for people and for looking at."""
+        return clean_line(self.body[:600].decode("utf-8", "replace"), 200)
+
+
+class Silence(Struct, frozen=True):
+    """No answer."""
+
+    path: str
+    trouble: HttpTrouble
+    sentence: str
+
+
+Said = Answer | Silence
+
+
+class Ask:
+    """The questions of one look at one server."""
+
+    def __init__(self, http: Http, candidate: Candidate, *, show_key: bool = True) -> None:
+        self.base = base_of(candidate.address)
+        """None for what is no address of a web server."""
+        self.key = _usable(candidate.token) if show_key else None
+        self.product: Product | None = None
+        """Whose list counts; None while recognising."""
+        self.key_refused = False
+        """A key was sent and not taken."""
+        self.key_wanted = False
+        """None was sent, and one was wanted."""
+        self._http = http
+        self._said: dict[str, Said] = {}
+        self._until = asyncio.get_running_loop().time() + TOTAL
+
+    def within(self, product: Product) -> None:
+        """From now on the list of this product counts."""
+        self.product = product
+
+    async def get(self, path: str) -> Said:
+        """GET a path of the list; a path asked before in this look gives what it gave then. Raises Forbidden."""
+        listed = RECOGNISING if self.product is None else PRODUCTS[self.product]
+        if path not in listed:
+            raise Forbidden(f"{path} is not asked of {self.product or 'whom nobody knows yet'}")
+        if path not in self._said:
+            self._said[path] = await self._asked(path, listed[path])
+        return self._said[path]
+
+    async def answer(self, path: str) -> Answer | None:
+        """Like ``get``; None where nothing came back."""
+        said = await self.get(path)
+        return said if isinstance(said, Answer) else None
+
+    async def json(self, path: str) -> Any:  # noqa: ANN401 - whatever a stranger sent
+        """The JSON of a reply with status 200; None otherwise."""
+        said = await self.get(path)
+        return said.json() if isinstance(said, Answer) and said.ok else None
+
+    def refuse(self) -> None:
+        """Count a refusal that came with another status than 401 or 403."""
+        self.key_refused |= self.key is not None
+        self.key_wanted |= self.key is None
+
+    @property
+    def silent(self) -> Silence | None:
+        """The first question of this look that nobody answered."""
+        return next((said for said in self._said.values() if isinstance(said, Silence)), None)
+
+    async def _asked(self, path: str, key: Key) -> Said:
+        left = self._until - asyncio.get_running_loop().time()
+        if self.base is None or left <= 0:
+            return Silence(path, "timeout" if self.base else "address", "there was no time left to ask")
+        headers = {"Authorization": f"Bearer {self.key}"} if key == "keyed" and self.key else {}
+        try:
+            reply = await self._http.get(
+                f"{self.base}{path}",
+                headers=headers,
+                deadline=min(READ, left),
+                limit=LIMIT,
+                connect=CONNECT,
+                redirects=0,
+            )
+        except HttpFailed as error:
+            return Silence(path, error.trouble, clean_line(str(error), 300))
+        except HostError as error:
+            return Silence(path, "unreachable", clean_line(str(error), 300))
+        found = Answer(path, reply.status, reply.headers, reply.body, reply.seconds, reply.cut)
+        if found.refused and key == "keyed":
+            self.refuse()
+        return found
+
+
+def base_of(address: str) -> str | None:
+    """What is put in front of a path: without ``/v1``, user, query and slash at the end. None for what is no address."""
+    try:
+        parts = urlsplit(address.strip())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not host:
+        return None
+    named = f"[{host}]" if ":" in host else host
+    path = parts.path.rstrip("/").removesuffix("/v1")
+    return f"{parts.scheme}://{named}{f':{port}' if port else ''}{path}"
+
+
+def _usable(token: str | None) -> str | None:
+    """A key that can stand in a header."""
+    return token if token and token.isascii() and token.isprintable() and " " not in token else None

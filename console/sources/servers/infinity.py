@@ -1,0 +1,66 @@
+"""Infinity: embeddings and reranking with the depth of the queue in the list of models.
+
+fact: gpu-model-servers 4.2
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from ...model import LoadedModel, ServedModel
+from . import decoding
+from .asking import Answer, Ask
+from .reading import Counted, Look, Reading, health
+
+
+class Queue(Struct, frozen=True):
+    """``stats`` of one of Infinity's models."""
+
+    queue_absolute: float | None = None
+    results_pending: float | None = None
+
+
+class Infinite(Struct, frozen=True):
+    """One of Infinity's models."""
+
+    id: str
+    owned_by: str | None = None
+    device: str | None = None
+    dtype: str | None = None
+    stats: Queue | None = None
+
+
+async def read(ask: Ask, look: Look) -> Reading:
+    """``/health`` is a clock; the list has the queue, so it is read each time."""
+    reading, answer = await health(ask, "/health", "infinity", look)
+    if answer is None:
+        return reading
+    if not answer.ok or not isinstance(decoding.member(answer.json(), "unix"), int | float):
+        reading.mistaken = True
+        return reading
+    found = infinite(await ask.answer("/models"))
+    if found is None:
+        found = infinite(await ask.answer("/v1/models"))  # started with --url-prefix /v1
+    if found is not None:
+        reading.models = tuple(ServedModel(n, quantization=decoding.name(one.dtype, 30)) for n, one in found.items())
+        reading.loaded = tuple(LoadedModel(n, device=decoding.name(one.device, 30)) for n, one in found.items())
+        queues = [one.stats for one in found.values() if one.stats is not None]
+        running, waiting = _sum(one.results_pending for one in queues), _sum(one.queue_absolute for one in queues)
+        reading.counted = Counted(running, waiting) if queues else None
+    return reading
+
+
+def infinite(answer: Answer | None) -> dict[str, Infinite] | None:
+    """Infinity's models by name; None for any other list."""
+    data = decoding.member(answer.json() if answer is not None and answer.ok else None, "data")
+    found = decoding.parts(data, Infinite)
+    if not found or any(one.owned_by != "infinity" and one.stats is None for one in found):
+        return None
+    return {name: one for one in found if (name := decoding.name(one.id))}
+
+
+def _sum(numbers: Any) -> float | None:  # noqa: ANN401 - numbers and None
+    known = [number for number in numbers if decoding.count(number) is not None]
+    return sum(known) if known else None

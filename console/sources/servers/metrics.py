@@ -1,0 +1,69 @@
+"""Prometheus text of a model server: the series that are wanted, parsed by prometheus_client, and nothing else.
+
+Lines are sorted out by their name first: a server's histograms run to thousands of lines that nobody here needs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+LINES, LENGTH = 4000, 4096
+"""Lines kept, and characters of one."""
+Labels = Mapping[str, str]
+Samples = dict[str, list[tuple[Labels, float]]]
+
+
+def samples(body: bytes, wanted: frozenset[str]) -> Samples:
+    """The finite samples of the wanted names. A line that makes no sense loses itself only."""
+    lines = list(_lines(body, wanted))
+    found: Samples = {}
+    try:
+        _parsed("\n".join(lines), found)
+    except (ValueError, KeyError, IndexError):
+        found = {}
+        for line in lines:
+            try:
+                _parsed(line, found)
+            except (ValueError, KeyError, IndexError):
+                continue
+    return found
+
+
+def _lines(body: bytes, wanted: frozenset[str]) -> Iterator[str]:
+    names = {name.encode() for name in wanted}
+    kept = 0
+    for line in body.split(b"\n"):
+        if len(line) > LENGTH or line.partition(b" ")[0].partition(b"{")[0].strip() not in names:
+            continue
+        yield line.decode("utf-8", "replace").replace("\r", "")
+        kept += 1
+        if kept >= LINES:
+            return
+
+
+def _parsed(text: str, found: Samples) -> None:
+    from prometheus_client.parser import text_string_to_metric_families
+
+    for family in text_string_to_metric_families(f"{text}\n"):
+        for sample in family.samples:
+            if math.isfinite(sample.value):
+                found.setdefault(sample.name, []).append((sample.labels, sample.value))
+
+
+def total(found: Samples, *names: str) -> float | None:
+    """The sum over all series of the first of the names that is there; None for a negative one, and where none is."""
+    for name in names:
+        if name in found:
+            number = math.fsum(value for _, value in found[name])
+            return number if 0 <= number < 1e18 else None
+    return None
+
+
+def share(found: Samples, *names: str) -> float | None:
+    """The highest of the series, as a share of 1; None where it is none."""
+    for name in names:
+        if name in found:
+            number = max(value for _, value in found[name])
+            return number if 0 <= number <= 1 else None
+    return None
