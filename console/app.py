@@ -66,6 +66,10 @@ class CollectorFeed:
         """A container's CPU, newest last."""
         return self._collector.history.container(container).cpu
 
+    def busy_of_gpu(self, uuid: str) -> Sequence[float | None]:
+        """A GPU's utilisation, newest last."""
+        return self._collector.history.gpu(uuid).cpu
+
 
 class Registry:
     """The checks as the screens see them."""

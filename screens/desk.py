@@ -47,6 +47,10 @@ class Feed(Protocol):
         """The last figures of a container's CPU in percent of one core, newest last."""
         ...
 
+    def busy_of_gpu(self, uuid: str) -> Sequence[float | None]:
+        """The last figures of a GPU's utilisation in percent, newest last."""
+        ...
+
 
 class Checks(Protocol):
     """The checks, as far as screens need them."""

@@ -67,7 +67,7 @@ class Overview(ContainerActs, Place):
         yield Lines((), id="host")
         yield Lines(id="faults")
         yield Container(
-            Table(stacks.COLUMNS, id="stacks", classes="pane"),
+            Table(stacks.WITHOUT_GPUS, id="stacks", classes="pane"),
             Container(
                 Table(FINDINGS, id="findings", classes="pane", titles=False),
                 Document(id="finding", classes="pane"),
@@ -101,6 +101,7 @@ class Overview(ContainerActs, Place):
         self.query_one("#faults", Lines).show(self._faults(snapshot, width))
         rows = stacks.rows(snapshot, results or (), self._order, self._words, airy=tall)
         empty = faults.empty(snapshot, self._words, offer_demo=self.desk.offer_demo and self._without_engine)
+        self.query_one("#stacks", Table).use_columns(stacks.columns(snapshot))
         self.query_one("#stacks", Table).show(rows, empty=empty, order=self._order)
         self._draw_findings()
 
@@ -192,11 +193,18 @@ class Overview(ContainerActs, Place):
 
     def action_order(self) -> None:
         """Order by the next column."""
-        self._set_order(stacks.ORDERS[(stacks.ORDERS.index(self._order) + 1) % len(stacks.ORDERS)])
+        self._step_order(1)
 
     def action_order_back(self) -> None:
         """Order by the column before."""
-        self._set_order(stacks.ORDERS[stacks.ORDERS.index(self._order) - 1])
+        self._step_order(-1)
+
+    def _step_order(self, step: int) -> None:
+        """The next column that can be ordered by and that this machine has."""
+        snapshot = self.console.snapshot
+        had = {column.key for column in stacks.columns(snapshot)} if snapshot else set()
+        orders = [order for order in stacks.ORDERS if order in had or order == self._order]
+        self._set_order(orders[(orders.index(self._order) + step) % len(orders)])
 
     def _set_order(self, order: str) -> None:
         self._order = order

@@ -8,7 +8,7 @@ from ...console.text import cells
 from .lines import Lines
 from .paint import Line, Span
 
-PLACES = (("1", "overview", "Overview"), ("2", "doctor", "Doctor"), ("3", "journal", "Journal"))
+PLACES = (("1", "overview", "Overview"), ("2", "doctor", "Doctor"), ("3", "journal", "Journal"), ("4", "gpus", "GPUs"))
 
 
 class Header(Lines):
@@ -21,19 +21,26 @@ class Header(Lines):
     def tell(self, here: str, machine: str, *, read_only: bool, problems: int) -> None:
         """Draw it for this place and machine."""
         width = self.size.width or self.app.size.width
+        left = self._places(here, problems, titles=True)
+        if sum(cells(span.text) for span in left) > width:
+            left = self._places(here, problems, titles=False)
+        right = [Span(f"{machine} ", "muted")]
+        if read_only:
+            right.append(Span(" READ-ONLY ", "badge"))
+        self.show([self._spread(left, right, width)])
+
+    def _places(self, here: str, problems: int, *, titles: bool) -> list[Span]:
+        """All places; on a narrow terminal the others by their keys alone."""
         left: list[Span] = [Span(" stackops ", "badge"), Span(" ")]
         self._hits = []
         for key, place, title in PLACES:
             start = sum(cells(span.text) for span in left)
             count = f" {problems}" if place == "doctor" and problems else ""
-            left += self._place(key, title, count, here=place == here)
+            left += self._place(key, title if titles or place == here else "", count, here=place == here)
             self._hits.append((start, sum(cells(span.text) for span in left), place))
         if here not in {place for _, place, _ in PLACES}:
             left.append(Span(f" › {here} ", "accent"))
-        right = [Span(f"{machine} ", "muted")]
-        if read_only:
-            right.append(Span(" READ-ONLY ", "badge"))
-        self.show([self._spread(left, right, width)])
+        return left
 
     @staticmethod
     def _place(key: str, title: str, count: str, *, here: bool) -> list[Span]:

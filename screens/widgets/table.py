@@ -125,6 +125,12 @@ class Table(ScrollView, can_focus=True):
         if regions:
             self.refresh(*regions)
 
+    def use_columns(self, columns: Sequence[Column]) -> None:
+        """Show these columns from now on; nothing happens while they are the same."""
+        if tuple(columns) != self._columns:
+            self._columns = tuple(columns)
+            self._place_columns()
+
     def select(self, key: str | None) -> None:
         """Put the cursor on a row, when there is such a row."""
         for index, row in enumerate(self._rows):
@@ -256,10 +262,13 @@ class Table(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Choose the columns that fit."""
-        self._placed = place(self._columns, self.scrollable_content_region.width)
-        self._strips.clear()
+        self._place_columns()
         self._measure()
         self.call_after_refresh(self._keep_in_sight)
+
+    def _place_columns(self) -> None:
+        self._placed = place(self._columns, self.scrollable_content_region.width)
+        self._strips.clear()
         self.refresh()
 
     def notify_style_update(self) -> None:

@@ -21,6 +21,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("health", "HEALTH", 11, rank=3),
     Column("cpu", "CPU", 5, "right", rank=1),
     Column("memory", "MEM", 5, "right", rank=1),
+    Column("vram", "VRAM", 5, "right", rank=1),
     Column("net", "NET ↓/↑", 10, "right", rank=5),
     Column("block", "BLOCK r/w", 10, "right", rank=8),
     Column("pids", "PIDS", 5, "right", rank=9),
@@ -29,7 +30,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("ports", "PORTS", 14, rank=10, most=24),
     Column("image", "IMAGE", 24, rank=11, most=44),
 )
-ORDERS: tuple[str, ...] = ("name", "cpu", "memory", "state", "up")
+WITHOUT_GPUS = tuple(column for column in COLUMNS if column.key != "vram")
+ORDERS: tuple[str, ...] = ("name", "cpu", "memory", "vram", "state", "up")
 _OTHERS = "~containers outside compose"
 _NATIVE = "~native services"
 _TITLES = {_OTHERS: "Containers outside compose", _NATIVE: "Native services"}
@@ -46,6 +48,8 @@ class Item(Struct, frozen=True):
     figures: Figures | None = None
     process: NativeProcess | None = None
     worst: Result | None = None
+    vram: int | None = None
+    """Bytes that its processes hold on all GPUs, as far as the driver tells their sizes."""
 
     def words(self) -> str:
         """What a filter looks at."""
@@ -60,6 +64,8 @@ class Item(Struct, frozen=True):
             raw = -f.cpu_percent if f and f.cpu_percent is not None else None
         elif order == "memory":
             raw = -f.memory if f and f.memory is not None else None
+        elif order == "vram":
+            raw = -self.vram if self.vram is not None else None
         elif order == "state":
             raw = {"running": 5.0, "paused": 3.0, "created": 4.0}.get(c.state, 1.0) if c else 6.0
         elif order == "up":
@@ -71,6 +77,7 @@ def items(snapshot: Snapshot, results: Sequence[Result]) -> list[Item]:
     """Everything that gets a row."""
     services = {service.container: service for service in snapshot.services if service.container}
     worst = _worst_by_container(snapshot, results)
+    vram = _vram(snapshot)
     found = [
         Item(
             key=c.id,
@@ -80,10 +87,25 @@ def items(snapshot: Snapshot, results: Sequence[Result]) -> list[Item]:
             container=c,
             figures=snapshot.figures.get(c.id),
             worst=worst.get(c.id),
+            vram=vram.get(c.id),
         )
         for c in snapshot.containers
     ]
     return found + _natives(snapshot) + _declared(snapshot)
+
+
+def columns(snapshot: Snapshot) -> tuple[Column, ...]:
+    """VRAM has a column when somebody holds some."""
+    return COLUMNS if any(each.container for each in snapshot.gpu_processes) else WITHOUT_GPUS
+
+
+def _vram(snapshot: Snapshot) -> dict[str, int]:
+    """By container id; nothing for one of whose processes no size is known."""
+    found: dict[str, int] = {}
+    for each in snapshot.gpu_processes:
+        if each.container is not None and each.memory is not None:
+            found[each.container] = found.get(each.container, 0) + each.memory
+    return found
 
 
 def _natives(snapshot: Snapshot) -> list[Item]:
@@ -175,6 +197,7 @@ def _row(item: Item, now: float) -> Row:
     }
     if item.container is not None:
         cells |= _container_cells(item.container, item.figures, now)
+        cells["vram"] = Span(states.short_size(item.vram), "muted" if item.vram is None else "plain")
     elif item.process is not None:
         cells |= _process_cells(item.process, now)
     else:

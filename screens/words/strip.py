@@ -57,16 +57,43 @@ def host(snapshot: Snapshot, width: int, cpu: Sequence[float | None] = (), *, ta
     """CPU, load, memory, swap, disks, GPUs, Engine: as much as the width holds, most important first."""
     first, rest = _system_items(snapshot.system, cpu, roomy=width >= 110)
     items = [*first, _engine_item(snapshot), *rest]
-    lines = [_fit(items, width)]
-    gpus = [_gpu(gpu, width) for gpu in snapshot.gpus]
-    if tall:
-        return lines + gpus[:8]
-    if len(gpus) > 1:
-        return [*lines, _fit([_gpu_short(gpu) for gpu in snapshot.gpus], width)]
-    return lines + gpus
+    return [fitted(items, width), *_gpus(snapshot, width, tall=tall)]
 
 
-def _fit(items: Sequence[Line], width: int) -> Line:
+def _gpus(snapshot: Snapshot, width: int, *, tall: bool) -> list[Line]:
+    """A line for each where there is room, else one for all of them; none is left out without a word."""
+    gpus, driver = snapshot.gpus, snapshot.gpu_driver
+    if not gpus:
+        silent = driver is not None and driver.state != "ok" and driver.cards and driver.sentence
+        return [line(("gpu ", "muted"), (driver.sentence or "", "error"))] if driver and silent else []
+    if len(gpus) == 1 or (tall and len(gpus) <= 8):
+        return [_gpu(gpu, width) for gpu in gpus]
+    short = [_gpu_short(gpu) for gpu in gpus]
+    together = sum(cells(span.text) for each in short for span in each) + 2 * (len(short) - 1)
+    return [fitted(short, width) if together <= width else _gpus_together(gpus)]
+
+
+def _gpus_together(gpus: Sequence[Gpu]) -> Line:
+    used = [gpu.memory_used for gpu in gpus if gpu.memory_used is not None]
+    total = [gpu.memory_total for gpu in gpus if gpu.memory_total is not None]
+    busy = [gpu.utilisation for gpu in gpus if gpu.utilisation is not None]
+    ill = sum(1 for gpu in gpus if gpu.health != "ok")
+    share = sum(used) / sum(total) if used and sum(total) else None
+    return line(
+        ("gpus ", "muted"), f"{len(gpus)}  {glyphs.bar(share, 10)} ",
+        f"{_of(sum(used) if used else None, sum(total) if total else None)}",
+        f"  {states.whole_percent(sum(busy) / len(busy) if busy else None)} busy",
+        (f"  {glyphs.BAD} {ill} not well" if ill else "", "error"),
+    )  # fmt: skip
+
+
+def share_of(gpu: Gpu) -> float | None:
+    """How much of its memory is used, 0 to 1."""
+    return gpu.memory_used / gpu.memory_total if gpu.memory_used is not None and gpu.memory_total else None
+
+
+def fitted(items: Sequence[Line], width: int) -> Line:
+    """The items that the width holds, two spaces apart, most important first."""
     spans: list[Span] = []
     used = 0
     for item in items:
@@ -92,14 +119,14 @@ def _system_items(system: System | None, cpu: Sequence[float | None], *, roomy: 
 
 def _cpu(system: System, cpu: Sequence[float | None], *, roomy: bool) -> Line:
     spark = glyphs.sparkline(cpu, 16 if roomy else 6, 100.0)
-    value = Span(f"{states.whole_percent(system.cpu_percent):>4}", _hot(system.cpu_percent, 85, 95))
+    value = Span(f"{states.whole_percent(system.cpu_percent):>4}", hot(system.cpu_percent, 85, 95))
     return line(("cpu ", "muted"), value, (f" {spark}" if spark.strip() else "", "accent"))
 
 
 def _memory(system: System, *, roomy: bool) -> Line:
     used = _difference(system.memory_total, system.memory_available)
     share = used / system.memory_total if used is not None and system.memory_total else None
-    value = Span(_of(used, system.memory_total), _hot(None if share is None else share * 100, 85, 95))
+    value = Span(_of(used, system.memory_total), hot(None if share is None else share * 100, 85, 95))
     return line(("mem ", "muted"), value, (f" {glyphs.bar(share, 10)}" if roomy else "", "accent"))
 
 
@@ -107,15 +134,15 @@ def _disk(disk: Disk, *, roomy: bool) -> Line:
     used = _difference(disk.total, disk.free)
     share = None if used is None or not disk.total else used / disk.total * 100
     free = f" {states.short_size(disk.free)} free" if roomy else ""
-    return line((f"{disk.what} ", "muted"), (f"{states.whole_percent(share)}{free}", _hot(share, 85, 95)))
+    return line((f"{disk.what} ", "muted"), (f"{states.whole_percent(share)}{free}", hot(share, 85, 95)))
 
 
 def _gpu(gpu: Gpu, width: int) -> Line:
-    share = gpu.memory_used / gpu.memory_total if gpu.memory_used is not None and gpu.memory_total else None
+    share = share_of(gpu)
     return line(
-        (f"gpu{'' if gpu.index is None else gpu.index} ", "muted"),
+        *_gpu_name(gpu),
         (f"{glyphs.bar(share, 10)} " if width >= 70 else "", "accent"),
-        (_of(gpu.memory_used, gpu.memory_total), _hot(None if share is None else share * 100, 90, 98)),
+        (_of(gpu.memory_used, gpu.memory_total), hot(None if share is None else share * 100, 90, 98)),
         f"  {states.whole_percent(gpu.utilisation)} busy",
         (f"  {gpu.temperature:.0f}°C" if gpu.temperature is not None else "", "muted"),
         (f"  {gpu.name}" if gpu.name else "", "muted"),
@@ -123,13 +150,16 @@ def _gpu(gpu: Gpu, width: int) -> Line:
 
 
 def _gpu_short(gpu: Gpu) -> Line:
-    share = gpu.memory_used / gpu.memory_total * 100 if gpu.memory_used is not None and gpu.memory_total else None
+    share = share_of(gpu)
     busy = "" if gpu.utilisation is None else f" {states.whole_percent(gpu.utilisation)}"
-    return line(
-        (f"gpu{'' if gpu.index is None else gpu.index} ", "muted"),
-        (_of(gpu.memory_used, gpu.memory_total), _hot(share, 90, 98)),
-        busy,
-    )
+    return line(*_gpu_name(gpu), (_of(gpu.memory_used, gpu.memory_total), hot(share and share * 100, 90, 98)), busy)
+
+
+def _gpu_name(gpu: Gpu) -> Line:
+    """With a word when its figures are not to be trusted."""
+    name = Span(f"gpu{'' if gpu.index is None else gpu.index} ", "muted")
+    ill = {"stale": "late", "reset_required": "needs a reset", "no_permission": "no permission"}
+    return (name,) if gpu.health == "ok" else (name, Span(f"{glyphs.BAD} {ill.get(gpu.health, gpu.health)} ", "error"))
 
 
 def _engine_item(snapshot: Snapshot) -> Line:
@@ -154,7 +184,8 @@ def _of(used: int | None, total: int | None) -> str:
     return f"{states.short_size(used)}/{states.short_size(total)}"
 
 
-def _hot(value: float | None, warm: float, hot: float) -> Tone:
+def hot(value: float | None, warm: float, most: float) -> Tone:
+    """The tone of a figure that is well up to ``warm`` and bad from ``most`` on."""
     if value is None:
         return "muted"
-    return "error" if value >= hot else "warning" if value >= warm else "plain"
+    return "error" if value >= most else "warning" if value >= warm else "plain"

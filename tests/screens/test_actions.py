@@ -10,6 +10,8 @@ from stackops.console.settings import Settings
 from stackops.screens.app import StackopsApp
 from stackops.screens.container import ContainerScreen
 from stackops.screens.doctor import Doctor
+from stackops.screens.fit import FitScreen
+from stackops.screens.gpus import GpuScreen
 from stackops.screens.journal import JournalScreen
 from stackops.screens.keys import keys_of
 from stackops.screens.overview import Overview
@@ -21,7 +23,7 @@ from support.pilots import console
 
 PLACES = {
     "app": (StackopsApp,), "overview": (Overview,), "container": (ContainerScreen,), "doctor": (Doctor,),
-    "plan": (PlanScreen,), "journal": (JournalScreen,), "list": (Table, Document),
+    "plan": (PlanScreen,), "journal": (JournalScreen,), "gpus": (GpuScreen,), "fit": (FitScreen,), "list": (Table, Document),
 }  # fmt: skip
 
 
@@ -50,12 +52,12 @@ def test_what_changes_the_machine_has_a_capital_letter() -> None:
         if action.changes and action.id != "container.shell":
             assert all(key.isupper() for key in action.keys), action.id
         if any(key.isupper() for key in action.keys) and not action.changes:
-            assert action.id in {"list.bottom", "finding.fix", "journal.undo"}, action.id
+            assert action.id in {"list.bottom", "finding.fix", "journal.undo", "container.previous_hit"}, action.id
 
 
 def test_only_keys_that_every_terminal_sends_are_used() -> None:
     known = {"enter", "space", "escape", "tab", "shift+tab", "up", "down", "left", "right", "home", "end", "pageup",
-             "pagedown", "ctrl+c", "ctrl+p", "ctrl+u", "ctrl+d"}  # fmt: skip
+             "pagedown", "ctrl+c", "ctrl+p", "ctrl+u", "ctrl+d", "plus", "minus", "equals_sign"}  # fmt: skip
     assert {key for action in ACTIONS for key in action.keys if len(key) > 1} <= known
 
 

@@ -1,0 +1,247 @@
+"""The rows of the place *gpus*: a heading with bar and curve for each GPU, below it who holds its memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ...console.joining import Rest, rest_of
+from ...console.model import Gpu, GpuInstance, GpuProcess, Snapshot
+from ...console.text import DASH, duration
+from .. import glyphs
+from ..widgets.columns import Column
+from ..widgets.paint import BLANK, Line, Span, Tone, line
+from ..widgets.table import Row
+from ..widgets.wrap import wrap
+from . import states
+from .strip import fitted, hot, share_of
+
+COLUMNS: tuple[Column, ...] = (
+    Column("memory", "VRAM", 6, "right"),
+    Column("container", "CONTAINER", 13, most=30),
+    Column("server", "SERVER", 10, rank=2, most=20),
+    Column("model", "MODEL", 18, rank=1, most=52),
+    Column("age", "AGE", 6, "right", rank=3),
+    Column("busy", "BUSY", 4, "right", rank=4),
+    Column("pid", "PID", 8, "right", rank=5),
+    Column("process", "PROCESS", 15, rank=6, most=24),
+    Column("user", "USER", 8, rank=7, most=12),
+)
+Curve = Callable[[str], Sequence[float | None]]
+TROUBLE: dict[str, tuple[str, Tone]] = {
+    "lost": ("lost", "error"), "reset_required": ("needs a reset", "error"), "unreadable": ("cannot be read", "error"),
+    "no_permission": ("no permission", "warning"), "stale": ("not answering", "warning"),
+}  # fmt: skip
+"""Healths that are not ``ok``, in a word or two."""
+
+
+def rows(snapshot: Snapshot, width: int, curve: Curve, *, airy: bool = False) -> list[Row]:
+    """Headings and rows of all GPUs, in their order."""
+    made: list[Row] = []
+    for gpu in in_order(snapshot.gpus):
+        if airy and made:
+            made.append(Row(key=f"gap:{gpu.uuid}", heading=BLANK))
+        made += _of_gpu(gpu, snapshot, width, curve(gpu.uuid))
+    return made
+
+
+def in_order(gpus: Sequence[Gpu]) -> list[Gpu]:
+    """By index; those without one last."""
+    return sorted(gpus, key=lambda gpu: (gpu.index is None, gpu.index or 0, gpu.uuid))
+
+
+def _of_gpu(gpu: Gpu, snapshot: Snapshot, width: int, curve: Sequence[float | None]) -> list[Row]:
+    made = [Row(key=f"gpu:{gpu.uuid}", heading=heading(gpu, width, curve))]
+    for number, each in enumerate(wrap(alarms(gpu, snapshot.taken_at), max(20, width - 3))):
+        made.append(Row(key=f"alarm:{gpu.uuid}:{number}", heading=(Span("   "), *each)))
+    own = sorted(
+        (each for each in snapshot.gpu_processes if each.gpu == gpu.uuid),
+        key=lambda each: (-(each.memory or 0), each.pid),
+    )
+    inside = {each.uuid for each in gpu.instances}
+    for instance in gpu.instances:
+        made.append(Row(key=f"instance:{instance.uuid}", heading=_instance(instance, width)))
+        made += [_process(each, snapshot) for each in own if each.instance == instance.uuid]
+    made += [_process(each, snapshot) for each in own if each.instance not in inside]
+    rest = rest_of(gpu, snapshot.gpu_processes)
+    return [*made, _rest(gpu, rest, snapshot)] if rest.unattributed is not None else made
+
+
+def name_of(gpu: Gpu) -> str:
+    """``gpu0``."""
+    return f"gpu{'' if gpu.index is None else gpu.index}"
+
+
+def heading(gpu: Gpu, width: int, curve: Sequence[float | None]) -> Line:
+    """Memory bar, curve, figures, name: as much as the width holds."""
+    share, wide = share_of(gpu), width >= 120
+    word, tone = TROUBLE.get(gpu.health, ("", "plain"))
+    spark = glyphs.sparkline(curve, 24 if wide else 10, 100.0)
+    memory = f"{states.short_size(gpu.memory_used)}/{states.short_size(gpu.memory_total)}"
+    warm = hot(gpu.temperature, 83, 90)
+    items = [
+        line((f" {name_of(gpu):<5}", "strong"), (f"{glyphs.BAD} {word} ", tone) if word else ""),
+        line((f"{glyphs.bar(share, 30 if wide else 14)} ", "accent"), (memory, hot(share and share * 100, 90, 98))),
+        line((f"{spark} " if spark.strip() else "", "accent"), f"{states.whole_percent(gpu.utilisation):>4} busy"),
+        line((f"{gpu.temperature:.0f}°C" if gpu.temperature is not None else "", warm)),
+        line(_power(gpu)),
+        line((f"{states.short_size(gpu.memory_free)} free" if gpu.memory_free is not None else "", "muted")),
+        line((gpu.name or "", "muted")),
+        line((f"{gpu.clock} MHz" if gpu.clock is not None else "", "muted")),
+    ]
+    return fitted([each for each in items if any(span.text for span in each)], width)
+
+
+def _power(gpu: Gpu) -> str:
+    if gpu.power is None:
+        return ""
+    return f"{gpu.power:.0f}/{gpu.power_limit:.0f}W" if gpu.power_limit else f"{gpu.power:.0f}W"
+
+
+def alarms(gpu: Gpu, now: float) -> list[Line]:
+    """What is wrong with the card, and what to do."""
+    said: list[Line] = []
+    if gpu.health != "ok":
+        tone = TROUBLE[gpu.health][1]
+        late = f" Its figures are {_coarse(now - gpu.read_at)} old." if gpu.read_at and gpu.health == "stale" else ""
+        said.append(line((f"{gpu.trouble or 'The driver does not say why'}{late}", tone)))
+        said += [line(("try: ", "muted"), gpu.remedy)] if gpu.remedy else []
+    if gpu.throttling:
+        said.append(line((f"{glyphs.WARN} held back: ", "warning"), ", ".join(gpu.throttling)))
+    if gpu.ecc_uncorrected:
+        said.append(line((f"{glyphs.WARN} memory errors that ECC could not correct: {gpu.ecc_uncorrected}", "warning")))
+    return said
+
+
+def _coarse(seconds: float) -> str:
+    """In steps of five seconds, so that it does not change with each look."""
+    return f"{max(0, int(seconds // 5 * 5))}s" if seconds < 60 else duration(seconds)
+
+
+def _instance(instance: GpuInstance, width: int) -> Line:
+    used, total = instance.memory_used, instance.memory_total
+    share = used / total if used is not None and total else None
+    return line(
+        (f"   {instance.name or 'MIG instance'} ", "strong"),
+        (f"{glyphs.bar(share, 10)} " if width >= 70 else "", "accent"),
+        f"{states.short_size(used)}/{states.short_size(total)}",
+        (f"  {instance.uuid}" if width >= 100 else "", "muted"),
+    )
+
+
+def key_of(process: GpuProcess) -> str:
+    """What identifies a row."""
+    return f"pid:{process.gpu}:{process.pid}:{process.instance or ''}"
+
+
+def _process(process: GpuProcess, snapshot: Snapshot) -> Row:
+    container = next((c for c in snapshot.containers if c.id == process.container), None)
+    server = next((s for s in snapshot.servers if s.key == process.server), None)
+    age = duration(snapshot.taken_at - process.started_at).replace(" ", "") if process.started_at else DASH
+    return Row(
+        key=key_of(process),
+        mark=Span(glyphs.WARN, "warning") if process.orphan else Span(""),
+        cells={
+            "memory": Span(states.short_size(process.memory), "plain" if process.memory is not None else "muted"),
+            "container": Span(container.name) if container else _outside(process),
+            "server": Span(server.product, "plain" if server.state == "up" else "warning") if server else _dash(),
+            "model": _models(process),
+            "age": Span(age, "muted"),
+            "busy": Span(states.whole_percent(process.utilisation), "muted"),
+            "pid": Span(str(process.pid), "muted"),
+            "process": Span(process.name or DASH, "muted"),
+            "user": Span(process.user or DASH, "muted"),
+        },
+    )
+
+
+def _models(process: GpuProcess) -> Span:
+    if process.orphan:
+        return Span(process.orphan, "warning")
+    return Span(", ".join(process.models)) if process.models else _dash()
+
+
+def _outside(process: GpuProcess) -> Span:
+    """What stands where the container would: a service of the machine, or the program."""
+    if process.visible is False and not process.name:
+        return Span("not visible", "muted")
+    return Span(process.service or process.name or DASH, "muted")
+
+
+def _dash() -> Span:
+    return Span(DASH, "muted")
+
+
+def rest_key(gpu: Gpu) -> str:
+    """What identifies the row of what is nobody's."""
+    return f"rest:{gpu.uuid}"
+
+
+def _rest(gpu: Gpu, rest: Rest, snapshot: Snapshot) -> Row:
+    return Row(
+        key=rest_key(gpu),
+        cells={
+            "memory": Span(states.short_size(rest.unattributed), "muted"),
+            "container": Span("unattributed", "muted"),
+            "model": Span(why_rest(gpu, rest, snapshot), "muted"),
+        },
+    )
+
+
+def why_rest(gpu: Gpu, rest: Rest, snapshot: Snapshot) -> str:
+    """Where memory that no process accounts for is likely to be."""
+    if (sentence := rest.sentence()) is not None:
+        return sentence
+    driver = snapshot.gpu_driver
+    if driver is not None and driver.same_namespace is False:
+        return "of processes that cannot be seen from this container"
+    held = any(each.gpu == gpu.uuid for each in snapshot.gpu_processes)
+    return "the driver's own, and what it tells of nobody" if held or not rest.unattributed else "no process is told"
+
+
+def totals(snapshot: Snapshot) -> Line:
+    """Driver, number of GPUs, memory of all together."""
+    driver, gpus = snapshot.gpu_driver, snapshot.gpus
+    parts: list[Line] = []
+    if driver is not None and driver.version:
+        parts.append(line(("driver ", "muted"), driver.version))
+    if driver is not None and driver.cuda:
+        parts.append(line(("CUDA ", "muted"), driver.cuda))
+    if gpus:
+        used = [gpu.memory_used for gpu in gpus if gpu.memory_used is not None]
+        total = [gpu.memory_total for gpu in gpus if gpu.memory_total is not None]
+        parts.append(line(f"{len(gpus)} GPU{'' if len(gpus) == 1 else 's'}"))
+        if used and total:
+            parts.append(line(f"{states.short_size(sum(used))} of {states.short_size(sum(total))} used"))
+    orphans = sum(1 for each in snapshot.gpu_processes if each.orphan)
+    if orphans:
+        parts.append(line((f"{glyphs.WARN} {orphans} orphan{'' if orphans == 1 else 's'}", "warning")))
+    return tuple(span for part in parts for span in (*part, Span("  ")))
+
+
+def trouble(snapshot: Snapshot) -> list[Line]:
+    """What the driver cannot do, and what to try."""
+    driver = snapshot.gpu_driver
+    if driver is None or driver.state == "ok" or not driver.sentence:
+        return []
+    remedy = [line(("  try: ", "muted"), driver.remedy)] if driver.remedy else []
+    return [line((f"{glyphs.BAD} ", "error"), (driver.sentence, "strong")), *remedy]
+
+
+def empty(snapshot: Snapshot | None) -> list[Line]:
+    """What stands where the GPUs would be."""
+    if snapshot is None:
+        return [line(("  Looking ...", "muted"))]
+    driver = snapshot.gpu_driver
+    if driver is None:
+        fault = next((each for each in snapshot.faults if each.source == "gpus"), None)
+        said = fault.sentence if fault else "The GPUs of this machine cannot be looked at from here."
+        more = fault.remedy if fault and fault.remedy else "Run stackops on the machine that has them."
+        return [BLANK, line("  ", said), line(("  ", "muted"), (more, "muted"))]
+    if driver.cards:
+        cards = "an NVIDIA card" if driver.cards == 1 else f"{driver.cards} NVIDIA cards"
+        return [BLANK, line(f"  There is {cards} on the bus, and the driver shows none of it.")]
+    return [
+        BLANK,
+        line("  There is no NVIDIA GPU in this machine: model servers here run on the processor."),
+        line(("  In a virtual machine a card has to be passed through; then the driver has to be installed.", "muted")),
+    ]
