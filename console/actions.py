@@ -49,6 +49,18 @@ ACTIONS: tuple[Action, ...] = (
     Action("list.open", ("enter",), "open", "Go into the selected line", places=_LISTS),
     Action("container.logs", ("l",), "logs", "Show the logs over the whole screen, or back", places=_HOLDERS),
     Action("container.follow", ("f",), "follow", "Follow the logs as they come, or stop", places=("container",)),
+    Action("container.find", ("/",), "find", "Look for words in the log", places=("container",)),
+    Action(
+        "container.next_hit", ("n",), "next", "To the next line with those words", places=("container",), footer=False
+    ),
+    Action(
+        "container.previous_hit",
+        ("N",),
+        "previous",
+        "To the line with those words before",
+        places=("container",),
+        footer=False,
+    ),
     Action("overview.filter", ("/",), "filter", "Show only lines with these words", places=("overview",)),
     Action("container.shell", ("s",), "shell", "Open a shell in the container", True, places=_HOLDERS, footer=False),
     Action("container.restart", ("R",), "restart", "Restart the container, after asking", True, places=_HOLDERS),

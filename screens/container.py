@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual import work
+from textual import on, work
 from textual.containers import Container
 from textual.widget import Widget
+from textual.widgets import Input
 
 from ..console.hosts import HostError
 from ..console.model import Container as ContainerModel
@@ -44,6 +45,9 @@ class ContainerScreen(ContainerActs, Place):
     def body(self) -> Iterable[Widget]:
         """Summary, details, log."""
         yield Lines(BLANK, BLANK, id="summary")
+        yield Input(
+            id="find", placeholder="look for these words in the log; enter, then n and N; esc ends", compact=True
+        )
         yield Container(Document(id="details", classes="pane"), LogView(id="logs"), id="panes")
 
     def on_mount(self) -> None:
@@ -125,6 +129,44 @@ class ContainerScreen(ContainerActs, Place):
         """The log over the whole screen, or back."""
         self.toggle_class("-logs-only")
         self.query_one("#logs" if self.has_class("-logs-only") else "#details").focus()
+
+    # Looking for words in it
+
+    def action_find(self) -> None:
+        """Ask for the words."""
+        self.add_class("-finding")
+        self.query_one("#find", Input).focus()
+
+    @on(Input.Changed, "#find")
+    def _find_changed(self, event: Input.Changed) -> None:
+        said = self.query_one("#logs", LogView).find(event.value)
+        entitle(self.query_one("#logs"), f" Log, {said} " if said else " Log ")
+
+    @on(Input.Submitted, "#find")
+    def _find_done(self) -> None:
+        self.set_class(bool(self.query_one("#find", Input).value), "-finding")
+        self.query_one("#logs").focus()
+
+    def action_next_hit(self) -> None:
+        """The next line with the words; after the last, the first again."""
+        self._hit(backwards=False)
+
+    def action_previous_hit(self) -> None:
+        """The line with the words before this one."""
+        self._hit(backwards=True)
+
+    def _hit(self, *, backwards: bool) -> None:
+        said = self.query_one("#logs", LogView).next_hit(backwards=backwards)
+        entitle(self.query_one("#logs"), f" Log, {said} ")
+
+    def back(self) -> None:
+        """Esc ends looking before it leaves the place."""
+        if self.has_class("-finding"):
+            self.query_one("#find", Input).value = ""
+            self.remove_class("-finding")
+            self.query_one("#logs").focus()
+        else:
+            super().back()
 
     def action_look(self) -> None:
         """Read the log again too."""

@@ -82,3 +82,47 @@ async def test_esc_goes_back() -> None:
     async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
         await _enter(running, stage.ONEAPI.id)
         assert "Stacks" in await running.press("escape")
+
+
+async def _look_for(running, words: str) -> None:
+    await running.press("slash")
+    await running.type(words)
+    await running.press("enter")
+
+
+async def test_words_are_found_in_the_log_and_n_goes_round() -> None:
+    log = b"\n".join(b"line %d%s" % (number, b" needle" if number in (7, 700, 1500) else b"") for number in range(1999))
+    async with console(stage.desk(stage.full(), stage.RESULTS, log=log), (120, 40)) as running:
+        await _enter(running, stage.LIBRECHAT.id)
+        await running.until("line 1998")
+        await _look_for(running, "NEEDLE")
+        await running.until("3 of 3 lines with needle")
+        assert "line 1500 needle" in running.text
+        await running.press("n")
+        assert "line 7 needle" in running.text
+        assert "1 of 3" in running.text
+        await running.press("N")
+        assert "line 1500 needle" in running.text
+        await running.press("N")
+        assert "line 700 needle" in running.text
+
+
+async def test_esc_ends_looking_and_only_then_leaves() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS, log=b"one\ntwo"), (120, 40)) as running:
+        await _enter(running, stage.LIBRECHAT.id)
+        await running.until("two")
+        await _look_for(running, "two")
+        assert "1 of 1" in running.text
+        assert "1 of 1" not in await running.press("escape")
+        assert "two" in running.text
+        assert "Stacks" in await running.press("escape")
+
+
+async def test_words_that_nobody_says_are_said_not_to_be_there() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS, log=b"one\ntwo"), (120, 40)) as running:
+        await _enter(running, stage.LIBRECHAT.id)
+        await running.until("two")
+        await running.press("n")
+        assert "with /" in running.text
+        await _look_for(running, "three")
+        assert "No line says three" in running.text
