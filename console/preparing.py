@@ -16,7 +16,7 @@ from .overlay import PreviewHost
 from .plan import Plan, PreparedPlan
 from .records import Entry, JournalStep
 from .rollback import order
-from .steps import AnyStep, ComposeUp, EngineReload, Prepared, RestartContainer, Step, Workbench
+from .steps import AnyStep, ComposeUp, EngineReload, Prepared, RestartContainer, Step, UnloadModel, Workbench
 from .verifying import Look, Wanted
 
 
@@ -109,6 +109,8 @@ def _require_undoable(entry: Entry) -> None:
         raise Refused(f"The entry {entry.id} is an undo itself: fix the finding again instead")
     if all(row.step.changes_nothing for row in entry.intent.steps):
         raise Refused(f"The entry {entry.id} changed nothing: there is nothing to take back")
+    if all(isinstance(row.step, UnloadModel) for row in entry.intent.steps):
+        raise Refused(f"The entry {entry.id} only unloaded a model: there is nothing to take back")
     if all(row.step.settles and not isinstance(row.step, EngineReload) for row in entry.intent.steps):
         raise Refused(f"The entry {entry.id} only restarted a service: there is nothing to take back")
 

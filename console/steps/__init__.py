@@ -10,9 +10,11 @@ from .editing import Edit
 from .engine import EngineReload
 from .env_edit import EnvLine
 from .files import Chmod, Chown, CreateFile, EditFile, ReplaceDirectoryByFile, ReplaceFile
+from .http import UnloadModel
 from .inverse import RemoveFile, RestoreDirectory, RestoreFile
 from .json_edit import EditJson
 from .mongo import MongoCommand
+from .rename_variable import RenameVariable
 from .service_edit import SetServiceKeys
 from .services import ComposeUp, RestartContainer
 from .wait import WaitFor
@@ -30,6 +32,7 @@ AnyStep = (
     | EngineReload
     | WaitFor
     | AskModel
+    | UnloadModel
     | RestoreFile
     | RemoveFile
     | RestoreDirectory
@@ -39,6 +42,7 @@ AnyStep = (
 __all__ = [
     "AddVolume", "AnyStep", "AskModel", "Chmod", "Chown", "ComposeUp", "Content", "CopyOf", "CreateFile", "Edit",
     "EditFile", "EditJson", "EngineReload", "EnvLine", "MongoCommand", "Prepared", "RandomKey", "RemoveFile",
-    "RepairConfig", "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer", "RestoreDirectory", "RestoreFile",
-    "SetServiceKeys", "State", "Step", "StepFailed", "StepMoved", "Stored", "Text", "WaitFor", "Workbench",
+    "RenameVariable", "RepairConfig", "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer", "RestoreDirectory",
+    "RestoreFile", "SetServiceKeys", "State", "Step", "StepFailed", "StepMoved", "Stored", "Text", "UnloadModel",
+    "WaitFor", "Workbench",
 ]  # fmt: skip

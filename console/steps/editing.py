@@ -8,9 +8,10 @@ from .compose_edit import AddVolume, apply_edits
 from .config_edit import RepairConfig, apply_repair
 from .env_edit import EnvLine, apply_env_line
 from .json_edit import EditJson, apply_json
+from .rename_variable import RenameVariable, apply_rename
 from .service_edit import SetServiceKeys, apply_service_keys
 
-Edit = AddVolume | SetServiceKeys | EnvLine | RepairConfig | EditJson
+Edit = AddVolume | SetServiceKeys | EnvLine | RepairConfig | EditJson | RenameVariable
 
 
 def apply_all(old: bytes | None, edits: Sequence[Edit], path: str) -> bytes:
@@ -25,6 +26,8 @@ def apply_all(old: bytes | None, edits: Sequence[Edit], path: str) -> bytes:
             content = apply_repair(content, edit, path)
         elif isinstance(edit, EditJson):
             content = apply_json(content, edit, path)
+        elif isinstance(edit, RenameVariable):
+            content = apply_rename(content, edit, path)
         else:
             content = apply_env_line(content, edit, path)
     return content or b""

@@ -1,4 +1,4 @@
-"""SetServiceKeys: command and variables are set where they belong, nothing else changes, and doubt means refusal."""
+"""SetServiceKeys: command, variables, extra hosts are set where they belong, nothing else changes, doubt is refused."""
 
 from __future__ import annotations
 
@@ -104,3 +104,61 @@ def test_line_ends_of_windows_stay() -> None:
 
 def test_it_describes_itself() -> None:
     assert EDIT.describe() == "set command node api/server/index.js and NODE_ENV=development for api"
+
+
+GATEWAY = SetServiceKeys("api", extra_hosts=(("host.docker.internal", "host-gateway"),))
+ADDRESS = "      - host.docker.internal:host-gateway\n"
+HOSTS = {
+    "none yet": ("services:\n  api:\n    image: x\n", f"services:\n  api:\n    image: x\n    extra_hosts:\n{ADDRESS}"),
+    "a list": (
+        "services:\n  api:\n    extra_hosts:\n      - db:10.0.0.1 # ours\n",
+        f"services:\n  api:\n    extra_hosts:\n      - db:10.0.0.1 # ours\n{ADDRESS}",
+    ),
+    "a mapping": (
+        "services:\n  api:\n    extra_hosts:\n      db: 10.0.0.1\n",
+        "services:\n  api:\n    extra_hosts:\n      db: 10.0.0.1\n      host.docker.internal: host-gateway\n",
+    ),
+    "another address": (
+        "services:\n  api:\n    extra_hosts: ['host.docker.internal=172.17.0.1']\n",
+        "services:\n  api:\n    extra_hosts: ['host.docker.internal:host-gateway']\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_an_extra_host_is_added_or_corrected(name: str) -> None:
+    old, wanted = HOSTS[name]
+    new = apply_service_keys(old.encode(), GATEWAY, PATH)
+    assert new.decode() == wanted
+    assert apply_service_keys(new, GATEWAY, PATH) == new
+
+
+TAKEN = SetServiceKeys("api", unset=("NUM_WORKERS",))
+AWAY = {
+    "no file": (None, f"{HEADER}\nservices:\n  api:\n    environment:\n      - NUM_WORKERS\n"),
+    "a list": (
+        "services:\n  api:\n    environment: [A=1, NUM_WORKERS=1]\n",
+        "services:\n  api:\n    environment: [A=1, NUM_WORKERS]\n",
+    ),
+    "a mapping": (
+        "services:\n  api:\n    environment:\n      NUM_WORKERS: 1 # for uvicorn\n",
+        "services:\n  api:\n    environment:\n      NUM_WORKERS: null # for uvicorn\n",
+    ),
+    "a mapping without it": (
+        "services:\n  api:\n    environment:\n      A: 1\n",
+        "services:\n  api:\n    environment:\n      A: 1\n      NUM_WORKERS: null\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AWAY)
+def test_a_variable_is_taken_away_by_its_name_alone(name: str) -> None:
+    old, wanted = AWAY[name]
+    new = apply_service_keys(None if old is None else old.encode(), TAKEN, PATH)
+    assert new.decode() == wanted
+    assert apply_service_keys(new, TAKEN, PATH) == new
+
+
+def test_the_others_describe_themselves() -> None:
+    assert GATEWAY.describe() == "set the address of host.docker.internal to host-gateway for api"
+    assert TAKEN.describe() == "take NUM_WORKERS away for api"
