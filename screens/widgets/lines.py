@@ -49,6 +49,8 @@ class Lines(Widget):
         super().__init__(id=id, classes=classes)
         self._lines: tuple[Line, ...] = lines
         self._ground: Ground = ground
+        self._measured: int | None = None
+        """Lines it was last laid out for: a screen resized while hidden lays out once, before its new lines come."""
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -58,7 +60,7 @@ class Lines(Widget):
     def show(self, lines: Sequence[Line]) -> None:
         """Show these instead; nothing is drawn where nothing changed."""
         old, self._lines = self._lines, tuple(lines)
-        if len(old) != len(self._lines):
+        if len(old) != len(self._lines) or self._measured not in (None, len(self._lines)):
             self.refresh(layout=True)
             return
         for y, (before, after) in enumerate(zip_longest(old, self._lines, fillvalue=BLANK)):
@@ -67,7 +69,8 @@ class Lines(Widget):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """One cell a line."""
-        return len(self._lines)
+        self._measured = len(self._lines)
+        return self._measured
 
     def render_line(self, y: int) -> Strip:
         """One line as cells."""
