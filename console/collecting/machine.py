@@ -15,6 +15,7 @@ from ..sources.system import one_per_file_system
 from ..text import clean_line
 from .board import Board
 from .cadence import Cadence
+from .gpu_faults import complaint
 from .history import History
 from .holders import Holders
 from .meters import Meters
@@ -45,6 +46,7 @@ class Machine:
         self._disks, self._gpus = Worker("The file system"), Worker("The GPU driver")
         self._rows: Sequence[ProcessRow] = ()
         self._holders: tuple[GpuProcess, ...] = ()
+        self._strangers: frozenset[int] = frozenset()
         self._wake = {name: asyncio.Event() for name in ("processes", "mounts", "disks", "gpus", "holders")}
 
     @property
@@ -122,19 +124,38 @@ class Machine:
         with self._board.catch("gpus") as caught:
             told = await self._gpus.call(self._cadence.gpus_deadline, _gpus, gpus)
             self._holders = told.processes
-            self._board.good("gpus", gpus=told.gpus, gpu_driver=told.driver)
+            self._board.put(gpus=told.gpus, gpu_driver=told.driver)
+            self.judge_gpus()
             self._join()
-            if {holder.pid for holder in self._holders} - {row.pid for row in self._rows}:
-                self._wake["processes"].set()
+            self._know_strangers()
         return not caught.failed
+
+    def judge_gpus(self) -> None:
+        """A driver that cannot be read is a fault where somebody needs it; the last good values keep their age."""
+        parts = self._board.parts
+        if parts.gpu_driver is None:
+            return
+        fault = complaint(parts.gpu_driver, parts.gpus, parts.containers)
+        if fault is None:
+            self._board.good("gpus")
+        else:
+            self._board.bad("gpus", fault)
+
+    def _know_strangers(self) -> None:
+        """Read the process table again for a process on a GPU that is not in it; once, for it may never be."""
+        strangers = frozenset(holder.pid for holder in self._holders) - frozenset(row.pid for row in self._rows)
+        if strangers - self._strangers:
+            self._wake["processes"].set()
+        self._strangers = strangers
 
     def _join(self) -> None:
         self.holders.take(self._holders, self._rows)
 
     def close(self) -> None:
         """Let the threads go."""
-        for worker in (self._table, self._mounts, self._disks, self._gpus):
+        for worker in (self._table, self._mounts, self._disks):
             worker.close()
+        self._gpus.close(self._host.gpus.close if self._host.gpus is not None else None)
         self.holders.close()
 
 

@@ -59,8 +59,10 @@ class Worker:
                 raise
             raise NotAnsweringError(f"{self.name} did not answer within {deadline:g} s") from error
 
-    def close(self) -> None:
-        """Let the thread end once it is free."""
+    def close(self, last: Callable[[], None] | None = None) -> None:
+        """Let the thread end once it is free; if it ever started, it does ``last`` before."""
+        if last is not None and self._thread is not None:
+            self._jobs.put((last,))
         self._jobs.put(None)
 
     def _put(self, job: Callable[[], None]) -> None:

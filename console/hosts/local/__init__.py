@@ -16,6 +16,7 @@ from .control import LocalControl
 from .engine import LocalEngine
 from .files import LocalFiles
 from .gone import ClosedClient
+from .gpus import LocalGpus
 from .http import LocalHttp
 from .http_acts import LocalHttpActs
 from .kernel import LocalKernel
@@ -30,12 +31,12 @@ class LocalHost:
     def __init__(self, client: Client | ClosedClient, *, read_only: bool, root: str, clock: Clock) -> None:
         self.read_only = read_only
         self.clock: Clock = clock
-        self.gpus: Gpus | None = None
         self.files: Files = LocalFiles(read_only=read_only)
         self.control: Control = LocalControl(client, read_only=read_only)
         self.engine: Engine | None = LocalEngine(client)
         elsewhere = isinstance(client, Client) and not self.engine.local
         self.kernel: Kernel | None = None if elsewhere else LocalKernel(root, clock=clock)
+        self.gpus: Gpus | None = None if elsewhere else LocalGpus(root, clock=clock)
         self.http: Http | None = LocalHttp()
         self.http_acts: HttpActs | None = LocalHttpActs(read_only=read_only)
         self.databases: Databases | None = LocalDatabases(

@@ -1,0 +1,200 @@
+"""The driver's state in words: what is wrong with it as a whole, and the next step. Each trouble has its own.
+
+Sources: gpu-model-servers 1.4 and 3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec import Struct
+
+from ....model import GpuDriver
+from .bus import Signs
+from .raw import NO_BINDING, RawReading
+
+State = Literal["ok", "no_library", "not_loaded", "mismatch", "no_permission", "stalled", "crashed", "unknown"]
+RELOAD = (
+    "Stop what uses the GPUs, then: sudo rmmod nvidia_uvm nvidia_drm nvidia_modeset nvidia && sudo modprobe nvidia; "
+    "or reboot"
+)
+LOG = "The kernel's log tells more: sudo dmesg | grep -e NVRM -e Xid"
+
+
+class Told(Struct, frozen=True):
+    """A state, and what to say of it."""
+
+    state: State
+    sentence: str | None = None
+    remedy: str | None = None
+    code: int | None = None
+
+
+STUCK = Told("stalled", "The NVIDIA driver does not answer; what is shown is the last it told", LOG)
+STARTING = Told(
+    "stalled",
+    "The NVIDIA driver has not answered yet; waking the GPUs can take half a minute",
+    "Persistence mode keeps them awake: sudo nvidia-smi -pm 1",
+)
+HOPELESS = Told(
+    "stalled",
+    "The NVIDIA driver hangs in the kernel, and so does every process that asks it",
+    f"Only a reboot frees a driver that stays so. {LOG}",
+)
+
+
+def crashed(status: int | None) -> Told:
+    """The child program ended by itself: a status of ``subprocess``, negative for a signal."""
+    how = "unexpectedly" if status is None else f"by signal {-status}" if status < 0 else f"with status {status}"
+    remedy = f"It is started again by itself; if that keeps happening, reinstall the NVIDIA driver. {LOG}"
+    return Told("crashed", f"The process that asks the NVIDIA library was ended {how}", remedy)
+
+
+def failed(raw: RawReading, signs: Signs) -> Told:
+    """Nothing could be read, for the reason that NVML's code gives."""
+    code = raw.error if raw.error is not None else 999
+    told = _BY_CODE.get(code, _unknown)(raw, signs)
+    return Told(told.state, told.sentence, told.remedy, code if code > 0 else None)
+
+
+def absent(signs: Signs) -> Told:
+    """Nothing was asked, for there is neither a card nor anything of a driver; what that is, only a card tells."""
+    return _no_library(RawReading(), signs) if signs.cards else Told("no_library")
+
+
+def driver(told: Told, signs: Signs, raw: RawReading | None, *, same_namespace: bool | None) -> GpuDriver:
+    """The state with the versions that are known."""
+    cuda = raw.cuda if raw is not None and raw.cuda else None
+    return GpuDriver(
+        told.state,
+        version=(raw.driver or raw.library) if raw is not None else None,
+        nvml=raw.nvml if raw is not None else None,
+        cuda=f"{cuda // 1000}.{cuda % 1000 // 10}" if cuda else None,
+        module=signs.module or None,
+        cards=signs.cards,
+        same_namespace=same_namespace,
+        code=told.code,
+        sentence=told.sentence,
+        remedy=told.remedy,
+    )
+
+
+def _no_library(_: RawReading, signs: Signs) -> Told:
+    if signs.contained:
+        return Told(
+            "no_library",
+            "libnvidia-ml.so.1 is not in this container, so no GPU can be read from here",
+            "Give it GPUs with the utility capability: --gpus all -e NVIDIA_DRIVER_CAPABILITIES=utility",
+        )
+    if signs.module is not None:
+        return Told(
+            "no_library",
+            f"The NVIDIA kernel module{_version(signs)} is loaded, but its library libnvidia-ml.so.1 cannot be found",
+            "Install the driver's libraries in the same version (Debian, Ubuntu: libnvidia-compute or libnvidia-ml1)",
+        )
+    return Told(
+        "no_library",
+        "An NVIDIA card is there, but no NVIDIA driver: libnvidia-ml.so.1 cannot be found",
+        "Install the NVIDIA driver of this distribution (Ubuntu: sudo ubuntu-drivers install), then reboot",
+    )
+
+
+def _not_loaded(_: RawReading, signs: Signs) -> Told:
+    if signs.nouveau:
+        return Told(
+            "not_loaded",
+            "The NVIDIA kernel module is not loaded: the card is held by nouveau",
+            "Keep nouveau from loading (blacklist nouveau in /etc/modprobe.d, rebuild the initramfs), then reboot",
+        )
+    if signs.module is not None:
+        return Told(
+            "not_loaded",
+            f"The NVIDIA kernel module{_version(signs)} is loaded, but the library does not reach it",
+            "Restart this container with its GPUs: --gpus all"
+            if signs.contained
+            else "Have its device files made: sudo nvidia-modprobe -u -c=0; if that does not help, reboot",
+        )
+    return Told(
+        "not_loaded",
+        "The NVIDIA kernel module is not loaded",
+        "sudo modprobe nvidia; if that fails, build it for this kernel (sudo dkms autoinstall), or enrol its key "
+        "where Secure Boot refuses it (mokutil --sb-state)",
+    )
+
+
+def _mismatch(raw: RawReading, signs: Signs) -> Told:
+    library = raw.library if raw.library and "." in raw.library else (raw.nvml or "").partition(".")[2] or None
+    versions = f": module {signs.module}, library {library}" if signs.module and library else ""
+    return Told(
+        "mismatch",
+        f"The NVIDIA driver was upgraded, but the kernel still runs the old module{versions}",
+        RELOAD,
+    )
+
+
+def _no_permission(_: RawReading, __: Signs) -> Told:
+    return Told(
+        "no_permission",
+        f"{_user()} may not use the NVIDIA driver's device files",
+        "See who may: ls -l /dev/nvidia*; join that group (often video), or run this console with sudo",
+    )
+
+
+def _blocked(_: RawReading, signs: Signs) -> Told:
+    if signs.contained:
+        return Told(
+            "no_permission",
+            "The operating system keeps this container from the GPUs: its device rules do not allow them",
+            "Restart this container with its GPUs: --gpus all",
+        )
+    return Told(
+        "no_permission",
+        "The operating system keeps this process from the GPUs: a device cgroup does not allow them",
+        "Look for DeviceAllow and DevicePolicy in the systemd unit that this console runs in",
+    )
+
+
+def _lost_rules(raw: RawReading, signs: Signs) -> Told:
+    if not signs.contained:
+        return _unknown(raw, signs)
+    return Told(
+        "unknown",
+        "This container has lost its GPUs: the rules that allowed them went with a reload of systemd's units",
+        "Restart this container",
+    )
+
+
+def _gpus_gone(_: RawReading, __: Signs) -> Told:
+    return Told("unknown", "The NVIDIA driver has lost its GPUs", f"Reboot the machine. {LOG}")
+
+
+def _no_binding(_: RawReading, __: Signs) -> Told:
+    return Told(
+        "unknown",
+        "The Python package nvidia-ml-py is not installed beside this console, so GPUs cannot be read",
+        "Install stackops with all that it depends on: pip install --upgrade stackops",
+    )
+
+
+def _unknown(raw: RawReading, _: Signs) -> Told:
+    return Told("unknown", f"The NVIDIA library cannot start: it gives error {raw.error}", LOG)
+
+
+_BY_CODE: dict[int, Callable[[RawReading, Signs], Told]] = {
+    4: _no_permission, 9: _not_loaded, 12: _no_library, 15: _gpus_gone, 16: _gpus_gone, 17: _blocked, 18: _mismatch,
+    999: _lost_rules, NO_BINDING: _no_binding,
+}  # fmt: skip
+
+
+def _version(signs: Signs) -> str:
+    return f" {signs.module}" if signs.module else ""
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return f"The user {getpass.getuser()}"
+    except (KeyError, OSError):
+        return "This user"
