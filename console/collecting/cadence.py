@@ -40,6 +40,14 @@ class Cadence(Struct, frozen=True):
     oneapi: float = 10.0
     oneapi_models: float = 60.0
     """What a One API is asked with a key: at most once a minute."""
+    servers: float = 5.0
+    """Health and figures of each model server."""
+    servers_slow: float = 60.0
+    """Their versions and lists."""
+    servers_dead: float = 60.0
+    """A model server that has not answered for long."""
+    servers_patience: float = 5.0
+    """How long one whole look waits for model servers."""
     daemon: float = 15.0
     """The Engine's configuration file, and whether a declared image is there."""
     mirrors: float = 600.0
@@ -113,7 +121,7 @@ def late(ages: Mapping[str, float], now: float, period: float, cadence: Cadence 
     periods = {
         "engine": told.ping, "engine-info": told.info, "figures": period, "system": period, "gpus": told.gpus,
         "processes": told.processes, "mounts": told.mounts, "disks": told.disks, "logs": told.logs,
-        "oneapi": told.oneapi,
+        "oneapi": told.oneapi, "servers": told.servers_slow,
         "mongo": told.mongo, "daemon": told.daemon,
     }  # fmt: skip
     old = {source: now - at for source, at in ages.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from ..model import Figures, Gpu, System
@@ -43,6 +43,7 @@ class History:
         self._host = _Ring(length)
         self._containers: dict[str, _Ring] = {}
         self._gpus: dict[str, _Ring] = {}
+        self._servers: dict[str, deque[float | None]] = {}
 
     def add(self, system: System | None, figures: Mapping[str, Figures]) -> None:
         """One sweep. Containers that have none any more are forgotten."""
@@ -72,6 +73,22 @@ class History:
         with self._lock:
             ring = self._gpus.get(uuid)
             return ring.curve() if ring else Curve()
+
+    def add_server(self, server: str, tokens_per_second: float | None) -> None:
+        """One look at a model server."""
+        with self._lock:
+            self._servers.setdefault(server, deque(maxlen=self._length)).append(tokens_per_second)
+
+    def keep_servers(self, servers: Collection[str]) -> None:
+        """Forget those that are gone."""
+        with self._lock:
+            for gone in self._servers.keys() - set(servers):
+                del self._servers[gone]
+
+    def server(self, server: str) -> tuple[float | None, ...]:
+        """Generated tokens per second of a model server, a value for each look, empty for an unknown one."""
+        with self._lock:
+            return tuple(self._servers.get(server, ()))
 
     def host(self) -> Curve:
         """The host's curve."""

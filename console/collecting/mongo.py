@@ -16,7 +16,8 @@ from ..stacks.mongo import meant_for
 from ..stacks.services import role_of_container
 from .board import Board
 from .cadence import Cadence
-from .worker import Worker, pause
+from .rounds import Rounds
+from .worker import Worker
 
 
 class Mongos:
@@ -33,28 +34,12 @@ class Mongos:
         self._memory = Memory(host.clock)
         self._worker = Worker("The processor's description")
         self._featured = False
-        self._wake = asyncio.Event()
-        self._seen: dict[str, tuple[object, ...]] = {}
+        rounds = Rounds(self.read, lambda: cadence.mongo, self._of_interest)
+        self.request, self.containers_changed, self.watch = rounds.request, rounds.containers_changed, rounds.watch
 
-    def request(self) -> None:
-        """Ask again now."""
-        self._wake.set()
-
-    def containers_changed(self) -> None:
-        """Ask again when a mongod, or an app that uses one, came, went or started."""
-        seen: dict[str, tuple[object, ...]] = {
-            c.id: (c.state, c.started_at) for c in self._board.parts.containers if c.detailed
-        }
-        if seen != self._seen:
-            self._seen = seen
-            self._wake.set()
-
-    async def watch(self) -> None:
-        """Ask for ever."""
-        while True:
-            await self.read()
-            await asyncio.sleep(min(1.0, self._cadence.mongo))
-            await pause(self._wake, self._cadence.mongo)
+    def _of_interest(self) -> dict[str, tuple[object, ...]]:
+        """A mongod, or an app that uses one, came, went or started."""
+        return {c.id: (c.state, c.started_at) for c in self._board.parts.containers if c.detailed}
 
     async def read(self) -> None:
         """One look at all of them."""

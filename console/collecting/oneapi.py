@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import MutableMapping
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from msgspec.structs import replace
 
@@ -23,7 +21,8 @@ from ..stacks.services import role_of_container
 from ..stacks.versions import version_of
 from .board import Board
 from .cadence import Cadence
-from .worker import pause
+from .remembered import PerHost
+from .rounds import Rounds
 
 PENALTY = 180.0
 """Seconds nothing is asked after a 429. fact: fastgpt-stack 5, the limit counts over three minutes."""
@@ -45,16 +44,13 @@ class _Known:
     """What the access token was refused with."""
 
 
-_Memory = MutableMapping[str, _Known]
-_MEMORIES: WeakKeyDictionary[Host, _Memory] = WeakKeyDictionary()
+_Memory = dict[str, _Known]
+_MEMORIES: PerHost[_Memory] = PerHost(dict)
 
 
 def memory_of(host: Host) -> _Memory:
-    """What is remembered of a host's One APIs; nothing where the host cannot be a key."""
-    try:
-        return _MEMORIES.setdefault(host, {})
-    except TypeError:
-        return {}
+    """What is remembered of a host's One APIs."""
+    return _MEMORIES.of(host)
 
 
 class OneApis:
@@ -68,24 +64,8 @@ class OneApis:
         self._cadence = cadence
         self._token_variable = settings.oneapi.access_token_env
         self._memory = memory_of(host)
-        self._wake = asyncio.Event()
-
-    def request(self) -> None:
-        """Ask soon; what may be asked once a minute is not asked more often for that."""
-        self._wake.set()
-
-    def containers_changed(self) -> None:
-        """One may have started or died."""
-        known = self._memory
-        if any(c.id not in known or known[c.id].life != _life(c) for c in self._wanted()):
-            self._wake.set()
-
-    async def watch(self) -> None:
-        """Ask for ever."""
-        while True:
-            await self.read()
-            await asyncio.sleep(min(1.0, self._cadence.oneapi))
-            await pause(self._wake, self._cadence.oneapi)
+        rounds = Rounds(self.read, lambda: cadence.oneapi, lambda: {c.id: _life(c) for c in self._wanted()})
+        self.request, self.containers_changed, self.watch = rounds.request, rounds.containers_changed, rounds.watch
 
     async def read(self) -> None:
         """One round over all One APIs, each within its deadlines."""

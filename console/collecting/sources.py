@@ -23,6 +23,7 @@ from .meters import Meters
 from .mirrors import Mirrors
 from .mongo import Mongos
 from .oneapi import OneApis
+from .servers import Servers
 from .stack import Stack
 from .stats import Stats
 
@@ -59,6 +60,9 @@ class Sources:
         self.mongos: Mongos | None = None
         self.oneapis: OneApis | None = None
         self.mirrors: Mirrors | None = None
+        self.servers: Servers | None = None
+        if host.http is not None:
+            self.servers = Servers(host.http, host, board, cadence, settings, history)
         if engine is not None:
             remote = host.kernel is None
             self.engine = EngineSource(engine, board, clock, cadence, project=settings.project, remote=remote)
@@ -70,6 +74,8 @@ class Sources:
             if host.databases is not None:
                 self.mongos = Mongos(host.databases, engine, host, board, cadence)
                 self.engine.on_change.append(self.mongos.containers_changed)
+            if self.servers is not None:
+                self.engine.on_change.append(self.servers.containers_changed)
             if host.http is not None:
                 self.oneapis = OneApis(host.http, host, board, cadence, settings)
                 self.engine.on_change.append(self.oneapis.containers_changed)
@@ -99,6 +105,7 @@ class Sources:
             self.logs,
             self.mongos,
             self.oneapis,
+            self.servers,
             self.mirrors,
         ):
             if source is not None:
@@ -122,6 +129,8 @@ class Sources:
             loops["mongo"] = self.mongos.watch
         if self.oneapis is not None:
             loops["oneapi"] = self.oneapis.watch
+        if self.servers is not None:
+            loops["servers"] = self.servers.watch
         return loops
 
     async def once(self, second_sample: float) -> Snapshot:
@@ -139,12 +148,20 @@ class Sources:
             rest.append(self.mongos.read())
         if self.oneapis is not None:
             rest.append(self.oneapis.read())
+        if self.servers is not None:
+            rest.append(self._ask_servers(self.servers, second_sample))
         if self.stats is not None:
             rest.append(self._ask_twice(self.stats, second_sample))
         await asyncio.gather(*rest)
         await self.configs.read()  # the log may have told the release
+        if self.servers is not None:
+            await self.servers.read()  # those that only files or channels name
         await self.meters.sweep()
         return self.board.snapshot()
+
+    async def _ask_servers(self, servers: Servers, second_sample: float) -> None:
+        await servers.read()
+        await servers.read_rates(second_sample)
 
     async def read_files(self) -> None:
         """What files alone tell, without any Engine."""
@@ -164,7 +181,7 @@ class Sources:
     def close(self) -> None:
         """Let all threads go."""
         closing = (self.meters, self.machine, self.stack, self.hashes, self.rules, self.configs)
-        for source in (*closing, self.mongos, self.mirrors):
+        for source in (*closing, self.mongos, self.servers, self.mirrors):
             if source is not None:
                 source.close()
 

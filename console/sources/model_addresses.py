@@ -66,9 +66,10 @@ def _yaml(files: Files, path: str) -> Any:  # noqa: ANN401 - YAML holds anything
 def _custom(data: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401
     """The entries of a file that nobody has judged yet: anything may stand anywhere."""
     try:
-        return [entry for entry in entries(data) if isinstance(entry, Mapping)]
+        found: list[object] = list(entries(data))
     except (AttributeError, TypeError):
         return []
+    return [entry for entry in found if isinstance(entry, Mapping)]
 
 
 def _fastgpt(files: Files, container: Container) -> Iterator[Use]:

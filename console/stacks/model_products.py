@@ -16,55 +16,51 @@ from .gateways import environment
 from .images import parts_of
 
 # fact: gpu-model-servers 4.2, 4.3; the last part of the path, or the last two where one says too little
-_IMAGES: tuple[tuple[Product, re.Pattern[str]], ...] = tuple(
-    (product, re.compile(rf"(?:^|/)(?:{pattern})$"))
-    for product, pattern in (
-        ("ollama", r"ollama"),
-        ("vllm", r"vllm(?:[-_](?:openai|ascend|cpu|rocm|tpu|xpu))*"),
-        ("sglang", r"sglang"),
-        ("tgi", r"text-generation-inference"),
-        ("tei", r"text-embeddings-inference"),
-        ("llamacpp", r"llama\.cpp|llamacpp|llama-server"),
-        ("localai", r"localai|local-ai"),
-        ("xinference", r"xinference"),
-        ("fastchat", r"fastchat|fschat"),
-        ("litellm", r"litellm(?:[-_]\w+)*"),
-        ("newapi", r"new-api"),
-        ("oneapi", r"one-api(?:-en)?|oneapi|one-hub"),
-        ("aiproxy", r"aiproxy|sealos-aiproxy-service"),
-        ("infinity", r"(?:michaelf34/)infinity|infinity[-_]emb"),
-        ("tabbyapi", r"tabbyapi"),
-        ("m3e-large-api", r"m3e-large-api"),
-        ("m3e", r"m3e[\w.-]*"),
-        ("bge-reranker", r"(?:bge-)?rerank(?:er)?[\w.-]*"),
-        ("bge-reranker", r"bge-rerank[\w.-]*"),
-        ("baichuan2", r"baichuan2?[\w.-]*"),
-        ("chatglm2", r"chatglm2?[\w.-]*"),
-    )
+_IMAGE_NAMES: tuple[tuple[Product, str], ...] = (
+    ("ollama", r"ollama"),
+    ("vllm", r"vllm(?:[-_](?:openai|ascend|cpu|rocm|tpu|xpu))*"),
+    ("sglang", r"sglang"),
+    ("tgi", r"text-generation-inference"),
+    ("tei", r"text-embeddings-inference"),
+    ("llamacpp", r"llama\.cpp|llamacpp|llama-server"),
+    ("localai", r"localai|local-ai"),
+    ("xinference", r"xinference"),
+    ("fastchat", r"fastchat|fschat"),
+    ("litellm", r"litellm(?:[-_]\w+)*"),
+    ("newapi", r"new-api"),
+    ("oneapi", r"one-api(?:-en)?|oneapi|one-hub"),
+    ("aiproxy", r"aiproxy|sealos-aiproxy-service"),
+    ("infinity", r"(?:michaelf34/)infinity|infinity[-_]emb"),
+    ("tabbyapi", r"tabbyapi"),
+    ("m3e-large-api", r"m3e-large-api"),
+    ("m3e", r"m3e[\w.-]*"),
+    ("bge-reranker", r"(?:bge-)?rerank(?:er)?[\w.-]*"),
+    ("bge-reranker", r"bge-rerank[\w.-]*"),
+    ("baichuan2", r"baichuan2?[\w.-]*"),
+    ("chatglm2", r"chatglm2?[\w.-]*"),
 )
+_IMAGES = tuple((product, re.compile(rf"(?:^|/)(?:{pattern})$")) for product, pattern in _IMAGE_NAMES)
 _OTHER = re.compile(r"(?:^|/)infiniflow/infinity$|[-_.](?:ui|web|webui|exporter|client|metrics)$")
 """``infiniflow/infinity`` is a vector database."""
-_COMMANDS: tuple[tuple[Product, re.Pattern[str]], ...] = tuple(
-    (product, re.compile(pattern))
-    for product, pattern in (
-        ("ollama", r"(?:^|[\s/])ollama serve\b"),
-        ("vllm", r"(?:^|[\s/])vllm serve\b|\bvllm\.entrypoints\."),
-        ("sglang", r"\bsglang\.launch_server\b|(?:^|[\s/])sglang serve\b"),
-        ("tgi", r"\btext-generation-(?:launcher|router)\b"),
-        ("tei", r"\btext-embeddings-router\b"),
-        ("llamacpp", r"(?:^|[\s/])llama-server\b"),
-        ("localai", r"(?:^|[\s/])local-ai\b"),
-        ("xinference", r"\bxinference-(?:local|supervisor)\b"),
-        ("fastchat", r"\bfastchat\.serve\.openai_api_server\b"),
-        ("litellm", r"(?:^|[\s/])litellm\b"),
-        ("infinity", r"\binfinity_emb\b"),
-        ("newapi", r"(?:^|[\s/])new-api\b"),
-        ("oneapi", r"(?:^|[\s/])one-api\b"),
-        ("aiproxy", r"(?:^|[\s/])aiproxy\b"),
-        ("bge-reranker", r"\b(?:bge[-_]?)?rerank\w*\.py\b"),
-        ("m3e", r"\bm3e\w*\.py\b"),
-    )
+_COMMAND_WORDS: tuple[tuple[Product, str], ...] = (
+    ("ollama", r"(?:^|[\s/])ollama serve\b"),
+    ("vllm", r"(?:^|[\s/])vllm serve\b|\bvllm\.entrypoints\."),
+    ("sglang", r"\bsglang\.launch_server\b|(?:^|[\s/])sglang serve\b"),
+    ("tgi", r"\btext-generation-(?:launcher|router)\b"),
+    ("tei", r"\btext-embeddings-router\b"),
+    ("llamacpp", r"(?:^|[\s/])llama-server\b"),
+    ("localai", r"(?:^|[\s/])local-ai\b"),
+    ("xinference", r"\bxinference-(?:local|supervisor)\b"),
+    ("fastchat", r"\bfastchat\.serve\.openai_api_server\b"),
+    ("litellm", r"(?:^|[\s/])litellm\b"),
+    ("infinity", r"\binfinity_emb\b"),
+    ("newapi", r"(?:^|[\s/])new-api\b"),
+    ("oneapi", r"(?:^|[\s/])one-api\b"),
+    ("aiproxy", r"(?:^|[\s/])aiproxy\b"),
+    ("bge-reranker", r"\b(?:bge[-_]?)?rerank\w*\.py\b"),
+    ("m3e", r"\bm3e\w*\.py\b"),
 )
+_COMMANDS = tuple((product, re.compile(pattern)) for product, pattern in _COMMAND_WORDS)
 PORTS: dict[Product, int] = {
     "ollama": 11434, "vllm": 8000, "sglang": 30000, "tgi": 80, "tei": 80, "llamacpp": 8080, "localai": 8080,
     "xinference": 9997, "fastchat": 8000, "litellm": 4000, "oneapi": 3000, "newapi": 3000, "aiproxy": 3000,

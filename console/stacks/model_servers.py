@@ -135,7 +135,7 @@ class _Search:
             container=container.id, service=container.service or container.name, image=container.image, command=command,
             environment=tuple(variable.name for variable in container.env), hint=product, hint_reason=reason,
             token=token.value if token else None, token_name=token.name if token else None,
-            started_at=container.started_at,
+            started_at=container.started_at, restarts=container.restart_count or 0,
         )  # fmt: skip
         return key
 

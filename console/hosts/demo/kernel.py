@@ -126,7 +126,7 @@ class DemoKernel:
 
     def addresses(self) -> frozenset[str]:
         """One in the LAN, and the gateway of the default bridge."""
-        return frozenset({"127.0.0.1", "192.168.1.20", "172.17.0.1"})
+        return frozenset({"127.0.0.1", "192.0.2.10", "172.17.0.1"})
 
     def features(self) -> frozenset[str]:
         """A processor of some years ago, with all that the stack's images ask for."""

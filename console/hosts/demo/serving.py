@@ -5,12 +5,14 @@ fact: gpu-model-servers 4.2 and 4.3. What is asked of a model is answered in ``c
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .completions import OLLAMA_MODEL, ollama_loaded, ollama_posted, openai_embeddings, vllm_posted
 from .stand import Answer, Request, Stand
+from .walks import wave
 
 if TYPE_CHECKING:
     from .containers import Instance
@@ -25,6 +27,14 @@ OLLAMA_MEMORY = 5_842 << 20
 """Bytes of the model on the disk, and loaded."""
 DIGEST = "a72c7f4d0a15522df81486d13ce432c79e191bda2558d024fbad4362c4f7cbf8"
 _DETAILS = {"format": "gguf", "family": "gemma", "parameter_size": "9B", "quantization_level": "Q4_0"}
+SPARE, SPARE_DISK = "nomic-embed-text:latest", 274_302_450
+"""A model that lies on the disk and is not loaded."""
+SPARE_DIGEST = "0a109f422b47e3a30ba2b10eca18548e944e8a23073ee3f3e947efcf3c45e59f"
+_SPARE_DETAILS = {"format": "gguf", "family": "nomic-bert", "parameter_size": "137M", "quantization_level": "F16"}
+USED = 97.0
+"""Seconds between two times that somebody talks to the loaded model."""
+VLLM_TOKENS = 41.0
+"""Generated per second when the day is average."""
 
 
 def ollama_listed(instance: Instance) -> tuple[tuple[str, ...], ...]:
@@ -40,18 +50,28 @@ def ollama(stand: Stand, request: Request) -> Answer | None:
 
 
 def _tags(_stand: Stand) -> object:
-    return {"models": [{"name": OLLAMA_MODEL, "model": OLLAMA_MODEL, "size": OLLAMA_DISK, "digest": DIGEST,
-                        "details": _DETAILS}]}  # fmt: skip
+    return {"models": [
+        {"name": OLLAMA_MODEL, "model": OLLAMA_MODEL, "size": OLLAMA_DISK, "digest": DIGEST, "details": _DETAILS},
+        {"name": SPARE, "model": SPARE, "size": SPARE_DISK, "digest": SPARE_DIGEST, "details": _SPARE_DETAILS},
+    ]}  # fmt: skip
 
 
 def _ps(stand: Stand) -> object:
-    """fact: ``OLLAMA_KEEP_ALIVE=-1`` is answered with an end three hundred years ahead."""
     rows = [
         {"name": name, "model": name, "size": OLLAMA_MEMORY, "size_vram": OLLAMA_MEMORY, "digest": DIGEST,
-         "details": _DETAILS, "expires_at": "2318-09-04T19:32:14.9Z"}
+         "details": _DETAILS, "expires_at": _expiry(stand)}
         for name in ollama_loaded(stand.memory)
     ]  # fmt: skip
     return {"models": rows}
+
+
+def _expiry(stand: Stand) -> str:
+    """fact: ``OLLAMA_KEEP_ALIVE=-1`` is answered with an end three hundred years ahead, else each use puts it off."""
+    minutes = (stand.env("OLLAMA_KEEP_ALIVE") or "5m").removesuffix("m")
+    if not minutes.isdecimal():
+        return "2318-09-04T19:32:14.9Z"
+    at = stand.now - stand.now % USED + 60 * int(minutes)
+    return dt.datetime.fromtimestamp(at, dt.UTC).isoformat().replace("+00:00", "Z")
 
 
 _OLLAMA_ROUTES: Mapping[str, Callable[[Stand], object]] = {
@@ -60,7 +80,8 @@ _OLLAMA_ROUTES: Mapping[str, Callable[[Stand], object]] = {
     "/api/tags": _tags,
     "/api/ps": _ps,
     "/v1/models": lambda _: {
-        "object": "list", "data": [{"id": OLLAMA_MODEL, "object": "model", "owned_by": "library"}],
+        "object": "list",
+        "data": [{"id": name, "object": "model", "owned_by": "library"} for name in (OLLAMA_MODEL, SPARE)],
     },
 }  # fmt: skip
 
@@ -72,12 +93,30 @@ def vllm(stand: Stand, request: Request) -> Answer | None:
     return _get(request, _VLLM_ROUTES, stand)
 
 
+def _metrics(stand: Stand) -> object:
+    """What Prometheus is told, by the names of its release. fact: gpu-model-servers 4.2, renamed later."""
+    tokens, requests = wave("vllm tokens", 0.9), wave("vllm requests", 0.85)
+    made = VLLM_TOKENS * tokens.total(stand.started_at, stand.now)
+    level = requests.level(stand.now)
+    figures = {
+        "num_requests_running": round(2.2 * level), "num_requests_waiting": max(0, round(3 * level - 3.6)),
+        "gpu_cache_usage_perc": round(min(0.97, 0.31 * level), 3), "prompt_tokens_total": round(6.5 * made),
+        "generation_tokens_total": round(made), "request_success_total": round(made / 310),
+    }  # fmt: skip
+    of = f'model_name="{VLLM_MODEL}"'
+    kinds = {name: "counter" if name.endswith("_total") else "gauge" for name in figures}
+    return "".join(
+        f"# TYPE vllm:{name} {kinds[name]}\nvllm:{name}{{{of}}} {value}\n" for name, value in figures.items()
+    )
+
+
 _VLLM_ROUTES: Mapping[str, Callable[[Stand], object]] = {
+    "/metrics": _metrics,
     "/health": lambda _: "",
     "/version": lambda _: {"version": "0.4.2"},
     "/v1/models": lambda _: {
         "object": "list",
-        "data": [{"id": VLLM_MODEL, "object": "model", "owned_by": "vllm", "root": VLLM_MODEL}],
+        "data": [{"id": VLLM_MODEL, "object": "model", "owned_by": "vllm", "root": VLLM_MODEL, "max_model_len": 8192}],
     },
 }
 

@@ -20,7 +20,7 @@ services:
     ports:
       - 11434:11434
     environment:
-      - OLLAMA_KEEP_ALIVE=-1
+      - OLLAMA_KEEP_ALIVE=30m
       - OLLAMA_MODELS=/models
     volumes:
       - ollama:/models
