@@ -11,9 +11,16 @@ from .world import World
 
 MIB = 1 << 20
 CARDS = ("GPU-5d0a7c1e-3f42-4b7e-9a61-2c8f0b9d1e34", "GPU-b1f6e920-77ad-4c05-8d3b-94e5a6f0c712")
+BUSES = ("00000000:01:00.0", "00000000:41:00.0")
 MODEL, TOTAL, RESERVED = "NVIDIA GeForce RTX 4090", 24_564 * MIB, 402 * MIB
 """fact: a 4090 of 24 GB shows 24564 MiB, some of which the driver keeps."""
-POWER_LIMIT = 450.0
+OWN = 14 * MIB
+"""What is used on a card and held by no process, display and driver together."""
+POWER_LIMIT, CLOCK, MEMORY_CLOCK = 450.0, 3_105, 10_501
+DRIVER = GpuDriver(
+    "ok", version="550.90.07", nvml="12.550.90.07", cuda="12.4", module="550.90.07", cards=len(CARDS),
+    same_namespace=True,
+)  # fmt: skip
 
 
 class DemoGpus:
@@ -26,32 +33,43 @@ class DemoGpus:
     def read(self) -> GpuReading:
         """Both cards and everything that holds their memory."""
         self._ready()
-        processes = self._processes()
         at = self._world.clock.monotonic()
-        cards = tuple(self._card(number, processes, at) for number in range(len(CARDS)))
-        return GpuReading(GpuDriver("ok", cards=len(CARDS), same_namespace=True), cards, tuple(processes))
+        processes = self._processes(at)
+        cards = tuple(self._card(number, processes) for number in range(len(CARDS)))
+        return GpuReading(DRIVER, cards, tuple(processes))
 
     def close(self) -> None:
         """Nothing was started."""
 
-    def _processes(self) -> list[GpuProcess]:
+    def _processes(self, at: float) -> list[GpuProcess]:
         found = []
         with self._world.lock:
             for container in self._world.containers():
                 for pid, argv in container.processes():
                     found += [
-                        GpuProcess(gpu=CARDS[held.gpu], pid=pid, memory=held.memory * MIB, name=argv[0])
+                        GpuProcess(
+                            gpu=CARDS[held.gpu], pid=pid, memory=held.memory * MIB, name=argv[0], kind="compute",
+                            utilisation=self._busy(held.gpu, container.name, at),
+                        )
                         for held in container.program.on_gpu
                         if held.argv == argv
-                    ]
+                    ]  # fmt: skip
         return found
 
-    def _card(self, number: int, processes: Sequence[GpuProcess], at: float) -> Gpu:
+    def _busy(self, gpu: int, name: str, at: float) -> float:
+        """Percent; each process swings in its own way, and none takes more than half a card."""
+        return round(min(49.0, 25.0 * wave(f"{self._world.seed}:gpu:{gpu}:{name}", 0.9).level(at)))
+
+    def _card(self, number: int, processes: Sequence[GpuProcess]) -> Gpu:
         own = [process for process in processes if process.gpu == CARDS[number]]
-        wobble = wave(f"{self._world.seed}:gpu:{number}", 0.85).level(at)
-        work = min(0.99, 0.45 * wobble) if own else 0.0
+        busy = min(99.0, sum(process.utilisation or 0.0 for process in own))
+        used = OWN + sum(process.memory or 0 for process in own)
         return Gpu(
-            uuid=CARDS[number], index=number, name=MODEL, memory_total=TOTAL,
-            memory_used=RESERVED + sum(process.memory or 0 for process in own), utilisation=round(100 * work),
-            temperature=round(38 + 34 * work), power=round(24 + 330 * work, 1), power_limit=POWER_LIMIT,
+            uuid=CARDS[number], index=number, name=MODEL, bus=BUSES[number], memory_total=TOTAL, memory_used=used,
+            memory_reserved=RESERVED, memory_free=TOTAL - RESERVED - used, utilisation=busy,
+            memory_utilisation=round(0.6 * busy), temperature=round(36 + 0.36 * busy), power=round(24 + 3.4 * busy, 1),
+            power_limit=POWER_LIMIT, fan=round(30 + 0.4 * busy), clock=round(CLOCK * (0.3 + 0.6 * min(1.0, busy / 40))),
+            clock_max=CLOCK, memory_clock=MEMORY_CLOCK if busy else 405, performance_state=2 if busy else 8,
+            throttling=(), ecc=None, pcie_generation=4 if busy else 1, pcie_generation_max=4, pcie_width=16,
+            persistence=True, mig=None, read_at=self._world.now(),
         )  # fmt: skip
