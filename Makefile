@@ -11,7 +11,7 @@ run: $(VENV)/.run
 
 # lint, types and import rules first: they are the cheapest way to fail
 test: $(VENV)/.dev lint types
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n auto $(TESTS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,4 +1,7 @@
-"""Where ``STACKOPS_REQUIRE_ENGINE=1`` demands a Docker Engine, a test that is skipped for want of one has failed."""
+"""What holds for all tests: who runs them beside whom, and what a demanded Engine means.
+
+Where ``STACKOPS_REQUIRE_ENGINE=1`` demands a Docker Engine, a test that is skipped for want of one has failed.
+"""
 
 from __future__ import annotations
 
@@ -24,3 +27,15 @@ def pytest_runtest_makereport(item, call):
 def pytest_configure() -> None:
     """A run in the background has SIGINT ignored, and so would every program it starts: the tests send it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers: what needs the Engine begins first and on one worker, a file stays on one worker.
+
+    There is one Engine, and upstream's container names are fixed; those tests mostly wait, so the others have the rest.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("engine") is None)
+    for item in items:
+        engine = item.get_closest_marker("engine") is not None
+        item.add_marker(pytest.mark.xdist_group("engine" if engine else item.path.as_posix()))

@@ -38,21 +38,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(needs_corpus)
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """One run at a time on a machine: images and containers have upstream's names, so two would undo each other.
 
-    Here, and not in a fixture, because waiting for another run must not count as a test's time.
+    Around the test, and not in a fixture, because waiting for another run must not count as a test's time. In a run with
+    several workers one of them has all of these tests (tests/conftest.py).
     """
-    ours = any(Path(__file__).parent in item.path.parents for item in session.items)
-    if not ours or session.config.option.collectonly:
-        return
+    if TURN not in item.session.stash and Path(__file__).parent in item.path.parents:
+        item.session.stash[TURN] = _turn()
+    return (yield)
+
+
+def _turn() -> TextIO:
+    """Held until this process ends."""
     turn = (Path(tempfile.gettempdir()) / "stackops-engine-tests.lock").open("w")
     try:
         fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         sys.stderr.write("another run of the Engine tests is under way; waiting for it\n")
         fcntl.flock(turn, fcntl.LOCK_EX)
-    session.stash[TURN] = turn  # held until this process ends
+    return turn
 
 
 @pytest.fixture(scope="session")
