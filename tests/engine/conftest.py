@@ -42,8 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """One run at a time on a machine: images and containers have upstream's names, so two would undo each other.
 
-    Around the test, and not in a fixture, because waiting for another run must not count as a test's time. In a run with
-    several workers one of them has all of these tests (tests/conftest.py).
+    Around the test, and not in a fixture, because waiting for another run must not count as a test's time. In a run
+    with several workers one of them has all of these tests (tests/conftest.py).
     """
     if TURN not in item.session.stash and Path(__file__).parent in item.path.parents:
         item.session.stash[TURN] = _turn()
