@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from ...stacks.gateways import Dsn, dsn_of
 from . import stack_fastgpt as stack
+from .completions import openai_completion, openai_embeddings
 from .stand import Answer, Fate, Request, Stand
 from .tree import Tree
 
@@ -87,12 +88,15 @@ def serve(stand: Stand, request: Request) -> Answer | None:
 def _relay(stand: Stand, request: Request, path: str) -> Answer:
     dice = random.Random(stand.now)  # noqa: S311 - a request number for practice
     try:
-        model = str(json.loads(request.body)["model"])
-    except (ValueError, KeyError, TypeError):
-        model = ""
+        body = dict(json.loads(request.body))
+    except (ValueError, TypeError):
+        body = {}
+    model = str(body.get("model") or "")
     if model in _known(stand):
-        return Answer(200, _json({"object": "list", "model": model, "data": []}),
-                      lines=(_gin(stand.now, _number(stand.now, dice), 200, 0.4, path),))  # fmt: skip
+        logged = (_gin(stand.now, _number(stand.now, dice), 200, 0.4, path),)
+        if path == RELAYED[0]:
+            return openai_completion(model, body, lines=logged)
+        return openai_embeddings(model, body, width=1536, lines=logged)
     lines = refusal(stand.now, model, dice, path)
     return Answer(503, _error(f"{_no_channel(model)} (request id: {lines[0].split(' | ')[1]})"), lines=lines)
 
