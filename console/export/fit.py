@@ -124,7 +124,7 @@ def _card(each: Verdict) -> str:
 def _left(each: Verdict) -> str:
     if each.left is None:
         return ""
-    return f", {size(each.left)} left" if each.left >= 0 else f", {size(-each.left)} short of the upper end"
+    return f", {size(each.left)} left" if each.left >= 0 else f", {size(-each.left)} short"
 
 
 def _together(
