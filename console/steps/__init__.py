@@ -10,6 +10,7 @@ from .editing import Edit
 from .engine import EngineReload
 from .env_edit import EnvLine
 from .files import Chmod, Chown, CreateFile, EditFile, ReplaceDirectoryByFile, ReplaceFile
+from .gpu_edit import PinGpus
 from .http import UnloadModel
 from .inverse import RemoveFile, RestoreDirectory, RestoreFile
 from .json_edit import EditJson
@@ -41,7 +42,8 @@ AnyStep = (
 
 __all__ = [
     "AddVolume", "AnyStep", "AskModel", "Chmod", "Chown", "ComposeUp", "Content", "CopyOf", "CreateFile", "Edit",
-    "EditFile", "EditJson", "EngineReload", "EnvLine", "MongoCommand", "Prepared", "RandomKey", "RemoveFile",
+    "EditFile", "EditJson", "EngineReload", "EnvLine", "MongoCommand", "PinGpus", "Prepared",
+    "RandomKey", "RemoveFile",
     "RenameVariable", "RepairConfig", "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer", "RestoreDirectory",
     "RestoreFile", "SetServiceKeys", "State", "Step", "StepFailed", "StepMoved", "Stored", "Text", "UnloadModel",
     "WaitFor", "Workbench",

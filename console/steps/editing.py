@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from .compose_edit import AddVolume, apply_edits
 from .config_edit import RepairConfig, apply_repair
 from .env_edit import EnvLine, apply_env_line
+from .gpu_edit import PinGpus, apply_pin
 from .json_edit import EditJson, apply_json
 from .rename_variable import RenameVariable, apply_rename
 from .service_edit import SetServiceKeys, apply_service_keys
 
-Edit = AddVolume | SetServiceKeys | EnvLine | RepairConfig | EditJson | RenameVariable
+Edit = AddVolume | SetServiceKeys | EnvLine | RepairConfig | EditJson | RenameVariable | PinGpus
 
 
 def apply_all(old: bytes | None, edits: Sequence[Edit], path: str) -> bytes:
@@ -28,6 +29,8 @@ def apply_all(old: bytes | None, edits: Sequence[Edit], path: str) -> bytes:
             content = apply_json(content, edit, path)
         elif isinstance(edit, RenameVariable):
             content = apply_rename(content, edit, path)
+        elif isinstance(edit, PinGpus):
+            content = apply_pin(content, edit, path)
         else:
             content = apply_env_line(content, edit, path)
     return content or b""
