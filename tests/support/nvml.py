@@ -91,6 +91,16 @@ def sample(gpu: int, pid: int, sm: int, at: int = 1 << 60) -> str:
     return f"sample {gpu} {pid} {at} {sm} 1 0 0"
 
 
+def plug(root: Path, address: str = "0000:01:00.0", *, driver: str | None = None, vendor: str = "0x10de") -> None:
+    """Put a display controller onto the PCI bus of a machine made of plain files."""
+    folder = root / "sys/bus/pci/devices" / address
+    folder.mkdir(parents=True)
+    (folder / "vendor").write_text(f"{vendor}\n")
+    (folder / "class").write_text("0x030000\n")
+    if driver:
+        (folder / "driver").symlink_to(f"../../../../bus/pci/drivers/{driver}")
+
+
 class Stub:
     """The control file. What is written holds from the next call on, in every process that has the environment."""
 

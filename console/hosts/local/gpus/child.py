@@ -244,10 +244,8 @@ class Session:
     def _after_failure(self) -> dict[str, Any]:
         """Versions that may help to tell why: this library answers for its own without an init."""
         library = mapped()
-        return {
-            "nvml": self._versions.get("nvml"),
-            "library": library[0].rpartition(".so.")[2] if library else None,
-        }
+        told, _ = attempt(self._nvml, (lambda n, _: n.nvmlSystemGetNVMLVersion(),), None)
+        return {"nvml": told, "library": library[0].rpartition(".so.")[2] if library else None}
 
     def _replaced(self) -> bool:
         """Whether the library's file is no longer the one that is mapped: the driver was upgraded meanwhile."""

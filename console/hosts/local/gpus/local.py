@@ -187,7 +187,9 @@ class Nvidia:
             return
         if raw.error is not None:
             self._raw = raw
-            self._fail(states.failed(raw, self._refreshed()), rarely=not self._signs.cards)
+            signs = self._refreshed()
+            nobody = not (signs.cards or signs.nodes or signs.module is not None or self._gpus)
+            self._fail(states.failed(raw, signs), rarely=nobody)
             return
         self._slow = 1.5 * took if self._answered else 0.0
         self._answered, self._failures, self._told = True, 0, Told("ok")
