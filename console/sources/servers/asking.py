@@ -81,10 +81,7 @@ class Ask:
         self.key = _usable(candidate.token) if show_key else None
         self.product: Product | None = None
         """Whose list counts; None while recognising."""
-        self.key_refused = False
-        """A key was sent and not taken."""
-        self.key_wanted = False
-        """None was sent, and one was wanted."""
+        self._refused: set[str] = set()
         self._http = http
         self._said: dict[str, Said] = {}
         self._until = asyncio.get_running_loop().time() + TOTAL
@@ -112,10 +109,23 @@ class Ask:
         said = await self.get(path)
         return said.json() if isinstance(said, Answer) and said.ok else None
 
-    def refuse(self) -> None:
+    def refuse(self, path: str) -> None:
         """Count a refusal that came with another status than 401 or 403."""
-        self.key_refused |= self.key is not None
-        self.key_wanted |= self.key is None
+        self._refused.add(path)
+
+    @property
+    def key_refused(self) -> bool:
+        """A key was sent to one of the product's paths and not taken."""
+        return self.key is not None and self._shut
+
+    @property
+    def key_wanted(self) -> bool:
+        """None was sent, and one was wanted."""
+        return self.key is None and self._shut
+
+    @property
+    def _shut(self) -> bool:
+        return not self._refused.isdisjoint(RECOGNISING if self.product is None else PRODUCTS[self.product])
 
     @property
     def silent(self) -> Silence | None:
@@ -142,12 +152,12 @@ class Ask:
             return Silence(path, "unreachable", clean_line(str(error), 300))
         found = Answer(path, reply.status, reply.headers, reply.body, reply.seconds, reply.cut)
         if found.refused and key == "keyed":
-            self.refuse()
+            self.refuse(path)
         return found
 
 
 def base_of(address: str) -> str | None:
-    """What is put in front of a path: without ``/v1``, user, query and slash at the end. None for what is no address."""
+    """What is put in front of a path: without ``/v1``, user, query, last slash. None for what is no address."""
     try:
         parts = urlsplit(address.strip())
         host, port = parts.hostname or "", parts.port

@@ -35,7 +35,7 @@ async def read(ask: Ask, look: Look) -> Reading:
     if look.lists_due:
         found = await ask.answer("/v1/models")
         if found is not None and refused_with_200(found):
-            ask.refuse()
+            ask.refuse("/v1/models")
         models = lists.cards(found)
         reading.models = None if models is None else lists.served(models)
     return reading

@@ -46,7 +46,7 @@ def is_loading(answer: Answer) -> bool:
 
 
 async def read(ask: Ask, look: Look) -> Reading:
-    """``/health`` each time; of a router also its list, which says what is loaded."""
+    """``/health`` and the list each time: of a router it says what is loaded, and it wakes nobody."""
     reading, answer = await health(ask, "/health", "llamacpp", look)
     if answer is None:
         return reading
@@ -57,9 +57,7 @@ async def read(ask: Ask, look: Look) -> Reading:
     if not answer.ok or decoding.member(answer.json(), "status") != "ok":
         reading.mistaken = True
         return reading
-    was_router = look.before is not None and len(look.before.models) > 1
-    if look.lists_due or was_router:
-        await _lists(ask, reading, look)
+    await _lists(ask, reading, look)
     return reading
 
 

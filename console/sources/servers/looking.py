@@ -8,10 +8,11 @@ from msgspec import UNSET
 
 from ...hosts import Http
 from ...model import Product, Server, ServerFigures
-from .asking import TOTAL, Ask, Silence
+from .asking import TOTAL, Ask, Said, Silence
 from .candidate import Candidate
+from .ollama import WRONG_NAME
 from .reading import Counted, Look, Reading, Verdict, figures, silence
-from .recognising import recognise
+from .recognising import SHUT, recognise
 from .signs import Found
 
 NAMELESS: frozenset[Product] = frozenset({"unknown", "openai-compatible"})
@@ -46,6 +47,10 @@ async def _looked(ask: Ask, look: Look, label: Found) -> tuple[Found, Reading]:
         if not reading.mistaken:
             return label, reading
     ask.product = None
+    if known is not None and not look.slow and _is_shut(known.recognised):
+        said = await ask.get("/v1/models")
+        if isinstance(said, Silence) or said.refused:
+            return label, _of_shut(said, label.product, look)
     found = await recognise(ask, look.candidate, known.product if known else None)
     if found is None:
         silent = ask.silent or Silence("/v1/models", "unreachable", "nothing came back")
@@ -53,11 +58,27 @@ async def _looked(ask: Ask, look: Look, label: Found) -> tuple[Found, Reading]:
     if found.product in NAMELESS and ask.silent is not None and label.product not in NAMELESS:
         # it stopped answering in the middle of being recognised: whoever it was, it still is
         return label, Reading().says(silence(ask.silent, label.product, look))
+    if _is_shut(found.evidence):
+        return found, _of_shut(await ask.get("/v1/models"), found.product, look)
     mine = Look(look.candidate, known if known and known.product == found.product else None, look.now, look.slow)
     reading = await _read(ask, mine, found.product)
     if reading.mistaken:
-        reading = Reading().says(Verdict("unknown", f"answered as {found.product}, and then did not", "look again"))
+        reading = Reading().says(
+            Verdict("unknown", f"answers, but not as {found.product} does", "look what listens there")
+        )
     return found, reading
+
+
+def _is_shut(evidence: tuple[str, ...]) -> bool:
+    return bool(evidence) and evidence[0].startswith(SHUT)
+
+
+def _of_shut(said: Said, product: Product, look: Look) -> Reading:
+    """Of one who refuses everything, and whom only his image names."""
+    if isinstance(said, Silence):
+        return Reading().says(silence(said, product, look))
+    reading = Reading(latency=round(said.seconds, 4))
+    return reading.says(WRONG_NAME) if product == "ollama" else reading
 
 
 async def _read(ask: Ask, look: Look, product: Product) -> Reading:

@@ -12,6 +12,11 @@ from . import decoding
 from .asking import Ask
 from .reading import Look, Reading, Verdict, health
 
+WRONG_NAME = Verdict(
+    "up", "refuses the name in its address (403): it listens on loopback and takes local names only",
+    "set OLLAMA_HOST=0.0.0.0",
+)  # fmt: skip
+
 
 class _Details(Struct, frozen=True):
     family: str | None = None
@@ -37,8 +42,7 @@ async def read(ask: Ask, look: Look) -> Reading:
     if answer.status == 503:
         return reading.says(Verdict("busy", "its queue is full", "wait, or raise OLLAMA_MAX_QUEUE"))
     if answer.status == 403:
-        reason = "refuses the name in its address (403): it listens on loopback and takes local names only"
-        return reading.says(Verdict("up", reason, "set OLLAMA_HOST=0.0.0.0"))
+        return reading.says(WRONG_NAME)
     loaded = decoding.member(answer.json() if answer.ok else None, "models")
     if isinstance(loaded, list):
         reading.loaded = tuple(_loaded(one, look.now) for one in decoding.parts(loaded, _Model) if _name(one))

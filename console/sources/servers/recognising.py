@@ -28,7 +28,7 @@ LIKELY: dict[Kind, tuple[Sign, ...]] = {
     ),
     "wall": (
         signs.walled, signs.tabby, signs.gateway, signs.lite, signs.xinference, signs.local_ai, signs.sglang,
-        signs.infinity,
+        signs.infinity, signs.scripts,
     ),
     "page": (signs.gateway,),
     "broken": (signs.scripts, signs.huggingfaces, signs.xinference),
@@ -44,6 +44,10 @@ WALLS: frozenset[Product] = frozenset({
     "infinity", "tabbyapi", "lmstudio",
 })  # fmt: skip
 """Who may shut everything behind a key, so that image and refusal together have to do."""
+
+
+SHUT = "shut to everybody"
+"""Evidence of one whom only his image names: nothing but the list is asked of him, as he may be another after all."""
 
 
 async def recognise(ask: Ask, candidate: Candidate, likely: Product | None) -> Found | None:
@@ -79,8 +83,6 @@ def _unnamed(first: Answer, listed: bool, candidate: Candidate) -> Found:
     evidence = (f"{signs.LISTED}: {first.status}",)
     if listed:
         return Found("openai-compatible", (f"{signs.LISTED}: a list of models",))
-    if first.refused and candidate.hint in WALLS:
-        return Found(candidate.hint, evidence)
-    if first.status == 403 and candidate.hint == "ollama":
-        return Found("ollama", evidence)
+    if (first.refused and candidate.hint in WALLS) or (first.status == 403 and candidate.hint == "ollama"):
+        return Found(candidate.hint, (f"{SHUT} ({signs.LISTED}: {first.status})",))
     return Found("unknown", evidence)

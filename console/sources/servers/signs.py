@@ -113,16 +113,20 @@ async def sglang(ask: Ask, candidate: Candidate, listed: list[Card]) -> Found | 
 async def local_ai(ask: Ask, candidate: Candidate, listed: list[Card]) -> Found | None:  # noqa: ARG001
     """LocalAI, before Ollama, whose routes it serves."""
     known = await ask.json("/.well-known/localai.json")
-    if isinstance(known, dict) and known and "error" not in known:
-        return Found("localai", ("GET /.well-known/localai.json",))
-    if localai.is_system(await ask.json("/system")):
+    document = isinstance(known, dict) and known and "error" not in known
+    system = await ask.answer("/system")
+    if system is None:
+        return None
+    if system.ok and localai.is_system(system.json()):
         return Found("localai", ("GET /system: backends, loaded_models",))
+    if document and system.refused:
+        return Found("localai", ("GET /.well-known/localai.json", f"GET /system: {system.status}"))
     return None
 
 
 async def ollama(ask: Ask, candidate: Candidate, listed: list[Card]) -> Found | None:  # noqa: ARG001
-    """Ollama by two of its paths; its list names as owner ``library`` or a part of the model's own name."""
-    if any(card.owned_by and card.owned_by != "library" and card.owned_by not in card.id for card in listed):
+    """Ollama by two of its paths. Its list owns by ``library`` or a part of the name, and every name has a tag."""
+    if not all(":" in card.id and (card.owned_by or "library") in ("library", *card.id.split("/")) for card in listed):
         return None
     version = decoding.name(decoding.member(await ask.json("/api/version"), "version"), 60)
     if version is None:
@@ -145,8 +149,9 @@ async def infinity(ask: Ask, candidate: Candidate, listed: list[Card]) -> Found 
     if infinite(await ask.answer("/models")):
         return Found("infinity", ('GET /models: owned_by "infinity"',))
     answer = await ask.answer("/models")
-    if candidate.hint == "infinity" and answer is not None and answer.refused:
-        return Found("infinity", (f"GET /models: {answer.status}",))
+    refused = answer is not None and answer.refused and decoding.member(answer.json(), "detail") == "Unauthorized"
+    if refused and candidate.hint == "infinity":
+        return Found("infinity", ('GET /models: "Unauthorized"',))
     return None
 
 
