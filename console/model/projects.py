@@ -46,6 +46,8 @@ class ComposeService(Struct, frozen=True):
     working_dir: str | None = None
     restart: str | None = None
     env: tuple[EnvVar, ...] = ()
+    named: tuple[str, ...] = ()
+    """Variables that ``environment`` names, in whichever compose file; the others of ``env`` are from ``env_files``."""
     unset: tuple[str, ...] = ()
     """Variables named without a value that nobody gives: those of the image are taken away. fact: Compose 2.26.1."""
     env_files: tuple[str, ...] = ()

@@ -220,6 +220,7 @@ def finished(layer: Layer, env_file: Mapping[str, Mapping[str, str]], base: Mapp
         working_dir=layer.scalars.get("working_dir"),
         restart=layer.scalars.get("restart"),
         env=tuple(EnvVar(name, value) for name, value in env.items()),
+        named=tuple(layer.env),
         unset=tuple(unset),
         env_files=tuple(path for path, _ in layer.env_files),
         volumes=tuple(layer.volumes.values()),

@@ -51,6 +51,8 @@ _LOST = (
 _SERVERS = (
     pattern("model.engine-dead", r"EngineCore encountered an issue|Engine core initialization failed"),
     pattern("model.no-slot", r"No available slot found for the model"),
+    # fact: gpu-model-servers 4.3, a text NUM_WORKERS compared with a number by uvicorn 0.21 to 0.23
+    pattern("model.workers-type-error", r"TypeError: '>' not supported between instances of 'str' and 'int'"),
     pattern(
         "model.ready",
         r"Application startup complete|The server is fired up and ready to roll!|GPU KV cache size: [\d,]+ tokens",

@@ -1,0 +1,1 @@
+"""Pitfalls of model servers: keys that are ignored or public, settings that crash them or do nothing."""

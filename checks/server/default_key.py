@@ -1,0 +1,107 @@
+"""A model server takes a key that everybody can read in a guide.
+
+What it does
+    For m3e-large-api and the servers of FastGPT's distributed guide, tells whether the key they take is one of the
+    public ones: the default in their code, the one baked into the second generation's images (also the placeholder in
+    both of the guide's compose files), or the literal ``ACCESS_TOKEN`` of the reranker. Looks whether their port can be
+    reached from outside this machine. Keys are compared by their hashes.
+
+Why it matters
+    Whoever reaches the port uses the GPU for free, reads nothing of yours, but can keep the model busy or fill its
+    memory. Ports that Docker publishes go past most firewalls on the machine itself (ufw among them).
+
+Fix
+    Only explained, with the exact places: a key has to be changed in the server and in everybody who uses it at once.
+    Publishing the port on 127.0.0.1, or not at all, is often the better half: containers of one network need no port.
+
+Sources
+    The guide's scripts, Dockerfiles and compose files; FastGPT's documentation of m3e-large-api.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ...console.findings import Evidence, FixSummary, Result
+from ...console.model import Snapshot
+from ...console.plan import Plan
+from ...console.settings import Settings
+from .. import Check, compose
+from .companion import Companion, companions, exposed, given, is_public, users
+from .default_key_examples import EXAMPLES
+from .wrong_key import misspelt
+
+ID = "server.default-key"
+
+
+def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
+    """One result for each of the guides' servers."""
+    for companion in companions(snapshot):
+        yield _judge(companion)
+
+
+def _judge(companion: Companion) -> Result:
+    name, container = companion.name, companion.place.container
+    if container is not None and not container.detailed:
+        return Result(ID, name, "unknown", f"Which key {name} takes is not known", because="not inspected yet")
+    if misspelt(companion) is not None:
+        return Result(ID, name, "ok", f"{name} was given a key of its own, which it does not read: server.wrong-key")
+    why = _why_public(companion)
+    if why is None:
+        return Result(ID, name, "ok", f"{name} takes no key that is known to be public")
+    outside = exposed(companion.place)
+    rows = [Evidence("key in force", why, companion.source)]
+    rows += [Evidence("reached from outside", address, f"docker inspect {name}") for address in outside]
+    if not outside:
+        rows.append(Evidence("reached from outside", "no, as far as Docker's ports tell", companion.source))
+    because = "The key stands in public guides and images, so it protects from nobody"
+    because += (
+        ", and the port is open to whoever reaches this machine." if outside else "; only this machine gets there."
+    )
+    return compose.finding(
+        ID, name, "exposed" if outside else "inside", f"{name} takes a key that is public",
+        severity="warning" if outside else "info", because=because, evidence=(*rows, *users(companion.server)),
+        fix=FixSummary("manual", "give it a key of its own, and its users the same one"),
+    )  # fmt: skip
+
+
+def _why_public(companion: Companion) -> str | None:
+    """Where the public key comes from; None for a key of one's own, and where it is not known."""
+    names = given(companion.env)
+    if companion.variable is None:
+        public = all(is_public(key) for key in names.values())
+        return "public, whichever of the variables it reads" if public else None
+    if not is_public(companion.key):
+        return None
+    if companion.variable in names:
+        return f"the placeholder of the guide, in {companion.variable}"
+    return f"the default of its code, as {companion.variable} is not set"
+
+
+def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapping[str, str]) -> Plan:
+    """The places in which the key stands."""
+    companion = next((one for one in companions(snapshot) if one.name == result.subject), None)
+    if companion is None:
+        return compose.manual(result, "There is nothing to repair any more.")
+    name = companion.variable or "SK-KEY or SK_KEY (the image decides)"
+    where = companion.place.files[0] if companion.place.files else "its `docker run` command"
+    says = [
+        f"Make a key, for example with `openssl rand -hex 24`, and set {name} of {result.subject} to it in {where}."
+    ]
+    people = companion.server.users if companion.server else ()
+    says += [f"Give the same key to {user.who}." for user in people]
+    if not people:
+        says.append("Give the same key to everybody who uses it: the channel in One API, or the model in FastGPT.")
+    says.append("Then recreate the service. Until both sides have the new key, requests get 401.")
+    if result.form == "exposed":
+        says.append(
+            "Or close the port: write 127.0.0.1: in front of it, or leave it out. Containers in one network reach "
+            f"{companion.place.service or result.subject} by its name without it."
+        )
+    return compose.manual(result, *says)
+
+
+CHECK = Check(
+    id=ID, title="Model servers do not take a public key", severity="warning", doc=__doc__ or "", examine=examine,
+    plan=plan, examples=EXAMPLES,
+)  # fmt: skip
