@@ -139,6 +139,7 @@ class Sources:
         if self.engine is not None:
             first += [self.engine.turn(), self.engine.read_info()]
         await asyncio.gather(*first)
+        self.machine.judge_gpus()  # with the containers that are known by now
         await self.meters.sweep()
         await self.machine.holders.read()
         rest: list[Read] = [self._files_and_disks(), self.machine.read_mounts(), asyncio.sleep(second_sample)]
