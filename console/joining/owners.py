@@ -15,11 +15,12 @@ def containers_by_pid(rows: Iterable[ProcessRow], known: Iterable[Container]) ->
     nested ids the outermost that this Engine lists is meant. fact: gpu-model-servers 2.1
     """
     ids = {container.id for container in known}
-    found = {row.pid: next((each for each in _ids(row) if each in ids), None) for row in rows}
+    found = {row.pid: next((each for each in ids_of(row) if each in ids), None) for row in rows}
     return {pid: container for pid, container in found.items() if container is not None}
 
 
-def _ids(row: ProcessRow) -> tuple[str, ...]:
+def ids_of(row: ProcessRow) -> tuple[str, ...]:
+    """The containers that a process is in, the outermost first."""
     return row.containers or ((row.container,) if row.container else ())
 
 
@@ -39,7 +40,7 @@ def is_local(containers: Iterable[Container], rows: Iterable[ProcessRow]) -> boo
     An address can look local and lead elsewhere (a forwarded socket): then a container's process id belongs to somebody
     else here, or to nobody.
     """
-    told = {row.pid: _ids(row) for row in rows}
+    told = {row.pid: ids_of(row) for row in rows}
     running = [c for c in containers if c.pid is not None and c.state in ("running", "paused")]
     if any(c.id in told.get(c.pid or 0, ()) for c in running):
         return True

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..hosts import ProcessRow
 from ..stacks.programs import LAUNCHERS
+from .owners import ids_of
 
 SHIMS = ("containerd-shim", "docker-containe", "conmon")
 """Parents of a container's first process, by the 15 letters that the kernel keeps of a name."""
@@ -47,7 +48,7 @@ class Processes:
         """It and its parents within the same container, or natively up to a service manager, launchers left out."""
         chain = [row]
         for parent in self.above(row):
-            if parent.container != row.container or parent.pid == 1 or parent.name in INITS:
+            if ids_of(parent) != ids_of(row) or parent.pid == 1 or parent.name in INITS:
                 break
             chain.append(parent)
         return [each for each in chain if each is row or each.name not in LAUNCHERS]
