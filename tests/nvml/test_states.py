@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 from support.nvml import GIB, MISMATCH, NOT_LOADED, card, holds, plug, uuid
@@ -189,3 +191,18 @@ def test_a_python_that_cannot_be_started_is_a_state_and_no_exception(stub, door,
     told = door(stub).read().driver
     assert told.state == "crashed"
     assert "No such file" in told.sentence
+
+
+def test_a_package_that_wraps_the_binding_is_not_asked(monkeypatch):
+    """The distribution called pynvml hooks the import and prints a FutureWarning over whatever is on the screen."""
+    from stackops.console.hosts.local.gpus import reader
+
+    class Hook:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            assert name != "pynvml"
+
+    monkeypatch.setattr("sys.meta_path", [Hook(), *sys.meta_path])
+    command = reader._command()
+    assert command[1:5] == ["-I", "-S", "-W", "ignore"]
+    assert (Path(command[-1]) / "pynvml.py").exists()
