@@ -57,6 +57,7 @@ class GpuScreen(ContainerActs, Place):
         room = table.scrollable_content_region.width or width
         rows = gpus.rows(snapshot, room, self._curve, airy=self.has_class("-tall"))
         table.show(rows, empty=gpus.empty(snapshot))
+        self.set_class(not rows, "-nobody")
         entitle(table, f" GPUs {len(snapshot.gpus)} " if snapshot.gpus else " GPUs ")
         self._draw_selected()
 

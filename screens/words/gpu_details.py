@@ -98,7 +98,7 @@ def of_rest(gpu: Gpu, snapshot: Snapshot) -> list[Line]:
             f"{size(gpu.memory_used)} used = {size(rest.known)} of processes + {size(rest.unattributed)} unattributed",
             (reserved, "muted"),
         ),
-        line(("why      ", "muted"), gpus.why_rest(gpu, rest, snapshot)),
+        line(("why      ", "muted"), gpus.why_rest(rest, snapshot)),
     ]
     driver = snapshot.gpu_driver
     if driver is not None and driver.same_namespace is False:

@@ -19,10 +19,10 @@ COLUMNS: tuple[Column, ...] = (
     Column("memory", "VRAM", 6, "right"),
     Column("container", "CONTAINER", 13, most=30),
     Column("server", "SERVER", 10, rank=2, most=20),
-    Column("model", "MODEL", 18, rank=1, most=52),
+    Column("model", "MODEL", 24, rank=1, most=52),
     Column("age", "AGE", 6, "right", rank=3),
-    Column("busy", "BUSY", 4, "right", rank=4),
-    Column("pid", "PID", 8, "right", rank=5),
+    Column("busy", "BUSY", 4, "right", rank=5),
+    Column("pid", "PID", 8, "right", rank=4),
     Column("process", "PROCESS", 15, rank=6, most=24),
     Column("user", "USER", 8, rank=7, most=12),
 )
@@ -51,7 +51,8 @@ def in_order(gpus: Sequence[Gpu]) -> list[Gpu]:
 
 def _of_gpu(gpu: Gpu, snapshot: Snapshot, width: int, curve: Sequence[float | None]) -> list[Row]:
     made = [Row(key=f"gpu:{gpu.uuid}", heading=heading(gpu, width, curve))]
-    for number, each in enumerate(wrap(alarms(gpu, snapshot.taken_at), max(20, width - 3))):
+    told = bool(trouble(snapshot))
+    for number, each in enumerate(wrap(alarms(gpu, snapshot.taken_at, told=told), max(20, width - 3))):
         made.append(Row(key=f"alarm:{gpu.uuid}:{number}", heading=(Span("   "), *each)))
     own = sorted(
         (each for each in snapshot.gpu_processes if each.gpu == gpu.uuid),
@@ -75,16 +76,20 @@ def heading(gpu: Gpu, width: int, curve: Sequence[float | None]) -> Line:
     """Memory bar, curve, figures, name: as much as the width holds."""
     share, wide = share_of(gpu), width >= 120
     word, tone = TROUBLE.get(gpu.health, ("", "plain"))
+    there = gpu.health not in ("lost", "unreadable")
     spark = glyphs.sparkline(curve, 24 if wide else 10, 100.0)
     memory = f"{states.short_size(gpu.memory_used)}/{states.short_size(gpu.memory_total)}"
     warm = hot(gpu.temperature, 83, 90)
+    name = line((f" {name_of(gpu):<5}", "strong"), (f"{glyphs.BAD} {word} ", tone) if word else "")
+    if not there:
+        return fitted([name, line((gpu.name or gpu.uuid, "muted"))], width)
     items = [
-        line((f" {name_of(gpu):<5}", "strong"), (f"{glyphs.BAD} {word} ", tone) if word else ""),
+        name,
         line((f"{glyphs.bar(share, 30 if wide else 14)} ", "accent"), (memory, hot(share and share * 100, 90, 98))),
+        line((f"{states.short_size(gpu.memory_free)} free" if gpu.memory_free is not None else "", "strong")),
         line((f"{spark} " if spark.strip() else "", "accent"), f"{states.whole_percent(gpu.utilisation):>4} busy"),
         line((f"{gpu.temperature:.0f}°C" if gpu.temperature is not None else "", warm)),
         line(_power(gpu)),
-        line((f"{states.short_size(gpu.memory_free)} free" if gpu.memory_free is not None else "", "muted")),
         line((gpu.name or "", "muted")),
         line((f"{gpu.clock} MHz" if gpu.clock is not None else "", "muted")),
     ]
@@ -97,13 +102,14 @@ def _power(gpu: Gpu) -> str:
     return f"{gpu.power:.0f}/{gpu.power_limit:.0f}W" if gpu.power_limit else f"{gpu.power:.0f}W"
 
 
-def alarms(gpu: Gpu, now: float) -> list[Line]:
-    """What is wrong with the card, and what to do."""
+def alarms(gpu: Gpu, now: float, *, told: bool) -> list[Line]:
+    """What is wrong with the card, and what to do. ``told``: the driver's own trouble stands above all cards."""
     said: list[Line] = []
-    if gpu.health != "ok":
-        tone = TROUBLE[gpu.health][1]
-        late = f" Its figures are {_coarse(now - gpu.read_at)} old." if gpu.read_at and gpu.health == "stale" else ""
-        said.append(line((f"{gpu.trouble or 'The driver does not say why'}{late}", tone)))
+    tone = TROUBLE[gpu.health][1] if gpu.health != "ok" else "plain"
+    if gpu.health == "stale" and gpu.read_at is not None:
+        said.append(line((f"What is shown was read {_coarse(now - gpu.read_at)} ago.", tone)))
+    if gpu.health not in ("ok", "stale") or (gpu.health == "stale" and not told):
+        said.append(line((gpu.trouble or "The driver does not say why", tone)))
         said += [line(("try: ", "muted"), gpu.remedy)] if gpu.remedy else []
     if gpu.throttling:
         said.append(line((f"{glyphs.WARN} held back: ", "warning"), ", ".join(gpu.throttling)))
@@ -182,20 +188,19 @@ def _rest(gpu: Gpu, rest: Rest, snapshot: Snapshot) -> Row:
         cells={
             "memory": Span(states.short_size(rest.unattributed), "muted"),
             "container": Span("unattributed", "muted"),
-            "model": Span(why_rest(gpu, rest, snapshot), "muted"),
+            "model": Span(why_rest(rest, snapshot), "muted"),
         },
     )
 
 
-def why_rest(gpu: Gpu, rest: Rest, snapshot: Snapshot) -> str:
+def why_rest(rest: Rest, snapshot: Snapshot) -> str:
     """Where memory that no process accounts for is likely to be."""
     if (sentence := rest.sentence()) is not None:
         return sentence
     driver = snapshot.gpu_driver
     if driver is not None and driver.same_namespace is False:
         return "of processes that cannot be seen from this container"
-    held = any(each.gpu == gpu.uuid for each in snapshot.gpu_processes)
-    return "the driver's own, and what it tells of nobody" if held or not rest.unattributed else "no process is told"
+    return "of processes that are not listed" if (rest.unattributed or 0) >= 1 << 30 else "the driver's own"
 
 
 def totals(snapshot: Snapshot) -> Line:
@@ -239,7 +244,7 @@ def empty(snapshot: Snapshot | None) -> list[Line]:
         return [BLANK, line("  ", said), line(("  ", "muted"), (more, "muted"))]
     if driver.cards:
         cards = "an NVIDIA card" if driver.cards == 1 else f"{driver.cards} NVIDIA cards"
-        return [BLANK, line(f"  There is {cards} on the bus, and the driver shows none of it.")]
+        return [BLANK, line(f"  On the bus: {cards}. The driver shows none.")]
     return [
         BLANK,
         line("  There is no NVIDIA GPU in this machine: model servers here run on the processor."),

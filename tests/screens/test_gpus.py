@@ -1,0 +1,178 @@
+"""The place *gpus*: who holds the memory of each GPU, and what to do when a GPU does not answer."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from msgspec.structs import replace
+from stackops.console.model import GpuDriver, GpuInstance, GpuProcess, Server
+from support import gpu_stage, stage
+from support.pictures import compare
+from support.pilots import console
+
+HOSTILE = ("[/etc/x]", "\x1b]52;c;ZXZpbA==\x07evil", "数据库服务器名称很长的容器", "a" * 300, "x\u202ey", "")
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the pictures are taken on Python 3.11")
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=str)
+@pytest.mark.parametrize("state", gpu_stage.STATES)
+async def test_it_looks_as_it_did(state: str, size: tuple[int, int]) -> None:
+    async with console(stage.desk(gpu_stage.STATES[state](), stage.RESULTS), size) as running:
+        await running.press("4")
+        compare(f"gpus-{state}-{size[0]}x{size[1]}", running.text)
+
+
+async def test_every_row_says_container_server_and_model() -> None:
+    async with console(stage.desk(gpu_stage.two(), stage.RESULTS), (140, 40)) as running:
+        shown = await running.press("4")
+        for words in ("ollama", "qwen2.5:7b", "vllm", "Qwen/Qwen2.5-14B-Instruct", "unattributed", "1h30m"):
+            assert words in shown
+
+
+async def test_enter_opens_the_container_and_esc_comes_back() -> None:
+    async with console(stage.desk(gpu_stage.two(), stage.RESULTS)) as running:
+        await running.press("4", "enter")
+        assert "› ollama" in running.text
+        assert "GPUs 2" in await running.press("escape")
+        await running.press("l")
+        await running.until("Server listening")
+
+
+async def test_a_process_in_no_container_says_so_and_its_number_is_copied() -> None:
+    async with console(stage.desk(gpu_stage.two(), stage.RESULTS)) as running:
+        await running.press("4", "j", "enter")
+        assert "Process 4242 runs in no container" in running.notices
+        assert "GPUs 2" in running.text
+        await running.press("y")
+        assert "Copied: 4242" in running.notices
+        await running.press("l", "R")
+        assert running.app.screen.PLACE == "gpus"
+
+
+async def test_what_is_nobodys_adds_up_in_words() -> None:
+    async with console(stage.desk(gpu_stage.two(), stage.RESULTS)) as running:
+        shown = await running.press("4", "j", "j")
+        assert "8.3 GiB used = 8.0 GiB of processes + 300.0 MiB unattributed" in shown
+        await running.press("enter")
+        assert "belongs to no process" in running.notices
+
+
+async def test_an_orphan_says_why_and_how_to_end_it() -> None:
+    async with console(stage.desk(gpu_stage.two(), stage.RESULTS)) as running:
+        await running.press("4", "G", "k")
+        assert "Its parent has ended" in running.text
+        assert "kill 6100" in running.text
+
+
+async def test_a_container_can_be_restarted_from_here_and_not_in_read_only_mode() -> None:
+    desk = stage.desk(gpu_stage.two(), stage.RESULTS)
+    async with console(desk) as running:
+        await running.press("4", "R", "tab", "enter")
+        await running.until("Restart ollama: done")
+        assert desk.host.control.calls == [("restart", stage.OLLAMA.id)]
+    desk = stage.desk(gpu_stage.two(), stage.RESULTS, read_only=True)
+    async with console(desk) as running:
+        await running.press("4", "R")
+        assert running.app.screen.PLACE == "gpus"
+        assert desk.host.control.calls == []
+
+
+async def test_the_cursor_stays_on_its_process_when_the_order_changes() -> None:
+    desk = stage.desk(gpu_stage.two(), stage.RESULTS)
+    async with console(desk) as running:
+        await running.press("4", "j")
+        grown = replace(gpu_stage.HOLDS[1], memory=20 * stage.GIB)
+        desk.feed.push(replace(gpu_stage.two(), gpu_processes=(gpu_stage.HOLDS[0], grown, *gpu_stage.HOLDS[2:])))
+        await running.until("20.0G")
+        assert running.app.screen.selected_process().pid == 4242
+
+
+async def test_a_gpu_that_answers_again_loses_its_alarm() -> None:
+    desk = stage.desk(gpu_stage.ill(), stage.RESULTS)
+    async with console(desk) as running:
+        shown = await running.press("4")
+        assert "not answering" in shown
+        assert "What is shown was read 30s ago." in shown
+        assert "fallen off the bus" in shown
+        desk.feed.push(gpu_stage.two())
+        await running.until(lambda text: "not answering" not in text and "fallen off" not in text)
+
+
+async def test_nothing_is_drawn_while_nothing_changes(monkeypatch) -> None:
+    from stackops.screens.widgets.table import Table
+
+    desk = stage.desk(gpu_stage.two(), stage.RESULTS)
+    async with console(desk) as running:
+        await running.press("4")
+        drawn: list[object] = []
+        refresh = Table.refresh
+        monkeypatch.setattr(Table, "refresh", lambda self, *r, **k: drawn.append(r) or refresh(self, *r, **k))
+        desk.feed.push(replace(gpu_stage.two(), taken_at=stage.NOW + 1))
+        await running.settle()
+        assert drawn == []
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:20])
+async def test_hostile_names_are_shown_literally(text: str) -> None:
+    two = gpu_stage.two()
+    gpus = tuple(
+        replace(each, name=text, trouble=text, remedy=text, health="lost", throttling=(text,),
+                instances=(GpuInstance(text, name=text),))
+        for each in two.gpus
+    )  # fmt: skip
+    held = GpuProcess(
+        "GPU-0", 1, 5, text, container=stage.OLLAMA.id, server=text, models=(text,), command=(text,), user=text,
+        orphan=text, service=text,
+    )  # fmt: skip
+    server = Server(text, "vllm", text, "down", reason=text, version=text)
+    driver = GpuDriver("mismatch", version=text, cuda=text, sentence=text, remedy=text, cards=2)
+    containers = tuple(replace(c, name=text) if c.id == stage.OLLAMA.id else c for c in two.containers)
+    world = replace(two, gpus=gpus, gpu_processes=(held,), servers=(server,), gpu_driver=driver, containers=containers)
+    async with console(stage.desk(world, stage.RESULTS), (120, 40)) as running:
+        shown = await running.press("4", "j", "k")
+        assert running.app.is_running
+        assert all(letter == "\n" or letter.isprintable() for letter in shown)
+        assert "gpu1" in shown
+
+
+async def test_any_size_is_lived_through() -> None:
+    async with console(stage.desk(gpu_stage.many(16), stage.RESULTS)) as running:
+        await running.press("4")
+        for width, height in ((20, 5), (1, 1), (60, 15), (400, 100), (80, 24)):
+            await running.pilot.resize_terminal(width, height)
+            await running.settle()
+        assert "gpu0" in running.text
+
+
+async def test_ascii_terminals_get_ascii_only() -> None:
+    async with console(stage.desk(gpu_stage.ill(), stage.RESULTS), (120, 40), ascii_only=True) as running:
+        shown = await running.press("4")
+        assert shown.isascii(), {letter for letter in shown if not letter.isascii()}
+
+
+async def test_the_overview_has_a_column_for_vram_only_where_somebody_holds_some() -> None:
+    desk = stage.desk(gpu_stage.one(), stage.RESULTS)
+    async with console(desk, (120, 40)) as running:
+        assert "VRAM" not in running.text
+        desk.feed.push(gpu_stage.two())
+        shown = await running.until("VRAM")
+        line = next(each for each in shown.splitlines() if " vllm " in each and "model_server" in each)
+        assert "30.0G" in line
+        await running.press("o", "o", "o")
+        assert "VRAM↓" in running.text
+        desk.feed.push(gpu_stage.one())
+        await running.until(lambda text: "VRAM" not in text)
+
+
+@pytest.mark.parametrize(("count", "words"), [(2, "gpu1 6.0G/40.0G"), (16, "gpus 16")])
+async def test_the_strip_of_the_overview_leaves_no_gpu_out_without_a_word(count: int, words: str) -> None:
+    async with console(stage.desk(gpu_stage.many(count), stage.RESULTS)) as running:
+        assert words in running.text
+
+
+async def test_the_strip_tells_of_cards_that_cannot_be_read_and_of_ill_ones() -> None:
+    async with console(stage.desk(gpu_stage.unreadable(), stage.RESULTS)) as running:
+        assert "The NVIDIA kernel module is 550.54.14" in running.text
+    async with console(stage.desk(gpu_stage.ill(), stage.RESULTS)) as running:
+        assert "lost" in running.text
