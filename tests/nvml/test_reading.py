@@ -51,6 +51,12 @@ def test_a_name_that_is_no_text_is_unknown_and_nothing_else(stub, door):
     assert (told.name, told.uuid, told.temperature) == (None, uuid(0), 38)
 
 
+def test_texts_of_a_driver_are_cleaned(stub, door):
+    stub.write(cards=[card(0, name=b"H\x1b[2J100\x1b]0;x\x07", uuid=b"GPU-\x1b[31m1")], processes=[holds(0, 7, GIB)])
+    told = door(stub).read()
+    assert (told.gpus[0].name, told.gpus[0].uuid, told.processes[0].gpu) == ("H100", "GPU-1", "GPU-1")
+
+
 def test_a_gpu_without_a_readable_uuid_is_keyed_by_its_index(stub, door):
     stub.write(cards=[card(0), card(1, uuid=None)], processes=[holds(1, 77, GIB)])
     told = door(stub).read()

@@ -97,7 +97,7 @@ def _driver(device: Path) -> str | None:
 def _module(root: Path) -> str | None:
     told = _read(root / "sys/module/nvidia/version")
     if told:
-        return told
+        return told[:40]
     text = _read(root / "proc/driver/nvidia/version")
     found = _VERSION.search(text) if text else None
     if found:

@@ -22,7 +22,7 @@ from . import states
 from .bus import Signs, look, same_namespace
 from .cards import GONE, broken, card, stale
 from .holders import holders
-from .raw import READING, RawReading
+from .raw import RawReading, understood
 from .reader import Child, Ended
 from .states import Told
 
@@ -181,7 +181,7 @@ class Nvidia:
         took = self._clock.monotonic() - (self._asked_at or 0.0)
         self._asked_at = None
         try:
-            raw = READING.decode(line)
+            raw = understood(line)
         except msgspec.DecodeError:
             self._fail(states.crashed(None))
             return

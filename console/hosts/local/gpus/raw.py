@@ -5,6 +5,8 @@ from __future__ import annotations
 from msgspec import Struct, field
 from msgspec.json import Decoder
 
+from ....text import clean_line
+
 NO_BINDING = -2
 """Code of a child that found no ``pynvml``; NVML's own are positive."""
 Memory = tuple[int, int | None, int, int]
@@ -74,4 +76,19 @@ class RawReading(Struct):
     cards: list[RawCard] = field(default_factory=list)
 
 
-READING = Decoder(RawReading)
+_READING = Decoder(RawReading)
+
+
+def understood(line: bytes) -> RawReading:
+    """One line of the child, its texts cleaned: they come from a driver. Raises msgspec.DecodeError."""
+    raw = _READING.decode(line)
+    raw.driver, raw.nvml, raw.library = _clean(raw.driver), _clean(raw.nvml), _clean(raw.library)
+    for card in raw.cards:
+        card.bus = _clean(card.bus)
+        for one in (card, *card.instances):
+            one.uuid, one.name = _clean(one.uuid), _clean(one.name)
+    return raw
+
+
+def _clean(told: str | None) -> str | None:
+    return clean_line(told) or None if told else None
