@@ -36,7 +36,7 @@ class Action(Struct, frozen=True):
 _LISTS = ("list",)
 _FINDINGS = ("overview", "doctor")
 _CONTAINERS = ("overview", "container")
-_HOLDERS = (*_CONTAINERS, "gpus")
+_HOLDERS = (*_CONTAINERS, "gpus", "servers")
 
 ACTIONS: tuple[Action, ...] = (
     Action("overview.demo", ("d",), "demo", "Open the practice stack", places=("overview",)),
@@ -83,6 +83,15 @@ ACTIONS: tuple[Action, ...] = (
         "app.journal", ("3",), "journal", "Go to the journal: what was done, and undo", places=("app",), footer=False
     ),
     Action("app.gpus", ("4",), "gpus", "Go to the GPUs: who holds their memory", places=("app",), footer=False),
+    Action(
+        "servers.test",
+        ("T",),
+        "test",
+        "Send one real request to the server, after asking: it costs",
+        True,
+        places=("servers",),
+    ),
+    Action("app.servers", ("5",), "servers", "Go to the model servers", places=("app",), footer=False),
     Action("app.fit", ("w",), "will it fit", "Which models would fit on the GPUs now", places=("app",), footer=False),
     Action("fit.longer", ("plus", "equals_sign"), "longer", "Twice the context", places=("fit",)),
     Action("fit.shorter", ("minus",), "shorter", "Half the context", places=("fit",)),

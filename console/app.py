@@ -66,6 +66,10 @@ class CollectorFeed:
         """A container's CPU, newest last."""
         return self._collector.history.container(container).cpu
 
+    def tokens_of(self, server: str) -> Sequence[float | None]:
+        """Generated tokens per second of a model server, a value for each look, newest last."""
+        return self._collector.history.server(server)
+
     def busy_of_gpu(self, uuid: str) -> Sequence[float | None]:
         """A GPU's utilisation, newest last."""
         return self._collector.history.gpu(uuid).cpu

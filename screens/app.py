@@ -56,6 +56,7 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
         "doctor": lambda: _place("doctor", "Doctor"),
         "journal": lambda: _place("journal", "JournalScreen"),
         "gpus": lambda: _place("gpus", "GpuScreen"),
+        "servers": lambda: _place("servers", "ServersScreen"),
         "fit": lambda: _place("fit", "FitScreen"),
     }
     DEFAULT_MODE = "overview"
@@ -263,6 +264,10 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
     def action_gpus(self) -> None:
         """The GPUs."""
         self._go("gpus")
+
+    def action_servers(self) -> None:
+        """The model servers."""
+        self._go("servers")
 
     def action_fit(self) -> None:
         """Which models would fit."""

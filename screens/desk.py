@@ -47,6 +47,10 @@ class Feed(Protocol):
         """The last figures of a container's CPU in percent of one core, newest last."""
         ...
 
+    def tokens_of(self, server: str) -> Sequence[float | None]:
+        """Generated tokens per second of a model server, a value for each look, newest last."""
+        ...
+
     def busy_of_gpu(self, uuid: str) -> Sequence[float | None]:
         """The last figures of a GPU's utilisation in percent, newest last."""
         ...

@@ -20,6 +20,7 @@ _TITLES = {
     "doctor": "Doctor",
     "journal": "Journal",
     "gpus": "GPUs",
+    "servers": "Model servers",
     "fit": "Will it fit",
     "container": "Container",
     "plan": "Plan of a fix",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual import events
 
 from ...console.text import cells
 from .lines import Lines
 from .paint import Line, Span
 
-PLACES = (("1", "overview", "Overview"), ("2", "doctor", "Doctor"), ("3", "journal", "Journal"), ("4", "gpus", "GPUs"))
+PLACES = (
+    ("1", "overview", "Overview"), ("2", "doctor", "Doctor"), ("3", "journal", "Journal"), ("4", "gpus", "GPUs"),
+    ("5", "servers", "Servers"),
+)  # fmt: skip
 
 
 class Header(Lines):
@@ -21,26 +26,31 @@ class Header(Lines):
     def tell(self, here: str, machine: str, *, read_only: bool, problems: int) -> None:
         """Draw it for this place and machine."""
         width = self.size.width or self.app.size.width
-        left = self._places(here, problems, titles=True)
-        if sum(cells(span.text) for span in left) > width:
-            left = self._places(here, problems, titles=False)
         right = [Span(f"{machine} ", "muted")]
         if read_only:
             right.append(Span(" READ-ONLY ", "badge"))
+        left = self._left(here, problems, short=False)
+        if self._taken((*left, *right)) > width:
+            left = self._left(here, problems, short=True)
         self.show([self._spread(left, right, width)])
 
-    def _places(self, here: str, problems: int, *, titles: bool) -> list[Span]:
-        """All places; on a narrow terminal the others by their keys alone."""
+    def _left(self, here: str, problems: int, *, short: bool) -> list[Span]:
+        """The places; ``short`` names only the one where one is and the one that counts, the others are their keys."""
         left: list[Span] = [Span(" stackops ", "badge"), Span(" ")]
         self._hits = []
         for key, place, title in PLACES:
-            start = sum(cells(span.text) for span in left)
+            start = self._taken(left)
             count = f" {problems}" if place == "doctor" and problems else ""
-            left += self._place(key, title if titles or place == here else "", count, here=place == here)
-            self._hits.append((start, sum(cells(span.text) for span in left), place))
+            named = not short or place == here or count
+            left += self._place(key, title if named else "", count, here=place == here)
+            self._hits.append((start, self._taken(left), place))
         if here not in {place for _, place, _ in PLACES}:
             left.append(Span(f" › {here} ", "accent"))
         return left
+
+    @staticmethod
+    def _taken(spans: Iterable[Span]) -> int:
+        return sum(cells(span.text) for span in spans)
 
     @staticmethod
     def _place(key: str, title: str, count: str, *, here: bool) -> list[Span]:

@@ -16,6 +16,7 @@ from stackops.screens.journal import JournalScreen
 from stackops.screens.keys import keys_of
 from stackops.screens.overview import Overview
 from stackops.screens.plan import PlanScreen
+from stackops.screens.servers import ServersScreen
 from stackops.screens.widgets.document import Document
 from stackops.screens.widgets.table import Table
 from support import stage
@@ -23,7 +24,8 @@ from support.pilots import console
 
 PLACES = {
     "app": (StackopsApp,), "overview": (Overview,), "container": (ContainerScreen,), "doctor": (Doctor,),
-    "plan": (PlanScreen,), "journal": (JournalScreen,), "gpus": (GpuScreen,), "fit": (FitScreen,), "list": (Table, Document),
+    "plan": (PlanScreen,), "journal": (JournalScreen,), "gpus": (GpuScreen,), "fit": (FitScreen,),
+    "servers": (ServersScreen,), "list": (Table, Document),
 }  # fmt: skip
 
 

@@ -141,6 +141,9 @@ class LookingFeed:
     def cpu_of(self, container: str) -> Sequence[float | None]:
         return ()
 
+    def tokens_of(self, server: str) -> Sequence[float | None]:
+        return ()
+
     def busy_of_gpu(self, uuid: str) -> Sequence[float | None]:
         return ()
 

@@ -313,6 +313,9 @@ class FrozenFeed:
     def cpu_of(self, container: str) -> Sequence[float | None]:
         return (1.0, 2.0, 8.0, 3.0)
 
+    def tokens_of(self, server: str) -> Sequence[float | None]:
+        return (30.0, 41.5, 38.0, 44.0)
+
     def busy_of_gpu(self, uuid: str) -> Sequence[float | None]:
         return (0.0, 12.0, 55.0, None, 88.0, 91.0, 87.0)
 
