@@ -99,6 +99,8 @@ class Server(Struct, frozen=True):
     recognised: tuple[str, ...] = ()
     """How it was recognised, strongest first: ``GET /version: {"version": ...}``, ``image vllm/vllm-openai``."""
     users: tuple[ServerUser, ...] = ()
+    listens: tuple[str, ...] | None = None
+    """Addresses that a native server listens on; None in a container, and where it is not known."""
     read_at: float | None = None
 
 

@@ -1,0 +1,80 @@
+"""host.docker.internal in environments and settings, on Linux, on Docker Desktop, with and without an extra host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from ...console.model import EngineInfo, EnvVar, NetworkLink, Server, ServerUser, Snapshot
+from .. import Example
+from ..examples import ENGINE, stack
+
+FOLDER = "/srv/webui"
+OLLAMA = EnvVar("OLLAMA_BASE_URL", "http://host.docker.internal:11434")
+DESKTOP = replace(ENGINE, os="Docker Desktop", version="26.1.1")
+FIX = ("EditFile", "ComposeUp")
+
+
+def webui(
+    *variables: EnvVar, declared: tuple[str, ...] = (), baked: bool = False, engine: EngineInfo | None = ENGINE,
+    snapshot: dict[str, Any] | None = None, **container: Any,  # noqa: ANN401
+) -> Snapshot:  # fmt: skip
+    """An Open WebUI made by Compose."""
+    declares = {"extra_hosts": declared, "env": () if baked else variables}
+    made = stack(
+        "open_webui", FOLDER, name="open-webui", service="open-webui", image="ghcr.io/open-webui/open-webui:main",
+        container={"env": variables, **container}, declared=declares, engine=engine,
+    )  # fmt: skip
+    return replace(made, **(snapshot or {}))
+
+
+def _used_by_settings() -> Snapshot:
+    """One API has the address in a channel, and no variable with it."""
+    made = stack(
+        "oneapi", "/srv/fastgpt", name="oneapi", service="oneapi", image="ghcr.io/songquanpeng/one-api:v0.6.6",
+        container={},
+    )  # fmt: skip
+    user = ServerUser("One API channel 3 (llama)", "oneapi", "http://host.docker.internal:11434")
+    server = Server("host:11434", "ollama", "http://127.0.0.1:11434", "up", users=(user,))
+    return replace(made, servers=(server,))
+
+
+def _alias() -> Snapshot:
+    link = NetworkLink("webui_default")
+    made = webui(OLLAMA, networks=(link,))
+    proxy = stack("nginx", FOLDER, name="proxy", service="proxy", image="nginx:1.27",
+                  container={"networks": (replace(link, aliases=("host.docker.internal",)),)})  # fmt: skip
+    return replace(made, containers=(*made.containers, *proxy.containers))
+
+
+def _by_hand() -> Snapshot:
+    made = webui(OLLAMA)
+    return replace(made, containers=(replace(made.containers[0], project=None, service=None, labels={}),), projects=())
+
+
+EXAMPLES = (
+    Example("the address of a tutorial, on Linux", webui(OLLAMA), "finding", "missing", FIX),
+    Example("one of several addresses", webui(EnvVar("OLLAMA_BASE_URLS", "http://ollama:11434;http://host.docker.internal:1")),
+            "finding", "missing", FIX),
+    Example("a proxy on the host", webui(EnvVar("HTTPS_PROXY", "http://host.docker.internal:7890")),
+            "finding", "missing", FIX),
+    Example("the name alone", webui(EnvVar("DB_HOST", "host.docker.internal")), "finding", "missing", FIX),
+    Example("in a channel of One API", _used_by_settings(), "finding", "missing", FIX),
+    Example("added to the compose file, not recreated",
+            webui(OLLAMA, declared=("host.docker.internal:host-gateway",)), "finding", "not-recreated", ("ComposeUp",)),
+    Example("only the image's own default", webui(OLLAMA, baked=True), "finding", "missing", FIX),
+    Example("other extra hosts", webui(OLLAMA, extra_hosts=("db:10.0.0.1",)), "finding", "missing", FIX),
+    Example("made by docker run", _by_hand(), "finding", "missing", ()),
+    Example("an Engine of long ago", webui(OLLAMA, engine=replace(ENGINE, version="19.03.15")),
+            "finding", "missing", ()),
+    Example("the extra host is there", webui(OLLAMA, extra_hosts=("host.docker.internal:host-gateway",)), "ok"),
+    Example("as newer releases write it", webui(OLLAMA, extra_hosts=("host.docker.internal=192.0.2.1",)), "ok"),
+    Example("Docker Desktop resolves it", webui(OLLAMA, engine=DESKTOP), "ok"),
+    Example("an alias in the network", _alias(), "ok"),
+    Example("nobody knows the Engine's system", webui(OLLAMA, engine=replace(ENGINE, os=None)), "unknown"),
+    Example("in another container's network", webui(OLLAMA, network_mode="container:abc"), "unknown"),
+    Example("excepted from a proxy", webui(EnvVar("NO_PROXY", "localhost,host.docker.internal")), "not_applicable"),
+    Example("a longer name", webui(EnvVar("URL", "http://host.docker.internal.example.com/")), "not_applicable"),
+    Example("another name", webui(EnvVar("OLLAMA_BASE_URL", "http://ollama:11434")), "not_applicable"),
+)  # fmt: skip
