@@ -46,7 +46,9 @@ def models_of(server: Server | None, holders: Sequence[Holder], blobs: Blobs) ->
     if server is None:
         return {holder.pid: _from_parents(holder, blobs) for holder in holders}
     if server.product in KEEPS:
-        served = tuple(m.name for m in server.loaded or ()) or tuple(m.name for m in server.models)
+        if server.loaded is not None:  # one that sleeps tells that it has none
+            return {holder.pid: tuple(model.name for model in server.loaded) for holder in holders}
+        served = tuple(model.name for model in server.models)
         return {holder.pid: served or _from_parents(holder, blobs) for holder in holders}
     loaded = tuple(server.loaded or ())
     runners = [h for h in holders if server.product != "ollama" or not h.command or commands.is_runner(h.command)]

@@ -169,6 +169,19 @@ def test_a_model_of_current_releases_is_named_by_its_alias() -> None:
     assert _ollama(["qwen3:8b", "gemma3:4b"], rows, {110: GIB, 111: GIB}) == {110: ("qwen3:8b",), 111: ("gemma3:4b",)}
 
 
+def test_what_a_server_keeps_is_in_all_its_processes_and_nothing_while_it_sleeps() -> None:
+    rows = [row(100, "vllm serve org/base", of="v"), row(110, ("VLLM::EngineCore",), ppid=100, of="v")]
+
+    def models(**told):
+        servers = [server("vllm", of="v", **told)]
+        return joined([holds(110)], rows, boxes=[box("v")], servers=servers)[110].models
+
+    assert models(loaded=["base"], models=["base", "lora"]) == ("base",)
+    assert models(models=["base", "lora"]) == ("base", "lora")
+    assert models(loaded=[], models=["base"]) == ()
+    assert models(state="wrong_key") == ("org/base",)
+
+
 # Servers that cannot be asked: the command line
 
 
