@@ -23,7 +23,27 @@ from support.model_servers import (
     stand_in,
 )
 
-ANYWHERE = frozenset(["/v1/models", "/version", "/ready", "/model_info", "/info", "/.well-known/localai.json", "/system", "/api/version", "/api/tags", "/api/status", "/models", "/v1/cluster/auth", "/health/liveliness", "/api/v1/models", "/api/v0/models", "/v1/model", "/openapi.json"])  # fmt: skip
+ANYWHERE = frozenset(
+    [
+        "/v1/models",
+        "/version",
+        "/ready",
+        "/model_info",
+        "/info",
+        "/.well-known/localai.json",
+        "/system",
+        "/api/version",
+        "/api/tags",
+        "/api/status",
+        "/models",
+        "/v1/cluster/auth",
+        "/health/liveliness",
+        "/api/v1/models",
+        "/api/v0/models",
+        "/v1/model",
+        "/openapi.json",
+    ]
+)
 """Written down a second time, from the fact sheet and not from the code: what may be sent to a stranger."""
 
 SAFE: dict[str, str] = {

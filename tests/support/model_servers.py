@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -104,8 +104,9 @@ def candidate_for(stand: StandIn, address: str = BASE, **more: Any) -> Candidate
     told = stand.recording
     ago = told.get("started_ago")
     found = Candidate(
-        "box:8000", address, "in a test", container="c0ffee", hint=told.get("hint"), hint_reason=told.get("hint_reason"),
-        token=told.get("token"), started_at=NOW - ago if ago is not None else None,
+        "box:8000", address, "in a test", container="c0ffee",
+        hint=told.get("hint"), hint_reason=told.get("hint_reason"), token=told.get("token"),
+        started_at=NOW - ago if ago is not None else None,
     )  # fmt: skip
     return _changed(found, more)
 
@@ -225,10 +226,5 @@ def _mistreat(client: socket.socket, manner: str, over: threading.Event) -> None
         elif manner == "half":
             client.sendall(HEAD + b'content-length: 500\r\n\r\n{"object":"list","data":[{"id":"a"')
         elif manner == "babble":
-            client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+            client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
             time.sleep(0.01)
-
-
-def with_routes(stand: StandIn, **more: Any) -> StandIn:
-    """The same server, changed; its log stays."""
-    return replace(stand, **more)

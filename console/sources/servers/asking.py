@@ -23,8 +23,8 @@ from .candidate import Candidate
 
 CONNECT, READ, TOTAL = 1.0, 3.0, 9.0
 """Seconds for the connection, for one answer, for a whole look. fact: gpu-model-servers 4.4"""
-LIMIT = 4 << 20
-"""Bytes of one body; a list of 10 000 models has about one."""
+LIMIT, LONG = 256 << 10, 4 << 20
+"""Bytes of one body, and of one that lists models or metrics: 10 000 models have about one MiB."""
 
 
 class Forbidden(Exception):
@@ -52,8 +52,8 @@ class Answer(Struct, frozen=True):
         return self.status in (401, 403)
 
     def json(self) -> Any:  # noqa: ANN401 - whatever a stranger sent
-        """The body as JSON; None for everything else."""
-        return decoding.document(self.body)
+        """The body as JSON; None for everything else, and for what did not end within the limit."""
+        return None if self.cut else decoding.document(self.body)
 
     @property
     def words(self) -> str:
@@ -70,6 +70,7 @@ class Silence(Struct, frozen=True):
 
 
 Said = Answer | Silence
+_LONG = ("/models", "/tags", "/metrics")
 
 
 class Ask:
@@ -142,7 +143,7 @@ class Ask:
                 f"{self.base}{path}",
                 headers=headers,
                 deadline=min(READ, left),
-                limit=LIMIT,
+                limit=LONG if path.endswith(_LONG) else LIMIT,
                 connect=CONNECT,
                 redirects=0,
             )

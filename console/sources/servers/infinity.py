@@ -40,8 +40,9 @@ async def read(ask: Ask, look: Look) -> Reading:
     if not answer.ok or not isinstance(decoding.member(answer.json(), "unix"), int | float):
         reading.mistaken = True
         return reading
-    found = infinite(await ask.answer("/models"))
-    if found is None:
+    listed = await ask.answer("/models")
+    found = infinite(listed)
+    if found is None and listed is not None and not listed.refused:
         found = infinite(await ask.answer("/v1/models"))  # started with --url-prefix /v1
     if found is not None:
         reading.models = tuple(ServedModel(n, quantization=decoding.name(one.dtype, 30)) for n, one in found.items())

@@ -11,7 +11,7 @@ from ...model import Product, Server, ServerFigures
 from .asking import TOTAL, Ask, Said, Silence
 from .candidate import Candidate
 from .ollama import WRONG_NAME
-from .reading import Counted, Look, Reading, Verdict, figures, silence
+from .reading import Counted, Look, Reading, Verdict, figures, is_confirmed, silence
 from .recognising import SHUT, recognise
 from .signs import Found
 
@@ -109,7 +109,7 @@ def _confirmed(known: Server, candidate: Candidate) -> bool:
     such an address is recognised anew at each look.
     """
     anchored = candidate.container is not None or candidate.pid is not None
-    return anchored and known.product != "unknown" and any(sign.startswith("GET ") for sign in known.recognised)
+    return anchored and known.product != "unknown" and is_confirmed(known)
 
 
 def _label(known: Server | None, candidate: Candidate) -> Found:

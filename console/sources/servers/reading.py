@@ -71,6 +71,11 @@ class Reading:
         return self
 
 
+def is_confirmed(server: Server) -> bool:
+    """Its own answers said who it is, not only the name of its image."""
+    return any(sign.startswith("GET ") for sign in server.recognised)
+
+
 @dataclass(frozen=True)
 class Look:
     """What a reader may know beside the answers."""
@@ -83,14 +88,20 @@ class Look:
     """Versions and lists are due."""
 
     @property
+    def anew(self) -> bool:
+        """Nothing was read yet, or it is back from where nothing could be read."""
+        before = self.before
+        return before is None or before.state not in ("up", "busy", "wrong_key") or not is_confirmed(before)
+
+    @property
     def figures_due(self) -> bool:
         """Metrics are asked for where they were found before, and else now and then."""
-        return self.slow or self.before is None or self.before.figures is not None
+        return self.lists_due or (self.before is not None and self.before.figures is not None)
 
     @property
     def lists_due(self) -> bool:
         """Lists are due, or were never read."""
-        return self.slow or self.before is None
+        return self.slow or self.anew
 
     @property
     def age(self) -> float | None:

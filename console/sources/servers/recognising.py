@@ -57,7 +57,7 @@ async def recognise(ask: Ask, candidate: Candidate, likely: Product | None) -> F
         return None
     listed = cards(first)
     found = signs.at_once(first, listed)
-    if found is None:
+    if found is None and not first.cut:  # no list of models is as long as that: whoever it is, he is left alone
         for sign in _order(first, signs.kind_of(first, listed), likely, candidate.hint):
             found = await sign(ask, candidate, listed or [])
             if found is not None:
