@@ -29,6 +29,8 @@ class CheckSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Ids of checks that are not run."""
     severity: dict[str, Severity] = field(default_factory=dict)
     """Check id -> ``error``, ``warning`` or ``info``, in place of the check's own."""
+    vectors: Annotated[int, Meta(ge=0)] | None = None
+    """How many vectors the knowledge bases hold, for ``host.sizing``; nobody counts them."""
 
 
 class LibreChatSettings(Struct, frozen=True, forbid_unknown_fields=True):
