@@ -8,7 +8,6 @@ from typing import Protocol
 from msgspec import Struct
 
 from ..model import FileFact
-from .asking import HttpReply
 
 
 class Files(Protocol):
@@ -109,10 +108,6 @@ class Control(Protocol):
         self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], *, deadline: float = 120.0
     ) -> CommandResult:
         """``docker compose -p PROJECT --project-directory DIR -f ... ARGUMENTS``; HostError without Compose v2."""
-        ...
-
-    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, deadline: float = 30.0) -> HttpReply:
-        """One POST that the operator asked for, such as a request to a model. Raises HttpFailed, ReadOnlyRefused."""
         ...
 
     def service_hashes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 from typing import ClassVar
 
 import msgspec
@@ -48,7 +48,9 @@ class AskModel(Step, frozen=True):
 
     def command(self) -> str:
         """The request without its key, to be shown."""
-        return f"POST {self.url}{self.route} with the key in {self.variable}: {self._body().decode()}"
+        return (
+            f"POST {self.url}{self.route} with the key in {self.variable}: {msgspec.json.encode(self._body()).decode()}"
+        )
 
     def prepare(self, bench: Workbench) -> Prepared:
         """Find the container that holds the key."""
@@ -67,27 +69,29 @@ class AskModel(Step, frozen=True):
         key = environment_of(bench.host, self.client).get(self.variable)
         if not key:
             raise StepMoved(f"{self.variable} is not set any more", "look again")
-        reply = self._listening(bench, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
+        reply = self._listening(bench, {"Authorization": f"Bearer {key}"})
         if reply.status != 200:
             raise StepFailed(f"The request for {clean_line(self.model, 80)} was answered with {_words(reply)}")
 
     def _listening(self, bench: Workbench, headers: dict[str, str]) -> HttpReply:
-        clock = bench.host.clock
+        clock, acts = bench.host.clock, bench.host.http_acts
+        if acts is None:
+            raise StepFailed("Nothing can be sent over HTTP to this host")
         end = clock.monotonic() + PATIENCE
         while True:
             try:
-                return bench.host.control.post(f"{self.url}{self.route}", headers=headers, body=self._body())
+                # steps run in worker threads, so the door gets a short-lived event loop
+                return asyncio.run(acts.post(f"{self.url}{self.route}", self._body(), headers=headers))
             except HttpFailed as error:
                 if error.trouble not in ("refused", "reset") or clock.monotonic() >= end:
                     raise
             bench.tell(f"{self.name} does not listen yet ({end - clock.monotonic():.0f} s left)")
             clock.sleep(1.0)
 
-    def _body(self) -> bytes:
+    def _body(self) -> dict[str, object]:
         if self.route.endswith("/embeddings"):
-            return json.dumps({"model": self.model, "input": ["ping"]}, ensure_ascii=False).encode()
-        said = [{"role": "user", "content": "ping"}]
-        return json.dumps({"model": self.model, "max_tokens": 1, "messages": said}, ensure_ascii=False).encode()
+            return {"model": self.model, "input": ["ping"]}
+        return {"model": self.model, "max_tokens": 1, "messages": [{"role": "user", "content": "ping"}]}
 
 
 def _words(reply: HttpReply) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from stackops.checks.oneapi.restart import CHECK
@@ -14,19 +13,18 @@ from stackops.console.collect import collect
 from stackops.console.collecting.cadence import Cadence
 from stackops.console.findings import Result
 from stackops.console.fixing import Fixer, Outcome
-from stackops.console.hosts import HttpFailed, ReadOnlyRefused
+from stackops.console.hosts import ReadOnlyRefused
 from stackops.console.hosts.demo import open_demo
 from stackops.console.hosts.demo import stack_fastgpt as stack
 from stackops.console.hosts.demo.host import DemoHost
 from stackops.console.hosts.demo.oneapi import FIRST_START
-from stackops.console.hosts.local.posting import post
+from stackops.console.hosts.local.http_acts import LocalHttpActs
 from stackops.console.journal import Journal
 from stackops.console.model import Snapshot
 from stackops.console.running import Progress
 from stackops.console.settings import Settings
 from support.clock import FakeClock
 from support.oneapi_server import one_api
-from support.registries import registry
 
 SETTINGS = Settings()
 
@@ -159,27 +157,15 @@ def test_the_preview_shows_the_request_and_not_the_key(tmp_path: Path) -> None:
 def test_read_only_sends_nothing() -> None:
     host = open_demo(clock=FakeClock(), read_only=True)
     with pytest.raises(ReadOnlyRefused):
-        host.control.post("http://127.0.0.1:3001/v1/embeddings", headers={}, body=b"{}")
+        asyncio.run(host.http_acts.post("http://127.0.0.1:3001/v1/embeddings", {}))
 
 
 def test_a_post_over_a_socket_carries_key_and_body() -> None:
     with one_api() as gateway:
         gateway.add_channel("m3e")
         gateway.sync()
-        body = b'{"model": "m3e", "input": ["x"]}'
-        reply = post(f"{gateway.url}/v1/embeddings", {"Authorization": "Bearer sk-fastgpt"}, body, 5.0)
+        url, body = f"{gateway.url}/v1/embeddings", {"model": "m3e", "input": ["x"]}
+        acts = LocalHttpActs(read_only=False)
+        reply = asyncio.run(acts.post(url, body, headers={"Authorization": "Bearer sk-fastgpt"}))
         assert (reply.status, json.loads(reply.body)["model"]) == (200, "m3e")
-        assert post(f"{gateway.url}/v1/embeddings", {}, body, 5.0).status == 401
-
-
-def failure(url: str, deadline: float = 5.0) -> Any:
-    with pytest.raises(HttpFailed) as caught:
-        post(url, {}, b"{}", deadline)
-    return caught.value.trouble
-
-
-def test_a_post_fails_in_words_and_in_time() -> None:
-    assert failure("http://127.0.0.1:1/v1/embeddings") == "refused"
-    assert failure("nonsense://x") == "address"
-    with registry("hangs") as silent:
-        assert failure(silent.url, 0.2) == "timeout"
+        assert asyncio.run(acts.post(url, body)).status == 401

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from .. import CommandResult, EngineFailed, Files, HostError, HttpReply, ReadOnlyRefused
+from .. import CommandResult, EngineFailed, Files, HostError, ReadOnlyRefused
 from . import dockerd
 from .compose import Compose
-from .http import own_reply
 from .replies import COMPOSE_VERSION
 from .world import World
 
@@ -84,11 +83,6 @@ class DemoControl:
     def validate_engine_config(self, content: bytes, arguments: Sequence[str] = ()) -> CommandResult | None:  # noqa: ARG002
         """What this dockerd would say of a configuration."""
         return dockerd.validate(content)
-
-    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, deadline: float = 30.0) -> HttpReply:  # noqa: ARG002
-        """One POST to a service of the stack; there is nobody else."""
-        self._may("sent")
-        return own_reply(self._world, "POST", url, dict(headers), body)
 
     def execute(
         self,

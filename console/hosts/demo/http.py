@@ -50,7 +50,7 @@ class DemoHttp:
         if self._world is None or urlsplit(url).hostname not in HERE:
             return None
         await asyncio.to_thread(self._ready)
-        return own_reply(self._world, method, url, headers)
+        return _own_reply(self._world, method, url, headers)
 
     async def get(
         self,
@@ -82,11 +82,11 @@ class DemoHttp:
         return HttpReply(reply.status, url, reply.headers, seconds=reply.seconds)
 
 
-def own_reply(world: World, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> HttpReply:
+def _own_reply(world: World, method: str, url: str, headers: dict[str, str]) -> HttpReply:
     """What listens behind a published port answers. Raises HttpFailed where nobody does."""
     parts = urlsplit(url)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    answer = world.request(parts.port or 80, Request(method, path, headers, body))
+    answer = world.request(parts.port or 80, Request(method, path, headers))
     if answer is None:
         raise HttpFailed("refused", f"{parts.scheme}://{parts.netloc}: nobody listens there")
     return HttpReply(answer.status, url, {"content-type": answer.kind}, answer.body, seconds=0.004)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import CommandResult, EngineFailed, EngineUnreachable, HostError, HttpReply, NotFound, ReadOnlyRefused
+from .. import CommandResult, EngineFailed, EngineUnreachable, HostError, NotFound, ReadOnlyRefused
 from .address import Address
 from .client import Client
 from .compose import environment, find_compose, run
@@ -86,13 +86,6 @@ class LocalControl:
         return run(
             (*self._compose, "-p", project, "--project-directory", directory, *named, *arguments), environ, deadline
         )
-
-    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, deadline: float = 30.0) -> HttpReply:
-        """One POST, no redirect followed, at most 1 MiB of the answer read."""
-        self._refuse_when_read_only()
-        from .posting import post
-
-        return post(url, headers, body, deadline)
 
     def execute(
         self, container: str, arguments: Sequence[str], environment: Mapping[str, str], deadline: float
