@@ -92,6 +92,11 @@ TWO = (member("old-mongo:27017"), member("other:27017", 1))
 YOUNG = {"started_at": NOW - 5}
 BRIDGE = {"networks": (NetworkLink("bridge", "172.17.0.2"),)}
 UNINITIATED = ("MongoCommand",)
+SET_UP = ("CreateFile", "EditFile", "ComposeUp", "InitiateSet", "RestartContainer")
+CORRECTED = ("EditFile", "ComposeUp")
+OLD = {"command": ("mongod",)}
+INSIDE = 'openssl rand -base64 128 > /data/mongodb.key\ndocker-entrypoint.sh "$@" &\nuntil mongo; do sleep 2; done\n'
+REFUSED = (tried("admin", False), tried("admin", False, MONGO))
 
 FINDS = (
     Example("followed the guide of v4.6.8 and left out rs.initiate", mongo(NEVER),
@@ -117,28 +122,46 @@ FINDS = (
             "command": ("mongod", "--replSet", "rs1")}), "finding", "set-name", ("EditFile", "ComposeUp")),
     Example("changed --replSet, and nobody can log in", mongo(replace(GHOST, status_code=18),
             marks=(("mongo.21406", "set name differs from command line"),)), "finding", "set-name", ()),
-    Example("upgraded FastGPT from v4.6 and kept the old mongo service", mongo(ALONE, container={
-            "command": ("mongod",)}), "finding", "standalone", ()),
-    Example("took --replSet out again, to be rid of the key file", mongo(None, started=False, declared={
-            "command": ("mongod",)}), "finding", "standalone", ()),
+    Example("upgraded FastGPT from v4.6 and kept the old mongo service", mongo(ALONE, container=OLD),
+            "finding", "standalone", SET_UP),
+    Example("has no users in mongod, so that no key file is needed", mongo(ALONE, container={**OLD, "env": ()},
+            uri="mongodb://mongo:27017/fastgpt"), "finding", "standalone", (*SET_UP[1:],)),
+    Example("took --replSet alone out of the command", mongo(ALONE, container={"command": COMMAND[:3]}),
+            "finding", "standalone", (*SET_UP[1:],)),
+    Example("took both options out under the script of v4.7", mongo(ALONE, container={**OLD,
+            "entrypoint": ("bash", "-c", INSIDE)}), "finding", "standalone", (*SET_UP[1:],)),
+    Example("starts mongod in a script of its own", mongo(ALONE, container={
+            "entrypoint": ("bash", "-c", "exec mongod --dbpath /data/db")}), "finding", "standalone", ()),
+    Example("names the set in no configuration file either", mongo(ALONE, container={
+            "command": ("mongod", "--config", "/etc/mongod.conf")}), "finding", "standalone", ()),
+    Example("runs mongod as a user of its own", mongo(ALONE, container={**OLD, "user": "app"}),
+            "finding", "standalone", ()),
+    Example("took --replSet out again, to be rid of the key file", mongo(None, started=False, declared=OLD),
+            "finding", "standalone", ("EditFile",)),
     Example("runs fastgpt:latest on the mongod of an old guide, and its log tells", mongo(ALONE, release=None,
-            container={"command": ("mongod",)}, app_marks=("fastgpt.mongo-standalone",)), "finding", "standalone", ()),
+            container=OLD, app_marks=("fastgpt.mongo-standalone",)), "finding", "standalone", SET_UP),
     Example("typed rs.initiate() into the shell", mongo(BOUND), "finding", "container-id", UNINITIATED),
     Example("initiated with localhost:27017", mongo(replace(PRIMARY, hosts=("localhost:27017",),
             primary_host="localhost:27017")), "finding", "member-host", UNINITIATED),
     Example("stopped the other two members", mongo(replace(PRIMARY, primary=False, secondary=True, primary_host=None,
             my_state=2)), "finding", "no-primary", ()),
     Example("copied the connection string from the host: localhost", mongo(PRIMARY,
-            uri="mongodb://myname:mypassword@localhost:27017/fastgpt?authSource=admin"), "finding", "app-host", ()),
+            uri=URI.replace("@mongo", "@localhost")), "finding", "app-host", CORRECTED),
     Example("renamed the service and not the connection string", mongo(PRIMARY,
-            uri="mongodb://myname:mypassword@mongodb:27017/fastgpt?authSource=admin"), "finding", "app-host", ()),
-    Example("wrote replicaSet=rs1", mongo(PRIMARY, uri=f"{URI}&replicaSet=rs1"), "finding", "app-set", ()),
+            uri=URI.replace("@mongo", "@mongodb")), "finding", "app-host", CORRECTED),
+    Example("put the app into another network", mongo(PRIMARY, app={"networks": (NetworkLink("other", "172.19.0.3"),)}),
+            "finding", "app-host", ()),
+    Example("wrote replicaSet=rs1", mongo(PRIMARY, uri=f"{URI}&replicaSet=rs1"), "finding", "app-set", CORRECTED),
     Example("forgot authSource=admin", mongo(replace(PRIMARY, trials=(tried("fastgpt", False), tried("admin", True))),
-            uri="mongodb://myname:mypassword@mongo:27017/fastgpt"), "finding", "app-auth-source", ()),
-    Example("changed the app's password only", mongo(replace(PRIMARY, trials=(tried("admin", False),))),
+            uri="mongodb://myname:mypassword@mongo:27017/fastgpt"), "finding", "app-auth-source", CORRECTED),
+    Example("changed the app's password only", mongo(replace(PRIMARY, trials=(tried("admin", False),
+            tried("admin", True, MONGO))), uri=URI.replace("mypassword", "other")), "finding", "app-login", CORRECTED),
+    Example("changed both passwords in the compose file later", mongo(replace(PRIMARY, trials=REFUSED)),
             "finding", "app-login", ()),
+    Example("gave the app a user that was never made", mongo(replace(PRIMARY, trials=(tried("admin", False),
+            tried("admin", True, MONGO))), uri=URI.replace("myname", "fastgpt")), "finding", "app-login", ()),
     Example("chose a password with a #", mongo(PRIMARY,
-            uri="mongodb://myname:pass#word@mongo:27017/fastgpt?authSource=admin"), "finding", "app-unescaped", ()),
+            uri=URI.replace("mypassword", "pass#word")), "finding", "app-unescaped", CORRECTED),
     Example("initiated the set by hand and left FastGPT v4.7 as it was", mongo(PRIMARY, release="4.7",
             app_marks=("fastgpt.mongo-error", "fastgpt.mongo-buffering")), "finding", "app-gave-up",
             ("RestartContainer",)),
@@ -146,6 +169,8 @@ FINDS = (
 
 FINDS_NOT = (
     Example("did everything as the guide says", mongo(PRIMARY), "ok"),
+    Example("named MongoDB in extra_hosts", mongo(PRIMARY, uri="mongodb://u:p@elsewhere/fastgpt", app={
+            "extra_hosts": ("elsewhere:10.0.0.9",)}), "ok"),
     Example("has three members, this one a secondary", mongo(replace(PRIMARY, primary=False, secondary=True,
             hosts=("mongo:27017", "two:27017"), primary_host="two:27017")), "ok"),
     Example("runs LibreChat on mongod --noauth", mongo(ALONE, role="librechat", uri="mongodb://mongo:27017/LibreChat",

@@ -175,11 +175,14 @@ def _of_app(node: Node, app: Client) -> str | None:
 def _nowhere(app: Client) -> bool:
     """Whether no host of the string can be anybody: its own loopback, or a bare name that nothing answers to.
 
-    An address or a name with dots may be another machine's MongoDB, which is nobody's mistake.
+    An address, a name with dots or one of ``extra_hosts`` may be another machine's MongoDB, which is nobody's mistake.
     """
     if app.container.network_mode == "host":
         return False
-    return all(host in LOOPBACK or ("." not in host and ":" not in host) for host, _ in app.uri.hosts)
+    known = {entry.replace("=", ":").partition(":")[0].lower() for entry in app.container.extra_hosts}
+    return all(
+        host in LOOPBACK or ("." not in host and ":" not in host and host not in known) for host, _ in app.uri.hosts
+    )
 
 
 def _login_of(node: Node, app: Client) -> str | None:

@@ -14,6 +14,8 @@ from ...console.steps.mongo import Verb
 from .. import compose
 from .node import Node
 from .set_forms import Verdict, behind, own_host, waits_in_vain
+from .standalone_plan import standalone_plan
+from .uri_plan import uri_plan
 
 ID = "mongo.replica-set"
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,255}(?::\d{1,5})?|\[[0-9A-Fa-f:]+\](?::\d{1,5})?")
@@ -55,6 +57,13 @@ def make_plan(node: Node, verdict: Verdict, result: Result, snapshot: Snapshot, 
         return _command(node, verdict, result, snapshot, answers)
     if form == "set-name":
         return _set_name(node, verdict, result)
+    if form == "standalone":
+        return _standalone(node, verdict, result, snapshot, answers)
+    if form == "no-primary":
+        return _members_down(node, result, snapshot) or compose.manual(result, *_by_hand(node, verdict))
+    repaired = uri_plan(node, verdict, result, snapshot)
+    if repaired is not None:
+        return repaired
     if form == "app-gave-up" and verdict.app is not None:
         app = verdict.app.container
         restart = RestartContainer(container=app.id, name=app.name)
@@ -209,6 +218,38 @@ def _renamed(node: Node, name: str) -> tuple[str, ...]:
         if word.startswith("--replSet="):
             return (*command[:index], f"--replSet={name}", *command[index + 1 :])
     return ()
+
+
+# ---- from a standalone to a set, and members that are down -----------------------------------------------------------
+
+
+def _standalone(node: Node, verdict: Verdict, result: Result, snapshot: Snapshot, answers: Mapping[str, str]) -> Plan:
+    made = standalone_plan(node, result, suggested(node), snapshot, answers)
+    return made if isinstance(made, Plan) else compose.manual(result, made, *_by_hand(node, verdict))
+
+
+def _members_down(node: Node, result: Result, snapshot: Snapshot) -> Plan | None:
+    """Members that are containers of this machine and do not run are started; None where there are none."""
+    own = node.container
+    hosts = {member.host for member in (node.state.members if node.state else ())} | set(_hosts_told(node))
+    down = [
+        container
+        for container in snapshot.containers
+        if own is not None and container.id != own.id and container.state in ("exited", "created", "dead")
+        and any(f"{name}:{port_of(container)}" in hosts for name in names_of(container))
+        and {link.network for link in container.networks} & {link.network for link in own.networks}
+    ]  # fmt: skip
+    if not down:
+        return None
+    names = tuple(container.name for container in down)
+    return _plan(
+        node, result, tuple(RestartContainer(container=one.id, name=one.name) for one in down), restarts=names,
+        says=(f"Started: {', '.join(names)}, of which the set has members. Why they were stopped is not known here.",),
+    )  # fmt: skip
+
+
+def _hosts_told(node: Node) -> tuple[str, ...]:
+    return node.state.hosts if node.state else ()
 
 
 # ---- by hand ---------------------------------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ async def read(
     if state.ghost or _electing(state):
         state = await _status(databases, target, state, credentials(container, apps), memory, life)
     if not state.ghost:
-        state = replace(state, trials=await _trials(databases, target, apps, memory, life))
+        state = replace(state, trials=await _trials(databases, target, container, apps, memory, life))
     return state
 
 
@@ -251,11 +251,15 @@ def _with_status(state: MongoState, replies: Sequence[MongoReply]) -> MongoState
 async def _trials(
     databases: Databases,
     target: MongoTarget,
+    container: Container,
     apps: Sequence[Client],
     memory: Memory,
     life: tuple[str, float | None],
 ) -> tuple[MongoTrial, ...]:
-    """Whether each app's own login works; where it is refused, whether it would with ``authSource=admin``."""
+    """Whether each app's own login works; where it is refused, whether it would with ``authSource=admin``.
+
+    Where neither does, whether the container's own root user of the same name has the right password.
+    """
     found: list[MongoTrial] = []
     for client in apps:
         uri = client.uri
@@ -269,7 +273,24 @@ async def _trials(
             found.append(MongoTrial(login.owner, clean_line(login.user), clean_line(source), accepted))
             if accepted:
                 break
-    return tuple(found)
+        if found and found[-1].owner == client.container.id and not found[-1].accepted:
+            found += await _root_trial(databases, target, container, uri.user, memory, life)
+    return tuple(dict.fromkeys(found))
+
+
+async def _root_trial(
+    databases: Databases,
+    target: MongoTarget,
+    container: Container,
+    user: str,
+    memory: Memory,
+    life: tuple[str, float | None],
+) -> list[MongoTrial]:
+    for login in credentials(container, ()):
+        accepted = await _accepted(databases, target, login, memory, life) if login.user == user else None
+        if accepted is not None:
+            return [MongoTrial(login.owner, clean_line(login.user), clean_line(login.source), accepted)]
+    return []
 
 
 async def _accepted(

@@ -6,7 +6,8 @@ fact: mongo-docker-db 1.6 and 6.2 (authSource, directConnection); fastgpt-stack 
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
+from collections.abc import Mapping
+from urllib.parse import quote, unquote
 
 from msgspec import Struct, field
 
@@ -68,6 +69,46 @@ def parse(text: str) -> MongoUri | None:
         database=unquote(database.partition("#")[0]) or None, srv=bool(found[1]), unescaped=_unescaped(user, password),
         options={unquote(n).lower(): unquote(v) for n, _, v in (pair.partition("=") for pair in query.split("&")) if n},
     )  # fmt: skip
+
+
+def rewritten(
+    text: str,
+    *,
+    hosts: str | None = None,
+    login: tuple[str, str] | None = None,
+    options: Mapping[str, str | None] | None = None,
+    encode: bool = False,
+) -> str | None:
+    """The same connection string with a part of it changed and every other character kept; None for what is none.
+
+    ``hosts`` is written as it is, ``login`` percent-encoded, an option that is None is taken out. ``encode`` only
+    encodes the characters of user and password that have to be.
+    """
+    bare = text.strip().strip("\"'")
+    found = _SCHEME.fullmatch(bare)
+    if found is None or parse(text) is None:
+        return None
+    who, rest = _split(found[2])
+    place, _, query = rest.partition("?")
+    names, slash, database = place.partition("/")
+    if login is not None:
+        who = ":".join(quote(part, safe="") for part in login)
+    elif encode:
+        who = ":".join(_encoded(part) for part in who.split(":", 1))
+    query = _with_options(query, options or {})
+    tail = f"{slash or ('/' if query else '')}{database}{'?' if query else ''}{query}"
+    return f"{bare[: found.start(2)]}{who}{'@' if who else ''}{hosts or names}{tail}"
+
+
+def _with_options(query: str, options: Mapping[str, str | None]) -> str:
+    wanted = {name.lower(): (name, value) for name, value in options.items()}
+    pairs = [pair for pair in query.split("&") if pair and unquote(pair.partition("=")[0]).lower() not in wanted]
+    return "&".join([*pairs, *(f"{name}={quote(value)}" for name, value in wanted.values() if value is not None)])
+
+
+def _encoded(part: str) -> str:
+    """Only what breaks the string; what is encoded already stays so."""
+    return re.sub(r"%(?![0-9A-Fa-f]{2})|[/?#\[\]@:\s]", lambda found: quote(found[0], safe=""), part)
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from .http import UnloadModel
 from .inverse import RemoveFile, RestoreDirectory, RestoreFile
 from .json_edit import EditJson
 from .mongo import MongoCommand
+from .mongo_start import InitiateSet
 from .rename_variable import RenameVariable
 from .service_edit import SetServiceKeys
 from .services import ComposeUp, RestartContainer
@@ -30,6 +31,7 @@ AnyStep = (
     | ComposeUp
     | RestartContainer
     | MongoCommand
+    | InitiateSet
     | EngineReload
     | WaitFor
     | AskModel
@@ -42,9 +44,8 @@ AnyStep = (
 
 __all__ = [
     "AddVolume", "AnyStep", "AskModel", "Chmod", "Chown", "ComposeUp", "Content", "CopyOf", "CreateFile", "Edit",
-    "EditFile", "EditJson", "EngineReload", "EnvLine", "MongoCommand", "PinGpus", "Prepared",
-    "RandomKey", "RemoveFile",
-    "RenameVariable", "RepairConfig", "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer", "RestoreDirectory",
-    "RestoreFile", "SetServiceKeys", "State", "Step", "StepFailed", "StepMoved", "Stored", "Text", "UnloadModel",
+    "EditFile", "EditJson", "EngineReload", "EnvLine", "InitiateSet", "MongoCommand", "PinGpus", "Prepared",
+    "RandomKey", "RemoveFile", "RenameVariable", "RepairConfig", "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer",
+    "RestoreDirectory", "RestoreFile", "SetServiceKeys", "State", "Step", "StepFailed", "StepMoved", "Stored", "Text", "UnloadModel",
     "WaitFor", "Workbench",
 ]  # fmt: skip

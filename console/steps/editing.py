@@ -36,6 +36,11 @@ def apply_all(old: bytes | None, edits: Sequence[Edit], path: str) -> bytes:
     return content or b""
 
 
+def without_secrets(edits: Sequence[Edit]) -> tuple[Edit, ...]:
+    """As an exact step carries them into the journal: values that hold a secret are masked, their bytes are a blob."""
+    return tuple(edit.masked() if isinstance(edit, SetServiceKeys | EnvLine) else edit for edit in edits)
+
+
 def words(edits: Sequence[Edit]) -> str:
     """What the edits do, as a part of a sentence."""
     mounts = [f"{e.source} → {e.target} for {e.service}" for e in edits if isinstance(e, AddVolume)]

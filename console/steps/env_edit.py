@@ -12,13 +12,14 @@ from io import StringIO
 from typing import NoReturn
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..text import clean_line
 from ..yamlsplice import Splice
 from .base import StepFailed
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_VALUE = re.compile(r"[A-Za-z0-9_./:@%+,=\[\]-]+")
+_VALUE = re.compile(r"[A-Za-z0-9_./:@%+,=?&\[\]-]+")
 _HEAD = re.compile(r"(\s*(?:export[ \t]+)?[\"']?[A-Za-z_][A-Za-z0-9_.-]*[\"']?)([ \t]*=(?:[ \t]+(?=[^\s#]))?)?")
 _TAIL = re.compile(r"(?:'(?:\\'|[^'])*'|\"(?:\\\"|[^\"])*\"|(?:(?![ \t]+#)[^\r\n])*)([ \t]+#[^\r\n]*)?")
 
@@ -29,9 +30,23 @@ class EnvLine(Struct, frozen=True, tag="env-line"):
     name: str
     value: str
 
+    def __repr__(self) -> str:
+        return f"EnvLine({self.name!r}, {masked_value(self.name, self.value)!r})"
+
+    def masked(self) -> EnvLine:
+        """The same with a secret value masked."""
+        return replace(self, value=masked_value(self.name, self.value))
+
     def describe(self) -> str:
         """What it does, as a part of a sentence."""
         return f"set {self.name}={self.value}"
+
+
+def masked_value(name: str, value: str) -> str:
+    """A variable's value with what is secret in it masked."""
+    from ..redaction import redact
+
+    return redact(f"{name}={value}").partition("=")[2]
 
 
 def apply_env_line(old: bytes | None, edit: EnvLine, path: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 from ..diffs import change, file_diff, mode, owner
 from .base import Content, Prepared, RandomKey, State, Step, StepFailed, Workbench
 from .content import exact, load, read, real_path, require_file, require_rights, require_writable, stat, words
-from .editing import Edit, apply_all
+from .editing import Edit, apply_all, without_secrets
 from .editing import words as edits_in_words
 from .inverse import RemoveFile, RestoreDirectory, RestoreFile, content_state
 
@@ -24,6 +25,12 @@ class EditFile(Step, frozen=True):
     """SHA-256 of the old content; None when the file does not exist."""
     after: str | None = None
     """SHA-256 of the new content, set by ``prepare``."""
+    like: str | None = None
+    """A file that is created gets mode and owner of this one: it holds what that one holds."""
+    mode: int = 0o644
+    uid: int | None = None
+    gid: int | None = None
+    """Of a file that is created, set by ``prepare``."""
 
     @property
     def target(self) -> str:
@@ -43,10 +50,23 @@ class EditFile(Step, frozen=True):
             raise StepFailed(f"{path} does not exist")
         old = None if missing else read(bench, path)
         new = apply_all(old, self.edits, path)
-        require_writable(bench, path, new)
-        step = replace(self, path=path, before=None if old is None else bench.keep(old), after=bench.keep(new))
+        step = replace(
+            self._like_the_other(bench) if missing else self, path=path, edits=without_secrets(self.edits),
+            before=None if old is None else bench.keep(old), after=bench.keep(new),
+        )  # fmt: skip
+        if missing:
+            require_writable(bench, path, new, mode=step.mode, uid=step.uid, gid=step.gid)
+        else:
+            require_writable(bench, path, new)
         inverse = _taken_back(path, step.before, step.after or "")
         return Prepared(step, inverse, file_diff(path, old, new), changes=old != new)
+
+    def _like_the_other(self, bench: Workbench) -> EditFile:
+        fact = stat(bench, real_path(bench, self.like)) if self.like is not None else None
+        if fact is None or fact.kind != "file" or fact.mode is None:
+            return self
+        gives = bench.host.kind == "local" and os.geteuid() == 0
+        return replace(self, mode=fact.mode, uid=fact.uid if gives else None, gid=fact.gid if gives else None)
 
     def state(self, bench: Workbench) -> State:
         """By the file's SHA-256."""
@@ -54,7 +74,11 @@ class EditFile(Step, frozen=True):
 
     def act(self, bench: Workbench) -> None:
         """Replace the file atomically, if it still is what it was."""
-        bench.host.files.replace(self.path, bench.content(self.after or ""), expect=self.before)
+        content = bench.content(self.after or "")
+        if self.before is None:
+            bench.host.files.create(self.path, content, mode=self.mode, uid=self.uid, gid=self.gid)
+        else:
+            bench.host.files.replace(self.path, content, expect=self.before)
 
 
 class CreateFile(Step, frozen=True):

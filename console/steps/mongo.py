@@ -154,7 +154,7 @@ class MongoCommand(Step, frozen=True):
         if code not in (0, ALREADY):
             raise StepFailed(answer(code, self.host), "the log of mongod says more")
         if self.verb != "restore":
-            self._await_primary(bench)
+            await_primary(bench, self.container, self.name)
 
     def _command(self, bench: Workbench) -> Mapping[str, object]:
         config = json.loads(self.config or "{}")
@@ -165,13 +165,15 @@ class MongoCommand(Step, frozen=True):
             config["version"] = int(now["version"]) + 1
         return {"replSetReconfig": config, "force": self.force}
 
-    def _await_primary(self, bench: Workbench) -> None:
-        clock = bench.host.clock
-        end = clock.monotonic() + PRIMARY_WITHIN
-        while not look(bench.host, self.container, (), None, status=False).primary:
-            if clock.monotonic() >= end:
-                raise StepFailed(f"{self.name} did not become primary within {PRIMARY_WITHIN:g} s")
-            clock.sleep(0.5)
+
+def await_primary(bench: Workbench, container: str, name: str) -> None:
+    """Until hello says that it may be written to. Raises StepFailed when it does not in time."""
+    clock = bench.host.clock
+    end = clock.monotonic() + PRIMARY_WITHIN
+    while not look(bench.host, container, (), None, status=False).primary:
+        if clock.monotonic() >= end:
+            raise StepFailed(f"{name} did not become primary within {PRIMARY_WITHIN:g} s")
+        clock.sleep(0.5)
 
 
 def _member(config: Mapping[str, Any] | None, ident: int | None) -> dict[str, Any] | None:
@@ -194,4 +196,4 @@ def _hosts(config: Mapping[str, Any] | None) -> list[tuple[object, object]]:
     return [(row.get("_id"), row.get("host")) for row in members] if isinstance(members, list) else []
 
 
-__all__ = ["MongoCommand"]
+__all__ = ["ALREADY", "MongoCommand", "await_primary"]

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..text import clean_line
 from ..yamlsplice import (
@@ -33,6 +34,7 @@ from ..yamltext import Document, Node, Tagged, YamlError, load, untagged
 from .base import StepFailed
 from .compose_edit import HEADER
 from .compose_place import RefusedEdit, is_empty, own_child
+from .env_edit import masked_value
 
 
 class SetServiceKeys(Struct, frozen=True, tag="set-service-keys"):
@@ -47,6 +49,14 @@ class SetServiceKeys(Struct, frozen=True, tag="set-service-keys"):
     """Variables it must not have, whatever the image or an earlier file says."""
     extra_hosts: tuple[tuple[str, str], ...] = ()
     """Names and addresses."""
+
+    def __repr__(self) -> str:
+        hidden = self.masked()
+        return f"SetServiceKeys({hidden.service!r}, {hidden.command!r}, {hidden.environment!r})"
+
+    def masked(self) -> SetServiceKeys:
+        """The same with every secret among the values masked."""
+        return replace(self, environment=tuple((name, masked_value(name, value)) for name, value in self.environment))
 
     def describe(self) -> str:
         """What it does, as a part of a sentence."""

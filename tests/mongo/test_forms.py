@@ -328,7 +328,7 @@ def test_a_refused_app_login_is_tried_once_however_often_one_looks(tmp_path: Pat
     with stack(tmp_path, primary(), uri="mongodb://myname:wrong@mongo:27017/fastgpt?authSource=admin") as made:
         for _ in range(5):
             assert made.judge().form == "app-login"
-        assert made.mongod.logins == 1
+        assert made.mongod.refused == 1
 
 
 def test_all_is_well_with_and_without_a_name_for_the_set(tmp_path: Path) -> None:

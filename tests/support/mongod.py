@@ -70,6 +70,8 @@ class Mongod:
         """Names of everything asked, logins included."""
         self.logins = 0
         """Login attempts."""
+        self.refused = 0
+        """Those that were turned down."""
         self.localhost_exception = False
         """Set for connections from inside the container while there is no user: the config actions need no login."""
         self.stalled = False
@@ -279,6 +281,7 @@ class _Connection:
         return {"conversationId": 1, "done": True, "payload": b"", "ok": 1.0}
 
     def _refused(self) -> Document:
+        self._mongod.refused += 1
         old = self._mongod.wire_version < WIRE["6.0"]
         self._mongod.log("I", "ACCESS", 20249 if old else 5286307,
                          "Authentication failed" if old else "Failed to authenticate")  # fmt: skip

@@ -112,6 +112,7 @@ def fate(stand: Stand, lines: tuple[str, ...], exit_code: int | None) -> Fate:
     if not is_wrapped(entrypoint):
         return Fate(lines, exit_code=exit_code)
     has_shell = (version(stand.definition.image) or (8,)) < (6,) or "mongosh" in entrypoint[-1]
+    has_shell = has_shell or any(bind.target == "/usr/local/bin/mongo" for bind in stand.definition.binds)
     return Fate((*lines, *(() if exit_code is None and has_shell else (WAITING, WAITING))))
 
 

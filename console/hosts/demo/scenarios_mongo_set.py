@@ -99,11 +99,11 @@ def standalone(hands: Hands) -> None:
 
 @scenario("mongo.shell-missing", "never-ends")
 def shell_missing(hands: Hands) -> None:
-    """Tried the start script of FastGPT with the newest image, out of which the shell ``mongo`` has been taken.
+    """Tried the start script of FastGPT with a newer image, out of which the shell ``mongo`` has been taken.
 
     The script waits for it in a loop and will wait for ever.
     """
-    _trial(hands, "latest", "trial-latest", SCRIPT.format(option="--quiet", program="mongo"))
+    _trial(hands, "7.0.9", "trial-newer", SCRIPT.format(option="--quiet", program="mongo"))
 
 
 @scenario("mongo.cpu", "no-avx")
