@@ -154,9 +154,9 @@ class ServersScreen(ContainerActs, Place):
         elif (why := refusal(server)) is not None:
             self.console.say(f"Not tested: {why}.")
         else:
-            self._ask(server, models(server)[:CHOICES])
+            self._offer(server, models(server)[:CHOICES])
 
-    def _ask(self, server: Server, names: tuple[str, ...]) -> None:
+    def _offer(self, server: Server, names: tuple[str, ...]) -> None:
         from .dialogs import Choose
 
         def chosen(how: str | None) -> None:

@@ -159,8 +159,8 @@ def lines(snapshot: Snapshot, width: int) -> Iterator[Line]:
     if not snapshot.servers:
         yield ("", "", nothing(snapshot))
         return
-    rows = [_HEAD if width >= _WIDE else _SHORT]
-    rows += [_row(server, snapshot, wide=width >= _WIDE) for server in snapshot.servers]
+    titles: tuple[str, ...] = _HEAD if width >= _WIDE else _SHORT
+    rows: list[Sequence[str]] = [titles, *(_row(server, snapshot, titles) for server in snapshot.servers)]
     head, *drawn = table(rows, width)
     yield ("", "", head)
     for server, line in zip(snapshot.servers, drawn, strict=True):
@@ -183,7 +183,7 @@ _KINDS = {
 }  # fmt: skip
 
 
-def _row(server: Server, snapshot: Snapshot, *, wide: bool) -> Sequence[str]:
+def _row(server: Server, snapshot: Snapshot, titles: Sequence[str]) -> Sequence[str]:
     figures = server.figures
     cells = {
         "STATE": server.state, "SERVER": server.key, "PRODUCT": server.product, "VERSION": server.version or DASH,
@@ -193,7 +193,7 @@ def _row(server: Server, snapshot: Snapshot, *, wide: bool) -> Sequence[str]:
         "MODELS": models(server), "CONTAINER": container_name(server, snapshot) or DASH, "USED BY": users(server),
         "ADDRESS": server.address,
     }  # fmt: skip
-    return tuple(cells[title] for title in (_HEAD if wide else _SHORT))
+    return tuple(cells[title] for title in titles)
 
 
 def nothing(snapshot: Snapshot) -> str:

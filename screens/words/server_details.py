@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...console.export import servers as told
 from ...console.model import Container, DeepCheck, LoadedModel, ServedModel, Server, Snapshot
-from ...console.text import DASH, ago, cells, duration, size
+from ...console.text import DASH, cells, duration, size
 from .. import glyphs
 from ..widgets.paint import BLANK, Line, Span, line
 from . import servers, states
@@ -50,7 +50,7 @@ def _state(
         said.append(testing.line())
     for check in sorted((c for c in checks if c.server == server.key), key=lambda c: -c.at)[:3]:
         glyph = Span(f"{glyphs.BAD} ", "error") if check.error else Span(f"{glyphs.OK} ", "ok")
-        when = ago(snapshot.taken_at - check.at)
+        when = servers.coarse(snapshot.taken_at - check.at)
         said.append(line(glyph, f"test of {check.model}: {told.deep(check)}", (f"  {when}", "muted")))
     return said
 
@@ -134,8 +134,10 @@ def _requests(server: Server) -> Span | None:
 def _since_start(server: Server) -> str | None:
     """Counters in thousands, so that they do not change with each look."""
     figures = server.figures
-    counted = (("tokens made", figures and figures.generated_tokens), ("read", figures and figures.prompt_tokens),
-               ("requests", figures and figures.requests))  # fmt: skip
+    if figures is None:
+        return None
+    counted = (("tokens made", figures.generated_tokens), ("read", figures.prompt_tokens),
+               ("requests", figures.requests))  # fmt: skip
     parts = [f"{_count(value)} {name}" for name, value in counted if value is not None]
     return ", ".join(parts) or None
 
@@ -166,8 +168,4 @@ def _container(container: Container, now: float) -> str:
 
 
 def _read(server: Server, now: float) -> str:
-    """In steps of five seconds, so that it does not change with each look."""
-    if server.read_at is None:
-        return "never"
-    passed = max(0.0, now - server.read_at)
-    return ago(passed // 5 * 5) if passed < 60 else ago(passed)
+    return "never" if server.read_at is None else servers.coarse(now - server.read_at)

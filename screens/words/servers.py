@@ -131,8 +131,14 @@ def _queue(server: Server) -> Span:
 def _test(check: DeepCheck | None, now: float) -> Span:
     if check is None:
         return Span(DASH, "muted")
-    age = ago(now - check.at).removesuffix(" ago").replace(" ", "").replace("justnow", "now")
+    age = coarse(now - check.at).removesuffix(" ago").replace("just now", "now").replace(" ", "")
     return Span(f"{glyphs.BAD} failed {age}", "error") if check.error else Span(f"{glyphs.OK} ok {age}", "ok")
+
+
+def coarse(seconds: float) -> str:
+    """How long ago, in steps of five seconds, so that it does not change with each look."""
+    passed = max(0.0, seconds)
+    return ago(passed // 5 * 5) if passed < 60 else ago(passed)
 
 
 def totals(snapshot: Snapshot) -> Line:
