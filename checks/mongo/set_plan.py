@@ -19,6 +19,8 @@ from .uri_plan import uri_plan
 
 ID = "mongo.replica-set"
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,255}(?::\d{1,5})?|\[[0-9A-Fa-f:]+\](?::\d{1,5})?")
+SETTLE, SETTLE_STILL = 5.0, 3.0
+"""Seconds it has to stay gone: a crash loop is over sooner with a mongod, and where nothing restarts there is none."""
 VERBS: dict[str, Verb] = {"never-initiated": "initiate", "login": "either"}
 BY_HAND: dict[str, tuple[str, ...]] = {
     "standalone": (
@@ -84,7 +86,7 @@ def _plan(
     return Plan(
         check=ID, subject=node.subject, title=result.title, steps=steps, questions=questions, safety=safety,
         restarts=restarts, says=says, lock=node.place.directory,
-        uncovers=behind(node, result.form or "", result.about),
+        uncovers=behind(node, result.form or "", result.about), settle=SETTLE if restarts else SETTLE_STILL,
     )  # fmt: skip
 
 

@@ -11,9 +11,20 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ...console.findings import Result
-from ...console.model import Container, Mount, Snapshot, Volume
+from ...console.model import Container, FileFact, Mount, Snapshot, Volume
 from ...console.plan import Plan, Question
-from ...console.steps import AddVolume, AnyStep, CreateFile, EditFile, InitiateSet, RandomKey, RestartContainer
+from ...console.steps import (
+    AddVolume,
+    AnyStep,
+    Chmod,
+    Chown,
+    CreateFile,
+    EditFile,
+    InitiateSet,
+    RandomKey,
+    ReplaceDirectoryByFile,
+    RestartContainer,
+)
 from ...console.steps import SetServiceKeys as Keys
 from .. import compose
 from .mongod import MONGODB_UID, option
@@ -40,7 +51,11 @@ def standalone_plan(
     own = answers.get("key") or posixpath.join(place.directory, "mongodb.key")
     edits: tuple[AddVolume | Keys, ...] = (Keys(place.service, command=words),)
     steps: list[AnyStep] = []
-    if key == "mounted":
+    there = compose.reach(KEY, _mounts(node)) if key == "mounted" else None
+    if there is not None:
+        own = there.source
+        steps += _mended(compose.fact_of(snapshot, own))
+    elif key == "mounted":
         if not own.startswith("/") or posixpath.normpath(own) != own:
             return "The key file has to be named by its whole path: --set key=/path/mongodb.key"
         steps.append(CreateFile(path=own, content=RandomKey(), mode=0o400, uid=MONGODB_UID, gid=MONGODB_UID))
@@ -59,9 +74,9 @@ def standalone_plan(
     return Plan(
         check=ID, subject=node.subject, title=result.title, steps=tuple(steps),
         safety="disruptive" if node.container is not None else "safe",
-        questions=(asked,) if key == "mounted" else (),
+        questions=(asked,) if key == "mounted" and there is None else (),
         restarts=(*((node.subject,) if node.container is not None else ()), *(app.name for app in apps)),
-        says=tuple(_says(node, key, own, apps)), lock=place.directory, deadline=90.0,
+        says=tuple(_says(node, steps, apps)), lock=place.directory, settle=5.0,
         uncovers=behind(node, "standalone"),
     )  # fmt: skip
 
@@ -107,13 +122,34 @@ def _refusal(node: Node, words: tuple[str, ...], snapshot: Snapshot) -> str | No
     _, key = _command(node)
     if key != "mounted":
         return None
-    if compose.reach(KEY, _mounts(node)) is not None:
-        return f"Something is mounted at {KEY} already: add --keyFile for it by hand if it is the key."
+    there = compose.reach(KEY, _mounts(node))
+    usable = there is not None and there.kind == "bind" and there.exact
+    if there is not None and not (usable and _usable(compose.fact_of(snapshot, there.source))):
+        return f"Something else is mounted at {KEY} already: add --keyFile for it by hand if it is the key."
     if node.mongod.uid != MONGODB_UID or (engine is not None and engine.rootless):
         return "It is not known as which user mongod reads a key file, which has to be its owner's alone."
     if engine is not None and "Docker Desktop" in (engine.os or ""):
         return "Docker Desktop does not carry modes and owners into containers: keep the key in a named volume."
     return None
+
+
+def _usable(fact: FileFact | None) -> bool:
+    """Whether the key file that is mounted already can be used, or made anew where there is nothing in it."""
+    return fact is not None and (fact.kind in ("file", "missing") or (fact.kind == "directory" and bool(fact.empty)))
+
+
+def _mended(fact: FileFact | None) -> Iterator[AnyStep]:
+    """As mongo.keyfile repairs it: narrow first, give away second; a new key only where there is none."""
+    if fact is None:
+        return
+    if fact.kind == "missing":
+        yield CreateFile(path=fact.path, content=RandomKey(), mode=0o400, uid=MONGODB_UID, gid=MONGODB_UID)
+    if fact.kind == "directory":
+        yield ReplaceDirectoryByFile(path=fact.path, content=RandomKey(), mode=0o400, uid=MONGODB_UID, gid=MONGODB_UID)
+    if fact.kind == "file" and fact.mode not in (0o400, 0o600):
+        yield Chmod(path=fact.path, mode=0o400)
+    if fact.kind == "file" and fact.uid != MONGODB_UID:
+        yield Chown(path=fact.path, uid=MONGODB_UID, gid=MONGODB_UID)
 
 
 def _mounts(node: Node) -> tuple[Mount, ...] | tuple[Volume, ...]:
@@ -127,10 +163,11 @@ def _fastgpts(node: Node) -> tuple[Container, ...]:
     return tuple(app.container for app in node.apps if app.container.id in wanted and app.container.state == "running")
 
 
-def _says(node: Node, key: str, own: str, apps: tuple[Container, ...]) -> Iterator[str]:
+def _says(node: Node, steps: list[AnyStep], apps: tuple[Container, ...]) -> Iterator[str]:
     yield "The data stay where they are; the folder of a standalone becomes that of a set with one member."
-    if key == "mounted":
-        yield f"{own} is new: with users in it mongod starts a set only with a key file, mode 400, owner {MONGODB_UID}."
+    made = [step.path for step in steps if isinstance(step, CreateFile | ReplaceDirectoryByFile)]
+    if made:
+        yield f"{made[0]} is new: where it has users, mongod starts a set only with a key file (400, {MONGODB_UID})."
     if node.container is None:
         yield "Nothing of this service has been started: only files are written. Initiate the set when it runs."
         return

@@ -44,7 +44,7 @@ def uri_plan(node: Node, verdict: Verdict, result: Result, snapshot: Snapshot) -
     steps: tuple[AnyStep, ...] = (written, up)
     return Plan(
         check=ID, subject=node.subject, title=result.title, steps=steps, safety="disruptive",
-        restarts=(app.container.name,), says=tuple(_says(verdict, app, written)), lock=place.directory,
+        restarts=(app.container.name,), says=tuple(_says(verdict, app, written)), lock=place.directory, settle=5.0,
         uncovers=behind(node, result.form or "", result.about),
     )  # fmt: skip
 
