@@ -164,6 +164,7 @@ class Compose:
             working_dir=service.working_dir or "", restart=service.restart or "no", service=service.name,
             env=tuple((v.name, v.value) for v in service.env), network=f"{self._name}_default",
             device_requests=service.device_requests, extra_hosts=service.extra_hosts, unset=service.unset,
+            memory=service.memory_limit or 0,
         )  # fmt: skip
         labels = {
             "project": self._name, "service": service.name, "container-number": "1", "oneoff": "False",

@@ -1,25 +1,21 @@
-"""The GPUs of the practice stack: two cards whose memory belongs to the processes of running containers."""
+"""The GPUs of the practice stack: cards whose memory belongs to the processes of running containers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from ...model import Gpu, GpuDriver, GpuProcess
 from ..reading import GpuReading
+from .cards import MODEL, OWN, RESERVED, TOTAL, Card
 from .walks import wave
 from .world import World
 
 MIB = 1 << 20
-CARDS = ("GPU-5d0a7c1e-3f42-4b7e-9a61-2c8f0b9d1e34", "GPU-b1f6e920-77ad-4c05-8d3b-94e5a6f0c712")
-BUSES = ("00000000:01:00.0", "00000000:41:00.0")
-MODEL, TOTAL, RESERVED = "NVIDIA GeForce RTX 4090", 24_564 * MIB, 402 * MIB
-"""fact: a 4090 of 24 GB shows 24564 MiB, some of which the driver keeps."""
-OWN = 14 * MIB
-"""What is used on a card and held by no process, display and driver together."""
 POWER_LIMIT, CLOCK, MEMORY_CLOCK = 450.0, 3_105, 10_501
 DRIVER = GpuDriver(
-    "ok", version="550.90.07", nvml="12.550.90.07", cuda="12.4", module="550.90.07", cards=len(CARDS),
-    same_namespace=True,
+    "ok", version="550.90.07", nvml="12.550.90.07", cuda="12.4", module="550.90.07", same_namespace=True,
 )  # fmt: skip
 
 
@@ -31,42 +27,48 @@ class DemoGpus:
         self._ready = ready
 
     def read(self) -> GpuReading:
-        """Both cards and everything that holds their memory."""
+        """All cards and everything that holds their memory."""
         self._ready()
         at = self._world.clock.monotonic()
-        processes = self._processes(at)
-        cards = tuple(self._card(number, processes) for number in range(len(CARDS)))
-        return GpuReading(DRIVER, cards, tuple(processes))
+        with self._world.lock:
+            cards = tuple(self._world.cards.all)
+            processes = self._processes(cards, at)
+        read = tuple(self._card(number, card, processes) for number, card in enumerate(cards))
+        return GpuReading(replace(DRIVER, cards=len(cards)), read, tuple(processes))
 
     def close(self) -> None:
         """Nothing was started."""
 
-    def _processes(self, at: float) -> list[GpuProcess]:
-        found = []
-        with self._world.lock:
-            for container in self._world.containers():
-                for pid, argv in container.processes():
-                    found += [
-                        GpuProcess(
-                            gpu=CARDS[held.gpu], pid=pid, memory=held.memory * MIB, name=argv[0], kind="compute",
-                            utilisation=self._busy(held.gpu, container.name, at),
-                        )
-                        for held in container.program.on_gpu
-                        if held.argv == argv
-                    ]  # fmt: skip
-        return found
+    def _processes(self, cards: Sequence[Card], at: float) -> list[GpuProcess]:
+        own = self._world.cards
+        found = [
+            GpuProcess(
+                gpu=cards[held.card].uuid, pid=held.pid, memory=held.memory * MIB, name=held.argv[0], kind="compute",
+                utilisation=self._busy(held.card, held.container.name, at),
+            )
+            for held in own.holdings(self._world.containers())
+        ]  # fmt: skip
+        return found + [
+            GpuProcess(cards[one.card].uuid, one.pid, one.memory * MIB, one.argv[0], "compute", utilisation=0.0)
+            for one in own.left
+        ]
 
     def _busy(self, gpu: int, name: str, at: float) -> float:
         """Percent; each process swings in its own way, and none takes more than half a card."""
         return round(min(49.0, 25.0 * wave(f"{self._world.seed}:gpu:{gpu}:{name}", 0.9).level(at)))
 
-    def _card(self, number: int, processes: Sequence[GpuProcess]) -> Gpu:
-        own = [process for process in processes if process.gpu == CARDS[number]]
+    def _card(self, number: int, card: Card, processes: Sequence[GpuProcess]) -> Gpu:
+        if card.lost:
+            return Gpu(
+                uuid=card.uuid, index=number, name=MODEL, bus=card.bus, health="lost", trouble="The GPU is lost",
+                remedy="Power the machine off and on", read_at=self._world.now(),
+            )  # fmt: skip
+        own = [process for process in processes if process.gpu == card.uuid]
         busy = min(99.0, sum(process.utilisation or 0.0 for process in own))
-        used = OWN + sum(process.memory or 0 for process in own)
+        used, total = OWN * MIB + sum(process.memory or 0 for process in own), TOTAL * MIB
         return Gpu(
-            uuid=CARDS[number], index=number, name=MODEL, bus=BUSES[number], memory_total=TOTAL, memory_used=used,
-            memory_reserved=RESERVED, memory_free=TOTAL - RESERVED - used, utilisation=busy,
+            uuid=card.uuid, index=number, name=MODEL, bus=card.bus, memory_total=total, memory_used=used,
+            memory_reserved=RESERVED * MIB, memory_free=total - RESERVED * MIB - used, utilisation=busy,
             memory_utilisation=round(0.6 * busy), temperature=round(36 + 0.36 * busy), power=round(24 + 3.4 * busy, 1),
             power_limit=POWER_LIMIT, fan=round(30 + 0.4 * busy), clock=round(CLOCK * (0.3 + 0.6 * min(1.0, busy / 40))),
             clock_max=CLOCK, memory_clock=MEMORY_CLOCK if busy else 405, performance_state=2 if busy else 8,

@@ -118,6 +118,10 @@ class DemoKernel:
                                container.started_at, "root", container.id)
                     for pid, argv in container.processes()
                 ]  # fmt: skip
+            rows += [
+                ProcessRow(one.pid, 1, _name(one.argv), one.argv, one.started_at, "root", None)
+                for one in self._world.cards.left
+            ]
         return rows
 
     def listening(self, pids: Collection[int]) -> Mapping[int, Sequence[tuple[str, int]]]:  # noqa: ARG002

@@ -188,10 +188,11 @@ def _host_config(container: Instance) -> Json:
         for one in of.device_requests
     ]  # fmt: skip
     return {
-        "Binds": binds, "Mounts": long_form, "NetworkMode": of.network, "Memory": 0, "NanoCpus": 0, "CpuQuota": 0,
+        "Binds": binds, "Mounts": long_form, "NetworkMode": of.network, "Memory": of.memory, "NanoCpus": 0,
+        "CpuQuota": 0, "Runtime": "runc", "AutoRemove": False, "ExtraHosts": list(of.extra_hosts) or None,
         "RestartPolicy": {"Name": of.restart.partition(":")[0], "MaximumRetryCount": 0}, "Privileged": False,
         "LogConfig": {"Type": "json-file", "Config": {}}, "PortBindings": _port_map(container), "PidMode": "",
-        "DeviceRequests": devices or None, "AutoRemove": False, "ExtraHosts": list(of.extra_hosts) or None,
+        "DeviceRequests": devices or None,
     }  # fmt: skip
 
 

@@ -50,6 +50,8 @@ class Definition:
     service: str = ""
     device_requests: tuple[DeviceRequest, ...] = ()
     extra_hosts: tuple[str, ...] = ()
+    memory: int = 0
+    """Bytes it may use; 0 without a limit."""
     unset: tuple[str, ...] = ()
     """Variables of the image that it does not get: a name alone in ``environment``, with no value anywhere."""
 
@@ -79,6 +81,8 @@ class Stand:
     """Names under which running containers of the same network answer."""
     started_at: float = 0.0
     """When the program was last started."""
+    room: int | None = None
+    """MiB that are free on its card while it starts; None without a card."""
     memory: dict[str, Any] = field(default_factory=dict)
     """What its process remembers; gone at the next start. A program writes here only while it serves a request."""
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from .. import Clock, EngineFailed, HostError, NotFound
+from .cards import DROP_IN, NVIDIA_RULES, RULES, Cards
 from .containers import LONGEST_PAUSE, Instance, LogLine
 from .events import Event, Events
 from .stand import Answer, Bind, Definition, Fate, Request, Stand
@@ -46,6 +48,7 @@ class World:
         self.tree = Tree(self.now)
         self.lock = self.tree.lock
         self.events = Events()
+        self.cards = Cards()
         self.mirrors: tuple[str, ...] = ()
         """What dockerd has taken from its configuration."""
         self.daemon_log = b""
@@ -135,6 +138,7 @@ class World:
         with self.lock:
             self.stop(container)
             del self._containers[container.id]
+            self.tree.drop(posixpath.dirname(DROP_IN.format(id=container.id)))
             self.emit(container, "destroy")
 
     def request(self, port: int, request: Request) -> Answer | None:
@@ -169,8 +173,15 @@ class World:
             memory=container.memory,
         )  # fmt: skip
 
+    def new_pid(self) -> int:
+        """The number of a process that belongs to no container."""
+        return next(self._pids)
+
     def _launch(self, container: Instance) -> None:
-        container.error = ""
+        container.error = self.cards.refusal(container.definition.device_requests) or ""
+        if container.error:
+            container.exit_code, container.next_try = 128, None  # fact: seen with Engine 20.10, it stays "created"
+            return
         container.started_at = max(self.now(), (container.started_at or 0.0) + TICK)
         container.next_try = None
         container.memory = {}
@@ -184,7 +195,20 @@ class World:
         container.started_mono = self.clock.monotonic() + self.shift
         container.chatted = self.now()
         self.emit(container, "start")
-        self._meet(container, container.program.start(self.stand(container)))
+        self._rules(container)
+        self._meet(container, container.program.start(replace(self.stand(container), room=self._room(container))))
+
+    def _rules(self, container: Instance) -> None:
+        """What systemd knows of the devices of a container that was given a card."""
+        if container.definition.device_requests:
+            self.tree.put(DROP_IN.format(id=container.id), (RULES + NVIDIA_RULES).encode())
+
+    def _room(self, container: Instance) -> int | None:
+        """MiB that are free on the card that its program would take."""
+        wanted = next((held.gpu for held in container.program.on_gpu), None)
+        card = None if wanted is None else self.cards.chosen(container.definition.device_requests, wanted)
+        others = (other for other in self._containers.values() if other is not container)
+        return None if card is None else self.cards.room(card, others)
 
     def _meet(self, container: Instance, fate: Fate) -> None:
         container.say(self.now(), *fate.lines)
