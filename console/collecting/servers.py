@@ -16,7 +16,7 @@ from ..hosts import Host, Http
 from ..model import DeepCheck, Fault, NativeProcess, ServedModel, Server
 from ..settings import Settings
 from ..sources.servers import Candidate, look
-from ..stacks.model_servers import SERVING, Around, Found, found
+from ..stacks.model_servers import SERVING, Around, Found, Listening, found
 from ..stacks.model_users import Use, uses
 from ..stacks.programs import role_of_program
 from ..text import SECRETS
@@ -67,6 +67,8 @@ class Servers:
         self._found = Found()
         self._mine: frozenset[str] = frozenset()
         """Keys of what this look at the machine knew, lest one that has seen nothing yet makes others forget."""
+        self._broken: frozenset[str] = frozenset()
+        """Keys of those at which looking itself fails: a defect of ours."""
         self._made_from: tuple[object, ...] = ()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -132,7 +134,7 @@ class Servers:
             task.cancel()
             known = self._memory.known.get(keys.get(task, ""))
             if known is not None and known.server.read_at is None:
-                known.server = replace(known.server, reason=f"It did not answer within {patience:g} s")
+                known.server = replace(known.server, reason=f"it did not answer within {patience:g} s")
         await asyncio.gather(*late, return_exceptions=True)
 
     # Who is there
@@ -218,7 +220,7 @@ class Servers:
     async def _ask(self, candidate: Candidate, known: Known) -> None:
         now = self._host.clock.monotonic()
         slow = known.slow_due(now, self._cadence)
-        with self._board.catch("servers"):
+        with self._board.catch("servers-look") as caught:
             async with self._slots:
                 before = known.server if known.server.read_at is not None else None
                 server = await look(self._http, candidate, before, self._host.clock.now(), slow=slow)
@@ -226,6 +228,9 @@ class Servers:
             if server.figures is not None:
                 self._history.add_server(server.key, server.figures.tokens_per_second)
             self._show()
+        self._broken = self._broken | {candidate.key} if caught.failed else self._broken - {candidate.key}
+        if not self._broken and self._board.failing("servers-look"):
+            self._board.forget("servers-look")
 
     # Telling
 
@@ -234,7 +239,11 @@ class Servers:
         lists = {state.container: state.models for state in self._board.parts.oneapis if state.models}
         rows = [known[c.key].server for c in there.candidates if c.key in known]
         servers = tuple(
-            replace(_with_models(row, lists), users=there.users.get(row.key, ()))
+            replace(
+                _with_models(row, lists),
+                users=there.users.get(row.key, ()),
+                listens=_listens(row, self._place.around.listening),
+            )
             for row in sorted((*rows, *there.silent), key=_order)
         )
         keys = {server.key for server in servers}
@@ -323,7 +332,7 @@ def _same(one: object, other: object) -> bool:
 
 def _unasked(candidate: Candidate, *, probe: bool) -> Server:
     """The row of a server before it was asked for the first time."""
-    reason = "It is being asked" if probe else "Asking is switched off in stackops.toml: [servers] probe"
+    reason = "it is being asked" if probe else "asking is switched off in stackops.toml: [servers] probe"
     return Server(
         candidate.key, candidate.hint or "unknown", candidate.address, "unknown", reason,
         container=candidate.container, pid=candidate.pid, service=candidate.service,
@@ -337,6 +346,12 @@ def _with_models(server: Server, lists: Mapping[str, tuple[str, ...]]) -> Server
     if not heard or server.state != "up":
         return server
     return replace(server, models=tuple(ServedModel(name) for name in heard), reason=None, remedy=None)
+
+
+def _listens(server: Server, listening: Listening) -> tuple[str, ...] | None:
+    """On which addresses a native server takes connections, by the machine's own table."""
+    heard = listening.get(server.pid or 0, ()) if server.container is None else ()
+    return tuple(dict.fromkeys(host for host, port in heard if server.key.endswith(f":{port}"))) or None
 
 
 def _order(server: Server) -> tuple[bool, str]:

@@ -22,6 +22,7 @@ _PORTS = {"http": 80, "https": 443}
 _HOST_NAMES = frozenset({"host.docker.internal", "gateway.docker.internal", "host.containers.internal"})
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - what the Engine calls every address of the machine
 _API = re.compile(r"/(?:v1|v1beta|api|api/v1|openai/v1)(?:/.*)?$")
+_HOST = re.compile(r"[\w.-]{1,253}|[0-9a-fA-F:.]{2,45}")
 _GATEWAY = re.compile(r"172\.(?:1[6-9]|2\d|3[01])\.\d+\.1")
 Where = Literal["container", "machine", "itself", "nobody", "elsewhere", "internet"]
 
@@ -67,9 +68,9 @@ def address_of(text: str) -> Address | None:
         host, port = (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError:
         return None
-    if parts.scheme not in _PORTS or not host or not port:
+    if parts.scheme not in _PORTS or not _HOST.fullmatch(host) or not port:
         return None
-    return Address(parts.scheme, clean_line(host, 253), port, _prefix(parts))
+    return Address(parts.scheme, clean_line(host), port, _prefix(parts))
 
 
 def shown(text: str) -> str:

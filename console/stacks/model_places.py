@@ -68,13 +68,13 @@ def why_not(container: Container, port: int, *, local: bool, rootless: bool) -> 
         code = container.exit_code if container.state in {"exited", "dead", "restarting"} else None
         meaning = exit_meaning(code, container.oom_killed, container.error, "model_server") if code else None
         told = "" if code is None else f", exit code {code}" + (f" ({meaning})" if meaning else "")
-        return f"The container is {container.state}{told}", None if container.state == "created" else "look at its logs"
+        return f"its container is {container.state}{told}", None if container.state == "created" else "look at its logs"
     if not local:
-        return "The Engine is on another machine, so its ports are not asked from here", "run stackops on that machine"
+        return "the Engine is on another machine, so its ports are not asked from here", "run stackops on that machine"
     publish = f"publish its port: ports: ['127.0.0.1:{port}:{port}']"
     if rootless:
-        return "The Engine runs rootless, so the networks of its containers are not reachable from here", publish
-    return f"Port {port} is not published, and the container has no address that is reachable from here", publish
+        return "the Engine runs rootless, so the networks of its containers are not reachable from here", publish
+    return f"port {port} is not published, and the container has no address that is reachable from here", publish
 
 
 def native_place(

@@ -17,8 +17,9 @@ from ..model import Container, NativeProcess, Product, Role, Server, ServerUser
 from ..sources.servers.candidate import Candidate
 from ..text import clean_line
 from .addresses import Address, Target, address_of, lead, place, reached
+from .gateways import names_of
 from .model_places import hint, native_place, port_of, published, started, typical, way, why_not
-from .model_products import key_of, product_of_image
+from .model_products import Key, key_of, product_of_image
 from .model_users import Use
 from .programs import role_of_program
 from .services import role_of_container
@@ -191,7 +192,7 @@ class _Search:
         target = lead(address, caller, self._containers, self._around.own)
         if target.where == "internet" and place(address.host, address.port) not in self._candidates:
             return
-        key = self._known(target) or self._declared(use, address, target)
+        key = self._known(target) or self._declared(use, address, target, caller)
         if key is not None:
             self._users.setdefault(key, []).append(ServerUser(use.who, use.service, use.address))
 
@@ -211,14 +212,14 @@ class _Search:
                 return key
         return None
 
-    def _declared(self, use: Use, address: Address, target: Target) -> str | None:
+    def _declared(self, use: Use, address: Address, target: Target, caller: Container | None) -> str | None:
         """The key of a row for an address that only somebody's settings name."""
         why = f"{use.who}: {use.address}"
         if target.where == "container" and target.container is not None:
             role = role_of_container(target.container)
             if role in SERVING or role in _IN_FRONT:
                 return self._add_container(target.container, target.port, role, why)
-            return self._row(address, f"It leads to {target.container.name}, which is no model server ({role})", None)
+            return self._row(address, f"it leads to {target.container.name}, which is no model server ({role})", None)
         if target.where == "machine" or (target.where == "elsewhere" and self._around.elsewhere):
             return self._ask(address, target, why, use.hint)
         if target.where == "itself" and target.container is not None:
@@ -226,14 +227,15 @@ class _Search:
             return self._row(
                 address, f"{address.host} in the container {name} is {name} itself, which is no model server",
                 "write the name of the service there, or host.docker.internal for a server on the host",
-                f"{clean_line(name)}, {place(address.host, address.port)}",
+                f"{place(address.host, address.port)} from {name}",
             )  # fmt: skip
         if target.where == "nobody":
-            known = next((c for c in self._containers if c.name == address.host), None)
+            known = next((c for c in self._containers if address.host in names_of(c)), None)
             why = f"in no network together with {known.name}" if known else f"no container is called {address.host}"
-            return self._row(address, f"Nothing is known at this address: {why}", None)
+            apart = f"{place(address.host, address.port)} from {caller.name}" if known and caller else None
+            return self._row(address, f"nothing is known at this address: {why}", None, apart)
         return self._row(
-            address, "It is on another machine, so it is not asked unasked for",
+            address, "it is on another machine: listed, not asked",
             f'allow it in stackops.toml: [servers] addresses = ["{address.base}"], or probe_declared = true',
         )  # fmt: skip
 
@@ -245,7 +247,7 @@ class _Search:
         host = "127.0.0.1" if here else address.host
         key = f"host:{target.port}" if here else place(address.host, address.port)
         if here and not self._around.local:
-            return self._row(address, "The Engine is on another machine, so its ports are not asked from here", None)
+            return self._row(address, "the Engine is on another machine, so its ports are not asked from here", None)
         base = replace(address, host=host, port=target.port).base
         token = self._token(key, place(host, target.port))
         self._candidates.setdefault(key, Candidate(
@@ -255,18 +257,10 @@ class _Search:
         return key
 
     def _row(self, address: Address, reason: str, remedy: str | None, key: str | None = None) -> str:
-        key = key or place(address.host, address.port)
+        key = clean_line(key or place(address.host, address.port))
         self._silent.setdefault(key, Server(key, "unknown", address.base, "unknown", reason, remedy))
         return key
 
-    def _token(self, key: str, at: str) -> _Token | None:
+    def _token(self, key: str, at: str) -> Key | None:
         given = self._around.tokens.get(key) or self._around.tokens.get(at)
-        return _Token(*given) if given else None
-
-
-class _Token(Struct, frozen=True):
-    value: str
-    name: str
-
-    def __repr__(self) -> str:
-        return f"_Token({self.name!r})"
+        return Key(*given) if given else None
