@@ -176,3 +176,14 @@ async def test_the_strip_tells_of_cards_that_cannot_be_read_and_of_ill_ones() ->
         assert "The NVIDIA kernel module is 550.54.14" in running.text
     async with console(stage.desk(gpu_stage.ill(), stage.RESULTS)) as running:
         assert "lost" in running.text
+
+
+async def test_a_place_resized_while_hidden_shows_every_gpu_at_its_next_look() -> None:
+    desk = stage.desk(gpu_stage.two(), stage.RESULTS)
+    async with console(desk) as running:
+        await running.press("4")
+        await running.pilot.resize_terminal(120, 40)
+        await running.settle()
+        await running.press("1")
+        desk.feed.push(replace(gpu_stage.two(), taken_at=stage.NOW + 1))
+        await running.until(lambda text: "gpu0 " in text and "gpu1 " in text)
