@@ -90,6 +90,13 @@ class Instance:
         entries = (port.partition("/")[0].split(":") for port in self.definition.ports)
         return frozenset(int(parts[-2]) for parts in entries if len(parts) > 1 and parts[-2].isdecimal())
 
+    @property
+    def inside(self) -> frozenset[int]:
+        """Ports on which it listens at its own address: those of its image, and those that are published."""
+        exposed = {entry.partition("/")[0] for entry in self.program.exposed}
+        published = {entry.partition("/")[0].rpartition(":")[2] for entry in self.definition.ports}
+        return frozenset(int(port) for port in exposed | published if port.isdecimal())
+
     def say(self, at: float, *lines: str) -> None:
         """Log lines."""
         self.log.extend(LogLine(at, line) for line in lines)

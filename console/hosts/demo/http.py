@@ -47,9 +47,14 @@ class DemoHttp:
 
     async def _own(self, method: str, url: str, headers: dict[str, str]) -> HttpReply | None:
         """What a service of the stack answers; None for an address of somewhere else."""
-        if self._world is None or urlsplit(url).hostname not in HERE:
+        if self._world is None:
+            return None
+        host = urlsplit(url).hostname or ""
+        if host not in HERE and not host.startswith("172."):
             return None
         await asyncio.to_thread(self._ready)
+        if host not in HERE and not self._world.is_own(host):
+            raise HttpFailed("unreachable", f"http://{host} cannot be reached: No route to host")
         return _own_reply(self._world, method, url, headers)
 
     async def get(
@@ -86,7 +91,8 @@ def _own_reply(world: World, method: str, url: str, headers: dict[str, str]) -> 
     """What listens behind a published port answers. Raises HttpFailed where nobody does."""
     parts = urlsplit(url)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    answer = world.request(parts.port or 80, Request(method, path, headers))
+    host = None if parts.hostname in HERE else parts.hostname
+    answer = world.request(parts.port or 80, Request(method, path, headers), host)
     if answer is None:
         raise HttpFailed("refused", f"{parts.scheme}://{parts.netloc}: nobody listens there")
     return HttpReply(answer.status, url, {"content-type": answer.kind}, answer.body, seconds=0.004)

@@ -55,9 +55,10 @@ class DemoHttpActs:
 
     def _answer(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
         parts = urlsplit(url)
-        if parts.hostname not in HERE:
+        own = None if parts.hostname in HERE else parts.hostname
+        if own is not None and not self._world.is_own(own):
             raise HttpFailed("dns", f"{_where(url)}: the name is not known here", "does the machine's DNS work?")
-        answer = self._world.request(parts.port or 80, Request("POST", parts.path, headers, body))
+        answer = self._world.request(parts.port or 80, Request("POST", parts.path, headers, body), own)
         if answer is None:
             raise HttpFailed("refused", f"{_where(url)}: nobody listens there")
         return answer

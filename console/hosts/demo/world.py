@@ -141,12 +141,18 @@ class World:
             self.tree.drop(posixpath.dirname(DROP_IN.format(id=container.id)))
             self.emit(container, "destroy")
 
-    def request(self, port: int, request: Request) -> Answer | None:
-        """What the program behind a published port answers; None when nobody listens there."""
+    def is_own(self, address: str) -> bool:
+        """Whether it is the address of a running container in its network."""
+        with self.lock:
+            return any(c.address == address for c in self._containers.values() if c.state == "running")
+
+    def request(self, port: int, request: Request, address: str | None = None) -> Answer | None:
+        """What the program behind a published port answers, or at a container's own address; None: nobody listens."""
         with self.lock:
             for container in self.containers():
                 serve = container.program.serve
-                if container.state == "running" and serve and port in container.published:
+                meant = container.address == address if address else port in container.published
+                if container.state == "running" and serve and meant and (not address or port in container.inside):
                     answer = serve(self.stand(container), request)
                     container.say(self.now(), *(answer.lines if answer else ()))
                     return answer
