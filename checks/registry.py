@@ -9,6 +9,8 @@ from ..console.model import Snapshot
 from ..console.settings import Settings
 from . import Check
 from .docker import registry_mirrors
+from .gpu import driver, lost_in_container, memory_full, orphan, shared_device, toolkit
+from .host import sizing
 from .librechat import config_mount, config_valid, cookie, not_applied
 from .mongo import cpu, dead_behind_wrapper, kernel, keyfile, replica_set, shell_missing, version_files
 from .oneapi import restart
@@ -27,6 +29,13 @@ ALL: tuple[Check, ...] = (
     version_files.CHECK,
     restart.CHECK,
     registry_mirrors.CHECK,
+    driver.CHECK,
+    toolkit.CHECK,
+    lost_in_container.CHECK,
+    shared_device.CHECK,
+    memory_full.CHECK,
+    orphan.CHECK,
+    sizing.CHECK,
 )
 
 

@@ -31,7 +31,7 @@ from ...console.plan import Plan
 from ...console.settings import Settings
 from ...console.steps import RestartContainer
 from .. import Check, compose
-from .common import Asker, askers
+from .common import Asker, askers, place_of
 from .lost_in_container_examples import EXAMPLES
 
 ID = "gpu.lost-in-container"
@@ -151,7 +151,7 @@ def plan(result: Result, snapshot: Snapshot, settings: Settings, _answers: Mappi
             "It will happen again with the next reload of systemd's units.",
             *PREVENTION,
         ),
-        settle=10.0, uncovers=("predictable",),
+        settle=10.0, uncovers=("predictable",), lock=place_of(snapshot, container).directory,
     )  # fmt: skip
 
 

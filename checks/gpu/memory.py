@@ -23,7 +23,7 @@ LAST_WORDS = 60.0
 """Seconds between the line and the end of a run that ended by it."""
 SCARCE = 0.05
 """Free share below which a card counts as full."""
-MUCH = 0.25
+MUCH = 0.2
 """Share of a card whose holder is named as the cause."""
 SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _AMOUNT = r"([\d.]+) ?([KMGT])iB"

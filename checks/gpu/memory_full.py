@@ -33,7 +33,7 @@ from ...console.steps import AnyStep, RestartContainer, UnloadModel
 from ...console.text import duration, size
 from .. import Check, compose
 from . import memory_words as words
-from .common import with_name
+from .common import place_of, with_name
 from .memory import Victim, relevant, server_of, victims
 from .memory_full_examples import EXAMPLES
 
@@ -114,7 +114,7 @@ def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapp
     return Plan(
         check=ID, subject=result.subject, title=result.title, steps=tuple(steps), safety="disruptive",
         restarts=(container.name,) if container.state in ENDED else (), says=tuple(_says(victim, models)),
-        settle=10.0, deadline=90.0, uncovers=("too-big", "too-long"),
+        settle=10.0, deadline=90.0, uncovers=("too-big", "too-long"), lock=place_of(snapshot, container).directory,
     )  # fmt: skip
 
 

@@ -73,11 +73,13 @@ def test_a_hostile_container_name_is_carried_and_not_interpreted(check, name):
         if before is None:
             continue
         others = [one for one in snapshot.containers if one.name != before.subject]
+        if len(others) == len(snapshot.containers):  # what is judged is no container: a card, a process, the machine
+            others = others[1:]
         (container,) = [one for one in snapshot.containers if one not in others]
         renamed = replace(snapshot, containers=(replace(container, name=name), *others))
         (result,) = tuple(check.examine(renamed, SETTINGS)) or (None,)
         if result is not None:
-            assert result.subject == name
+            assert result.subject == (name if before.subject == container.name else before.subject)
             assert (result.status, result.form) == (example.status, example.form)
 
 

@@ -19,6 +19,8 @@ from stackops.console.stacks.services import role_of_container
 from support.corpus import CORPUS, needs_corpus
 
 STACKS = sorted(path for path in CORPUS.glob("*/*/d*-compose.yml") if "invalid" not in str(path))
+NOT_UPSTREAM = ("gpu.", "host.", "ollama.", "server.")
+"""Checks of what no upstream stack brings along: GPUs, the machine, model servers."""
 pytestmark = [pytest.mark.corpus, needs_corpus]
 
 
@@ -87,4 +89,4 @@ def test_the_corpus_has_enough_generations_and_both_products_are_judged(tmp_path
         place.mkdir()
         results = examine(healthy(path, place, running=True), Settings())
         judged |= {one.check for one in results if one.status == "ok"}
-    assert judged == {check.id for check in ALL}
+    assert judged >= {check.id for check in ALL if not check.id.startswith(NOT_UPSTREAM)}

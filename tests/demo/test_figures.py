@@ -93,22 +93,22 @@ def test_counters_start_anew_with_the_container(demo: DemoHost, clock: FakeClock
     assert (after.cpu_ns or 0) < (before.cpu_ns or 0)
 
 
-def test_gpu_memory_belongs_to_processes_of_containers(demo: DemoHost) -> None:
-    demo.build()
-    told = demo.gpus.read()
+def test_gpu_memory_belongs_to_processes_of_containers(orderly: DemoHost) -> None:
+    orderly.build()
+    told = orderly.gpus.read()
     gpus, processes = told.gpus, told.processes
-    table = {row.pid: row.container for row in demo.kernel.processes()}
-    owners = {demo.world.find(table[process.pid] or "").name for process in processes}
+    table = {row.pid: row.container for row in orderly.kernel.processes()}
+    owners = {orderly.world.find(table[process.pid] or "").name for process in processes}
     assert owners == {"ollama", "m3e", "vllm"}
     for gpu in gpus:
         held = sum(process.memory or 0 for process in processes if process.gpu == gpu.uuid)
         assert 0 < held < (gpu.memory_used or 0) <= (gpu.memory_total or 0)
 
 
-def test_a_stopped_model_server_frees_its_gpu(demo: DemoHost) -> None:
-    demo.build()
-    demo.control.stop("vllm")
-    told = demo.gpus.read()
+def test_a_stopped_model_server_frees_its_gpu(orderly: DemoHost) -> None:
+    orderly.build()
+    orderly.control.stop("vllm")
+    told = orderly.gpus.read()
     gpus, processes = told.gpus, told.processes
     assert not [process for process in processes if process.gpu == gpus[1].uuid]
     assert (gpus[1].memory_used or 0) < 1 << 30

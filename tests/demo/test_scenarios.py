@@ -28,6 +28,7 @@ FORMS = [(check, form) for check, forms in table().items() for form in forms]
 RESTART_ONLY = {
     "changed", "not-applied", "override-not-in-use", "not-restarted", "stale-values", "definition", "env-changed",
     "no-mongod", "stale-channels", "database-not-ready", "start-again", "database-down", "config-changed",
+    "lost", "squeezed",
 }  # fmt: skip
 """Forms whose repair changes no file."""
 SOURCE_GONE = {"source-missing": "/srv/librechat/librechat.yaml"}
@@ -171,10 +172,15 @@ def test_an_unknown_scenario_is_refused_with_those_there_are(orderly: DemoHost) 
         orderly.break_again("mongo.keyfile", "nonsense")
 
 
-def test_gpu_processes_are_joined_to_the_containers_that_own_them(demo: DemoHost) -> None:
-    snapshot = look(demo)
+def test_gpu_processes_are_joined_to_the_containers_that_own_them(orderly: DemoHost) -> None:
+    snapshot = look(orderly)
     names = {container.id: container.name for container in snapshot.containers}
     assert sorted(names[process.container or ""] for process in snapshot.gpu_processes) == ["m3e", "ollama", "vllm"]
+
+
+def test_a_process_that_was_left_on_a_card_belongs_to_nobody(demo: DemoHost) -> None:
+    (left,) = [process for process in look(demo).gpu_processes if process.container is None]
+    assert left.orphan is not None
 
 
 def test_services_are_recognised(demo: DemoHost) -> None:

@@ -5,7 +5,7 @@ A check that needs another image, or another habit of one of these, adds a Progr
 
 from __future__ import annotations
 
-from . import chatter, librechat, mongod, mongod_ends, oneapi, serving
+from . import accelerated, chatter, librechat, mongod, mongod_ends, oneapi, serving
 from .stand import Appetite, OnGpu, Program
 
 PATH = (("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),)
@@ -87,4 +87,5 @@ PROGRAMS = {
     "mongo": MONGO, "pgvector": POSTGRES, "librechat-dev": LIBRECHAT, "librechat": LIBRECHAT, "fastgpt": FASTGPT,
     "one-api": ONEAPI, "ollama": OLLAMA, "vllm-openai": VLLM_SERVER, "m3e-large-api": M3E, "mysql": MYSQL,
     "meilisearch": MEILI, "librechat-rag-api-dev-lite": RAG, "scratchpad": HOSTILE,
+    **accelerated.PROGRAMS,
 }  # fmt: skip

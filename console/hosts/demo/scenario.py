@@ -70,6 +70,7 @@ def table() -> dict[str, dict[str, Scenario]]:
     """Every form of every check, by check id, then by form."""
     from . import (  # noqa: F401 - importing registers
         scenarios_docker,
+        scenarios_gpu,
         scenarios_librechat,
         scenarios_librechat_env,
         scenarios_mongo,
