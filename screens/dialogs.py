@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
+from ..console.text import clean_line
 from ..themes import sheet
 from .widgets.document import Document
 from .widgets.paint import Line, line
@@ -26,8 +27,8 @@ _KEYS: list[BindingType] = [
 
 
 def choice(text: str, id: str, *, danger: bool = False) -> Button:  # noqa: A002
-    """A button whose label is shown letter by letter."""
-    return Button(Content(text), id=id, compact=True, classes="danger" if danger else "")
+    """A button whose label is shown letter by letter; it may hold a name from outside."""
+    return Button(Content(clean_line(text, 60)), id=id, compact=True, classes="danger" if danger else "")
 
 
 class Dialog(ModalScreen[Answer]):

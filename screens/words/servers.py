@@ -24,7 +24,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("queue", "QUEUE", 5, "right", rank=4),
     Column("cache", "KV", 4, "right", rank=5),
     Column("speed", "TOK/S", 5, "right", rank=3),
-    Column("test", "TEST", 10, rank=7, most=12),
+    Column("test", "TEST", 12, rank=7),
     Column("latency", "LATENCY", 7, "right", rank=8),
     Column("users", "USED BY", 14, rank=9, most=40),
     Column("version", "VERSION", 8, rank=10, most=12),
@@ -56,7 +56,7 @@ class Testing(Struct, frozen=True):
     def line(self) -> Line:
         """What is known of it so far."""
         heard = "no answer yet" if self.first is None else f"first token after {told.latency(self.first)}"
-        more = f", {self.pieces} pieces" if self.pieces else ""
+        more = f", {self.pieces} piece{'' if self.pieces == 1 else 's'}" if self.pieces else ""
         passed = duration(max(0.0, self.now - self.since))
         return line((f"{glyphs.TURN} Asking {self.model} for {passed}: ", "info"), f"{heard}{more}. ",
                     ("esc", "key"), " cancels.")  # fmt: skip
@@ -153,7 +153,7 @@ def totals(snapshot: Snapshot) -> Line:
     loaded = sum(len(server.loaded or ()) for server in asked)
     speed = [server.figures.tokens_per_second for server in asked if server.figures]
     known = [each for each in speed if each is not None]
-    rate = f", {told.speed(sum(known))} tokens/s together" if known else ""
+    rate = f", {told.speed(sum(known))} tok/s" if known else ""
     return (*parts, Span(f"{loaded} model{'' if loaded == 1 else 's'} in memory{rate}", "muted"))
 
 
