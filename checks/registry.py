@@ -13,7 +13,9 @@ from .gpu import driver, lost_in_container, memory_full, orphan, shared_device, 
 from .host import sizing
 from .librechat import config_mount, config_valid, cookie, not_applied
 from .mongo import cpu, dead_behind_wrapper, kernel, keyfile, replica_set, shell_missing, version_files
+from .ollama import bind, host_gateway, on_cpu
 from .oneapi import restart
+from .server import crash_num_workers, default_key, ignored_quantize, wrong_key
 
 ALL: tuple[Check, ...] = (
     config_mount.CHECK,
@@ -36,6 +38,13 @@ ALL: tuple[Check, ...] = (
     memory_full.CHECK,
     orphan.CHECK,
     sizing.CHECK,
+    wrong_key.CHECK,
+    crash_num_workers.CHECK,
+    ignored_quantize.CHECK,
+    default_key.CHECK,
+    bind.CHECK,
+    host_gateway.CHECK,
+    on_cpu.CHECK,
 )
 
 

@@ -57,6 +57,8 @@ EXAMPLES = (
             network_mode="host", ports=()), "finding", "host-network", FIX),
     Example("in the host's network, for the host",
             ollama("127.0.0.1", LOCAL, state="up", network_mode="host", ports=()), "ok"),
+    Example("another address of loopback", ollama("127.0.1.1"), "finding", "container", FIX),
+    Example("on the container's own address", ollama("172.18.0.5", USER, state="up"), "ok"),
     Example("as the image has it", ollama("0.0.0.0:11434", USER, state="up"), "ok"),
     Example("only a port", ollama(":11500", USER, state="up"), "ok"),
     Example("an image without the variable", ollama(None, USER, state="up"), "ok"),

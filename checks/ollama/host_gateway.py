@@ -59,19 +59,31 @@ def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
 
 
 def uses(container: Container, snapshot: Snapshot) -> tuple[Evidence, ...]:
-    """Where the container has the name as an address."""
-    rows = [
-        Evidence(variable.name, NAME, f"docker inspect {container.name}")
-        for variable in container.env
-        if _ADDRESS.search(variable.value) and not _NO_USE.search(variable.name)
-    ]
+    """Where the container has the name as an address.
+
+    Of an env file that several services share only what is known to be read counts, as an address of a model server.
+    """
     names = {container.name, container.service}
-    for server in snapshot.servers:
-        for user in server.users:
-            mine = user.service in names and not user.who.startswith(f"{container.name}, ")
-            if mine and _ADDRESS.search(user.address or ""):
-                rows.append(Evidence(clean_line(user.who, 120), NAME, SETTINGS))
+    users = (user for server in snapshot.servers for user in server.users if user.service in names)
+    followed = [clean_line(user.who, 120) for user in users if _ADDRESS.search(user.address or "")]
+    rows, place = [], place_of(snapshot, container)
+    for variable in container.env:
+        if not _ADDRESS.search(variable.value) or _NO_USE.search(variable.name):
+            continue
+        who = clean_line(f"{container.name}, {variable.name}")
+        if who in followed or not _from_env_file(place, variable.name):
+            rows.append(Evidence(variable.name, NAME, f"docker inspect {container.name}"))
+    own = f"{container.name}, "
+    rows += [Evidence(who, NAME, SETTINGS) for who in followed if not who.startswith(own)]
     return tuple(dict.fromkeys(rows))
+
+
+def _from_env_file(place: Placed, name: str) -> bool:
+    """Whether a variable comes out of an env file and nothing in the service's own lines names it."""
+    declared = place.declared
+    if declared is None or not declared.env_files or name in declared.named:
+        return False
+    return any(variable.name == name for variable in declared.env)
 
 
 def _judge(container: Container, asked: tuple[Evidence, ...], snapshot: Snapshot) -> Result:

@@ -18,15 +18,15 @@ FIX = ("EditFile", "ComposeUp")
 
 def webui(
     *variables: EnvVar, declared: tuple[str, ...] = (), baked: bool = False, engine: EngineInfo | None = ENGINE,
-    snapshot: dict[str, Any] | None = None, **container: Any,  # noqa: ANN401
+    declares: dict[str, Any] | None = None, **container: Any,  # noqa: ANN401
 ) -> Snapshot:  # fmt: skip
     """An Open WebUI made by Compose."""
-    declares = {"extra_hosts": declared, "env": () if baked else variables}
-    made = stack(
+    named = tuple(variable.name for variable in variables)
+    declares = {"extra_hosts": declared, "env": () if baked else variables, "named": named} | (declares or {})
+    return stack(
         "open_webui", FOLDER, name="open-webui", service="open-webui", image="ghcr.io/open-webui/open-webui:main",
         container={"env": variables, **container}, declared=declares, engine=engine,
     )  # fmt: skip
-    return replace(made, **(snapshot or {}))
 
 
 def _used_by_settings() -> Snapshot:
@@ -37,6 +37,16 @@ def _used_by_settings() -> Snapshot:
     )  # fmt: skip
     user = ServerUser("One API channel 3 (llama)", "oneapi", "http://host.docker.internal:11434")
     server = Server("host:11434", "ollama", "http://127.0.0.1:11434", "up", users=(user,))
+    return replace(made, servers=(server,))
+
+
+def _shared_env_file(variable: str, *users: ServerUser) -> Snapshot:
+    """LibreChat's ``.env`` given to rag_api as a whole, as its compose file does."""
+    one = EnvVar(variable, "http://host.docker.internal:7860")
+    declares = {"env": (one,), "named": ("DB_HOST",), "env_files": ("/srv/librechat/.env",)}
+    made = stack("rag_api", "/srv/librechat", name="rag_api", service="rag_api", image="librechat-rag-api-dev:latest",
+                 container={"env": (one,)}, declared=declares)  # fmt: skip
+    server = Server("host:7860", "ollama", "http://127.0.0.1:7860", "up", users=users)
     return replace(made, servers=(server,))
 
 
@@ -64,6 +74,13 @@ EXAMPLES = (
     Example("added to the compose file, not recreated",
             webui(OLLAMA, declared=("host.docker.internal:host-gateway",)), "finding", "not-recreated", ("ComposeUp",)),
     Example("only the image's own default", webui(OLLAMA, baked=True), "finding", "missing", FIX),
+    Example("in an env file, by a name that is followed",
+            _shared_env_file("OLLAMA_BASE_URL", ServerUser("rag_api, OLLAMA_BASE_URL", "rag_api",
+                                                           "http://host.docker.internal:7860")),
+            "finding", "missing", FIX),
+    Example("in an env file that was meant for another service", _shared_env_file("SD_WEBUI_URL"), "not_applicable"),
+    Example("in the host's network", webui(OLLAMA, network_mode="host"), "finding", "missing", FIX),
+    Example("OrbStack resolves it", webui(OLLAMA, engine=replace(ENGINE, os="OrbStack")), "ok"),
     Example("other extra hosts", webui(OLLAMA, extra_hosts=("db:10.0.0.1",)), "finding", "missing", FIX),
     Example("made by docker run", _by_hand(), "finding", "missing", ()),
     Example("an Engine of long ago", webui(OLLAMA, engine=replace(ENGINE, version="19.03.15")),

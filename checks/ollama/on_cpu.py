@@ -115,7 +115,7 @@ def _plan(case: Case, result: Result) -> Plan:
     step = RestartContainer(case.container.id, case.container.name)
     return Plan(
         ID, result.subject, result.title, steps=(step,), safety="disruptive", restarts=(case.container.name,),
-        says=says, deadline=60.0,
+        says=says, lock=case.container.labels.get(compose.LABEL_DIRECTORY), deadline=60.0,
     )  # fmt: skip
 
 

@@ -63,6 +63,21 @@ EXAMPLES = (
         "finding", "will-crash", ("EditFile",),
     ),
     Example(
+        "m3e of the guide, with 4 workers",
+        one(f"{GUIDE}m3e-large.openai-api:v2", ("NUM_WORKERS", "4"), container=LOOP, marks=DIED),
+        "finding", "crashing", FIX,
+    ),
+    Example(
+        "of no known generation, before it is known by its line",
+        one("baichuan2-13b-chat.openai-api:latest", WORKERS, name="baichuan", container=LOOP, marks=DIED),
+        "finding", "crashing", FIX,
+    ),
+    Example("of no known generation, before anything runs",
+            one("baichuan2-13b-chat.openai-api:latest", WORKERS, started=False), "unknown"),
+    Example("not started, and not set", one(f"{BAICHUAN}:v2", ("SK_KEY", KEY), started=False), "ok"),
+    Example("the first generation, before anything runs", one(f"{BAICHUAN}:v1", WORKERS, started=False), "ok"),
+    Example("paused", one(f"{BAICHUAN}:v2", WORKERS, container={"state": "paused"}), "ok"),
+    Example(
         "the first generation, which does not read it", one(f"{BAICHUAN}:v1", WORKERS, name="baichuan"), "ok",
     ),
     Example("a patched script runs with it", one(f"{BAICHUAN}:v2", WORKERS, name="baichuan"), "ok"),

@@ -67,6 +67,7 @@ def container(service, project, path, mounts) -> Container:
         id=container_id(service.name), name=service.container_name or service.name, image=service.image or "",
         state="running", started_at=STARTED, project=project.name, service=service.name, command=service.command,
         entrypoint=service.entrypoint, user=service.user or "", env=service.env, mounts=mounts,
+        extra_hosts=service.extra_hosts,
         labels={LABEL_DIRECTORY: str(path.parent), LABEL_FILES: str(path)},
     )  # fmt: skip
 

@@ -77,6 +77,16 @@ def m3e_chat(_stand: Stand, dice: random.Random) -> tuple[str, ...]:
     return (f'INFO:     172.18.0.5:{dice.randint(32000, 60000)} - "POST /v1/embeddings HTTP/1.1" 200 OK',)
 
 
+def webui_chat(stand: Stand, _dice: random.Random) -> tuple[str, ...]:
+    """Open WebUI asks its Ollama for models. fact: without the extra host the name does not exist on Linux."""
+    wanted, known = stand.env("OLLAMA_BASE_URL") or "", dict(e.split(":", 1) for e in stand.definition.extra_hosts)
+    host = wanted.partition("://")[2].partition(":")[0]
+    if host not in known and host not in stand.peers:
+        why = f"Cannot connect to host {host}:11434 ssl:default [Name or service not known]"
+        return (f"ERROR [open_webui.apps.ollama.main] Connection error: {why}",)
+    return ("INFO [open_webui.apps.ollama.main] get_all_models()",)
+
+
 def hostile_start(_stand: Stand) -> Fate:
     """Everything a log line should not do to a terminal."""
     markup = "[/etc/x] [bold red]not markup[/] [link=file:///etc/passwd]click[/link]"

@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .stand import Answer, Request, Stand
+from .stand import Answer, Definition, Request, Stand
 
 OLLAMA_MODEL = "gemma:7b"
 """The one model that the practice stack's Ollama has; its runner's 29 layers are this model's."""
+OLLAMA_SPARE = "nomic-embed-text:latest"
 WORDS = ("Every", " cloud", " has", " a", " silver", " lining", ".")
 FIRST, PACE = 0.31, 0.024
 """Seconds to the first word, and between two, on these cards."""
@@ -22,9 +23,17 @@ LOAD = 4.2
 _UNLOADED = "unloaded"
 
 
-def ollama_loaded(memory: Mapping[str, Any]) -> tuple[str, ...]:
-    """Models in the memory of an Ollama, by what its process remembers. It was asked for one right after its start."""
-    return () if memory.get(_UNLOADED) else (OLLAMA_MODEL,)
+def ollama_model(definition: Definition) -> str | None:
+    """The model it was asked for right after its start; None without the volume that its models lie on."""
+    if not any(bind.target == "/models" for bind in definition.binds):
+        return None
+    return OLLAMA_MODEL if definition.service == "ollama" else OLLAMA_SPARE
+
+
+def ollama_loaded(definition: Definition, memory: Mapping[str, Any]) -> tuple[str, ...]:
+    """Models in the memory of an Ollama, by what its process remembers."""
+    model = ollama_model(definition)
+    return () if model is None or memory.get(_UNLOADED) else (model,)
 
 
 def ollama_posted(stand: Stand, request: Request) -> Answer | None:
@@ -33,7 +42,8 @@ def ollama_posted(stand: Stand, request: Request) -> Answer | None:
     if request.path not in ("/api/generate", "/api/chat", "/v1/chat/completions", "/api/show"):
         return None
     model = str(body.get("model") or body.get("name") or "")
-    if model not in (OLLAMA_MODEL, OLLAMA_MODEL.partition(":")[0]):
+    own = ollama_model(stand.definition)
+    if own is None or model not in (own, own.partition(":")[0]):
         return _json({"error": f"model '{model}' not found"}, status=404)
     if request.path == "/api/show":
         return _json({"details": {"family": "gemma", "parameter_size": "9B", "quantization_level": "Q4_0"}})

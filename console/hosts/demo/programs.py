@@ -5,7 +5,7 @@ A check that needs another image, or another habit of one of these, adds a Progr
 
 from __future__ import annotations
 
-from . import accelerated, chatter, librechat, mongod, mongod_ends, oneapi, serving
+from . import accelerated, chatter, guide, librechat, mongod, mongod_ends, oneapi, serving
 from .stand import Appetite, OnGpu, Program
 
 PATH = (("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),)
@@ -52,7 +52,8 @@ OLLAMA = Program(
     command=("serve",), entrypoint=("/bin/ollama",),
     env=(*PATH, ("OLLAMA_HOST", ANYWHERE), ("NVIDIA_VISIBLE_DEVICES", "all")), exposed=("11434/tcp",), size=1870,
     appetite=Appetite(0.9, 1_650, 5_000, 11_000, 30_000, 0, 41), chat=chatter.ollama_chat, pace=8,
-    listed=serving.ollama_listed, on_gpu=(OnGpu(0, 5_842, serving.RUNNER),), serve=serving.ollama,
+    start=serving.ollama_start, listed=serving.ollama_listed,
+    on_gpu=(OnGpu(0, 5_842, serving.RUNNER), OnGpu(0, 566, serving.SPARE_RUNNER)), serve=serving.ollama,
 )  # fmt: skip
 VLLM_SERVER = Program(
     command=VLLM[3:], entrypoint=VLLM[:3], working_dir="/vllm-workspace", env=PATH, exposed=("8000/tcp",), size=8_930,
@@ -63,6 +64,26 @@ M3E = Program(
     command=EMBEDDING, working_dir="/app", env=PATH, exposed=("6008/tcp",), size=6_100,
     appetite=Appetite(0.15, 2_050, 7_000, 22_000, 0, 0, 38), chat=chatter.m3e_chat, pace=7,
     on_gpu=(OnGpu(0, 1_728, EMBEDDING),), serve=serving.m3e,
+)  # fmt: skip
+GUIDE_M3E = ("python", "openai_api.py")
+CHATGLM = ("python", "openai_api.py", "--model", "chatglm2-6b")
+GUIDE_M3E_SERVER = Program(
+    command=GUIDE_M3E, working_dir="/app", env=(*PATH, *guide.BAKED), exposed=("8002/tcp",), size=5_400,
+    appetite=Appetite(0.1, 1_900, 900, 2_000, 0, 0, 21), on_gpu=(OnGpu(0, 1_690, GUIDE_M3E),),
+    start=guide.second_start, serve=guide.m3e,
+)  # fmt: skip
+CHATGLM_SERVER = Program(
+    command=CHATGLM, working_dir="/app", env=PATH, exposed=("8001/tcp",), size=14_800,
+    appetite=Appetite(0.2, 4_100, 900, 3_000, 0, 0, 33), on_gpu=(OnGpu(0, 12_610, CHATGLM),),
+    start=guide.first_start, serve=guide.chatglm,
+)  # fmt: skip
+RERANKER = Program(
+    command=("python", "app.py"), working_dir="/app", env=PATH, exposed=("6006/tcp",), size=4_900,
+    appetite=Appetite(0.1, 1_400, 700, 900, 0, 0, 19), start=guide.first_start, serve=guide.reranker,
+)  # fmt: skip
+WEBUI = Program(
+    command=("bash", "start.sh"), working_dir="/app/backend", env=PATH, exposed=("8080/tcp",), size=1_610,
+    appetite=Appetite(0.02, 480, 2_000, 4_000, 0, 900, 17), chat=chatter.webui_chat, pace=20,
 )  # fmt: skip
 MYSQL = Program(
     command=("mysqld",), entrypoint=("docker-entrypoint.sh",), env=PATH, exposed=("3306/tcp", "33060/tcp"), size=575,
@@ -86,6 +107,7 @@ HOSTILE = Program(
 PROGRAMS = {
     "mongo": MONGO, "pgvector": POSTGRES, "librechat-dev": LIBRECHAT, "librechat": LIBRECHAT, "fastgpt": FASTGPT,
     "one-api": ONEAPI, "ollama": OLLAMA, "vllm-openai": VLLM_SERVER, "m3e-large-api": M3E, "mysql": MYSQL,
-    "meilisearch": MEILI, "librechat-rag-api-dev-lite": RAG, "scratchpad": HOSTILE,
+    "m3e-large.openai-api": GUIDE_M3E_SERVER, "chatglm2-6b.openai-api": CHATGLM_SERVER, "bge-rerank-base": RERANKER,
+    "open-webui": WEBUI, "meilisearch": MEILI, "librechat-rag-api-dev-lite": RAG, "scratchpad": HOSTILE,
     **accelerated.PROGRAMS,
 }  # fmt: skip

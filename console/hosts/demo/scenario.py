@@ -76,6 +76,7 @@ def table() -> dict[str, dict[str, Scenario]]:
         scenarios_mongo,
         scenarios_mongo_set,
         scenarios_oneapi,
+        scenarios_servers,
     )
 
     return _FORMS

@@ -10,8 +10,16 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .completions import OLLAMA_MODEL, ollama_loaded, ollama_posted, openai_embeddings, vllm_posted
-from .stand import Answer, Request, Stand
+from .completions import (
+    OLLAMA_MODEL,
+    OLLAMA_SPARE,
+    ollama_loaded,
+    ollama_model,
+    ollama_posted,
+    openai_embeddings,
+    vllm_posted,
+)
+from .stand import Answer, Definition, Fate, Request, Stand
 from .walks import wave
 
 if TYPE_CHECKING:
@@ -21,14 +29,17 @@ RUNNER = (
     "/usr/lib/ollama/runners/cuda_v11/ollama_llama_server", "--model", "/models/blobs/sha256-43f7a214e532",
     "--ctx-size", "8192", "--n-gpu-layers", "29", "--port", "36233",
 )  # fmt: skip
+RUNNER_ON_CPU = ("/usr/lib/ollama/runners/cpu_avx2/ollama_llama_server", *RUNNER[1:5], "--port", "36233")
+SPARE_RUNNER = (RUNNER[0], "--model", "/models/blobs/sha256-970aa74c0a90", "--n-gpu-layers", "13", "--port", "36311")
+CARDS = ("GPU-5d0a7c1e-3f42-4b7e-9a61-2c8f0b9d1e34", "GPU-b1f6e920-77ad-4c05-8d3b-94e5a6f0c712")
 VLLM_MODEL = "Qwen/Qwen1.5-14B-Chat-AWQ"
 OLLAMA_DISK = 5_011_853_225
 OLLAMA_MEMORY = 5_842 << 20
 """Bytes of the model on the disk, and loaded."""
 DIGEST = "a72c7f4d0a15522df81486d13ce432c79e191bda2558d024fbad4362c4f7cbf8"
 _DETAILS = {"format": "gguf", "family": "gemma", "parameter_size": "9B", "quantization_level": "Q4_0"}
-SPARE, SPARE_DISK = "nomic-embed-text:latest", 274_302_450
-"""A model that lies on the disk and is not loaded."""
+SPARE, SPARE_DISK, SPARE_MEMORY = OLLAMA_SPARE, 274_302_450, 566 << 20
+"""A model that lies on the disk, and is loaded by an Ollama for embeddings alone."""
 SPARE_DIGEST = "0a109f422b47e3a30ba2b10eca18548e944e8a23073ee3f3e947efcf3c45e59f"
 _SPARE_DETAILS = {"format": "gguf", "family": "nomic-bert", "parameter_size": "137M", "quantization_level": "F16"}
 USED = 97.0
@@ -37,19 +48,52 @@ VLLM_TOKENS = 41.0
 """Generated per second when the day is average."""
 
 
+NO_GPU = "no gpu"
+"""In the memory of an Ollama whose container has lost its GPU while it ran."""
+LOOPBACK = ("127.0.0.1", "localhost")
+
+
+def ollama_start(stand: Stand) -> Fate:
+    """Where it listens, and the devices it sees. fact: gpu-model-servers 3.4, ``library=cpu`` where it sees none."""
+    at = f"time={dt.datetime.fromtimestamp(stand.now, dt.UTC):%Y-%m-%dT%H:%M:%S}.114Z level=INFO"
+    host = stand.env("OLLAMA_HOST") or "[::]"
+    lines = [f'{at} source=routes.go:1052 msg="Listening on {host}:11434 (version 0.1.38)"']
+    cards = CARDS if stand.definition.device_requests else ()
+    lines += [
+        f'{at} source=types.go:71 msg="inference compute" id={card} library=cuda compute=8.9 driver=12.4 '
+        'name="NVIDIA GeForce RTX 4090" total="23.6 GiB"'
+        for card in cards
+    ]
+    if not cards:
+        lines.append(f'{at} source=types.go:71 msg="inference compute" id="" library=cpu compute="" total="125.6 GiB"')
+    return Fate(tuple(lines))
+
+
 def ollama_listed(instance: Instance) -> tuple[tuple[str, ...], ...]:
     """Its own process, and a runner for the model it has loaded."""
-    return (("/bin/ollama", "serve"), *((RUNNER,) if ollama_loaded(instance.memory) else ()))
+    loaded = ollama_loaded(instance.definition, instance.memory)
+    runner = SPARE_RUNNER if SPARE in loaded else RUNNER
+    if not _on_gpu(instance.definition, instance.memory):
+        runner = RUNNER_ON_CPU
+    return (("/bin/ollama", "serve"), *((runner,) if loaded else ()))
+
+
+def _on_gpu(definition: Definition, memory: Mapping[str, Any]) -> bool:
+    return bool(definition.device_requests) and not memory.get(NO_GPU)
 
 
 def ollama(stand: Stand, request: Request) -> Answer | None:
-    """What an Ollama answers."""
+    """What an Ollama answers; nothing to anybody outside where it listens on the container's own loopback."""
+    if (stand.env("OLLAMA_HOST") or "").partition(":")[0] in LOOPBACK:
+        return None
     if request.method == "POST":
         return ollama_posted(stand, request) or _missing()
     return _get(request, _OLLAMA_ROUTES, stand)
 
 
-def _tags(_stand: Stand) -> object:
+def _tags(stand: Stand) -> object:
+    if ollama_model(stand.definition) is None:
+        return {"models": []}
     return {"models": [
         {"name": OLLAMA_MODEL, "model": OLLAMA_MODEL, "size": OLLAMA_DISK, "digest": DIGEST, "details": _DETAILS},
         {"name": SPARE, "model": SPARE, "size": SPARE_DISK, "digest": SPARE_DIGEST, "details": _SPARE_DETAILS},
@@ -57,11 +101,15 @@ def _tags(_stand: Stand) -> object:
 
 
 def _ps(stand: Stand) -> object:
-    rows = [
-        {"name": name, "model": name, "size": OLLAMA_MEMORY, "size_vram": OLLAMA_MEMORY, "digest": DIGEST,
-         "details": _DETAILS, "expires_at": _expiry(stand)}
-        for name in ollama_loaded(stand.memory)
-    ]  # fmt: skip
+    rows = []
+    for name in ollama_loaded(stand.definition, stand.memory):
+        spare = name == SPARE
+        size = SPARE_MEMORY if spare else OLLAMA_MEMORY
+        rows.append({
+            "name": name, "model": name, "size": size, "digest": SPARE_DIGEST if spare else DIGEST,
+            "size_vram": size if _on_gpu(stand.definition, stand.memory) else 0,
+            "details": _SPARE_DETAILS if spare else _DETAILS, "expires_at": _expiry(stand),
+        })  # fmt: skip
     return {"models": rows}
 
 
