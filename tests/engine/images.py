@@ -40,6 +40,14 @@ IMAGES: dict[str, tuple[str, ...]] = {
     "mysql:8.0.36": ('ENTRYPOINT ["mysqld"]', "EXPOSE 3306"),
     "ghcr.io/songquanpeng/one-api:latest": ('ENTRYPOINT ["one-api"]', "WORKDIR /data", "EXPOSE 3000"),
     "getmeili/meilisearch:v1.7.3": _plain("meilisearch"),
+    "stawky/m3e-large-api:latest": ('ENTRYPOINT ["model-server","m3e"]', "EXPOSE 6008"),
+    "registry.cn-hangzhou.aliyuncs.com/coldsnap/m3e-large.openai-api:v2": (
+        'ENTRYPOINT ["model-server","guide"]',
+        "EXPOSE 8002",
+        "ENV NUM_WORKERS=1",
+    ),
+    "ollama/ollama:0.3.12": ('ENTRYPOINT ["model-server","ollama"]', "EXPOSE 11434", "ENV OLLAMA_HOST=0.0.0.0:11434"),
+    "ghcr.io/open-webui/open-webui:v0.3.35": _plain("open-webui"),
     "ghcr.io/danny-avila/librechat-rag-api-dev-lite:latest": _plain("rag_api"),
 }
 """fact: the image names of FastGPT v4.6.8 and v4.7 and LibreChat v0.7.2 docker-compose.yml"""
