@@ -91,13 +91,14 @@ class Registry:
     def plan(self, result: Result, snapshot: Snapshot, answers: Mapping[str, str]) -> Plan | None:
         """The plan of a finding's repair; where it needs what is only collected on request, from a look of its own."""
         from ..checks import registry
+        from .plan import settling
 
         check = registry.find(result.check)
         if check is None or check.plan is None:
             return None
         if check.needs and self._look_for is not None:
             snapshot = self._look_for(check.needs)
-        return check.plan(result, snapshot, self._settings, answers)
+        return settling(check.plan(result, snapshot, self._settings, answers), self._settings.fix.settle)
 
     def explain(self, check: str) -> str:
         """The text of a check."""

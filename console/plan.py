@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .findings import Safety
 from .model import FileFact
@@ -53,6 +54,11 @@ class Plan(Struct, frozen=True):
     uncovers: tuple[str, ...] = ()
     """Forms of the same check, or whole faults, that lie behind the repaired one and may come to light by the repair,
     which they say nothing against. Any other that is there afterwards counts as the same fault moved elsewhere."""
+
+
+def settling(plan: Plan, seconds: float | None) -> Plan:
+    """The plan with the operator's own patience in place of its check's; None: as it is."""
+    return plan if seconds is None or not plan.steps else replace(plan, settle=seconds)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,13 @@ class OneApiSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Name of the environment variable that holds an administrator's access token, to read the channels with."""
 
 
+class FixSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section [fix]: repairs."""
+
+    settle: Annotated[float, Meta(ge=1, le=600)] | None = None
+    """Seconds a finding has to stay gone before its repair counts; None: as long as each check asks for, 3 to 10."""
+
+
 class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The section [servers]: model servers."""
 
@@ -90,6 +97,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     servers: ServerSettings = field(default_factory=ServerSettings)
     mirrors: MirrorSettings = field(default_factory=MirrorSettings)
     librechat: LibreChatSettings = field(default_factory=LibreChatSettings)
+    fix: FixSettings = field(default_factory=FixSettings)
 
 
 OVERRIDES = ("librechat.release",)

@@ -117,6 +117,7 @@ def _plan(
     session: Session, check: AnyCheck, finding: Result, snapshot: Snapshot, answers: dict[str, str], *, ask: bool
 ) -> Plan:
     """The plan with the operator's answers in it."""
+    from ..plan import settling
     from ..settings_errors import instead
 
     if check.plan is None:
@@ -133,7 +134,7 @@ def _plan(
                     question.prompt, question.default, question.choices, secret=question.secret
                 )
         plan = check.plan(finding, snapshot, session.settings, answers)
-    return plan
+    return settling(plan, session.settings.fix.settle)
 
 
 def _ask(prompt: str, default: str | None, choices: tuple[str, ...], *, secret: bool) -> str:
