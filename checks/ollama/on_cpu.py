@@ -75,7 +75,7 @@ def _facts(case: Case) -> dict[str, str]:
         "name": case.name, "model": clean_line(model.name, 80) if model else "its model",
         "size": size(model.size) if model else "–", "vram": size(model.size_vram) if model else "–",
         "total": size(case.total), "free": size(case.free), "grant": case.grant.words if case.grant else "none",
-        "driver": (case.driver.sentence if case.driver else None) or "the driver does not answer",
+        "driver": (case.fault or "the driver does not answer").rstrip("."),
     }  # fmt: skip
 
 

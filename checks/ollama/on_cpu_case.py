@@ -17,6 +17,7 @@ from .common import containers, natives
 
 CPU, GPU = "ollama.inference-cpu", "ollama.inference-gpu"
 _OFF = ("-1", "none", "void", "")
+HEALTHY = ("ok", "stale")
 WORKING = ("up", "busy", "loading")
 
 
@@ -69,6 +70,15 @@ class Case:
         return None
 
     @property
+    def fault(self) -> str | None:
+        """Why no GPU of its can be used by anybody; None where one works, or nothing tells."""
+        if self.driver is not None and self.driver.state not in ("ok", "unknown", "stalled"):
+            return self.driver.sentence or f"the driver is {self.driver.state.replace('_', ' ')}"
+        if self.cards and all(card.health not in HEALTHY for card in self.cards):
+            return self.cards[0].trouble or f"its GPU is {self.cards[0].health.replace('_', ' ')}"
+        return None
+
+    @property
     def total(self) -> int | None:
         """Bytes of all its cards; Ollama divides a model among them."""
         known = [card.memory_total for card in self.cards if card.memory_total is not None]
@@ -91,7 +101,7 @@ def _free(card: Gpu) -> int | None:
 
 def cases(snapshot: Snapshot) -> Iterator[Case]:
     """Every Ollama that runs, in a container or on the machine."""
-    present = any(card.health in ("ok", "stale") for card in snapshot.gpus)
+    present = any(card.health in HEALTHY for card in snapshot.gpus)
     for container, server in containers(snapshot):
         if container.state != "running" or not container.detailed:
             continue
@@ -108,7 +118,7 @@ def cases(snapshot: Snapshot) -> Iterator[Case]:
 
 def form_of(case: Case) -> str | None:
     """Which way it misses its GPU; None where it does not, ``unknown`` where nothing tells."""
-    driver_bad = case.driver is not None and case.driver.state not in ("ok", "unknown", "stalled")
+    driver_bad = case.fault is not None
     may_use = case.container is None or case.grant is not None
     if case.deliberate or not (case.present or (driver_bad and case.grant is not None)):
         return None

@@ -11,7 +11,7 @@ TITLE = {
     "lost": "{name} has lost its GPU and computes on the CPU",
     "not-seen": "{name} found no GPU when it started, although it was granted one",
     "no-grant": "{name} computes on the CPU, as its container was granted no GPU",
-    "driver": "{name} computes on the CPU, as the GPU driver does not work",
+    "driver": "{name} computes on the CPU, as its GPU works for nobody",
     "native": "{name} computes on the CPU, although this machine has a GPU",
     "too-big": "{model} is bigger than the GPUs of {name}, which computes it on the CPU",
     "no-room": "{model} found no room on the GPUs of {name}, and is computed on the CPU",
