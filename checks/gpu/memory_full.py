@@ -125,7 +125,6 @@ def _says(victim: Victim, models: tuple[UnloadModel, ...]) -> Iterator[str]:
     if victim.container.state in ENDED:
         yield f"{name} is started and may take minutes to load its model."
     yield f"For good: set OLLAMA_KEEP_ALIVE to a short time, or give {name} and {ollama} a card each."
-    yield "Unloading cannot be undone, and need not be."
 
 
 CHECK = Check(
