@@ -12,7 +12,8 @@ Why it matters
 
 Fix
     Give the virtual machine the host's processor (CPU type "host"), or use image 4.4 (4.4.18 on old ARM), which needs
-    neither, with an empty data folder or one that 4.4 wrote. It does not open files of 5.0, so it is not done by a key.
+    neither, with an empty data folder or one that 4.4 wrote. It does not open files of 5.0, and whether a folder may be
+    given up is nobody's to say but the operator's, so it is not done by a key.
 
 Sources
     docker-library/mongo docker-entrypoint.sh and issue 485; SERVER-54407, SERVER-55178, SERVER-71772; FastGPT issue

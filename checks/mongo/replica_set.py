@@ -17,7 +17,12 @@ Fix
     Initiates the set with the host that the app's connection string names, or puts that host into the stored
     configuration by a (forced) reconfig that keeps every ``_id``; both wait for the primary. Initiating cannot be taken
     back. An app that does not try again by itself is restarted after it. A changed ``--replSet`` gets its old name
-    back. What lies in the app's settings, and a mongod that runs without ``--replSet``, is explained.
+    back. A standalone gets ``--replSet``, and a key file where it has users, is recreated and initiated; undo makes it
+    a standalone again. In the app's connection string only the wrong part is changed, in ``.env`` or the override file:
+    host, replicaSet, authSource, a character that has to be encoded, a password that mongod accepts for the same user.
+    Members that are containers of this machine and are down are started. Not done by a key: a password that nobody
+    knows, another user's login, a mongod with a configuration file or a start command of its own, an app in another
+    network. Of several faults one is repaired at a time, and the next is told.
 
 Sources
     mongo replication_coordinator_impl.cpp, repl_set_config_checks.cpp, error_codes.yml; docker-library/mongo
@@ -68,7 +73,7 @@ WORDS: dict[str, tuple[Severity, str, str, str]] = {
     "standalone": (
         "error", "{name} runs without a replica set, and FastGPT needs one",
         "mongod was started without --replSet; FastGPT from v4.6.8 on writes in transactions, which need a set",
-        "add --replSet and a key file to the command",
+        "add --replSet to the command, a key file where it has users, and initiate it",
     ),
     "container-id": (
         "warning", "The replica set of {name} is tied to the id of its container",

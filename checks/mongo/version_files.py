@@ -11,7 +11,8 @@ Why it matters
 
 Fix
     Go back to the image that wrote the files, then go up one version at a time and set the feature compatibility
-    version each time. The folder is never deleted, and nothing of this is done by a key.
+    version each time. The folder is never deleted, and nothing of this is done by a key: the files tell which versions
+    open them, not which image ran, and an upgrade that is begun cannot be taken back.
 
 Sources
     mongo exit_codes.h (62, need downgrade) and log id 20573; docker-library/mongo issues 557 and 601; LibreChat issue
