@@ -44,7 +44,14 @@ def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
             left.setdefault(process.pid, []).append(process)
     for pid, rows in sorted(left.items()):
         yield _finding(pid, rows, snapshot)
-    if not left and snapshot.gpus and snapshot.gpu_processes:
+    if left or not snapshot.gpus or not snapshot.gpu_processes:
+        return
+    if snapshot.gpu_driver is not None and snapshot.gpu_driver.same_namespace is False:
+        yield Result(
+            ID, "", "unknown", "Whose the processes on the GPUs are cannot be told",
+            because="the console sees other process numbers than the driver: run it on the machine, or with pid: host",
+        )  # fmt: skip
+    else:
         yield Result(ID, "", "ok", "Somebody answers for every process on the GPUs")
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from ...console.model import GpuProcess, Snapshot
 from .. import Example
 from ..examples import STARTED
-from .examples import ALL, box, gpu, holds, machine
+from .examples import ALL, WORKS, box, gpu, holds, machine
 
 GONE = "Its container, 6f1c2a9e77d0, is gone: docker does not list it any more, the process keeps the memory"
 ALONE = "Its parent has ended: it works for nobody any more and keeps the memory"
@@ -57,6 +59,8 @@ FINDS_NOT = (
     Example("sees a process of another pid namespace", on(holds(0, None, 8, visible=False)), "ok"),
     Example("runs one server on both cards", on(holds(0, "vllm", 20), holds(1, "vllm", 20)), "ok"),
     Example("does not see how much a process holds", on(holds(0, None, None)), "ok"),
+    Example("runs the console in a container of its own process numbers",
+            on(holds(0, None, 8, visible=False), driver=replace(WORKS, same_namespace=False)), "unknown"),
     Example("runs nothing on the cards", on(), "not_applicable"),
     Example("has no cards", machine(gpus=(), driver=None), "not_applicable"),
     Example("has a driver that tells no processes", on(gpus=(gpu(0),)), "not_applicable"),

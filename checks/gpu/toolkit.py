@@ -69,9 +69,17 @@ def _expected(one: Asker, snapshot: Snapshot, *, served: bool) -> Result | None:
         return Result(ID, one.name, "ok", f"Docker has what {one.name} needs for its GPUs", evidence=_evidence(one))
     if one.grant.how == "runtime":
         return _finding(one, words.Reason("runtime-missing", {}), snapshot, "error")
-    if one.grant.how == "request" and snapshot.gpu_programs == () and not engine.cdi_directories:
-        return _finding(one, words.Reason("toolkit-missing", {}), snapshot, "warning")
-    return None
+    if one.grant.how != "request" or engine.cdi_directories:
+        return None
+    if snapshot.gpu_programs is None:
+        return Result(
+            ID, one.name, "unknown", f"Whether Docker can give {one.name} a GPU cannot be told",
+            because="it knows no runtime nvidia, and whether the toolkit is on its machine is not seen from here",
+            evidence=_evidence(one, snapshot),
+        )  # fmt: skip
+    return (
+        _finding(one, words.Reason("toolkit-missing", {}), snapshot, "warning") if not snapshot.gpu_programs else None
+    )
 
 
 def _toolkit(snapshot: Snapshot) -> bool | None:

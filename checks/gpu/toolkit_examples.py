@@ -82,7 +82,7 @@ FINDS_NOT = (
     Example("has not started it, and Docker is ready", planned(runtimes=("nvidia", "runc")), "ok"),
     Example("has not started it, and the hook is there", planned(runtimes=("runc",)), "not_applicable"),
     Example("has not started it, and nobody has looked for the toolkit",
-            machine(declared=(service("ollama", count(1)),), engine=BARE), "not_applicable"),
+            machine(declared=(service("ollama", count(1)),), engine=BARE), "unknown"),
     Example("has not started it, and CDI may do it",
             machine(declared=(service("ollama", count(1)),), gpu_programs=(),
                     engine=replace(BARE, cdi_directories=("/etc/cdi",))), "not_applicable"),
