@@ -139,8 +139,7 @@ class ContainerScreen(ContainerActs, Place):
 
     @on(Input.Changed, "#find")
     def _find_changed(self, event: Input.Changed) -> None:
-        said = self.query_one("#logs", LogView).find(event.value)
-        entitle(self.query_one("#logs"), f" Log, {said} " if said else " Log ")
+        self._tell(*self.query_one("#logs", LogView).find(event.value))
 
     @on(Input.Submitted, "#find")
     def _find_done(self) -> None:
@@ -156,8 +155,19 @@ class ContainerScreen(ContainerActs, Place):
         self._hit(backwards=True)
 
     def _hit(self, *, backwards: bool) -> None:
-        said = self.query_one("#logs", LogView).next_hit(backwards=backwards)
-        entitle(self.query_one("#logs"), f" Log, {said} ")
+        view = self.query_one("#logs", LogView)
+        if view.words:
+            self._tell(*view.next_hit(backwards=backwards))
+        else:
+            self.console.say("Look for something first, with /.")
+
+    def _tell(self, number: int, count: int) -> None:
+        """A title is markup to Textual, so what was looked for stays out of it."""
+        log = self.query_one("#logs", LogView)
+        if count:
+            entitle(log, f" Log, {number} of {count} lines with it ")
+        else:
+            entitle(log, " Log, no line has it " if log.words else " Log ")
 
     def back(self) -> None:
         """Esc ends looking before it leaves the place."""

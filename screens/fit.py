@@ -51,7 +51,8 @@ class FitScreen(Place):
     def draw(self) -> None:
         """What fits on what is free now; computed again only when GPUs, servers or the context changed."""
         snapshot = self.console.snapshot
-        entitle(self.query_one("#models"), f" Will it fit, with {self._tokens} tokens ")
+        tokens = self._tokens
+        entitle(self.query_one("#models"), f" Will it fit, with {tokens} tokens ")
         entitle(self.query_one("#model"), " Model ")
         if snapshot is not None:
             made_from = (snapshot.gpus, snapshot.servers, snapshot.gpu_processes, self._tokens)

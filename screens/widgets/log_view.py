@@ -77,22 +77,27 @@ class LogView(Document):
         if at_end and not (self._words and self._at is not None):
             self.call_after_refresh(self.action_bottom)
 
-    def find(self, words: str) -> str:
-        """Mark these words wherever they stand and go to the newest; says how many lines have them."""
+    @property
+    def words(self) -> str:
+        """What is looked for."""
+        return self._words
+
+    def find(self, words: str) -> tuple[int, int]:
+        """Mark these words wherever they stand and go to the newest line that has them; see ``next_hit``."""
         self._words, self._at = words.lower(), None
         self._paint()
-        return self.next_hit(backwards=True) if words else ""
+        return self.next_hit(backwards=True)
 
-    def next_hit(self, *, backwards: bool) -> str:
-        """Go to the next line with the words, or the one before; round at the ends. Says where that is."""
+    def next_hit(self, *, backwards: bool) -> tuple[int, int]:
+        """Go to the next line with the words, or the one before; round at the ends. Which it is, of how many."""
         hits = [n for n, text in enumerate(self._kept) if self._words and self._words in text.lower()]
         if not hits:
-            return f"No line says {self._words}." if self._words else "Look for something first, with /."
+            return 0, 0
         at = (len(self._kept) if backwards else -1) if self._at is None else self._at
         order = [n for n in reversed(hits) if n < at] if backwards else [n for n in hits if n > at]
         self._at = order[0] if order else hits[-1 if backwards else 0]
         self._go_to(self._at)
-        return f"{hits.index(self._at) + 1} of {len(hits)} lines with {self._words}"
+        return hits.index(self._at) + 1, len(hits)
 
     def _paint(self) -> None:
         self.show([marked(log_line(text), self._words) for text in self._kept])

@@ -96,7 +96,7 @@ async def test_words_are_found_in_the_log_and_n_goes_round() -> None:
         await _enter(running, stage.LIBRECHAT.id)
         await running.until("line 1998")
         await _look_for(running, "NEEDLE")
-        await running.until("3 of 3 lines with needle")
+        await running.until("3 of 3 lines with it")
         assert "line 1500 needle" in running.text
         await running.press("n")
         assert "line 7 needle" in running.text
@@ -125,4 +125,4 @@ async def test_words_that_nobody_says_are_said_not_to_be_there() -> None:
         await running.press("n")
         assert "with /" in running.text
         await _look_for(running, "three")
-        assert "No line says three" in running.text
+        assert "no line has it" in running.text

@@ -19,7 +19,7 @@ from typing import Self
 
 import pyte
 
-_OURS = ("STACKOPS_", "TEXTUAL", "NO_COLOR")
+_OURS = ("STACKOPS_", "TEXTUAL", "NO_COLOR", "COLUMNS", "LINES")
 STACKOPS = (sys.executable, "-c", "import sys; from stackops.console.cli import main; sys.exit(main())")
 
 
