@@ -6,10 +6,10 @@ What cannot be told stays empty: a wrong name beside a process is worse than non
 from __future__ import annotations
 
 from .gpus import join
-from .owners import containers_by_pid, is_local, project_of, service_of
+from .owners import containers_by_pid, is_local, service_of
 from .processes import Processes
 from .rest import Rest, rest_of, unattributed
 
 __all__ = [
-    "Processes", "Rest", "containers_by_pid", "is_local", "join", "project_of", "rest_of", "service_of", "unattributed",
+    "Processes", "Rest", "containers_by_pid", "is_local", "join", "rest_of", "service_of", "unattributed",
 ]  # fmt: skip

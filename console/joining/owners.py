@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..hosts import ProcessRow
-from ..model import Container, Project, Service
+from ..model import Container, Service
 
 
 def containers_by_pid(rows: Iterable[ProcessRow], known: Iterable[Container]) -> dict[int, str]:
@@ -27,11 +27,6 @@ def ids_of(row: ProcessRow) -> tuple[str, ...]:
 def service_of(container: str | None, services: Iterable[Service]) -> Service | None:
     """The service that a container plays."""
     return next((service for service in services if container and service.container == container), None)
-
-
-def project_of(service: Service | None, projects: Iterable[Project]) -> Project | None:
-    """The project that a service belongs to."""
-    return next((project for project in projects if service and project.name == service.project), None)
 
 
 def is_local(containers: Iterable[Container], rows: Iterable[ProcessRow]) -> bool | None:

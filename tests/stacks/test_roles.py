@@ -53,6 +53,7 @@ BY_IMAGE = [
     ("milvus", "milvusdb/milvus:v2.4.3"),
     ("minio", "minio/minio:RELEASE.2025-09-07T16-13-09Z"),
     ("nginx", "nginx:1.27.0-alpine"),
+    ("model_server", "ghcr.io/berriai/litellm:main-latest"),
 ]
 
 
@@ -74,7 +75,7 @@ def test_every_role_has_an_image_here() -> None:
         "zilliz/attu:v2.4", "minio/mc", "quay.io/minio/console", "tianon/true",
         "registry.librechat.ai/clickhouse/librechat-admin-panel:latest", "ghcr.io/labring/fastgpt-sandbox:v4.9.14",
         "ghcr.io/labring/fastgpt-mcp_server:v4.9.14", "ghcr.io/labring/fastgpt-plugin:v1.0.3", "oceanbase/seekdb:1",
-        "quay.io/coreos/etcd:v3.5.5", "ghcr.io/berriai/litellm:main-latest", "ollama-exporter", "mongo/backup-agent",
+        "quay.io/coreos/etcd:v3.5.5", "ollama-exporter", "mongo/backup-agent",
         "tiredofit/db-backup", "fluent/fluentd", "sha256:" + "c" * 64, "", "mymongo", "notredis", "fastgptx",
     ],
 )  # fmt: skip

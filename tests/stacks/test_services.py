@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from stackops.console import join
+from stackops.console import joining
 from stackops.console.hosts import ProcessRow
-from stackops.console.model import ComposeService, Container, EnvVar, GpuProcess, NativeProcess, Project
+from stackops.console.model import ComposeService, Container, EnvVar, NativeProcess, Project
 from stackops.console.stacks import services
 from stackops.console.stacks.projects import CONFIG_FILES, WORKING_DIR, ProjectPlace, project_places
 
@@ -105,31 +105,28 @@ def row(pid: int, container: str | None) -> ProcessRow:
     return ProcessRow(pid=pid, ppid=1, name="x", command=("x",), started_at=None, user=None, container=container)
 
 
-def test_memory_of_a_gpu_belongs_to_the_container_of_the_child_that_holds_it() -> None:
+def test_children_belong_to_the_container_they_run_in() -> None:
     ollama = box("ollama", "ollama", pid=10)
-    by_pid = join.containers_by_pid(
+    by_pid = joining.containers_by_pid(
         [row(10, ollama.id), row(11, ollama.id), row(12, "f" * 64), row(13, None)], [ollama]
     )
 
     assert by_pid == {10: ollama.id, 11: ollama.id}
-    held = [GpuProcess("GPU-1", 11, 5), GpuProcess("GPU-1", 12, 6)]
-    assert [p.container for p in join.with_containers(held, by_pid)] == [ollama.id, None]
 
 
-def test_container_service_project() -> None:
+def test_a_container_leads_to_its_service() -> None:
     mongo = box("mongo", "mongo", project="fg", service="mongo")
     project = Project("fg", services=(ComposeService("mongo", "mongo"),))
-    service = join.service_of(mongo.id, services([mongo], [project]))
+    service = joining.service_of(mongo.id, services([mongo], [project]))
     assert service is not None
-    assert join.project_of(service, [Project("x"), project]) is project
-    assert join.service_of(None, services([mongo])) is None
-    assert join.project_of(None, [project]) is None
+    assert service.project == "fg"
+    assert joining.service_of(None, services([mongo])) is None
 
 
 def test_an_engine_is_elsewhere_when_its_process_ids_are_somebody_elses_here() -> None:
     mongo = box("mongo", "mongo", pid=10)
-    assert join.is_local([mongo], [row(10, mongo.id)]) is True
-    assert join.is_local([mongo], [row(10, None)]) is False
-    assert join.is_local([mongo], [row(10, "e" * 64)]) is False
-    assert join.is_local([mongo], [row(9, None)]) is None
-    assert join.is_local([], [row(9, None)]) is None
+    assert joining.is_local([mongo], [row(10, mongo.id)]) is True
+    assert joining.is_local([mongo], [row(10, None)]) is False
+    assert joining.is_local([mongo], [row(10, "e" * 64)]) is False
+    assert joining.is_local([mongo], [row(9, None)]) is None
+    assert joining.is_local([], [row(9, None)]) is None
