@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from .. import Clock, Control, Databases, Engine, Files, Gpus, HostError, Http, HttpActs, Kernel
+from .. import Clock, Control, Databases, Engine, Files, Gpus, Http, HttpActs, Kernel
 from . import dockerd, stack_fastgpt, stack_librechat, stack_models
 from .control import DemoControl
 from .databases import DemoDatabases, initiated
@@ -78,10 +78,3 @@ class DemoHost:
         with self.world.lock:
             self.build()
             named(check, form).act(self._hands)
-
-    def stories(self) -> dict[str, str]:
-        """What the operator did wrong on a fresh stack, by check id."""
-        return {check: named(check).story for check in table()}
-
-
-__all__ = ["DemoHost", "HostError"]
