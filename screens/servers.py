@@ -66,6 +66,8 @@ class ServersScreen(ContainerActs, Place):
         if snapshot is None:
             table.show([], empty=servers.empty(None))
             return
+        if self._testing is not None:
+            self._testing = replace(self._testing, now=self.desk.host.clock.monotonic())
         ours = tuple(each for each in snapshot.faults if each.source.startswith("servers"))
         head = [servers.totals(snapshot), *faults.lines(replace(snapshot, faults=ours), 2)]
         self.query_one("#totals", Lines).show(wrap(head, max(20, self.size.width - 2))[:4])

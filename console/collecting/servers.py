@@ -110,9 +110,12 @@ class Servers:
             self._show()
 
     async def read_rates(self, seconds: float, patience: float | None = None) -> None:
-        """Ask those that count tokens once more after so many seconds: a rate takes two looks."""
+        """Ask those that count tokens, and have no rate yet, once more after so many seconds: a rate takes two looks."""
         known = self._memory.known
-        counting = {key for key, each in known.items() if each.server.figures and each.server.figures.generated_tokens}
+        told = {key: each.server.figures for key, each in known.items()}
+        counting = {
+            key for key, each in told.items() if each and each.generated_tokens and each.tokens_per_second is None
+        }
         if not counting or seconds <= 0:
             return
         with self._board.catch("servers"):

@@ -204,6 +204,9 @@ async def test_a_rate_takes_two_looks_of_those_that_count() -> None:
     assert server.figures is not None
     assert server.figures.tokens_per_second == pytest.approx(500.0)
     assert world.web.asked_of(AT) == ollamas, "who counts nothing is not asked twice"
+    asked = len(world.web.asked)
+    await world.another().read_rates(0.001)
+    assert len(world.web.asked) == asked, "who has a rate is not asked for one, however many looks are taken"
     assert world.history.server("v:8000") == (None, pytest.approx(500.0))
 
 
