@@ -51,7 +51,7 @@ def _judge(companion: Companion) -> Result:
         return Result(ID, name, "ok", f"{name} takes no key that is known to be public")
     outside = exposed(companion.place)
     rows = [Evidence("key in force", why, companion.source)]
-    rows += [Evidence("reached from outside", address, f"docker inspect {name}") for address in outside]
+    rows += [Evidence("reached from outside", address, companion.source) for address in outside]
     if not outside:
         rows.append(Evidence("reached from outside", "no, as far as Docker's ports tell", companion.source))
     because = "The key stands in public guides and images, so it protects from nobody"

@@ -44,16 +44,17 @@ def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_
     results = session.doors.examine(snapshot, session.settings, ids or None)
     _print(session, snapshot, results)
     if project_dir is not None:
-        _require_judged(snapshot, results)
+        _require_judged(snapshot, results, fail_on)
     return _exit_code(session, snapshot, results, fail_on)
 
 
-def _require_judged(snapshot: Snapshot, results: Sequence[Result]) -> None:
+def _require_judged(snapshot: Snapshot, results: Sequence[Result], fail_on: str) -> None:
     """A folder whose files cannot be read, or that Compose refuses, must not pass for one that is in order."""
     fault = next((fault for fault in snapshot.faults if fault.source.startswith("compose")), None)
     refused = any(file.error for project in snapshot.projects for file in project.files)
-    enough = {"finding"} if refused else {"ok", "finding"}
-    if fault is not None and not any(result.status in enough for result in results):
+    known = any(result.status in ("ok", "finding") for result in results)
+    judged = _found(results, fail_on) if refused else known
+    if fault is not None and not judged:
         raise Stop("; ".join(filter(None, (fault.sentence, fault.remedy))), ExitCode.USAGE)
 
 
@@ -83,6 +84,10 @@ def _exit_code(session: Session, snapshot: Snapshot, results: Sequence[Result], 
     crashed = [result.check for result in results if result.status == "crashed"]
     if crashed:
         session.output.say(f"stackops: could not judge: {', '.join(crashed)} failed; please report it")
+    return ExitCode.FINDINGS if _found(results, fail_on) else ExitCode.OK
+
+
+def _found(results: Sequence[Result], fail_on: str) -> bool:
+    """Whether there is a finding that counts for the exit code."""
     counted = () if fail_on == "never" else _LEVELS[: _LEVELS.index(fail_on) + 1]
-    found = any(result.status == "finding" and result.severity in counted for result in results)
-    return ExitCode.FINDINGS if found else ExitCode.OK
+    return any(result.status == "finding" and result.severity in counted for result in results)
