@@ -110,7 +110,7 @@ class Servers:
             self._show()
 
     async def read_rates(self, seconds: float, patience: float | None = None) -> None:
-        """Ask those that count tokens, and have no rate yet, once more after so many seconds: a rate takes two looks."""
+        """Ask those that count tokens and have no rate yet once more after so many seconds: a rate takes two looks."""
         known = self._memory.known
         told = {key: each.server.figures for key, each in known.items()}
         counting = {
@@ -120,10 +120,8 @@ class Servers:
             return
         with self._board.catch("servers"):
             await asyncio.sleep(seconds)
-            wanted = [
-                c for c in self._found.candidates if c.key in counting & known.keys() and not known[c.key].looking
-            ]
-            await self._wait([self._start(candidate) for candidate in wanted], patience)
+            there = [c for c in self._found.candidates if c.key in counting & known.keys()]
+            await self._wait([self._start(c) for c in there if not known[c.key].looking], patience)
             self._show()
 
     async def _wait(self, tasks: Iterable[asyncio.Task[None]], patience: float | None) -> None:
