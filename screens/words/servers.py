@@ -17,12 +17,12 @@ from . import states
 
 COLUMNS: tuple[Column, ...] = (
     Column("state", "STATE", 11, most=13),
-    Column("server", "SERVER", 13, most=26),
-    Column("product", "PRODUCT", 8, rank=6, most=14),
+    Column("server", "SERVER", 16, most=26),
+    Column("product", "PRODUCT", 8, rank=4, most=14),
     Column("models", "MODELS", 16, rank=1, most=60),
     Column("vram", "VRAM", 5, "right", rank=2),
-    Column("queue", "QUEUE", 5, "right", rank=4),
-    Column("cache", "KV", 4, "right", rank=5),
+    Column("queue", "QUEUE", 5, "right", rank=5),
+    Column("cache", "KV", 4, "right", rank=6),
     Column("speed", "TOK/S", 5, "right", rank=3),
     Column("test", "TEST", 12, rank=7),
     Column("latency", "LATENCY", 7, "right", rank=8),
