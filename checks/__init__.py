@@ -50,6 +50,9 @@ class Check:
     examples: tuple[Example, ...]
     needs: tuple[str, ...] = ()
     """What a Snapshot has only on request, and a plan of this check is made from."""
+    proves: tuple[str, ...] = ()
+    """What a Snapshot has only on request, and this check judges better with: asked for when it is called by its name,
+    and while it repairs."""
 
     def __post_init__(self) -> None:
         """Every plan says which fault of the finding it repairs: that one has to be gone afterwards."""

@@ -38,6 +38,10 @@ class LibreChatSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     release: Annotated[str, Meta(pattern=r"^v?\d+\.\d+\.\d+")] | None = None
     """The release whose rules judge librechat.yaml; None: the one that runs, or the image tag, or the newest known."""
+    email_env: str | None = None
+    """Name of the environment variable with the e-mail address of an account, to see the session cookie of a login."""
+    password_env: str | None = None
+    """Name of the environment variable with its password. A login is sent only when librechat.cookie is asked for."""
 
 
 class MirrorSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -32,7 +32,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ...console.findings import Evidence, FixSummary, Result, Severity, Status
-from ...console.model import Snapshot
+from ...console.model import CookieProof, Snapshot
 from ...console.plan import Plan, Question
 from ...console.settings import Settings
 from ...console.stacks import librechat_env as rules
@@ -43,6 +43,8 @@ from .api import Api, Front, Given, api_of, front_of
 from .cookie_examples import EXAMPLES
 
 ID = "librechat.cookie"
+LOGIN = "librechat-login"
+"""What the sources are asked for when this check is asked for by name."""
 NODEMON = ("librechat.nodemon-failed", "librechat.nodemon-fetched")
 _GUESSES: tuple[Mapping[str, str], ...] = (
     {}, {"DOMAIN_SERVER": "http://localhost"}, {"SESSION_COOKIE_SECURE": "true"}, {"SESSION_COOKIE_SECURE": "false"},
@@ -61,6 +63,13 @@ class Case:
     title: str = ""
     because: str | None = None
     severity: Severity = "warning"
+    proof: CookieProof | None = None
+    """What a login has shown of the running process, or why it did not."""
+
+    @property
+    def seen(self) -> bool | None:
+        """Whether the cookie of the running process is Secure; None where nobody has seen it."""
+        return self.proof.secure if self.proof and self.proof.outcome == "cookie" else None
 
 
 _DROPPED = "browsers drop a Secure cookie that comes over http, so that a reload of the page leads back to the login"
@@ -76,6 +85,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "forced": (
         "SESSION_COOKIE_SECURE=true makes the session cookie Secure: over plain http, a reload logs people out",
         f"The setting decides, whatever NODE_ENV and DOMAIN_SERVER say; {_DROPPED}",
+    ),
+    "running": (
+        "The running LibreChat marks its session cookie Secure, which its settings no longer ask for",
+        f"It reads its settings when it starts, and they were changed since; {_DROPPED}",
     ),
     "nodemon": (
         "LibreChat is started with nodemon, which its image does not contain",
@@ -93,7 +106,8 @@ def examine(snapshot: Snapshot, settings: Settings) -> Iterator[Result]:
 
 
 def _diagnose(api: Api, front: Front, snapshot: Snapshot) -> Case:
-    case, container = Case(api, front), api.place.container
+    container = api.place.container
+    case = Case(api, front, proof=_proof(snapshot, api))
     if container and not container.detailed:
         return _untold(case, "the container has not been inspected yet")
     broken = api.place.broken_file
@@ -102,9 +116,10 @@ def _diagnose(api: Api, front: Front, snapshot: Snapshot) -> Case:
     nodemon = _nodemon(case, snapshot)
     if nodemon:
         return nodemon
-    secure = _secure(api)
+    secure = _secure(api) if case.seen is None else case.seen
     if secure is False:
-        return replace(case, title="The session cookie is not Secure: logins survive a reload over plain http")
+        told = "A login shows that the session" if case.seen is False else "The session"
+        return replace(case, title=f"{told} cookie is not Secure: logins survive a reload over plain http")
     if not front.plain:
         return replace(case, title="No other machine reaches LibreChat over plain http")
     if front.https or front.tls:
@@ -115,7 +130,7 @@ def _diagnose(api: Api, front: Front, snapshot: Snapshot) -> Case:
 def _exposed(case: Case, secure: bool | None) -> Case:
     """The port answers plain http to other machines, and nothing speaks https."""
     api = case.api
-    if isinstance(api.node_env(), str):
+    if case.seen is None and isinstance(api.node_env(), str):
         return _untold(case, f"it is not known what NODE_ENV the command `{' '.join(api.words) or 'unknown'}` sets")
     if not isinstance(api.given("DOMAIN_CLIENT"), Given):
         return _untold(case, f"{api.dotenv_path or 'its .env'} cannot be read from here")
@@ -125,7 +140,12 @@ def _exposed(case: Case, secure: bool | None) -> Case:
         who = case.front.maybe[0].value
         return _untold(case, f"{who} on this machine may speak https for it: DOMAIN_CLIENT can say so, or the contrary")
     severity: Severity = "error" if case.front.stated else "warning"
-    return replace(case, status="finding", form=_form(api), severity=severity)
+    return replace(case, status="finding", form=_form(case), severity=severity)
+
+
+def _proof(snapshot: Snapshot, api: Api) -> CookieProof | None:
+    container = api.place.container
+    return next((one for one in snapshot.cookie_proofs if container and one.container == container.id), None)
 
 
 def _untold(case: Case, because: str) -> Case:
@@ -144,10 +164,16 @@ def _secure(api: Api) -> bool | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _form(api: Api) -> str:
-    """Why it is Secure: of the rules that may hold, the newest one's reason."""
-    env = api.env() or {}
-    newest = rules.rules(api.release)[-1]
+def _form(case: Case) -> str:
+    """Why it is Secure: of the rules that may hold, the newest one's reason; of a cookie seen, one that explains it."""
+    api, env = case.api, case.api.env() or {}
+    found = rules.rules(api.release)
+    node_env = api.node_env()
+    if case.seen and isinstance(node_env, Given) and api.env() is not None:
+        found = tuple(rule for rule in found if rules.secure(rule, node_env.value, env))
+        if not found:
+            return "running"
+    newest = found[-1]
     if newest == "setting" and rules.setting(env.get("SESSION_COOKIE_SECURE")):
         return "forced"
     return "production" if newest == "production" else "domain"
@@ -210,9 +236,23 @@ def _evidence(case: Case, snapshot: Snapshot) -> Iterator[Evidence]:
             yield Evidence(name, "not set" if given.value is None else given.value or "empty", given.source)
         else:
             yield Evidence(name, "not known", api.dotenv_path or api.inspected)
+    yield from _seen_evidence(case)
     yield from (*front.plain, *front.tls, *front.maybe)
     if case.form == "nodemon":
         yield from compose.log_evidence(snapshot, api.place.container, NODEMON)[-1:]
+
+
+def _seen_evidence(case: Case) -> Iterator[Evidence]:
+    proof = case.proof
+    if proof is None:
+        return
+    source = f"POST {proof.address}/api/auth/login" if proof.address else "settings"
+    if proof.outcome != "cookie":
+        yield Evidence("login", proof.sentence or proof.outcome, source)
+        return
+    words = ("Secure" if proof.secure else "not Secure", "HttpOnly" if proof.http_only else "", proof.same_site)
+    same = f"SameSite={words[2]}" if words[2] else ""
+    yield Evidence("Set-Cookie of refreshToken", ", ".join(filter(None, (*words[:2], same))), source)
 
 
 def _looked_at(api: Api) -> tuple[str, ...]:
@@ -253,5 +293,5 @@ def _plan_for(case: Case, result: Result, answers: Mapping[str, str]) -> Plan:
 
 CHECK = Check(
     id=ID, title="Logins survive a reload of the page", severity="error", doc=__doc__ or "", examine=examine, plan=plan,
-    examples=EXAMPLES,
+    examples=EXAMPLES, proves=(LOGIN,),
 )  # fmt: skip

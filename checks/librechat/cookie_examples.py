@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ...console.model import ConfigFile, Container, EnvVar, NativeProcess, NetworkLink, Port, Snapshot
+from ...console.model import ConfigFile, Container, CookieProof, EnvVar, NativeProcess, NetworkLink, Port, Snapshot
 from .. import Example
-from ..examples import STARTED, bind, container_id, declared_bind, file, stack
+from ..examples import NOW, STARTED, bind, container_id, declared_bind, file, stack
 
 DIR = "/srv/librechat"
 ENV = f"{DIR}/.env"
@@ -61,6 +61,16 @@ def other(name: str, port: int, *, project: str = "librechat", network: str = "x
         id=container_id(name), name=name, image=image, state="running", started_at=STARTED, project=project,
         service=name, ports=(Port(port, host_ip="0.0.0.0", host_port=port),), networks=(NetworkLink(network),),  # noqa: S104
     )  # fmt: skip
+
+
+def shown(snapshot: Snapshot, *, secure: bool | None, outcome: Any = "cookie", sentence: str | None = None) -> Snapshot:
+    """What a login at its LibreChat has shown."""
+    told = CookieProof(
+        snapshot.containers[0].id, NOW, outcome, "http://127.0.0.1:3080", secure=secure,
+        same_site="Strict" if outcome == "cookie" else None, http_only=True if outcome == "cookie" else None,
+        sentence=sentence,
+    )  # fmt: skip
+    return replace(snapshot, cookie_proofs=(told,))
 
 
 def mark(name: str, text: str) -> tuple[tuple[str, str], ...]:
@@ -133,6 +143,16 @@ FINDS = (
     Example("started it with docker run",
             librechat(project={"working_dir": None}, container={"labels": {}, "service": None, "mounts": ()}),
             "finding", "production", ()),
+    Example("runs a rolling image of unknown release, and a login shows a Secure cookie",
+            shown(librechat(None), secure=True), "finding", "production", ("EditFile", "ComposeUp")),
+    Example("wrote SESSION_COOKIE_SECURE=false and restarted nothing: a login shows the cookie of before",
+            shown(librechat("0.8.7", dotenv=_both(LAN) | {"SESSION_COOKIE_SECURE": "false"}), secure=True),
+            "finding", "running", ("RestartContainer",)),
+    Example("starts it in a way of his own, and a login shows a Secure cookie",
+            shown(librechat(container={"command": ("sh", "/start.sh")}), secure=True), "finding", "production", ()),
+    Example("gave an account that is refused: the rules tell alone",
+            shown(librechat("0.7.2"), secure=None, outcome="refused", sentence="It refuses the login (404)"),
+            "finding", "production", ("EditFile", "ComposeUp")),
     Example("starts npm from the entry point", librechat(container={"entrypoint": NPM, "command": ()}),
             "finding", "production", ()),
 )  # fmt: skip
@@ -161,6 +181,15 @@ FINDS_NOT = (
             librechat("0.7.2", started=False, declared={"ports": ("127.0.0.1:3080:3080",)}), "ok"),
     Example("runs a rolling image of unknown release as it comes", librechat(None), "unknown"),
     Example("runs the first candidate of v0.8.3 as it comes", librechat("0.8.3-rc1"), "unknown"),
+    Example("runs a rolling image of unknown release, and a login shows a cookie that is not Secure",
+            shown(librechat(None), secure=False), "ok"),
+    Example("changed .env and restarted nothing: a login shows that the running process is as it should be",
+            shown(librechat("0.8.7", dotenv=_both(LAN)), secure=False), "ok"),
+    Example("has https, and a login on this machine shows a Secure cookie, as it should be",
+            shown(librechat(dotenv=_both("https://chat.example.org")), secure=True), "ok"),
+    Example("gave an account with a second factor, and the release is unknown",
+            shown(librechat(None), secure=None, outcome="two-factor", sentence="The account asks for a second factor"),
+            "unknown"),
     Example("starts it in a way of his own", librechat(container={"command": ("sh", "/start.sh")}), "unknown"),
     Example("mounts another .env",
             librechat("0.8.7", container={"mounts": (bind("/etc/chat.env", "/app/.env"),)}), "unknown"),

@@ -16,7 +16,7 @@ from .. import compose
 from ..compose import Override
 from .api import Api, Given
 
-SETTING, LOCALHOST, DEVELOPMENT = "setting", "localhost", "development"
+SETTING, LOCALHOST, DEVELOPMENT, RESTART = "setting", "localhost", "development", "restart"
 PROMPT = (
     "How to keep logins over http: setting (SESSION_COOKIE_SECURE=false), "
     "localhost (DOMAIN_SERVER names localhost), development (node started with NODE_ENV=development)"
@@ -25,6 +25,7 @@ SUMMARY = {
     SETTING: "set SESSION_COOKIE_SECURE=false and restart LibreChat; https is the better way",
     LOCALHOST: "let DOMAIN_SERVER name localhost and restart LibreChat; https is the better way",
     DEVELOPMENT: "start node directly with NODE_ENV=development; https is the better way",
+    RESTART: "restart LibreChat, so that it reads its settings; https is the better way",
 }
 BETTER = (
     "The better way is https: a reverse proxy (Caddy, nginx, Traefik) with a certificate, and DOMAIN_CLIENT and "
@@ -35,6 +36,8 @@ BETTER = (
 def options(api: Api, form: str) -> tuple[str, ...]:
     """What can be done, the best first. What a release may not have is not offered while it is not known."""
     found = rules.rules(api.release)
+    if form == "running":
+        return (RESTART,)
     return (
         *((SETTING,) if found == ("setting",) else ()),
         *((DEVELOPMENT,) if form != "forced" and _direct(api) is not None else ()),
@@ -77,7 +80,7 @@ def steps(api: Api, chosen: str, form: str) -> tuple[tuple[AnyStep, ...], bool]:
     keys = SetServiceKeys(api.place.service or "")
     if chosen == DEVELOPMENT:
         keys = replace(keys, command=_direct(api) or (), environment=(("NODE_ENV", "development"),))
-    else:
+    elif chosen != RESTART:
         name, value = ("SESSION_COOKIE_SECURE", "false") if chosen == SETTING else ("DOMAIN_SERVER", local_address(api))
         if path and not api.fixed(name):
             written.append(EditFile(path=path, edits=(EnvLine(name, value),)))

@@ -13,6 +13,7 @@ from ..text import clean_line
 from .board import Board
 from .cadence import Cadence
 from .configs import Configs
+from .cookies import Cookies
 from .device_rules import DeviceRulesOf
 from .engine import EngineSource
 from .hashes import Hashes
@@ -52,6 +53,7 @@ class Sources:
         self.machine = Machine(host, board, self.meters, cadence, history, all_listed=settings.project is None)
         self.stack = Stack(host, board, cadence, directories=project_dirs, only=settings.project)
         self.configs = Configs(host, board, cadence, release=settings.librechat.release)
+        self.cookies = Cookies(host, board, settings, on_request=on_request)
         self.hashes = Hashes(host, board, cadence)
         self.rules = DeviceRulesOf(host, board, cadence)
         self.engine: EngineSource | None = None
@@ -69,6 +71,7 @@ class Sources:
             self.stats = Stats(engine, host, board, self.meters, cadence)
             self.logs = LogMarks(engine, board, clock, cadence)
             self._wire(self.engine, self.logs)
+            self.engine.on_change.append(self.cookies.containers_changed)
             self.mirrors = Mirrors(host, engine, board, self.machine, cadence, settings, on_request=on_request)
             self.engine.on_info.append(self.mirrors.engine_changed)
             if host.databases is not None:
@@ -101,6 +104,7 @@ class Sources:
             self.hashes,
             self.rules,
             self.configs,
+            self.cookies,
             self.machine,
             self.logs,
             self.mongos,
@@ -121,6 +125,7 @@ class Sources:
         }
         if self.engine is not None and self.stats is not None and self.logs is not None:
             loops |= {"engine": self.engine.watch, "events": self.engine.events, "engine-info": self.engine.watch_info}
+            loops["cookies"] = self.cookies.watch
             loops |= {"stats": self.stats.watch, "logs": self.logs.watch, "hashes": self.hashes.watch}
             loops["device-rules"] = self.rules.watch
         if self.mirrors is not None:
@@ -155,6 +160,7 @@ class Sources:
             rest.append(self._ask_twice(self.stats, second_sample))
         await asyncio.gather(*rest)
         await self.configs.read()  # the log may have told the release
+        await self.cookies.read()
         if self.servers is not None:
             await self.servers.read()  # those that only files or channels name
         await self.meters.sweep()

@@ -34,13 +34,12 @@ def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_
     """
     session.output_mode()
     session.set_only(given)
-    for check_id in ids:
-        session.check(check_id)
+    asked = [part for check_id in ids for part in session.check(check_id).proves]
     if project_dir is not None:
         snapshot = session.judge_folder(project_dir)
     else:
         session.tell_open_intents()
-        snapshot = session.look()
+        snapshot = session.look(on_request=asked)
     results = session.doors.examine(snapshot, session.settings, ids or None)
     _print(session, snapshot, results)
     if project_dir is not None:

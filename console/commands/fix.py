@@ -48,7 +48,8 @@ def fix(
     check = session.check(check_id)
     given = session.lay_over(pairs(answers))
     session.tell_open_intents()
-    snapshot = session.look(on_request=check.needs) if project_dir is None else session.judge_folder(project_dir)
+    asked = (*check.needs, *check.proves)
+    snapshot = session.look(on_request=asked) if project_dir is None else session.judge_folder(project_dir)
     fault = engine_fault(session, snapshot)
     if fault is not None:
         raise EngineUnreachable(*fault)

@@ -65,6 +65,11 @@ class AnyCheck(Protocol):
         """What a Snapshot has only on request, and its plan is made from."""
         ...
 
+    @property
+    def proves(self) -> tuple[str, ...]:
+        """What a Snapshot has only on request, and it judges better with."""
+        ...
+
 
 class Doors(Protocol):
     """What only ``cli`` may import, handed in: the registry of checks and the console."""

@@ -71,3 +71,31 @@ class ConfigVerdict(Struct, frozen=True):
     azure_models: tuple[str, ...] = ()
     repairs: tuple[ConfigRepair, ...] = ()
     """In this order they leave nothing to complain of; empty where that takes a decision."""
+
+
+class CookieProof(Struct, frozen=True):
+    """What a LibreChat answered to the one login that the operator asked for. Holds no name, no password, no token."""
+
+    container: str
+    asked_at: float
+    """Unix seconds."""
+    outcome: Literal[
+        "cookie",
+        "no-cookie",
+        "two-factor",
+        "refused",
+        "rate-limited",
+        "banned",
+        "unreachable",
+        "unexpected",
+        "withheld",
+    ]
+    """``withheld``: nothing was sent, ``sentence`` says why."""
+    address: str | None = None
+    """Where it was asked, without a path."""
+    secure: bool | None = None
+    same_site: str | None = None
+    """In the server's words; None where the cookie says nothing of it."""
+    http_only: bool | None = None
+    sentence: str | None = None
+    """What was in the way."""
