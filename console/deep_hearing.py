@@ -11,6 +11,8 @@ from .text import clean_line
 
 LIMIT = 1 << 20
 """Bytes of an answer that are read."""
+MOST = 1 << 53
+"""Above it a number of tokens or nanoseconds is nonsense."""
 Progress = Callable[[int, float], None]
 """Pieces of the answer so far, and seconds since the question."""
 
@@ -28,17 +30,20 @@ class Hearing:
         """Tokens per second, as the server says."""
         self._form = form
         self._progress = progress
-        self._rest = b""
+        self._rest = bytearray()
 
     def chunk(self, piece: bytes, at: float) -> None:
         """One piece off the line, in seconds since the question."""
         if self._form == "document":
             return
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        if len(self._rest) > LIMIT:
-            self._rest = b""
+        self._rest += piece
+        if b"\n" not in piece:  # or a long line that comes letter by letter would be searched anew for each
+            if len(self._rest) > LIMIT:
+                self._rest.clear()
+            return
+        *lines, self._rest = self._rest.split(b"\n")
         for line in lines:
-            self.line(line, at)
+            self.line(bytes(line), at)
 
     def line(self, line: bytes, at: float) -> None:
         """One whole line: a JSON object, or one event of a stream."""
@@ -53,7 +58,7 @@ class Hearing:
     def end(self, reply: HttpReply) -> None:
         """The whole answer is there: what came in no line of its own, and documents."""
         if self._form != "document" and not self.times and self.error is None:
-            self.line(self._rest, reply.seconds)
+            self.line(bytes(self._rest), reply.seconds)
         if self._form == "document" or (not self.times and self.error is None):
             data = _object(reply.body)
             if data is not None:
@@ -77,7 +82,7 @@ class Hearing:
         count, nanoseconds = _number(data.get("eval_count")), _number(data.get("eval_duration"))
         if count:
             self.counted = count
-            self.rate = count / (nanoseconds / 1e9) if nanoseconds else None
+            self.rate = count / nanoseconds * 1e9 if nanoseconds else None
 
 
 def _text_in(data: dict[str, object]) -> str:
@@ -115,4 +120,6 @@ def _object(line: bytes) -> dict[str, object] | None:
 
 
 def _number(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
+    """A whole number of tokens or nanoseconds; None for what cannot be one."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if plain and 1 <= value < MOST else None  # type: ignore[operator] # mypy forgets what plain says

@@ -77,7 +77,11 @@ def shown(text: str) -> str:
     """An address as it is written, without user, password and query: those may be secret."""
     text = clean_line(text.strip(), 300)
     head, _, _ = re.split(r"[?#]", text, maxsplit=1)[0].partition(" ")
-    return re.sub(r"(?<=://)[^/@]*@", "", head)
+    scheme, mark, rest = head.partition("://") if "://" in head else ("", "", head)
+    where, slash, path = rest.partition("/")
+    if "@" in path:  # a password may hold a slash: what stands behind it may be its rest
+        slash = path = ""
+    return f"{scheme}{mark}{where.rpartition('@')[2]}{slash}{path}"
 
 
 def _prefix(parts: SplitResult) -> str:

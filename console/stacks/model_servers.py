@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from ..model import Container, NativeProcess, Product, Role, Server, ServerUser
 from ..sources.servers.candidate import Candidate
 from ..text import clean_line
-from .addresses import Address, Target, address_of, lead, place, reached
+from .addresses import Address, Target, address_of, lead, place, reached, shown
 from .gateways import names_of
 from .model_places import hint, native_place, port_of, published, started, typical, way, why_not
 from .model_products import Key, key_of, product_of_image
@@ -177,7 +177,7 @@ class _Search:
         for text in self._around.addresses:
             address = address_of(text)
             if address is None:
-                self._bad.append(clean_line(text, 100))
+                self._bad.append(clean_line(shown(text) if "@" in text else text, 100))
                 continue
             target = lead(address, None, self._containers, self._around.own)
             if self._known(target) is None:

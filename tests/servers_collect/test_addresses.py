@@ -49,6 +49,21 @@ def test_an_address_is_shown_without_what_may_be_secret() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("me:hunter2@box:8000/v1", "box:8000/v1"),
+        ("http://me:hun@ter2@box:8000/v1", "http://box:8000/v1"),
+        ("http://me:1/hunter2@box:8000/v1", "http://me:1"),
+        ("http://box:8000/@cf/meta", "http://box:8000"),
+        ("http://[::1]:8000/a/v1", "http://[::1]:8000/a/v1"),
+        ("box:8000", "box:8000"),
+    ],
+)
+def test_no_part_of_a_password_is_shown_however_it_is_written(text: str, seen: str) -> None:
+    assert shown(text) == seen
+
+
+@pytest.mark.parametrize(
     ("text", "where", "port", "name"),
     [
         ("http://ollama:11434", "container", 11434, "ollama"),

@@ -256,6 +256,10 @@ def test_operators_addresses_that_are_none_are_told() -> None:
     assert asked(there) == {"10.0.0.9:8000": "http://10.0.0.9:8000"}
 
 
+def test_a_password_in_an_operators_address_that_is_none_is_not_told() -> None:
+    assert look(addresses=["ftp://me:hunter2@box:1/v1"]).bad == ("ftp://box:1/v1",)
+
+
 def test_the_same_server_named_twice_has_one_row() -> None:
     there = look(OLLAMA, addresses=["http://127.0.0.1:11434", "http://ollama:11434", "http://192.168.1.5:11434/v1"])
     assert list(asked(there)) == ["ollama:11434"]

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from stackops.console.deep_check import deep_check, key_for
@@ -268,3 +269,30 @@ def test_the_key_is_the_servers_own(monkeypatch: pytest.MonkeyPatch) -> None:
     root = Server("oneapi:3000", "oneapi", "http://127.0.0.1:3001", "up", container=gateway.id)
     assert key_for(root, snapshot, settings) == "sk-fastgpt-root"
     assert key_for(VLLM, snapshot, settings) == "sk-from-settings"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"response":"x","eval_count":1e308,"eval_duration":1}\n',
+        b'{"response":"x","eval_count":' + b"9" * 400 + b',"eval_duration":1}\n',
+        b'{"response":"x","eval_count":9007199254740991,"eval_duration":1}\n',
+        b'{"response":"x","eval_count":5,"eval_duration":1e-300}\n',
+        b'{"response":"x","usage":{"completion_tokens":1e300}}\n',
+    ],
+    ids=range(5),
+)
+async def test_figures_that_cannot_be_are_not_told(body: bytes) -> None:
+    done = await check(OLLAMA, "qwen2:7b", Acts((0.5, body.decode()), (0.6, body.decode()), (0.7, body.decode())))
+    assert done.error is None
+    for number in (done.tokens, done.tokens_per_second):
+        assert number is None or 0 < number < 1e26
+    assert "null" not in msgspec.json.encode(done.tokens_per_second or 0.0).decode()
+
+
+def test_an_answer_that_comes_letter_by_letter_is_heard_in_no_time() -> None:
+    hearing = Hearing("lines")
+    line = b'{"response":"' + b"x" * 400_000 + b'"}\n'
+    for at in range(len(line)):
+        hearing.chunk(line[at : at + 1], 1.0)
+    assert hearing.times == [1.0]

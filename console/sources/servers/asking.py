@@ -11,7 +11,7 @@ import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from ...hosts import HostError, Http, HttpFailed
 from ...hosts.asking import HttpTrouble
@@ -40,6 +40,8 @@ class Answer(Struct, frozen=True):
     body: bytes
     seconds: float
     cut: bool = False
+    _read: list[Any] = field(default_factory=list)
+    """The document, once it was asked for: a long one takes a while to take apart."""
 
     @property
     def ok(self) -> bool:
@@ -53,7 +55,9 @@ class Answer(Struct, frozen=True):
 
     def json(self) -> Any:  # noqa: ANN401 - whatever a stranger sent
         """The body as JSON; None for everything else, and for what did not end within the limit."""
-        return None if self.cut else decoding.document(self.body)
+        if not self._read:
+            self._read.append(None if self.cut else decoding.document(self.body))
+        return self._read[0]
 
     @property
     def words(self) -> str:

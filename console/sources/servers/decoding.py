@@ -5,7 +5,6 @@ Bodies are bounded before they get here. Texts are cleaned here, once; numbers t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -68,7 +67,7 @@ def name(text: object, limit: int = 200) -> str | None:
 
 def count(value: float | None) -> int | None:
     """A size or a number of things; None for what cannot be one."""
-    if value is None or isinstance(value, bool) or not math.isfinite(value) or not 0 <= value < MOST:
+    if value is None or isinstance(value, bool) or not 0 <= value < MOST:  # NaN is in no range either
         return None
     return int(value)
 

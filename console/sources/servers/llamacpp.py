@@ -81,11 +81,21 @@ async def _lists(ask: Ask, reading: Reading, look: Look) -> None:
 def _router(reading: Reading, routed: list[_Routed]) -> None:
     """Which models of a router are in memory, and which died."""
     states = {decoding.name(one.id): one.status or {} for one in routed}
-    reading.loaded = tuple(LoadedModel(n) for n, status in states.items() if n and status.get("value") in LOADED)
-    failed = [f"{n} (exit code {status.get('exit_code')})" for n, status in states.items() if status.get("failed")]
+    reading.loaded = tuple(LoadedModel(n) for n, status in states.items() if n and _is_loaded(status))
+    failed = [f"{n} (exit code {_code(status)})" for n, status in states.items() if status.get("failed")]
     if failed:
         reading.reason = decoding.name(f"could not load {', '.join(failed[:3])}", 300)
         reading.remedy = "its log has the cause"
+
+
+def _is_loaded(status: dict[str, Any]) -> bool:
+    value = status.get("value")
+    return isinstance(value, str) and value in LOADED
+
+
+def _code(status: dict[str, Any]) -> str:
+    code = status.get("exit_code")
+    return str(code) if isinstance(code, int) and abs(code) < decoding.MOST else "unknown"
 
 
 def _single(reading: Reading, props: _Props | None) -> None:

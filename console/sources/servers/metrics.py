@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 
 LINES, LENGTH = 4000, 4096
 """Lines kept, and characters of one."""
+MOST = 1e18
+"""Above it a number is nonsense, alone or in a sum."""
 Labels = Mapping[str, str]
 Samples = dict[str, list[tuple[Labels, float]]]
 
@@ -47,7 +49,7 @@ def _parsed(text: str, found: Samples) -> None:
 
     for family in text_string_to_metric_families(f"{text}\n"):
         for sample in family.samples:
-            if math.isfinite(sample.value):
+            if abs(sample.value) < MOST:  # NaN is not, nor is an integer that no float can hold
                 found.setdefault(sample.name, []).append((sample.labels, sample.value))
 
 
@@ -56,7 +58,7 @@ def total(found: Samples, *names: str) -> float | None:
     for name in names:
         if name in found:
             number = math.fsum(value for _, value in found[name])
-            return number if 0 <= number < 1e18 else None
+            return number if 0 <= number < MOST else None
     return None
 
 
