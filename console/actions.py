@@ -26,6 +26,8 @@ class Action(Struct, frozen=True):
     footer: bool = True
     places: tuple[str, ...] = ()
     """Where it can be done; ``app`` is everywhere."""
+    near: tuple[str, ...] = ()
+    """Places whose footer shows it although it can be done everywhere."""
 
     @property
     def verb(self) -> str:
@@ -91,8 +93,17 @@ ACTIONS: tuple[Action, ...] = (
         True,
         places=("servers",),
     ),
+    Action("servers.unload", ("X",), "unload", "Unload a model of an Ollama, after showing how", places=("servers",)),
     Action("app.servers", ("5",), "servers", "Go to the model servers", places=("app",), footer=False),
-    Action("app.fit", ("w",), "will it fit", "Which models would fit on the GPUs now", places=("app",), footer=False),
+    Action(
+        "app.fit",
+        ("w",),
+        "what fits",
+        "Which models would fit on the GPUs now",
+        places=("app",),
+        footer=False,
+        near=("gpus",),
+    ),
     Action("fit.longer", ("plus", "equals_sign"), "longer", "Twice the context", places=("fit",)),
     Action("fit.shorter", ("minus",), "shorter", "Half the context", places=("fit",)),
     Action("list.up", ("k", "up"), "up", "One line up", places=_LISTS, footer=False),

@@ -91,8 +91,11 @@ class Registry:
     def plan(self, result: Result, snapshot: Snapshot, answers: Mapping[str, str]) -> Plan | None:
         """The plan of a finding's repair; where it needs what is only collected on request, from a look of its own."""
         from ..checks import registry
+        from . import unloading
         from .plan import settling
 
+        if result.check == unloading.ACTION:  # no check found it: somebody asks for it
+            return unloading.asked(result.subject, snapshot)
         check = registry.find(result.check)
         if check is None or check.plan is None:
             return None

@@ -50,6 +50,19 @@ def subject_of(server: Server, models: Sequence[str]) -> str:
     return clean_line(f"{server.key} {' '.join(models)}", 200)
 
 
+def asked(subject: str, snapshot: Snapshot) -> Plan | None:
+    """The plan of the action, from its subject; None when the server is gone or is none that unloads."""
+    key, *models = subject.split(" ")
+    server = next((one for one in snapshot.servers if one.key == key and unloadable(one)), None)
+    return plan_unload(server, models, subject=subject) if server is not None else None
+
+
+def left(subject: str, snapshot: Snapshot) -> Result:
+    """What is to be verified of the action, from its subject."""
+    key, *models = subject.split(" ")
+    return still_loaded(snapshot, key, models)
+
+
 def still_loaded(snapshot: Snapshot, key: str, models: Sequence[str]) -> Result:
     """What a ``Fixer`` looks at for the action: a finding as long as one of the models is loaded."""
     server = next((one for one in snapshot.servers if one.key == key), None)

@@ -140,7 +140,12 @@ class FixWork:
 
     def _look(self) -> Result:
         """What the check says of the subject now. One that says nothing of it any more has nothing against it."""
-        found = [each for each in self._desk.checks.examine(self._desk.look()) if each.check == self._check]
+        from ..console import unloading
+
+        snapshot = self._desk.look()
+        if self._check == unloading.ACTION:
+            return unloading.left(self._subject, snapshot)
+        found = [each for each in self._desk.checks.examine(snapshot) if each.check == self._check]
         own = next((each for each in found if each.subject == self._subject), None)
         if own is not None:
             return own

@@ -46,6 +46,7 @@ class ServersScreen(ContainerActs, Place):
         self._testing: servers.Testing | None = None
         self._worker: Worker[None] | None = None
         self._fresh: tuple[DeepCheck, ...] = ()
+        self._wanted: str | None = None
 
     def body(self) -> Iterable[Widget]:
         """Totals, servers, the selected one in full."""
@@ -72,7 +73,11 @@ class ServersScreen(ContainerActs, Place):
         head = [servers.totals(snapshot), *faults.lines(replace(snapshot, faults=ours), 2)]
         self.query_one("#totals", Lines).show(wrap(head, max(20, self.size.width - 2))[:4])
         rows = servers.rows(snapshot, self._checks(), self._testing)
+        table.use_columns(servers.columns(rows))
         table.show(rows, empty=servers.empty(snapshot))
+        if self._wanted is not None:
+            table.select(self._wanted)
+            self._wanted = None
         rows = [row for row in rows if row.heading is None]
         entitle(table, f" Model servers {len(rows)} " if rows else " Model servers ")
         self._draw_selected()
@@ -91,6 +96,11 @@ class ServersScreen(ContainerActs, Place):
             return []
         curve = self.console.spark(f"server:{server.key}", self.desk.feed.tokens_of(server.key))
         return server_details.document(server, snapshot, self._checks(), curve, self._testing)
+
+    def select(self, key: str) -> None:
+        """Put the cursor on this server."""
+        self._wanted = key
+        self.redraw()
 
     # What is selected
 
@@ -123,24 +133,63 @@ class ServersScreen(ContainerActs, Place):
         self.query_one("#server").focus()
 
     def back(self) -> None:
-        """Esc ends a test that runs, else goes back to the list."""
+        """Esc ends a test that runs."""
         if self._testing is not None and self._worker is not None:
             self._worker.cancel()
             self.console.say(f"The test of {self._testing.model} was cancelled; the server may still work on it.")
             self._ended(None)
         else:
-            self.query_one("#servers").focus()
+            super().back()
 
     def action_logs(self) -> None:
         """The logs of its container, over the whole screen."""
         if (container := self.selected_container()) is not None:
             self.console.open_container(container.id, logs=True)
 
+    # Unloading
+
+    def action_unload(self) -> None:
+        """Show what unloading a model would do; with several loaded, ask which."""
+        from ..console.unloading import unloadable
+
+        server = self.selected_server()
+        models = unloadable(server) if server else ()
+        if server is None or not models:
+            self.console.say("Nothing here can be unloaded: only Ollama unloads a model on request.")
+        elif len(models) == 1:
+            self._unload(server.key, [models[0].name])
+        else:
+            self._choose(server.key, [model.name for model in models])
+
+    def _choose(self, key: str, names: list[str]) -> None:
+        from .dialogs import Choose
+
+        def chosen(how: str | None) -> None:
+            if how == "all":
+                self._unload(key, names)
+            elif how is not None and how.startswith("model-"):
+                self._unload(key, [names[int(how.removeprefix("model-"))]])
+
+        ways = [(f"model-{number}", clip(name, 24)) for number, name in enumerate(names[:CHOICES])]
+        body = [line(f"{len(names)} models are in memory. What it would do is shown before anything is done.")]
+        self.console.push_screen(
+            Choose(f"Unload from {key}?", body, [*ways, ("all", "All"), ("cancel", "Cancel")]), chosen
+        )
+
+    def _unload(self, key: str, names: list[str]) -> None:
+        from ..console.unloading import still_loaded
+
+        if self.console.snapshot is not None:
+            self.console.open_plan(still_loaded(self.console.snapshot, key, names))
+
     # One real request
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Without a server there is nothing to test."""
-        if action == "test" and self.selected_server() is None:
+        """Without a server there is nothing to test; only Ollama unloads."""
+        server = self.selected_server() if action in ("test", "unload") else None
+        if action == "unload" and (server is None or server.product != "ollama"):
+            return False
+        if action == "test" and server is None:
             return None
         return super().check_action(action, parameters)
 

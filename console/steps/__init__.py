@@ -45,7 +45,7 @@ AnyStep = (
 __all__ = [
     "AddVolume", "AnyStep", "AskModel", "Chmod", "Chown", "ComposeUp", "Content", "CopyOf", "CreateFile", "Edit",
     "EditFile", "EditJson", "EngineReload", "EnvLine", "InitiateSet", "MongoCommand", "PinGpus", "Prepared",
-    "RandomKey", "RemoveFile", "RenameVariable", "RepairConfig", "ReplaceDirectoryByFile", "ReplaceFile", "RestartContainer",
-    "RestoreDirectory", "RestoreFile", "SetServiceKeys", "State", "Step", "StepFailed", "StepMoved", "Stored", "Text", "UnloadModel",
-    "WaitFor", "Workbench",
+    "RandomKey", "RemoveFile", "RenameVariable", "RepairConfig", "ReplaceDirectoryByFile", "ReplaceFile",
+    "RestartContainer", "RestoreDirectory", "RestoreFile", "SetServiceKeys", "State", "Step", "StepFailed",
+    "StepMoved", "Stored", "Text", "UnloadModel", "WaitFor", "Workbench",
 ]  # fmt: skip

@@ -90,7 +90,7 @@ class Stage:
         raise AssertionError(f"{wanted!r} did not appear:\n{self.text}")
 
 
-_KEYS = {"-": "minus", "_": "underscore", ".": "full_stop", "/": "slash", " ": "space"}
+_KEYS = {":": "colon", "-": "minus", "_": "underscore", ".": "full_stop", "/": "slash", " ": "space"}
 
 
 @asynccontextmanager
