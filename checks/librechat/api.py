@@ -119,8 +119,11 @@ def _release(place: Placed, snapshot: Snapshot, settings: Settings) -> tuple[Rel
     service = next((one for one in snapshot.services if _is(one, place)), None)
     container = place.container
     started = [mark for mark in marks_since_start(snapshot, container) if mark.mark == "librechat.start"]
+    package = next((one for one in snapshot.package_releases if container and one.container == container.id), None)
     if container and started:
         source = f"docker logs {container.name}"
+    elif container and package:
+        source = f"{package.path} in {container.name}"
     else:
         source = container.image if container else (place.declared.image if place.declared else None) or "image"
     return rules.release(service.version if service else None), source

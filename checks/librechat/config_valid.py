@@ -41,6 +41,7 @@ SHOWN = 8
 """Issues that are listed; more of them are counted."""
 HOW = {
     "settings": "named in the settings", "log": "from the start banner in its log", "image": "from the image tag",
+    "package.json": "from package.json in the container",
     "compose file": "from the image tag in the compose file", "newest": "assumed, the newest known here",
 }  # fmt: skip
 BOOTS = {

@@ -2,8 +2,8 @@
 
 What it does
     Decides whether LibreChat marks its session cookie ``Secure`` and whether people come over plain http from other
-    machines. The first follows from the release (start banner in the log, else the image's tag), from NODE_ENV as the
-    start command leaves it, and from DOMAIN_SERVER and SESSION_COOKIE_SECURE in the container's environment and in
+    machines. The first follows from the release (start banner in the log, else the image's tag, else the container's
+    own package.json), from NODE_ENV as the start command leaves it, and from DOMAIN_SERVER and SESSION_COOKIE_SECURE in the container's environment and in
     ``.env``. The second follows from the published ports, from containers that publish 443, and from DOMAIN_CLIENT.
     Only both together are reported. A start with nodemon, the usual advice, is reported where the log shows that the
     image has none. Where releases differ and the release is not known, that is said instead. ``.env`` counts as it is

@@ -75,7 +75,7 @@ class Board:
         """Everything known now, as one value that never changes."""
         self.changed.clear()
         now = self._now
-        made_from = (now.containers, now.projects, now.processes, now.log_marks)
+        made_from = (now.containers, now.projects, now.processes, now.log_marks, now.package_releases)
         if self._sorted_from is None or any(a is not b for a, b in zip(made_from, self._sorted_from, strict=True)):
             self._now = now = msgspec.structs.replace(now, services=services(*made_from))
             self._sorted_from = made_from

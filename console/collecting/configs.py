@@ -47,7 +47,7 @@ class Configs:
 
     def _inputs(self) -> tuple[object, ...]:
         parts = self._board.parts
-        return parts.containers, parts.projects, parts.files, parts.log_marks
+        return parts.containers, parts.projects, parts.files, parts.log_marks, parts.package_releases
 
     def _same(self) -> bool:
         now = self._inputs()
@@ -68,7 +68,7 @@ class Configs:
         with self._board.catch("configs"):
             found = await self._worker.call(
                 self._cadence.files_deadline, read, self._host.files, containers, parts.projects, parts.log_marks,
-                told=self._release, memory=self._memory,
+                told=self._release, packages=parts.package_releases, memory=self._memory,
             )  # fmt: skip
             self._board.good("configs", config_verdicts=found)
 

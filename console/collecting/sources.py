@@ -24,6 +24,7 @@ from .meters import Meters
 from .mirrors import Mirrors
 from .mongo import Mongos
 from .oneapi import OneApis
+from .releases import Releases
 from .servers import Servers
 from .stack import Stack
 from .stats import Stats
@@ -59,6 +60,7 @@ class Sources:
         self.engine: EngineSource | None = None
         self.stats: Stats | None = None
         self.logs: LogMarks | None = None
+        self.releases: Releases | None = None
         self.mongos: Mongos | None = None
         self.oneapis: OneApis | None = None
         self.mirrors: Mirrors | None = None
@@ -70,7 +72,9 @@ class Sources:
             self.engine = EngineSource(engine, board, clock, cadence, project=settings.project, remote=remote)
             self.stats = Stats(engine, host, board, self.meters, cadence)
             self.logs = LogMarks(engine, board, clock, cadence)
+            self.releases = Releases(engine, board, clock, cadence, settings)
             self._wire(self.engine, self.logs)
+            self.engine.on_change.append(self.releases.containers_changed)
             self.engine.on_change.append(self.cookies.containers_changed)
             self.mirrors = Mirrors(host, engine, board, self.machine, cadence, settings, on_request=on_request)
             self.engine.on_info.append(self.mirrors.engine_changed)
@@ -128,6 +132,8 @@ class Sources:
             loops["cookies"] = self.cookies.watch
             loops |= {"stats": self.stats.watch, "logs": self.logs.watch, "hashes": self.hashes.watch}
             loops["device-rules"] = self.rules.watch
+        if self.releases is not None:
+            loops["releases"] = self.releases.watch
         if self.mirrors is not None:
             loops["mirrors"] = self.mirrors.watch
         if self.mongos is not None:
@@ -159,7 +165,9 @@ class Sources:
         if self.stats is not None:
             rest.append(self._ask_twice(self.stats, second_sample))
         await asyncio.gather(*rest)
-        await self.configs.read()  # the log may have told the release
+        if self.releases is not None:
+            await self.releases.read()  # where the log does not tell
+        await self.configs.read()
         await self.cookies.read()
         if self.servers is not None:
             await self.servers.read()  # those that only files or channels name

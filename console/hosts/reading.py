@@ -57,6 +57,10 @@ class Engine(Protocol):
         """One-shot stats, for Engines whose cgroups are not on this machine."""
         ...
 
+    async def archive(self, container: str, path: str, *, limit: int = 1 << 17) -> bytes:
+        """``GET /containers/ID/archive?path=PATH``: a tar, cut at ``limit`` bytes; NotFound without container or file."""
+        ...
+
     async def top(self, container: str, *, ps_args: str | None = None) -> bytes:
         """``GET /containers/ID/top``, process ids as the Engine's machine has them. It starts a ``ps`` there.
 

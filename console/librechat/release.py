@@ -30,7 +30,7 @@ class Release(Struct, frozen=True):
 
     text: str
     how: str
-    """``settings``, ``log``, ``image``, ``compose file``, ``newest``."""
+    """``settings``, ``log``, ``package.json``, ``image``, ``compose file``, ``newest``."""
 
     @property
     def number(self) -> Version:
@@ -44,10 +44,15 @@ def number(text: str | None) -> Version | None:
     return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
-def release(told: str | None, banners: Iterable[str], image: str | None, declared: str | None) -> Release:
-    """The first that is known of: the operator's word, the start banner, the container's tag, the declared tag."""
+def release(
+    told: str | None, banners: Iterable[str], image: str | None, declared: str | None, package: str | None = None
+) -> Release:
+    """The first known of: the operator's word, start banner, the container's package.json, its tag, the declared tag."""
     found = [match[1] for line in banners if (match := _BANNER.search(line))]
-    sources = (("settings", told), ("log", found[-1] if found else None), ("image", image), ("compose file", declared))
+    sources = (
+        ("settings", told), ("log", found[-1] if found else None), ("package.json", package), ("image", image),
+        ("compose file", declared),
+    )  # fmt: skip
     for how, text in sources:
         if text and number(text):
             return Release(text.removeprefix("v"), how)

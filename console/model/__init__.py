@@ -12,7 +12,7 @@ from .containers import Container, ContainerState, EnvVar, Figures, Health, Heal
 from .docker import DaemonConfig, ImageProbe, MirrorProbe, MirrorSeed, MirrorState, PullFailure
 from .files import FileFact, FileKind, JsonFact, KeyFileFact, LogMark
 from .gpus import DeviceRequest, DeviceRules, Gpu, GpuDriver, GpuHealth, GpuInstance, GpuProcess
-from .librechat import ConfigIssue, ConfigRepair, ConfigVerdict, CookieProof
+from .librechat import ConfigIssue, ConfigRepair, ConfigVerdict, CookieProof, PackageRelease
 from .machine import Disk, EngineInfo, Fault, HostInfo, NativeProcess, System
 from .mongo import MongoMember, MongoState, MongoTrial
 from .oneapi import OneApiChannel, OneApiState
@@ -67,6 +67,7 @@ __all__ = [
     "NetworkLink",
     "OneApiChannel",
     "OneApiState",
+    "PackageRelease",
     "Port",
     "Product",
     "Project",

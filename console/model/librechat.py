@@ -73,6 +73,16 @@ class ConfigVerdict(Struct, frozen=True):
     """In this order they leave nothing to complain of; empty where that takes a decision."""
 
 
+class PackageRelease(Struct, frozen=True):
+    """The release that a container's own package.json names; asked where neither its log nor its tag tells."""
+
+    container: str
+    version: str
+    """Without a leading ``v``."""
+    path: str
+    """Inside the container."""
+
+
 class CookieProof(Struct, frozen=True):
     """What a LibreChat answered to the one login that the operator asked for. Holds no name, no password, no token."""
 

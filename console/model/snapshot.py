@@ -8,7 +8,7 @@ from .containers import Container, Figures
 from .docker import DaemonConfig, MirrorProbe, MirrorSeed
 from .files import FileFact, JsonFact, KeyFileFact, LogMark
 from .gpus import DeviceRules, Gpu, GpuDriver, GpuProcess
-from .librechat import ConfigVerdict, CookieProof
+from .librechat import ConfigVerdict, CookieProof, PackageRelease
 from .machine import EngineInfo, Fault, HostInfo, NativeProcess, System
 from .mongo import MongoState
 from .oneapi import OneApiState
@@ -51,6 +51,7 @@ class Snapshot(Struct, frozen=True):
     json_files: tuple[JsonFact, ...] = ()
     log_marks: tuple[LogMark, ...] = ()
     config_verdicts: tuple[ConfigVerdict, ...] = ()
+    package_releases: tuple[PackageRelease, ...] = ()
     cookie_proofs: tuple[CookieProof, ...] = ()
     """Of the running lives of containers; only where somebody asked for a login."""
     daemon: DaemonConfig | None = None

@@ -16,7 +16,7 @@ from ..librechat import judge
 from ..librechat.place import Spot, spots
 from ..librechat.release import NEWEST, Release, number, release
 from ..librechat.repair import repairs
-from ..model import ConfigIssue, ConfigVerdict, Container, FileFact, LogMark, Project
+from ..model import ConfigIssue, ConfigVerdict, Container, FileFact, LogMark, PackageRelease, Project
 from ..stacks.services import services
 from ..stacks.versions import version_of
 from ..text import SECRETS, clean_line, redact
@@ -34,6 +34,7 @@ def read(
     marks: Sequence[LogMark],
     *,
     told: str | None = None,
+    packages: Sequence[PackageRelease] = (),
     memory: Memory | None = None,
 ) -> tuple[ConfigVerdict, ...]:
     """A verdict for each LibreChat service; ``told``: the release the operator names. Never raises for a file.
@@ -43,7 +44,7 @@ def read(
     before = {} if memory is None else dict(memory)
     now: Memory = {}
     found = [
-        _one(files, spot, _release(spot, marks, told), before, now)
+        _one(files, spot, _release(spot, marks, packages, told), before, now)
         for spot in spots(services(containers, projects), containers, projects)
     ]
     if memory is not None:
@@ -52,12 +53,13 @@ def read(
     return tuple(found)
 
 
-def _release(spot: Spot, marks: Sequence[LogMark], told: str | None) -> Release:
+def _release(spot: Spot, marks: Sequence[LogMark], packages: Sequence[PackageRelease], told: str | None) -> Release:
     own = spot.container.id if spot.container else None
     banners = [mark.text for mark in marks if mark.container == own and mark.mark == "librechat.start"]
     declared = version_of("librechat", spot.declared.image or "") if spot.declared else None
     running = spot.service.version if spot.container else None
-    return release(told, banners, running, declared)
+    package = next((one.version for one in packages if one.container == own), None)
+    return release(told, banners, running, declared, package)
 
 
 def _one(files: Files, spot: Spot, of: Release, before: Memory, now: Memory) -> ConfigVerdict:

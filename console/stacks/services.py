@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from ..model import ComposeService, Container, LogMark, NativeProcess, Project, Role, Service
+from ..model import ComposeService, Container, LogMark, NativeProcess, PackageRelease, Project, Role, Service
 from .generations import Member, generation
 from .programs import role_of_program
 from .roles import role_of
@@ -22,14 +22,17 @@ def services(
     projects: Sequence[Project] = (),
     processes: Sequence[NativeProcess] = (),
     log_marks: Sequence[LogMark] = (),
+    packages: Sequence[PackageRelease] = (),
 ) -> tuple[Service, ...]:
     """Every container, every declared service that has none, every native process; in this order.
 
-    Containers of ``docker compose run`` are left out: they play no lasting part. A start banner in a log beats the tag.
+    Containers of ``docker compose run`` are left out: they play no lasting part. A start banner in a log beats what the
+    container's own package.json says, and that beats the tag.
     """
     lasting = [c for c in containers if c.labels.get(_ONE_OFF, "").lower() != "true"]
     generations = _generations(lasting, projects)
-    banners = {mark.container: banner[1] for mark in log_marks if (banner := _BANNER.search(mark.text))}
+    banners = {one.container: one.version for one in packages}
+    banners |= {mark.container: banner[1] for mark in log_marks if (banner := _BANNER.search(mark.text))}
     found = [_of_container(c, generations, banners.get(c.id)) for c in lasting]
     running = {(c.project, c.service) for c in lasting}
     for project in projects:

@@ -67,6 +67,18 @@ async def test_old_engines_are_not_asked_for_one_shot_stats() -> None:
         assert "one-shot" not in fake.targets[-1]
 
 
+async def test_a_file_of_a_container_is_handed_over_and_no_more_of_it_than_was_asked_for(fake: FakeEngine) -> None:
+    engine = door(fake.url)
+    fake.archives[container_id("web"), "/app/package.json"] = b"t" * 20_000
+    assert await engine.archive("web", "/app/package.json") == b"t" * 20_000
+    assert await engine.archive("web", "/app/package.json", limit=5000) == b"t" * 5000
+    assert "path=%2Fapp%2Fpackage.json" in fake.targets[-1] or "path=/app/package.json" in fake.targets[-1]
+    with pytest.raises(NotFound):
+        await engine.archive("web", "/app/api/package.json")
+    with pytest.raises(NotFound):
+        await engine.archive("nobody", "/app/package.json")
+
+
 async def test_logs_are_taken_apart_with_and_without_a_terminal(fake: FakeEngine) -> None:
     engine = door(fake.url)
     stamp = b"2026-01-02T03:04:05.000000001Z "

@@ -124,6 +124,8 @@ class FakeEngine:
         self.containers: dict[str, Json] = {c["Id"]: c for c in containers}
         self.images: dict[str, Json] = {}
         self.stats: dict[str, Json] = {}
+        self.archives: dict[tuple[str, str], bytes] = {}
+        """Container id and path -> the tar of that file."""
         self.api, self.minimum = api, minimum
         self.info: Json = {
             "ID": "FAKE", "ServerVersion": "20.10.24", "DockerRootDir": "/var/lib/docker", "Driver": "overlay2",
@@ -309,6 +311,11 @@ class FakeEngine:
             return await self._json(writer, {"Titles": titles, "Processes": [row]})
         if method == "GET" and verb == "logs":
             return await self._logs(one, query, writer)
+        if method == "GET" and verb == "archive":
+            tar = self.archives.get((one["Id"], query.get("path", "")))
+            if tar is None:
+                return await self._json(writer, {"message": f"Could not find the file {query.get('path')}"}, 404)
+            return await self._send(writer, tar, kind="application/x-tar")
         if method in {"POST", "DELETE"}:
             self._act(verb if method == "POST" else "destroy", one)
             return await self._json(writer, None, 204)

@@ -47,6 +47,8 @@ class MemoryEngine:
         self.info_reply: Json = {"ServerVersion": "27.0.1", "DockerRootDir": "/var/lib/docker", "Name": "box"}
         self.tops: dict[str, Json] = {}
         """Container id -> what ``top`` answers."""
+        self.archives: dict[tuple[str, str], bytes] = {}
+        """Container id and path -> the tar of that file."""
         self.topped: list[tuple[str, str | None]] = []
         self.requests: Counter[str] = Counter()
         self.inspected: Counter[str] = Counter()
@@ -124,6 +126,12 @@ class MemoryEngine:
     async def stats(self, container: str) -> bytes:
         await self._answer("stats")
         return json.dumps(self.stats_replies[container]()).encode()
+
+    async def archive(self, container: str, path: str, *, limit: int = 1 << 17) -> bytes:
+        await self._answer("archive")
+        if (container, path) not in self.archives:
+            raise NotFound(f"Could not find the file {path} in container {container}")
+        return self.archives[container, path][:limit]
 
     async def top(self, container: str, *, ps_args: str | None = None) -> bytes:
         await self._answer("top")

@@ -67,6 +67,11 @@ class DemoEngine:
             raise NotFound(f"There is no image {image}")
         return _bytes(found)
 
+    async def archive(self, container: str, path: str, *, limit: int = 1 << 17) -> bytes:  # noqa: ARG002 - as the door
+        """The practice containers have no files of their own to hand out."""
+        await self._built()
+        raise NotFound(f"Could not find the file {path} in container {container}")
+
     async def top(self, container: str, *, ps_args: str | None = None) -> bytes:  # noqa: ARG002 - it has all columns
         """``GET /containers/ID/top``."""
         await self._built()

@@ -66,6 +66,20 @@ class LocalEngine:
         query: dict[str, str | int] = {} if ps_args is None else {"ps_args": ps_args}
         return await self.client.get(f"/containers/{_segment(container)}/top", total=SLOW, query=query)
 
+    async def archive(self, container: str, path: str, *, limit: int = 1 << 17) -> bytes:
+        """``GET /containers/ID/archive?path=PATH``: the beginning of a tar; no more than ``limit`` bytes are read."""
+        found = bytearray()
+        target = f"/containers/{_segment(container)}/archive"
+        try:
+            async with asyncio.timeout(SLOW), self.client.open(target, query={"path": path}) as (_, body):
+                async for piece in body:
+                    found += piece
+                    if len(found) >= limit:
+                        break
+        except TimeoutError as error:
+            raise hung(self.client.address, SLOW) from error
+        return bytes(found[:limit])
+
     async def stats(self, container: str) -> bytes:
         """One sample. fact: one-shot came with API 1.41; older Engines take two samples, 1 to 2 s."""
         shot: dict[str, str | int] = {"stream": 0}
