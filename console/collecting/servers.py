@@ -134,8 +134,11 @@ class Servers:
         for task in late:
             task.cancel()
             known = self._memory.known.get(keys.get(task, ""))
-            if known is not None and known.server.read_at is None:
-                known.server = replace(known.server, reason=f"it did not answer within {patience:g} s")
+            if known is None:
+                continue
+            known.asked_at = self._host.clock.monotonic()  # whoever looks next does not wait for it all over again
+            if known.server.read_at is None:
+                known.server = replace(known.server, reason=_late(known, patience))
         await asyncio.gather(*late, return_exceptions=True)
 
     # Who is there
@@ -187,7 +190,8 @@ class Servers:
         for key, candidate in wanted.items():
             if candidate.token:
                 SECRETS.learn("API_KEY", candidate.token)
-            life = (candidate.address, candidate.container, candidate.pid or candidate.started_at)
+            # With the command, as the number of a process that ended is given to another some day.
+            life = (candidate.address, candidate.container, candidate.pid or candidate.started_at, candidate.command)
             if key not in known or known[key].life != life:
                 known[key] = Known(life, _unasked(candidate, probe=self._settings.probe))
 
@@ -206,7 +210,8 @@ class Servers:
 
     def _start(self, candidate: Candidate) -> asyncio.Task[None]:
         known = self._memory.known[candidate.key]
-        known.looking, known.asked_at = True, self._host.clock.monotonic()
+        known.looking = known.waiting = True
+        known.asked_at = self._host.clock.monotonic()
         task = asyncio.create_task(self._ask(candidate, known))
         self._tasks[candidate.key] = task
 
@@ -223,6 +228,7 @@ class Servers:
         slow = known.slow_due(now, self._cadence)
         with self._board.catch("servers-look") as caught:
             async with self._slots:
+                known.waiting = False
                 before = known.server if known.server.read_at is not None else None
                 server = await look(self._http, candidate, before, self._host.clock.now(), slow=slow)
             known.take(server, now, slow=slow)
@@ -339,6 +345,13 @@ def _unasked(candidate: Candidate, *, probe: bool) -> Server:
         container=candidate.container, pid=candidate.pid, service=candidate.service,
         recognised=(candidate.hint_reason,) if candidate.hint_reason else (),
     )  # fmt: skip
+
+
+def _late(known: Known, patience: float) -> str:
+    """Why there is nothing to tell of it after one look."""
+    if known.waiting:
+        return f"it was not asked: {AT_ONCE} others took longer than {patience:g} s to answer"
+    return f"it did not answer within {patience:g} s"
 
 
 def _with_models(server: Server, lists: Mapping[str, tuple[str, ...]]) -> Server:

@@ -33,6 +33,8 @@ class Known:
     failures: int = 0
     looking: bool = False
     """Somebody asks it at this moment; nobody else does."""
+    waiting: bool = False
+    """It is to be asked, and others are asked before it."""
 
     def due(self, now: float, cadence: Cadence, *, young: bool) -> bool:
         """Whether it is to be asked now."""

@@ -8,7 +8,7 @@ import pytest
 from stackops.console.hosts.local.http import LocalHttp
 from stackops.console.model import Product
 from stackops.console.sources.servers import Candidate, look
-from stackops.console.sources.servers.allowed import PRODUCTS, RECOGNISING
+from stackops.console.sources.servers.allowed import HARMLESS, PRODUCTS, RECOGNISING
 from stackops.console.sources.servers.asking import Ask, Forbidden
 from support.model_servers import (
     BASE,
@@ -193,6 +193,26 @@ async def test_a_vllm_replaced_by_an_sglang_behind_the_same_address_is_not_asked
     assert (before.product, after.product) == ("vllm", "sglang")
     assert "/health" in one.paths
     assert "/health" not in other.paths
+
+
+@pytest.mark.parametrize("name", ["vllm-0.33", "tgi-3", "tei-1.8", "llamacpp-single", "infinity", "tabbyapi"])
+@pytest.mark.parametrize("after", ["sglang-0.5", "litellm"])
+async def test_what_is_started_in_place_of_another_in_the_same_container_is_not_asked_for_its_health(name, after):
+    one, other = stand_in(name), stand_in(after)
+    http, candidate = InMemory({BASE: one}), candidate_for(one, hint=None, hint_reason=None, token=None)
+    before = await look(http, candidate, None, NOW, slow=True)
+    http.stands[BASE] = other
+    after_it = await look(http, candidate, before, NOW + 5, slow=False)
+    assert "/health" in one.paths
+    assert after_it.product == other.recording["product"]
+    judge(other, other.recording["product"])
+
+
+def test_who_counts_as_harmless_is_asked_for_nothing_that_is_work_for_others():
+    assert "ollama" in HARMLESS
+    assert "oneapi" in HARMLESS
+    for product in HARMLESS:
+        assert not {"/health", "/metrics", "/slots", "/props"} & set(PRODUCTS[product]), product
 
 
 async def test_an_unhealthy_tei_is_not_made_to_compute_at_every_look():

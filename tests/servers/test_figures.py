@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from stackops.console.sources.servers import look, metrics
+from stackops.console.sources.servers import Candidate, look, metrics
 from stackops.console.sources.servers.vllm import WANTED, counted
-from support.model_servers import BASE, NOW, InMemory, candidate_for, stand_in
+from support.model_servers import BASE, NOW, InMemory, StandIn, candidate_for, stand_in
 
 TEXT = 'vllm:generation_tokens_total{{model_name="m"}} {}\nvllm:num_requests_running{{model_name="m"}} 1\n'
 
@@ -56,10 +56,16 @@ async def test_a_server_without_metrics_is_asked_for_them_at_slow_looks_only():
     assert stand.paths.count("/metrics") == 2
 
 
+def made_for_it(stand: StandIn) -> Candidate:
+    """With an image that is this product's and no other's."""
+    product = stand.recording["product"]
+    return candidate_for(stand, hint=product, hint_reason=f"image {product}")
+
+
 async def test_versions_and_lists_are_read_at_slow_looks_only():
     for name, path in (("vllm-0.33", "/v1/models"), ("ollama-0.12", "/api/tags"), ("tei-1.8", "/info")):
         stand = stand_in(name)
-        http, candidate, server = InMemory({BASE: stand}), candidate_for(stand), None
+        http, candidate, server = InMemory({BASE: stand}), made_for_it(stand), None
         for number in range(6):
             server = await look(http, candidate, server, NOW + 5 * number, slow=number == 0)
         assert stand.paths.count(path) == 1, name
@@ -74,7 +80,7 @@ async def test_a_fast_look_costs_at_most_two_requests():
         stand = stand_in(name)
         if stand.recording["expect"]["state"] != "up":
             continue
-        http, candidate = InMemory({BASE: stand}), candidate_for(stand)
+        http, candidate = InMemory({BASE: stand}), made_for_it(stand)
         server = await look(http, candidate, None, NOW, slow=True)
         stand.requests.clear()
         await look(http, candidate, server, NOW + 5, slow=False)

@@ -176,6 +176,50 @@ async def test_one_that_hangs_holds_up_nobody_else() -> None:
     assert not memory_of(world.host).known["slow:11434"].looking, "the next look may ask it again"
 
 
+async def test_one_that_hangs_is_waited_for_once_in_a_look_and_not_twice() -> None:
+    world = World(box("slow", "ollama/ollama", ports=[(11434, 22222)]))
+    world.web.hang.add("127.0.0.1:22222")
+    world.servers = world.another(Cadence(servers_patience=0.05))
+    waiting = asyncio.create_task(world.servers.read())
+    await asyncio.sleep(0)
+    world.clock.advance(7.0)  # the patience, and whatever else the look was at
+    await waiting
+    asked = len(world.web.asked)
+    await world.read(1.0)
+    assert len(world.web.asked) == asked
+    await world.read(5.0)
+    assert len(world.web.asked) > asked
+
+
+async def test_who_waits_behind_those_that_hang_is_not_said_to_hang() -> None:
+    hung = [box(f"a{n}", "ollama/ollama", ports=[(11434, 20000 + n)]) for n in range(AT_ONCE)]
+    world = World(OLLAMA, *hung)
+    world.web.hang.update(f"127.0.0.1:{20000 + n}" for n in range(AT_ONCE))
+    world.servers = world.another(Cadence(servers_patience=0.05))
+    servers = {server.key: server for server in await world.read()}
+    assert servers["a0:11434"].reason == "it did not answer within 0.05 s"
+    assert servers["ollama:11434"].reason == f"it was not asked: {AT_ONCE} others took longer than 0.05 s to answer"
+
+
+async def test_a_process_number_given_to_another_program_begins_anew() -> None:
+    def vllm(path: str, _: Any) -> Any:
+        return {"/health": "", "/v1/models": {"data": [{"id": "m", "owned_by": "vllm"}]}}.get(path)
+
+    def sglang(path: str, _: Any) -> Any:
+        return {"/health": "", "/ready": "", "/v1/models": {"data": [{"id": "m", "owned_by": "sglang"}]}}.get(path)
+
+    world = World(**{"127.0.0.1:8000": vllm})
+    world.board.put(processes=(process(500, "vllm", "serve", "m", "--port", "8000"),))
+    (server,) = await world.read()
+    assert (server.product, server.state) == ("vllm", "up")
+    asked = len(world.web.asked)
+    world.web.servers["127.0.0.1:8000"] = sglang
+    world.board.put(processes=(process(500, "python", "-m", "sglang.launch_server", "--port", "8000"),))
+    (server,) = await world.read(5.0)
+    assert server.product == "sglang"
+    assert not any(url.endswith("/health") for url in world.web.asked[asked:])
+
+
 async def test_only_a_few_are_asked_at_once() -> None:
     many = [box(f"ollama-{n}", "ollama/ollama", ports=[(11434, 20000 + n)]) for n in range(30)]
     world = World(*many, **{f"127.0.0.1:{20000 + n}": ollama for n in range(30)})

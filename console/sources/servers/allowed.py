@@ -71,3 +71,9 @@ PRODUCTS: Mapping[Product, Mapping[str, Key]] = MappingProxyType({
     "openai-compatible": {"/v1/models": "keyed"},
     "unknown": {"/v1/models": "keyed"},
 })  # fmt: skip
+
+_NOBODYS_WORK = frozenset({*RECOGNISING, "/api/ps", "/readyz", "/health/readiness"})
+HARMLESS: frozenset[Product] = frozenset(
+    product for product, paths in PRODUCTS.items() if paths.keys() <= _NOBODYS_WORK
+)
+"""Of whom nothing is asked that would be work for anybody else who answers in his place."""

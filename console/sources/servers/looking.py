@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from ...hosts import Http
 from ...model import Product, Server, ServerFigures
+from .allowed import HARMLESS
 from .asking import TOTAL, Ask, Said, Silence
 from .candidate import Candidate
 from .ollama import WRONG_NAME
@@ -103,13 +104,15 @@ def _left_alone(known: Server, candidate: Candidate) -> bool:
 
 
 def _confirmed(known: Server, candidate: Candidate) -> bool:
-    """Its own answers said who it is, and the same container or process still stands there.
+    """Its own answers said who it is, and the same container or process, made for that product, still stands there.
 
-    Behind an address alone anybody may stand by now: paths that are harmless for one product are work for another, so
-    such an address is recognised anew at each look.
+    Behind an address alone anybody may stand by now, and so in a container of a general image, in which somebody ends
+    one server and starts another: paths that are harmless for one product are work for another (``/health`` makes
+    SGLang generate), so such a one is recognised anew at each look, unless all that is asked of it is harmless.
     """
     anchored = candidate.container is not None or candidate.pid is not None
-    return anchored and known.product != "unknown" and is_confirmed(known)
+    fixed = anchored and (candidate.hint == known.product or known.product in HARMLESS)
+    return fixed and known.product != "unknown" and is_confirmed(known)
 
 
 def _label(known: Server | None, candidate: Candidate) -> Found:
