@@ -41,5 +41,11 @@ def tree_seconds(root: int) -> float:
         members |= more
 
 
+def children_seconds(root: int) -> float:
+    """Of the living descendants of a process alone."""
+    table = _table()
+    return tree_seconds(root) - (table[root][2] if root in table else 0.0)
+
+
 def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")

@@ -49,6 +49,12 @@ def _run(number: int) -> None:
     docker("run", "-d", "--network", "none", "--name", f"bench-{number:03}", *flags, IMAGE, *command)
 
 
+def pids(count: int) -> list[int]:
+    """Process ids of the first ``count`` containers."""
+    names = [f"bench-{number:03}" for number in range(1, count + 1)]
+    return [int(line) for line in docker("inspect", "-f", "{{.State.Pid}}", *names).split()] if names else []
+
+
 def remove() -> None:
     ids = docker("ps", "-aq", "--filter", f"label={LABEL}").split()
     for first in range(0, len(ids), 20):

@@ -1,25 +1,29 @@
 """What watching costs: stackops against ``docker stats``, in one run, on this machine's Engine.
 
-    python tests/bench/run.py [--containers 100] [--seconds 60] [--json]
+    python tests/bench/run.py [--containers 100] [--seconds 60] [--gpus 2] [--servers 10] [--json]
 
 Prints for each: time to the first frame, to the list, to the first figures; processor time of the program and of the
-Engine on its account (above the idle level of the same run); bytes written to the terminal. It judges nothing.
+Engine on its account (above the idle level of the same run); bytes written to the terminal. GPUs (tests/nvml/stub.c in
+place of the driver's library) and model servers (recorded answers over loopback) are put beside the same containers one
+after the other, so that the differences tell what each of them costs. It judges nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from cpu import engine_seconds, resident_bytes, tree_seconds
-from fleet import remove, start
+from box import HOLDERS, cards, servers
+from cpu import children_seconds, engine_seconds, resident_bytes, tree_seconds
+from fleet import pids, remove, start
 from terminal import Terminal
 
 STACKOPS = [str(Path(sys.executable).with_name("stackops"))]
@@ -37,9 +41,13 @@ def idle_engine(seconds: float) -> float:
     return 100 * (engine_seconds() - before) / (time.monotonic() - started)
 
 
-def measure(argv: Sequence[str], seconds: float, idle: float) -> dict[str, float | None]:
+Row = dict[str, float | None]
+
+
+def measure(argv: Sequence[str], seconds: float, idle: float, more: Mapping[str, str] | None = None) -> Row:
     with tempfile.TemporaryDirectory() as state:
         env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "STACKOPS_STATE_DIR": state}
+        env |= more or {}
         env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed command has its modules compiled
         warm_up = Terminal(argv, env)
         time.sleep(2)
@@ -48,9 +56,10 @@ def measure(argv: Sequence[str], seconds: float, idle: float) -> dict[str, float
         terminal = Terminal(argv, env)
         time.sleep(WARM_UP)
         own_1, engine_1, at_1 = tree_seconds(terminal.pid), engine_seconds(), time.monotonic() - terminal.started
+        child_1 = children_seconds(terminal.pid)
         time.sleep(seconds)
         own_2, engine_2, at_2 = tree_seconds(terminal.pid), engine_seconds(), time.monotonic() - terminal.started
-        memory = resident_bytes(terminal.pid)
+        child_2, memory = children_seconds(terminal.pid), resident_bytes(terminal.pid)
         terminal.close()
     span = at_2 - at_1
     return {
@@ -58,6 +67,7 @@ def measure(argv: Sequence[str], seconds: float, idle: float) -> dict[str, float
         "list_ms": _ms(terminal.first_time(_at_least(ROW, 20))),
         "figures_ms": _ms(terminal.first_time(_at_least(FIGURE, 20))),
         "own_percent": 100 * (own_2 - own_1) / span,
+        "of_it_child_percent": 100 * (child_2 - child_1) / span,
         "engine_percent": max(0.0, 100 * (engine_2 - engine_1) / span - idle),
         "start_cpu_s": own_1 + engine_1 - engine_0,
         "cpu_seconds_total": (own_2 + engine_2 - engine_0) - idle / 100 * at_2,
@@ -74,10 +84,47 @@ def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else seconds * 1000
 
 
+@contextlib.contextmanager
+def settings(addresses: Sequence[str]) -> Iterator[list[str]]:
+    """The arguments with which stackops looks after these servers."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stackops.toml"
+        path.write_text(f"[servers]\naddresses = {json.dumps(list(addresses))}\n")
+        yield ["--config", str(path)]
+
+
+def compare(options: argparse.Namespace) -> dict[str, Row]:
+    """Each measured on the same containers, one after the other."""
+    idle, seconds = options.idle, options.seconds
+    rows = {"stackops": measure(STACKOPS, seconds, idle), "docker stats": measure(PEER, seconds, idle)}
+    if not options.gpus and not options.servers:
+        return rows
+    with cards(options.gpus, pids(min(HOLDERS, options.containers))) as env:
+        if options.gpus:
+            rows[f"+ {options.gpus} GPUs"] = measure(STACKOPS, seconds, idle, env)
+        if options.servers:
+            with servers(options.servers) as addresses, settings(addresses) as told:
+                rows[f"+ {options.servers} servers"] = measure([*STACKOPS, *told], seconds, idle, env)
+    return rows
+
+
+def costs(rows: Mapping[str, Row]) -> dict[str, float]:
+    """What each addition costs, in per cent of a core: the difference to the measurement before it."""
+    found: dict[str, float] = {}
+    before = rows["stackops"]
+    for name, row in rows.items():
+        if name.startswith("+ "):
+            found[name.removeprefix("+ ")] = (row["own_percent"] or 0) - (before["own_percent"] or 0)
+            before = row
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--containers", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--gpus", type=int, default=2, help="cards of the stand-in for NVML; 0: without")
+    parser.add_argument("--servers", type=int, default=10, help="model servers on loopback; 0: without")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", action="store_true", help="leave the containers running")
     options = parser.parse_args()
@@ -86,22 +133,24 @@ def main() -> None:
     start(options.containers)
     try:
         time.sleep(5)
-        idle = idle_engine(10)
-        rows = {
-            "stackops": measure(STACKOPS, options.seconds, idle),
-            "docker stats": measure(PEER, options.seconds, idle),
-        }
+        options.idle = idle_engine(10)
+        rows = compare(options)
     finally:
         if not options.keep:
             remove()
     if options.json:
-        print(json.dumps({"containers": options.containers, "idle_engine_percent": idle, "rows": rows}, indent=2))
+        told = {"containers": options.containers, "idle_engine_percent": options.idle, "rows": rows}
+        print(json.dumps({**told, "costs_percent": costs(rows)}, indent=2))
         return
-    print(f"{options.containers} containers, {options.seconds:.0f} s, idle Engine {idle:.1f} % of a core")
+    print(f"{options.containers} containers, {options.seconds:.0f} s, idle Engine {options.idle:.1f} % of a core")
     print(f"{'':20}" + "".join(f"{name:>16}" for name in rows))
     for key in rows["stackops"]:
         values = (row[key] for row in rows.values())
         print(f"{key:20}" + "".join(f"{'–' if value is None else f'{value:.1f}':>16}" for value in values))
+    for name, percent in costs(rows).items():
+        child = rows[f"+ {name}"]["of_it_child_percent"] or 0
+        said = f", of which the child that asks the driver {child:.1f} %" if name.endswith("GPUs") else ""
+        print(f"{name} cost {percent:.1f} % of a core more{said}")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,16 @@ a resolver that hangs cannot be cancelled and must not keep the program from end
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import importlib.util
+import ipaddress
 import socket
 import ssl
+import sys
 import threading
 import time
+import weakref
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -42,17 +47,17 @@ class _Ask:
     connect: float | None = None
     redirects: int = REDIRECTS
 
-    def patience(self) -> httpx.Timeout:
-        import httpx
-
-        return httpx.Timeout(LONGEST, connect=self.connect or LONGEST)
+    def patience(self) -> dict[str, float]:
+        """Seconds, by httpx's names for what is waited for."""
+        return {"connect": self.connect or LONGEST, "read": LONGEST, "write": LONGEST, "pool": LONGEST}
 
 
 class LocalHttp:
-    """Stateless but for the certificates, which are loaded once; bound to no event loop."""
+    """Bound to no event loop: certificates are loaded once, and each thread's loop has a transport of its own."""
 
     def __init__(self) -> None:
         self._tls: ssl.SSLContext | None = None
+        self._own = threading.local()
 
     async def get(
         self,
@@ -114,39 +119,60 @@ class LocalHttp:
         """The reply of the first address that takes the connection."""
         import httpx
 
-        parsed = httpx.URL(url)
-        if parsed.scheme not in PORTS or not parsed.host:
-            raise httpx.UnsupportedProtocol(f"not http: {parsed.scheme}")
+        named = httpx.URL(url)
+        if named.scheme not in PORTS or not named.host:
+            raise httpx.UnsupportedProtocol(f"not http: {named.scheme}")
+        own = _own_headers(named, headers)
         if ask.proxy is not None:  # the proxy looks the name up
-            return await self._sent(ask, url, url, headers)
-        addresses = await _resolved(parsed.raw_host.decode("ascii"), parsed.port or PORTS[parsed.scheme])
+            async with self._transport(ask.proxy) as through:
+                return await self._sent(through, ask, named, named, own)
+        addresses = await _resolved(named.raw_host.decode("ascii"), named.port or PORTS[named.scheme])
         for last, address in ((address == addresses[-1], address) for address in addresses):
             try:
-                return await self._sent(ask, url, str(parsed.copy_with(host=address)), headers)
+                return await self._sent(self._here(), ask, named, named.copy_with(host=address), own)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 if last or _cause(error, ssl.SSLError):
                     raise
         raise httpx.ConnectError("no address")
 
-    async def _sent(self, ask: _Ask, url: str, to: str, headers: dict[str, str]) -> HttpReply:
+    async def _sent(
+        self, through: httpx.AsyncHTTPTransport, ask: _Ask, named: httpx.URL, to: httpx.URL, headers: httpx.Headers
+    ) -> HttpReply:
+        """One request. A transport without httpx's client around it: no cookies, no redirects, no environment."""
         import httpx
 
-        named = httpx.URL(url)
-        host = named.netloc.decode("ascii").rpartition("@")[2]
-        async with httpx.AsyncClient(
-            verify=self._certificates(), trust_env=False, follow_redirects=False, timeout=ask.patience(),
-            proxy=ask.proxy,
-        ) as client:  # fmt: skip
-            request = client.build_request(
-                ask.method, to, headers={"Accept-Encoding": "gzip, identity", **headers, "Host": host},
-                extensions={"sni_hostname": named.raw_host.decode("ascii")},
-            )  # fmt: skip
-            reply = await client.send(request, stream=True)
-            try:
-                body, cut = await _body(reply, ask.limit)
-            finally:
-                await reply.aclose()
-            return HttpReply(reply.status_code, url, _headers(reply), body, cut=cut)
+        sni = named.raw_host.decode("ascii")
+        request = httpx.Request(
+            ask.method, to, headers=headers, extensions={"sni_hostname": sni, "timeout": ask.patience()}
+        )
+        reply = await through.handle_async_request(request)
+        reply.request = request
+        try:
+            body, cut = await _body(reply, ask.limit)
+        finally:
+            await reply.aclose()
+        return HttpReply(reply.status_code, str(named), _headers(reply), body, cut=cut)
+
+    def _here(self) -> httpx.AsyncHTTPTransport:
+        """The transport of this thread's event loop."""
+        loop = asyncio.get_running_loop()
+        kept: tuple[weakref.ref[asyncio.AbstractEventLoop], httpx.AsyncHTTPTransport] | None
+        kept = getattr(self._own, "kept", None)
+        if kept is None or kept[0]() is not loop:
+            kept = self._own.kept = (weakref.ref(loop), self._transport(None))
+        return kept[1]
+
+    def _transport(self, proxy: str | None) -> httpx.AsyncHTTPTransport:
+        """One that keeps no connection: it holds nothing between two requests, and nothing has to be closed.
+
+        A kept one saves no processor time on loopback (measured), and fails as if the server were gone when that closes
+        it in the same moment. fact: uvicorn, in front of most model servers, does so after 5 s, which is our period.
+        """
+        import httpx
+
+        _no_sniffio()
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        return httpx.AsyncHTTPTransport(verify=self._certificates(), trust_env=False, limits=limits, proxy=proxy)
 
     def _certificates(self) -> ssl.SSLContext:
         """The machine's own, as the Engine uses them; ``SSL_CERT_FILE`` counts."""
@@ -155,8 +181,40 @@ class LocalHttp:
         return self._tls
 
 
+def _own_headers(named: httpx.URL, headers: Mapping[str, str]) -> httpx.Headers:
+    """What every request says, what this one says, and the name of the server although its address is called."""
+    import httpx
+
+    host = named.netloc.decode("ascii").rpartition("@")[2]
+    own = httpx.Headers({
+        "Accept": "*/*", "Accept-Encoding": "gzip, identity", "Connection": "keep-alive",
+        "User-Agent": f"python-httpx/{httpx.__version__}", **headers, "Host": host,
+    })  # fmt: skip
+    if named.userinfo:
+        told = f"{named.username}:{named.password}".encode()
+        own["Authorization"] = f"Basic {base64.b64encode(told).decode('ascii')}"
+    return own
+
+
+def _no_sniffio() -> None:
+    """Where sniffio is not installed, say so once: httpcore looks for it in all folders six times a request."""
+    if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:
+        sys.modules["sniffio"] = None  # type: ignore[assignment]
+
+
+def _literal(host: str) -> bool:
+    """Whether it is an address already."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return "%" not in host
+
+
 async def _resolved(host: str, port: int) -> list[str]:
     """Addresses of a name, in the system's order. The thread is left behind when nobody waits any more."""
+    if _literal(host):
+        return [host]
     loop = asyncio.get_running_loop()
     future: asyncio.Future[list[str]] = loop.create_future()
 
