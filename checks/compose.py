@@ -151,13 +151,25 @@ def placed(snapshot: Snapshot, role: Role) -> tuple[Placed, ...]:
 def _place(snapshot: Snapshot, service: Service) -> Placed | None:
     container = next((c for c in snapshot.containers if service.container and c.id == service.container), None)
     name = service.project or (container.project if container else None)
-    project = next((p for p in snapshot.projects if name and p.name == name), None)
+    project = project_of(snapshot, name, container.labels.get(LABEL_DIRECTORY) if container else None)
     wanted = service.compose_service or (container.service if container else None)
     declared = next((s for s in project.services if s.name == wanted), None) if project else None
     if container is None and (service.container or declared is None or project is None):
         return None
     subject = container.name if container else f"{project.name if project else ''}/{declared.name if declared else ''}"
     return Placed(subject, container, project, declared)
+
+
+def project_of(snapshot: Snapshot, name: str | None, folder: str | None = None) -> Project | None:
+    """The project of a name, and of a folder where that is told; None where only one of another folder is known.
+
+    Folders called ``docker`` make projects of one name: what another folder declares says nothing of this container.
+    """
+    named = [project for project in snapshot.projects if name and project.name == name]
+    if folder is None:
+        return named[0] if named else None
+    told = posixpath.normpath(folder)
+    return next((p for p in named if p.working_dir is None or posixpath.normpath(p.working_dir) == told), None)
 
 
 def within(path: str, folder: str) -> str | None:

@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ...console.model import Container, Gpu, GpuProcess, Project, Snapshot
+from ...console.model import Container, Gpu, GpuProcess, Snapshot
 from ...console.stacks.gpu_grants import Grant, grant_of, grant_of_service
 from ...console.text import size
-from ..compose import LABEL_DIRECTORY, Placed
+from ..compose import LABEL_DIRECTORY, Placed, project_of
 
 _ONE_OFF = "com.docker.compose.oneoff"
 NATIVE = ("ollama", "model_server")
@@ -56,16 +56,9 @@ def _declared(snapshot: Snapshot) -> Iterator[Asker]:
 
 def place_of(snapshot: Snapshot, container: Container) -> Placed:
     """The container beside what the compose files declare."""
-    project = _project(snapshot, container)
+    project = project_of(snapshot, container.project, container.labels.get(LABEL_DIRECTORY))
     declared = next((s for s in project.services if s.name == container.service), None) if project else None
     return Placed(container.name, container, project, declared)
-
-
-def _project(snapshot: Snapshot, container: Container) -> Project | None:
-    """By name; of two of one name the one in the container's folder."""
-    named = [p for p in snapshot.projects if container.project and p.name == container.project]
-    folder = container.labels.get(LABEL_DIRECTORY)
-    return next((p for p in named if p.working_dir == folder), named[0] if named else None)
 
 
 def native(snapshot: Snapshot) -> tuple[str, ...]:

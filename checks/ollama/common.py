@@ -17,7 +17,7 @@ LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 
 def place_of(snapshot: Snapshot, container: Container) -> Placed:
     """The container beside what the compose files declare."""
-    project = next((p for p in snapshot.projects if container.project and p.name == container.project), None)
+    project = compose.project_of(snapshot, container.project, container.labels.get(compose.LABEL_DIRECTORY))
     declared = next((s for s in project.services if s.name == container.service), None) if project else None
     return Placed(container.name, container, project, declared)
 
