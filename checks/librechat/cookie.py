@@ -3,11 +3,17 @@
 What it does
     Decides whether LibreChat marks its session cookie ``Secure`` and whether people come over plain http from other
     machines. The first follows from the release (start banner in the log, else the image's tag, else the container's
-    own package.json), from NODE_ENV as the start command leaves it, and from DOMAIN_SERVER and SESSION_COOKIE_SECURE in the container's environment and in
-    ``.env``. The second follows from the published ports, from containers that publish 443, and from DOMAIN_CLIENT.
-    Only both together are reported. A start with nodemon, the usual advice, is reported where the log shows that the
-    image has none. Where releases differ and the release is not known, that is said instead. ``.env`` counts as it is
-    on disk; whether LibreChat has read it since is for librechat.not-applied to tell.
+    own package.json), from NODE_ENV as the start command leaves it, and from DOMAIN_SERVER and SESSION_COOKIE_SECURE
+    in the container's environment and in ``.env``. The second follows from the published ports, from containers that
+    publish 443, and from DOMAIN_CLIENT. Only both together are reported. A start with nodemon, the usual advice, is
+    reported where the log shows that the image has none. Where releases differ and the release is not known, that is
+    said instead. ``.env`` counts as it is on disk; whether LibreChat has read it since is for librechat.not-applied.
+
+    It is proven by a login where the settings name the variables that hold an account, ``[librechat] email_env`` and
+    ``password_env``: one is sent when the check is asked for by name, while it repairs, and when a look is asked for in
+    the console; never by itself, at most three in five minutes, and never again with an account that was refused. Of
+    the answer only the attributes of the Set-Cookie header are read, and they count more than the rules. The login
+    leaves a session behind that ends by itself.
 
 Why it matters
     Browsers drop a Secure cookie that arrives over plain http, except on localhost. The login works, but a reload, or
