@@ -23,9 +23,9 @@ from .words import findings, states, strip
 
 COLUMNS: tuple[Column, ...] = (
     Column("state", "STATE", 10),
-    Column("check", "CHECK", 22, most=24),
+    Column("check", "CHECK", 25, most=26),
     Column("subject", "SUBJECT", 12, rank=1, most=22),
-    Column("title", "WHAT IT SAYS", 10, rank=2, most=90),
+    Column("title", "WHAT IT SAYS", 32, most=90),
 )
 
 

@@ -24,6 +24,17 @@ if TYPE_CHECKING:
     from .widgets.paint import Line
 
 
+ROOT = "overview"
+
+
+def trail(before: list[str], here: str, there: str) -> list[str]:
+    """The places that esc leads back through, once one has gone from here to there; none comes twice."""
+    if there == ROOT:
+        return []
+    walked = before if here in before or here == there else [*before, here]
+    return walked[: walked.index(there)] if there in walked else walked
+
+
 class Errands(App[str]):
     """The half of the app that opens screens."""
 
@@ -34,6 +45,7 @@ class Errands(App[str]):
         self._works: list[FixWork] = []
         self._judged: object = None
         self._early: list[Callable[[], None]] | None = []
+        self._trail: list[str] = []
 
     def say(self, sentence: str, *, warning: bool = False) -> None:
         """A short notice, letter by letter."""
@@ -55,7 +67,13 @@ class Errands(App[str]):
     def _go(self, mode: str) -> None:
         while len(self.screen_stack) > 1 and not self._busy():
             self.pop_screen()
+        self._trail = trail(self._trail, self.current_mode, mode)
         self.switch_mode(mode)
+
+    def step_out(self) -> None:
+        """To the place that was seen before this one; from the overview there is no way further out."""
+        if self._trail:
+            self.switch_mode(self._trail.pop())
 
     def _busy(self) -> bool:
         return any(fix.running for fix in self._works)
@@ -73,6 +91,14 @@ class Errands(App[str]):
         self._go("doctor")
         if isinstance(self.screen, Doctor):
             self.screen.select(result)
+
+    def open_server(self, key: str) -> None:
+        """Go to the model servers, at this one."""
+        from .servers import ServersScreen
+
+        self._go("servers")
+        if isinstance(self.screen, ServersScreen):
+            self.screen.select(key)
 
     def open_plan(self, finding: Result) -> None:
         """Show what the fix of a finding would change."""

@@ -23,7 +23,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("dtype", "DTYPE", 6, most=10),
     Column("need", "NEEDS", 17, "right"),
     Column("answer", "NOW", 12),
-    Column("where", "BEST PLACE", 18, rank=1, most=32),
+    Column("where", "BEST ON", 7, rank=2, most=9),
+    Column("left", "LEAVES", 10, "right", rank=1),
 )
 CONTEXTS = (2048, 4096, 8192, 16384, 32768, 65536, 131072)
 """Tokens of one sequence that can be stepped through."""

@@ -9,6 +9,7 @@ from textual import on
 from textual.containers import Container
 from textual.widget import Widget
 
+from ..console.findings import Result
 from ..console.model import Container as ContainerModel
 from ..console.model import GpuProcess
 from ..themes import sheet
@@ -104,10 +105,20 @@ class GpuScreen(ContainerActs, Place):
         container = self.selected_container()
         if container is not None:
             self.console.open_container(container.id)
-        elif (process := self.selected_process()) is not None:
-            self.console.say(f"Process {process.pid} runs in no container that is known here; y copies its number.")
-        else:
+        elif (process := self.selected_process()) is None:
             self.console.say("This memory belongs to no process that the driver tells of.")
+        elif (finding := self._finding_of(process)) is not None:
+            self.console.open_doctor(finding)
+        elif process.server is not None:
+            self.console.open_server(process.server)
+        else:
+            self.console.say(f"Process {process.pid} runs in no container that is known here; y copies its number.")
+
+    def _finding_of(self, process: GpuProcess) -> Result | None:
+        """What the doctor says of an orphan."""
+        subject = f"process {process.pid}"
+        told = (each for each in self.console.results or () if each.status == "finding")
+        return next((each for each in told if each.check == "gpu.orphan" and each.subject == subject), None)
 
     def action_logs(self) -> None:
         """The logs of the container, over the whole screen."""

@@ -239,6 +239,8 @@ class Overview(ContainerActs, Place):
             self.query_one("#filter", Input).value = ""
             self.remove_class("-filtering")
             self.query_one("#stacks").focus()
+        else:
+            super().back()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The demo is offered only where it is of use."""

@@ -109,9 +109,14 @@ class Place(Screen[None]):
         return True
 
     def back(self) -> None:
-        """What esc does here: leave, unless this is the bottom of its mode."""
+        """What esc does here: close this, else go to its first pane, else to the place that was seen before."""
+        first = self.query(self.AUTO_FOCUS).first(Widget) if self.AUTO_FOCUS else None
         if len(self.app.screen_stack) > 1:
             self.app.pop_screen()
+        elif first is not None and self.focused is not None and self.focused is not first:
+            first.focus()
+        else:
+            self.console.step_out()
 
     def copied(self) -> str | None:
         """What ``y`` copies here."""

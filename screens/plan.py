@@ -118,6 +118,8 @@ class PlanScreen(Place):
                 plans.manual(self._plan) if self._plan else [line("This check has no fix.")]
             )
             self._say([])
+            self.query_one("#apply", Button).display = False
+            self._choice("Close")
         else:
             self._show_exact()
         self.refresh_bindings()
@@ -318,7 +320,8 @@ class PlanScreen(Place):
         if action == "undo":
             done = self.outcome is not None and self.outcome.name == "done" and self._undo is None
             return False if not done else super().check_action(action, parameters)
-        if action == "apply" and (self.outcome is not None or self._begun()):
+        by_hand = self._plan is not None and self._plan.safety == "manual"
+        if action == "apply" and (self.outcome is not None or self._begun() or by_hand):
             return False
         if action == "apply" and self._exact is None:
             return None

@@ -27,6 +27,12 @@ class Verdict(Struct, frozen=True):
     says: str
 
 
+_ILL = {
+    "lost": "the card is lost", "reset_required": "the card needs a reset", "stale": "the driver does not answer",
+    "no_permission": "the card may not be looked at",
+}  # fmt: skip
+
+
 def verdicts(
     need: Need, gpus: Sequence[Gpu], processes: Sequence[GpuProcess] = (), servers: Sequence[Server] = ()
 ) -> tuple[Verdict, ...]:
@@ -38,9 +44,12 @@ def verdicts(
                 label = " ".join(filter(None, (gpu.name, part.name)))
                 found.append(_verdict(need, part.uuid, gpu.index, label, part.memory_free, 0))
             continue
-        free = free_memory(gpu) if gpu.health == "ok" else None
+        if gpu.health != "ok":
+            says = f"Not known: {_ILL.get(gpu.health, 'its memory cannot be read now')}"
+            found.append(Verdict(gpu.uuid, gpu.index, gpu.name, "unknown", None, None, says))
+            continue
         idle = unloadable(gpu, processes, servers)
-        found.append(_verdict(need, gpu.uuid, gpu.index, gpu.name, free, idle))
+        found.append(_verdict(need, gpu.uuid, gpu.index, gpu.name, free_memory(gpu), idle))
     return tuple(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual import events
 from textual.widgets import Input
 
-from ...console.actions import ACTIONS
+from ...console.actions import ACTIONS, find
 from ...console.text import cells
 from ..keys import name
 from .lines import Lines
@@ -61,10 +61,16 @@ class KeyBar(Lines):
         found: dict[str, tuple[str, str, str, bool]] = {}
         for key, active in self.screen.active_bindings.items():
             binding = active.binding
-            if binding.show and binding.id and binding.id not in found and binding.description:
+            seen = binding.id and (binding.show or self._near(binding.id))
+            if seen and binding.id and binding.id not in found and binding.description:
                 found[binding.id] = (binding.id, name(key), binding.description, active.enabled)
         inner = [found[action.id] for action in ACTIONS if action.id in found and action.id not in _LAST]
         return inner + [found[each] for each in _LAST if each in found]
+
+    def _near(self, binding_id: str) -> bool:
+        """Whether a key that is there everywhere is worth a word in this very place."""
+        action = find(binding_id)
+        return action is not None and getattr(self.screen, "PLACE", "") in action.near
 
     def on_click(self, event: events.Click) -> None:
         """A click on a key presses it."""

@@ -89,6 +89,7 @@ class Table(ScrollView, can_focus=True):
         self._broken: list[Line] = []
         self._cursor: str | None = None
         self._cursor_row = -1
+        self._led = False
         self._order: str | None = None
         self._head = int(titles)
         self._strips: LRUCache[tuple[str, Ground], tuple[Row, Strip]] = LRUCache(1024)
@@ -139,9 +140,13 @@ class Table(ScrollView, can_focus=True):
                 return
 
     def _arrange(self) -> None:
-        """Rows came, went or moved: draw all, keep the cursor on its row or near where it was."""
+        """Rows came, went or moved: draw all, keep the cursor on its row or near where it was.
+
+        Until somebody has moved it, it stays on the first row, which is the worst where the worst come first.
+        """
         self._measure()
-        index = next((i for i, row in enumerate(self._rows) if row.key == self._cursor and row.heading is None), None)
+        kept = (i for i, row in enumerate(self._rows) if row.key == self._cursor and row.heading is None)
+        index = next(kept, None) if self._led else self._nearest(0, 1)
         if index is None:
             index = self._nearest(max(self._cursor_row, 0), 1)
         before = self._cursor
@@ -181,6 +186,7 @@ class Table(ScrollView, can_focus=True):
     def _go(self, index: int) -> None:
         if index < 0 or index == self._cursor_row:
             return
+        self._led = True
         old, self._cursor_row = self._cursor_row, index
         self._cursor = self._rows[index].key
         for row in (old, index):

@@ -27,8 +27,29 @@ def detail(result: Result, explanation: str = "") -> list[Line]:
         said += [BLANK, line(("Fix", "accent")), line(f"  {result.fix.summary}"), line("  ", (words, tone))]
     if explanation:
         said += [BLANK, line(("About this check", "accent"))]
-        said += [line((f"  {each}", "muted")) for each in explanation.strip().splitlines()]
+        said += [line((f"  {each}", "muted")) for each in _joined(explanation)]
     return said
+
+
+_FULL = 80
+"""Cells from which on a line was broken for its margin: what follows it belongs to it."""
+
+
+def _joined(explanation: str) -> list[str]:
+    """Paragraphs in one line each, so that they can be broken where this terminal ends."""
+    said: list[str] = []
+    full = False
+    for each in explanation.strip().splitlines():
+        if full and each.strip() and _indent(each) == _indent(said[-1]):
+            said[-1] += f" {each.strip()}"
+        else:
+            said.append(each)
+        full = cells(each) >= _FULL
+    return said
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip())
 
 
 def _evidence(result: Result) -> list[Line]:

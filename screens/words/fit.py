@@ -71,7 +71,8 @@ def cells(each: Asked) -> dict[str, Span]:
         "dtype": Span(subject_.dtype, "muted"),
         "need": Span(_range(each.need)),
         "answer": answer,
-        "where": Span(_where(best), "muted"),
+        "where": Span(_card(best) if best else DASH, "muted"),
+        "left": Span(_left(best), "muted"),
     }
 
 
@@ -82,11 +83,15 @@ def _range(needed: Need) -> str:
     return f"{high:.1f} GiB" if low == high else f"{low:.1f} – {high:.1f} GiB"
 
 
-def _where(best: Verdict | None) -> str:
+def _card(one: Verdict) -> str:
+    return f"GPU {one.index}" if one.index is not None else one.gpu
+
+
+def _left(best: Verdict | None) -> str:
+    """What stays free on the best card; less than nothing where it is too small."""
     if best is None or best.left is None:
         return DASH
-    card = f"GPU {best.index}" if best.index is not None else best.gpu
-    return f"{card}, {size(best.left)} left" if best.left >= 0 else f"{card}, {size(-best.left)} short"
+    return size(best.left) if best.left >= 0 else f"-{size(-best.left)}"
 
 
 def detail(each: Asked) -> list[Line]:
@@ -99,8 +104,11 @@ def detail(each: Asked) -> list[Line]:
     said.append(BLANK)
     for verdict in each.verdicts:
         word, tone = _ANSWERS[verdict.answer]
-        card = f"GPU {verdict.index if verdict.index is not None else DASH} {verdict.name or verdict.gpu}"
-        said.append(line((f"{word:<13}", tone), f"{card}: {size(verdict.free)} free now. {verdict.says}"))
+        free = f"{size(verdict.free)} free now" if verdict.free is not None else ""
+        says = "" if verdict.says.lower() == word else verdict.says.removeprefix("Not known: ")
+        why = ". ".join(each for each in (free, says) if each)
+        named = (f"  {verdict.name or ''}", "muted")
+        said.append(line((f"{word:<13}", tone), f"{_card(verdict)}  ", why, named))
     if not each.verdicts:
         said.append(line(("No GPU is known on this machine.", "muted")))
     return said

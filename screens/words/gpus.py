@@ -162,7 +162,7 @@ def _process(process: GpuProcess, snapshot: Snapshot) -> Row:
 
 def _models(process: GpuProcess) -> Span:
     if process.orphan:
-        return Span(process.orphan, "warning")
+        return Span("orphan: nobody uses it", "warning")
     return Span(", ".join(process.models)) if process.models else _dash()
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ...console.export import servers as told
 from ...console.model import DeepCheck, Server, ServerState, Snapshot
-from ...console.text import DASH, ago, duration
+from ...console.text import DASH, ago, cells, duration
 from .. import glyphs
 from ..widgets.columns import Column
 from ..widgets.paint import BLANK, Line, Span, Tone, line
@@ -16,20 +16,24 @@ from ..widgets.table import Row
 from . import states
 
 COLUMNS: tuple[Column, ...] = (
-    Column("state", "STATE", 11, most=13),
+    Column("state", "STATE", 9, most=13),
     Column("server", "SERVER", 16, most=26),
-    Column("product", "PRODUCT", 8, rank=4, most=14),
-    Column("models", "MODELS", 16, rank=1, most=60),
+    Column("product", "PRODUCT", 13, rank=5, most=14),
+    Column("models", "MODELS", 22, rank=1, most=60),
     Column("vram", "VRAM", 5, "right", rank=2),
-    Column("queue", "QUEUE", 5, "right", rank=5),
-    Column("cache", "KV", 4, "right", rank=6),
+    Column("queue", "QUEUE", 5, "right", rank=4),
+    Column("cache", "KV", 4, "right", rank=8),
     Column("speed", "TOK/S", 5, "right", rank=3),
-    Column("test", "TEST", 12, rank=7),
-    Column("latency", "LATENCY", 7, "right", rank=8),
-    Column("users", "USED BY", 14, rank=9, most=40),
+    Column("test", "TEST", 12, rank=6),
+    Column("users", "USED BY", 12, rank=7, most=40),
+    Column("latency", "LATENCY", 7, "right", rank=9),
     Column("version", "VERSION", 8, rank=10, most=12),
     Column("address", "ADDRESS", 22, rank=11, most=36),
 )
+_SPARE = ("queue", "cache", "speed", "test", "users", "version")
+"""Columns that are left out while nobody has anything in them: names of models need the room."""
+_WORST: tuple[ServerState, ...] = ("engine_dead", "down", "wrong_key")
+"""States that somebody has to look at; they stand first."""
 _STATES: dict[ServerState, tuple[str, str, Tone]] = {
     "up": (glyphs.OK, "up", "ok"),
     "loading": (glyphs.TURN, "loading", "info"),
@@ -75,13 +79,26 @@ def is_asked(server: Server) -> bool:
 
 def rows(snapshot: Snapshot, checks: Sequence[DeepCheck], testing: Testing | None) -> list[Row]:
     """A row for each server; those that settings only name stand under a heading of their own."""
-    asked = [server for server in snapshot.servers if is_asked(server)]
+    asked = sorted((server for server in snapshot.servers if is_asked(server)), key=_rank)
     named = [server for server in snapshot.servers if not is_asked(server)]
     made = [_row(server, snapshot, checks, testing) for server in asked]
     if named:
         made.append(Row("heading:named", heading=line((" Named in settings, not asked", "strong"))))
         made += [_row(server, snapshot, checks, testing) for server in named]
     return made
+
+
+def _rank(server: Server) -> int:
+    """Those in trouble first; the others stay where they are, whatever they do."""
+    return _WORST.index(server.state) if server.state in _WORST else len(_WORST)
+
+
+def columns(made: Sequence[Row]) -> tuple[Column, ...]:
+    """Those that have something to show."""
+    told = {key for row in made for key, span in row.cells.items() if span.text != DASH}
+    widest = max((cells(row.cells["state"].text) for row in made if row.cells), default=0)
+    kept = [each for each in COLUMNS if each.key not in _SPARE or each.key in told]
+    return tuple(each._replace(width=max(each.width, widest)) if each.key == "state" else each for each in kept)
 
 
 def last_check(server: Server, checks: Sequence[DeepCheck]) -> DeepCheck | None:
@@ -93,7 +110,7 @@ def _row(server: Server, snapshot: Snapshot, checks: Sequence[DeepCheck], testin
     figures = server.figures
     check = last_check(server, checks)
     runs = testing is not None and testing.server == server.key
-    cells = {
+    shown = {
         "state": Span(f"{glyphs.TURN} testing", "info") if runs else state(server),
         "server": Span(server.key),
         "product": Span(DASH if server.product == "unknown" else server.product, "muted"),
@@ -104,11 +121,16 @@ def _row(server: Server, snapshot: Snapshot, checks: Sequence[DeepCheck], testin
         "speed": _plain(told.speed(figures.tokens_per_second if figures else None)),
         "test": _test(check, snapshot.taken_at),
         "latency": _plain(told.latency(server.latency), "muted"),
-        "users": _plain(told.users(server), "muted"),
+        "users": _plain(_users(server), "muted"),
         "version": _plain(server.version or DASH, "muted"),
         "address": _plain(server.address, "muted"),
     }
-    return Row(server.key, cells)
+    return Row(server.key, shown)
+
+
+def _users(server: Server) -> str:
+    """Their names alone; the text below tells by what."""
+    return ", ".join(dict.fromkeys(user.service or user.who for user in server.users)) or DASH
 
 
 def _plain(text: str, tone: Tone = "plain") -> Span:
@@ -151,10 +173,11 @@ def totals(snapshot: Snapshot) -> Line:
     parts = [Span(f"{glyph} {number} {word}  ", tone) for each, number in counted if number
              for glyph, word, tone in (_STATES[each],)]  # fmt: skip
     loaded = sum(len(server.loaded or ()) for server in asked)
+    star = " (*)" if loaded else ""
     speed = [server.figures.tokens_per_second for server in asked if server.figures]
     known = [each for each in speed if each is not None]
     rate = f", {told.speed(sum(known))} tok/s" if known else ""
-    return (*parts, Span(f"{loaded} model{'' if loaded == 1 else 's'} in memory{rate}", "muted"))
+    return (*parts, Span(f"{loaded} model{'' if loaded == 1 else 's'} in memory{star}{rate}", "muted"))
 
 
 def empty(snapshot: Snapshot | None) -> list[Line]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from ...console.findings import Result
 from ...console.model import Disk, Gpu, Snapshot, System
@@ -67,10 +68,27 @@ def _gpus(snapshot: Snapshot, width: int, *, tall: bool) -> list[Line]:
         silent = driver is not None and driver.state != "ok" and driver.cards and driver.sentence
         return [line(("gpu ", "muted"), (driver.sentence or "", "error"))] if driver and silent else []
     if len(gpus) == 1 or (tall and len(gpus) <= 8):
-        return [_gpu(gpu, width) for gpu in gpus]
+        return _side_by_side([_gpu(gpu, width) for gpu in gpus], width)
     short = [_gpu_short(gpu) for gpu in gpus]
     together = sum(cells(span.text) for each in short for span in each) + 2 * (len(short) - 1)
     return [fitted(short, width) if together <= width else _gpus_together(gpus)]
+
+
+_CARD = 54
+"""Cells that memory, load and heat of one card take."""
+
+
+def _side_by_side(cards: Sequence[list[Line]], width: int) -> list[Line]:
+    """Two in a line where they fit: the containers below need the height."""
+    half = width // 2 - 1
+    if len(cards) < 2 or half < _CARD:
+        return [fitted(each, width) for each in cards]
+    said = []
+    for left, right in zip_longest(cards[::2], cards[1::2]):
+        first = fitted(left, half)
+        gap = " " * (half + 2 - sum(cells(span.text) for span in first))
+        said.append((*first, Span(gap), *fitted(right, half)) if right else first)
+    return said
 
 
 def _gpus_together(gpus: Sequence[Gpu]) -> Line:
@@ -137,20 +155,29 @@ def _disk(disk: Disk, *, roomy: bool) -> Line:
     return line((f"{disk.what} ", "muted"), (f"{states.whole_percent(share)}{free}", hot(share, 85, 95)))
 
 
-def _gpu(gpu: Gpu, width: int) -> Line:
+def _gpu(gpu: Gpu, width: int) -> list[Line]:
+    """Its items, most important first; a card without figures has only its name."""
     share = share_of(gpu)
-    return line(
-        *_gpu_name(gpu),
-        (f"{glyphs.bar(share, 10)} " if width >= 70 else "", "accent"),
-        (_of(gpu.memory_used, gpu.memory_total), hot(None if share is None else share * 100, 90, 98)),
-        f"  {states.whole_percent(gpu.utilisation)} busy",
-        (f"  {gpu.temperature:.0f}°C" if gpu.temperature is not None else "", "muted"),
-        (f"  {gpu.name}" if gpu.name else "", "muted"),
-    )
+    name = line(((gpu.name or "").removeprefix("NVIDIA "), "muted"))
+    if gpu.memory_used is None and gpu.utilisation is None:
+        return [(*_gpu_name(gpu), *name)]
+    items = [
+        line(
+            *_gpu_name(gpu),
+            (f"{glyphs.bar(share, 10)} " if width >= 70 else "", "accent"),
+            (f"{_of(gpu.memory_used, gpu.memory_total):>11}", hot(None if share is None else share * 100, 90, 98)),
+        ),
+        line(f"{states.whole_percent(gpu.utilisation):>4} busy"),
+        line((f"{gpu.temperature:.0f}°C" if gpu.temperature is not None else "", "muted")),
+        name,
+    ]
+    return [each for each in items if any(span.text for span in each)]
 
 
 def _gpu_short(gpu: Gpu) -> Line:
     share = share_of(gpu)
+    if share is None:
+        return _gpu_name(gpu)
     busy = "" if gpu.utilisation is None else f" {states.whole_percent(gpu.utilisation)}"
     return line(*_gpu_name(gpu), (_of(gpu.memory_used, gpu.memory_total), hot(share and share * 100, 90, 98)), busy)
 

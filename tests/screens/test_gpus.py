@@ -6,7 +6,9 @@ import sys
 
 import pytest
 from msgspec.structs import replace
+from stackops.console.findings import Result
 from stackops.console.model import GpuDriver, GpuInstance, GpuProcess, Server
+from stackops.screens.errands import trail
 from support import gpu_stage, stage
 from support.pictures import compare
 from support.pilots import console
@@ -187,3 +189,49 @@ async def test_a_place_resized_while_hidden_shows_every_gpu_at_its_next_look() -
         await running.press("1")
         desk.feed.push(replace(gpu_stage.two(), taken_at=stage.NOW + 1))
         await running.until(lambda text: "gpu0 " in text and "gpu1 " in text)
+
+
+async def test_the_footer_leads_to_what_fits_and_esc_all_the_way_back() -> None:
+    async with console(stage.desk(gpu_stage.two(), stage.RESULTS), (80, 24)) as running:
+        assert "w what fits" not in running.text
+        assert "w what fits" in await running.press("4")
+        assert "Will it fit" in await running.press("w")
+        for place in ("gpus", "overview", "overview"):
+            await running.press("escape")
+            assert place == running.app.screen.PLACE
+
+
+@pytest.mark.parametrize(
+    ("before", "here", "there", "after"),
+    [
+        ([], "overview", "gpus", ["overview"]),
+        (["overview"], "gpus", "fit", ["overview", "gpus"]),
+        (["overview", "gpus"], "fit", "gpus", ["overview"]),
+        (["overview", "gpus"], "fit", "overview", []),
+        (["overview"], "gpus", "gpus", ["overview"]),
+    ],
+)
+def test_no_place_is_come_through_twice_on_the_way_back(before, here, there, after) -> None:
+    assert trail(before, here, there) == after
+
+
+async def test_enter_on_an_orphan_opens_what_the_doctor_says_and_on_a_native_server_that_server() -> None:
+    orphan = Result("gpu.orphan", "process 6100", "finding", "Nobody answers for process 6100", severity="warning")
+    native = replace(gpu_stage.HOLDS[1], server="ollama:11434")
+    world = replace(gpu_stage.two(), gpu_processes=(native, gpu_stage.HOLDS[3]))
+    async with console(stage.desk(world, (*stage.RESULTS, orphan)), (120, 40)) as running:
+        await running.press("4", "enter")
+        assert running.app.screen.PLACE == "servers"
+        assert running.app.screen.selected_server().key == "ollama:11434"
+        await running.press("escape", "G", "k", "enter")
+        assert running.app.screen.PLACE == "doctor"
+        assert running.app.screen.selected_finding().check == "gpu.orphan"
+        await running.press("escape")
+        assert running.app.screen.PLACE == "gpus"
+
+
+async def test_a_lost_gpu_has_no_figures_in_the_strip_and_two_cards_share_a_line() -> None:
+    async with console(stage.desk(gpu_stage.ill(), stage.RESULTS), (120, 40)) as running:
+        (row,) = [each for each in running.text.splitlines() if "lost" in each and "gpu0" in each]
+        assert "–/–" not in row
+        assert "gpu1" in row

@@ -50,7 +50,7 @@ async def test_every_row_says_state_models_and_figures() -> None:
         assert "▲ wrong key" in shown
         assert "Named in settings, not asked" in shown
         assert "✖ 1 down  ▲ 1 wrong key  ↻ 1 loading  ● 2 up" in shown
-        assert "2 models in memory, 87 tok/s" in shown
+        assert "2 models in memory (*), 87 tok/s" in shown
 
 
 async def test_the_selected_server_is_told_in_full() -> None:
@@ -233,3 +233,18 @@ async def test_foreign_text_is_shown_letter_by_letter(text: str, size: tuple[int
         await running.press("escape", "y")
         assert "\x1b" not in running.notices
         assert running.app.return_code is None
+
+
+async def test_trouble_stands_first_and_columns_that_nobody_fills_are_left_out() -> None:
+    full = server_stage.full()
+    async with console(server_stage.desk(full), (120, 40)) as running:
+        await running.press("5")
+        states = [row.cells["state"].text for row in running.app.screen.query_one("#servers").rows if row.cells]
+        assert states[:2] == ["✖ down", "▲ wrong key"]
+        assert "TOK/S" in running.text
+    quiet = replace(full, servers=tuple(replace(each, figures=None) for each in full.servers), deep_checks=())
+    async with console(server_stage.desk(quiet), (120, 40)) as running:
+        shown = await running.press("5")
+        assert "TOK/S" not in shown
+        assert "TEST" not in shown
+        assert "m3e-large-api" in shown
