@@ -121,5 +121,6 @@ def _object(line: bytes) -> dict[str, object] | None:
 
 def _number(value: object) -> int | None:
     """A whole number of tokens or nanoseconds; None for what cannot be one."""
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if plain and 1 <= value < MOST else None  # type: ignore[operator] # mypy forgets what plain says
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return int(value) if 1 <= value < MOST else None

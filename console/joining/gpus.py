@@ -16,6 +16,9 @@ from .owners import containers_by_pid
 from .processes import Processes
 from .servers import Servers
 
+SLACK = 5.0
+"""Seconds by which the start of a process may seem later than it was: the kernel tells whole seconds of its own."""
+
 
 def join(
     holders: Sequence[GpuProcess],
@@ -29,6 +32,7 @@ def join(
 
     ``engine_told``: the containers of ``parts`` are all that the Engine has, and it is the Engine of this table.
     """
+    processes = processes.without(_strangers(holders, processes, parts))
     owners = containers_by_pid(processes.rows, parts.containers)
     servers = Servers(parts.servers, owners)
     found = {pid: _server(pid, processes, owners, servers) for pid in {holder.pid for holder in holders}}
@@ -48,6 +52,23 @@ def join(
             )
         )  # fmt: skip
     return tuple(joined)
+
+
+def _strangers(holders: Sequence[GpuProcess], processes: Processes, parts: Snapshot) -> frozenset[int]:
+    """Process numbers that went to somebody else since the driver told of them, who began after its word.
+
+    A driver that stalls leaves its last word standing for hours; who holds memory may be ended for what is said here.
+    A driver that answers is believed: its word is a moment old, and clocks may have been set back.
+    """
+    if parts.gpu_driver is None or parts.gpu_driver.state == "ok":
+        return frozenset()
+    read_at = {gpu.uuid: gpu.read_at for gpu in parts.gpus}
+    found = set()
+    for holder in holders:
+        row, at = processes.get(holder.pid), read_at.get(holder.gpu)
+        if row is not None and row.started_at is not None and at is not None and row.started_at > at + SLACK:
+            found.add(holder.pid)
+    return frozenset(found)
 
 
 class _Names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..hosts import ProcessRow
 from ..stacks.programs import LAUNCHERS
@@ -26,6 +26,15 @@ class Processes:
         self.rows: Sequence[ProcessRow] = tuple(self._all.values())
         self.complete = 1 in self._own
         """Whether the table is whole, as far as can be told: not ours alone, not that of a container."""
+
+    def without(self, pids: Collection[int]) -> Processes:
+        """The same table without those: their numbers belong to somebody else by now."""
+        if not pids:
+            return self
+        left = Processes(row for row in self._all.values() if row.pid not in pids)
+        left._own = {pid: row for pid, row in self._own.items() if pid not in pids}
+        left.complete = self.complete
+        return left
 
     def get(self, pid: int) -> ProcessRow | None:
         """The process with this id."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.model import Service
-from support.gpu_rows import GIB, MIB, box, holds, ident, joined, row, server, shim
+from stackops.console.model import Gpu, Service
+from support.gpu_rows import CARD, GIB, MIB, box, holds, ident, joined, row, server, shim
 
 BLOB = "/root/.ollama/models/blobs/sha256-" + "a1" * 32
 OTHER_BLOB = "/root/.ollama/models/blobs/sha256-" + "b2" * 32
@@ -103,6 +103,28 @@ def test_numbers_of_another_namespace_name_no_process_of_this_one() -> None:
     assert (found.container, found.name, found.visible) == (ident("v"), "vllm", False)
     alone = joined([holds(100)], [ours], boxes=[box("v")], same_namespace=False)[100]
     assert (alone.container, alone.name, alone.command) == (None, None, ())
+
+
+def test_a_number_that_was_given_to_another_process_since_names_nobody() -> None:
+    ours = row(100, "vllm serve m", of="v", started_at=5000.0)
+    for state, read_at, known in (
+        ("stalled", 6000.0, True), ("stalled", 4999.0, True), ("stalled", 4000.0, False), ("crashed", 4000.0, False),
+        ("stalled", None, True), ("ok", 4000.0, True),
+    ):  # fmt: skip
+        held = [holds(100, name="python3")]
+        found = joined(held, [ours], boxes=[box("v")], gpus=[Gpu(CARD, read_at=read_at)], driver=state)[100]
+        assert (found.container is not None, found.visible, found.orphan) == (known, known, None)
+        assert found.name == ("vllm" if known else "python3")
+        assert bool(found.command) == known
+
+
+def test_a_stranger_with_the_number_of_a_worker_is_no_orphan_and_others_stay_known() -> None:
+    gone = row(100, "VLLM::Worker_TP0", started_at=9000.0)
+    other = row(200, "vllm serve m", of="v", started_at=10.0)
+    cards = [Gpu(CARD, read_at=4000.0, health="stale")]
+    found = joined([holds(100), holds(200)], [gone, other], boxes=[box("v")], gpus=cards, driver="stalled")
+    assert (found[100].orphan, found[100].visible) == (None, False)
+    assert (found[200].container, found[200].visible) == (ident("v"), True)
 
 
 # Ollama: a process for each model

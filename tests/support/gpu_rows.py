@@ -11,6 +11,8 @@ from stackops.console.joining import Processes, join
 from stackops.console.model import (
     Container,
     EngineInfo,
+    Gpu,
+    GpuDriver,
     GpuProcess,
     HostInfo,
     LoadedModel,
@@ -85,11 +87,13 @@ def joined(
     same_namespace: bool | None = True,
     engine_told: bool = True,
     blobs: Any = None,
+    gpus: Sequence[Gpu] = (),
+    driver: Any = "ok",
 ) -> dict[int, GpuProcess]:
     """The join by process id; process 1 is there."""
     parts = Snapshot(
         taken_at=1.0, host=HostInfo("box"), engine=ENGINE, containers=tuple(boxes), servers=tuple(servers),
-        services=tuple(services),
+        services=tuple(services), gpus=tuple(gpus), gpu_driver=GpuDriver(driver),
     )  # fmt: skip
     table = Processes([INIT, *rows], told=told, same_namespace=same_namespace)
     found = join(holders, table, parts, blobs=blobs, engine_told=engine_told)

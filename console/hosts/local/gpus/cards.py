@@ -16,6 +16,8 @@ from .states import LOG
 
 NONE = frozenset({0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF})
 """What some drivers put where they have no number."""
+MOST = 1 << 50
+"""Bytes that no card has: a driver that says so means that it does not know."""
 REASONS: tuple[tuple[int, str], ...] = (
     (0x8, "hardware slowdown"), (0x40, "too hot (hardware)"), (0x80, "power brake"), (0x20, "too hot (software)"),
     (0x400, "reliability limit"), (0x200, "board limit"), (0x4, "power limit"), (0x10, "sync boost"),
@@ -162,10 +164,10 @@ def _said(trouble: Trouble, bus: str | None, code: int | None) -> dict[str, Any]
 
 
 def _memory(told: Memory | None) -> dict[str, Any]:
-    if told is None or not told[0] or told[0] in NONE:  # a total of 0: memory shared with the processor
+    if told is None or not told[0] or told[0] >= MOST:  # a total of 0: memory shared with the processor
         return {}
-    total, reserved, free, used = told
-    return {"memory_total": total, "memory_reserved": reserved, "memory_free": free, "memory_used": used}
+    names = ("memory_total", "memory_reserved", "memory_free", "memory_used")
+    return {name: size for name, size in zip(names, told, strict=True) if size is not None and size < MOST}
 
 
 def _instance(gpu: int, number: int, raw: RawInstance) -> GpuInstance:

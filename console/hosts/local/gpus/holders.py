@@ -5,14 +5,14 @@ Sources: gpu-model-servers 1.6.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Literal
 
 from msgspec import Struct
 
 from ....model import GpuProcess
-from .cards import NONE
+from .cards import MOST, NONE
 from .raw import RawCard, RawInstance, Row
 
 Kind = Literal["compute", "graphics", "both"]
@@ -39,37 +39,48 @@ def holders(raw: RawCard, uuid: str) -> Iterator[GpuProcess]:
 
 
 def _by_process(raw: RawCard, uuid: str) -> dict[tuple[int, str | None], _Held]:
-    """The instances first: a card in MIG mode names their processes too, but without their memory."""
+    """The instances first: a card in MIG mode names their processes too, but without their memory.
+
+    Compute instances of one GPU instance share its memory, so either may be told of the other's processes: where a row
+    says whose it is, that counts.
+    """
     found: dict[tuple[int, str | None], _Held] = {}
-    names: dict[tuple[int | None, int | None], str] = {}
-    for number, instance in enumerate(raw.instances):
-        name = instance.uuid or f"index:{uuid}/{number}"
-        names[(instance.gpu_instance, instance.compute_instance)] = name
-        _add(found, instance, partial(_always, name))
-    _add(found, raw, lambda row: names.get((row[2], row[3])))
+    names = [instance.uuid or f"index:{uuid}/{number}" for number, instance in enumerate(raw.instances)]
+    ids = [(instance.gpu_instance, instance.compute_instance) for instance in raw.instances]
+    by_ids = {each: name for each, name in zip(ids, names, strict=True) if None not in each}
+    for name, instance in zip(names, raw.instances, strict=True):
+        _add(found, instance, partial(_named, by_ids, name))
+    placed = frozenset(pid for pid, _ in found)
+    _add(found, raw, partial(_named, by_ids, None), placed)
     return found
 
 
 def _add(
-    found: dict[tuple[int, str | None], _Held], raw: RawInstance, instance_of: Callable[[Row], str | None]
+    found: dict[tuple[int, str | None], _Held],
+    raw: RawInstance,
+    instance_of: Callable[[Row], str | None],
+    placed: frozenset[int] = frozenset(),
 ) -> None:
+    """Put the rows down. ``placed`` are known by their instances: without one they would count a second time."""
     kinds: Iterable[tuple[Literal["compute", "graphics"], list[Row]]] = (
         ("compute", raw.compute), ("graphics", raw.graphics), ("compute", raw.mps),
     )  # fmt: skip
     for kind, rows in kinds:
         for row in rows:
-            pid, memory = row[0], None if row[1] in NONE else row[1]
+            pid, memory = row[0], None if row[1] is None or row[1] >= MOST else row[1]
             if pid in NONE or pid == 0:
                 continue  # fact: drivers and bindings that disagree on the layout give such rows
             name = instance_of(row)
+            if name is None and pid in placed:
+                continue
             held = found.setdefault((pid, name), _Held(kinds=set(), instance=name))
             held.kinds.add(kind)
             if memory is not None:
                 held.memory = max(memory, held.memory or 0)
 
 
-def _always(name: str, _: Row) -> str:
-    return name
+def _named(by_ids: Mapping[tuple[int | None, int | None], str], otherwise: str | None, row: Row) -> str | None:
+    return by_ids.get((row[2], row[3]), otherwise)
 
 
 def _kind(held: _Held) -> Kind | None:
