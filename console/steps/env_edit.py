@@ -39,7 +39,7 @@ class EnvLine(Struct, frozen=True, tag="env-line"):
 
     def describe(self) -> str:
         """What it does, as a part of a sentence."""
-        return f"set {self.name}={self.value}"
+        return f"set {self.name}={masked_value(self.name, self.value)}"
 
 
 def masked_value(name: str, value: str) -> str:
@@ -116,5 +116,6 @@ def _values(text: str) -> Mapping[str, str | None]:
 def _refuse(edit: EnvLine, path: str, reason: str) -> NoReturn:
     raise StepFailed(
         f"Not edited, nothing was changed: {clean_line(path)}: {reason}",
-        remedy=f"Write this line into it by hand:\n{clean_line(edit.name, 80)}={clean_line(edit.value, 200)}",
+        remedy="Write this line into it by hand:\n"
+        f"{clean_line(edit.name, 80)}={clean_line(masked_value(edit.name, edit.value), 200)}",
     )

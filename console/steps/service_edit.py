@@ -61,7 +61,7 @@ class SetServiceKeys(Struct, frozen=True, tag="set-service-keys"):
     def describe(self) -> str:
         """What it does, as a part of a sentence."""
         parts = [f"command {' '.join(self.command)}"] if self.command else []
-        parts += [f"{name}={value}" for name, value in self.environment]
+        parts += [f"{name}={value}" for name, value in self.masked().environment]
         parts += [f"the address of {name} to {address}" for name, address in self.extra_hosts]
         said = [f"set {' and '.join(parts)}"] if parts else []
         said += [f"take {' and '.join(self.unset)} away"] if self.unset else []
@@ -128,23 +128,28 @@ def apply_service_keys(old: bytes | None, edit: SetServiceKeys, path: str) -> by
     mapping, when the place is shared with others through an anchor, or when the edit cannot be proven; its ``remedy``
     holds the text to add by hand.
     """
-    content = old or b""
-    parts: list[_Edit] = [_Command(edit.service, edit.command)] if edit.command else []
-    parts += [_Entry(edit.service, name, value) for name, value in edit.environment]
-    parts += [_Entry(edit.service, name, None) for name in edit.unset]
-    parts += [_Entry(edit.service, name, address, "extra_hosts", ":") for name, address in edit.extra_hosts]
+    content, parts = old or b"", _parts(edit)
     try:
         for part in parts:
             content = _apply(content, part)
     except YamlError as error:
         place = path if error.line is None else f"{path}:{error.line}:{error.column}"
-        _refuse(parts, path, f"{place}: {error.reason}")
+        _refuse(_parts(edit.masked()), path, f"{place}: {error.reason}")
     except RefusedEdit as error:
-        _refuse(parts, path, f"{path}: {error}")
+        _refuse(_parts(edit.masked()), path, f"{path}: {error}")
     return f"{HEADER}\n".encode() + content if old is None and parts else content
 
 
+def _parts(edit: SetServiceKeys) -> list[_Edit]:
+    parts: list[_Edit] = [_Command(edit.service, edit.command)] if edit.command else []
+    parts += [_Entry(edit.service, name, value) for name, value in edit.environment]
+    parts += [_Entry(edit.service, name, None) for name in edit.unset]
+    parts += [_Entry(edit.service, name, address, "extra_hosts", ":") for name, address in edit.extra_hosts]
+    return parts
+
+
 def _refuse(parts: Sequence[_Edit], path: str, reason: str) -> NoReturn:
+    """``parts`` with their secrets masked: what is said is shown and written down."""
     shape = Indents()
     keys: dict[str, list[str]] = {}
     for part in parts:

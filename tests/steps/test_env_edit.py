@@ -101,3 +101,11 @@ def test_whatever_stands_in_the_file_nothing_else_changes_its_value(
     assert after == {**before, "NAME": "new"}
     kept = [line for line in new.splitlines() if "NAME" not in line]
     assert [line for line in kept if line in text.splitlines()] == kept or "'" in text or '"' in text
+
+
+def test_neither_the_words_nor_a_refusal_show_a_secret():
+    edit = EnvLine("MONGODB_URI", "mongodb://root:s3cr3tpassw0rd@mongo:27017/a b")
+    assert "s3cr3tpassw0rd" not in edit.describe()
+    with pytest.raises(StepFailed) as caught:
+        apply_env_line(b"", edit, "/srv/.env")
+    assert "s3cr3tpassw0rd" not in f"{caught.value} {caught.value.remedy}"

@@ -162,3 +162,20 @@ def test_a_variable_is_taken_away_by_its_name_alone(name: str) -> None:
 def test_the_others_describe_themselves() -> None:
     assert GATEWAY.describe() == "set the address of host.docker.internal to host-gateway for api"
     assert TAKEN.describe() == "take NUM_WORKERS away for api"
+
+
+URI = "mongodb://root:s3cr3tpassw0rd@mongo:27017/fastgpt?authSource=admin"
+
+
+@pytest.mark.parametrize("old", [b"services: [\n", b"services:\n  s: &a {}\n  t: *a\n", b"services:\n  s: 1\n"])
+def test_a_refused_edit_shows_no_secret(old):
+    edit = SetServiceKeys("s", environment=(("MONGODB_URI", URI),))
+    with pytest.raises(StepFailed) as caught:
+        apply_service_keys(old, edit, "/srv/docker-compose.override.yml")
+    assert "s3cr3tpassw0rd" not in f"{caught.value} {caught.value.remedy}"
+    assert "MONGODB_URI" in (caught.value.remedy or "")
+
+
+def test_what_an_edit_does_is_told_without_its_secrets():
+    assert "s3cr3tpassw0rd" not in SetServiceKeys("s", environment=(("MONGODB_URI", URI),)).describe()
+    assert "OLLAMA_HOST=0.0.0.0" in SetServiceKeys("s", environment=(("OLLAMA_HOST", "0.0.0.0"),)).describe()
