@@ -42,7 +42,7 @@ def _by_process(raw: RawCard, uuid: str) -> dict[tuple[int, str | None], _Held]:
     """The instances first: a card in MIG mode names their processes too, but without their memory.
 
     Compute instances of one GPU instance share its memory, so either may be told of the other's processes: where a row
-    says whose it is, that counts.
+    says whose it is, that counts. Who is known by an instance is not counted a second time without one.
     """
     found: dict[tuple[int, str | None], _Held] = {}
     names = [instance.uuid or f"index:{uuid}/{number}" for number, instance in enumerate(raw.instances)]
@@ -50,18 +50,16 @@ def _by_process(raw: RawCard, uuid: str) -> dict[tuple[int, str | None], _Held]:
     by_ids = {each: name for each, name in zip(ids, names, strict=True) if None not in each}
     for name, instance in zip(names, raw.instances, strict=True):
         _add(found, instance, partial(_named, by_ids, name))
-    placed = frozenset(pid for pid, _ in found)
-    _add(found, raw, partial(_named, by_ids, None), placed)
-    return found
+    _add(found, raw, partial(_named, by_ids, None))
+    placed = {pid for pid, name in found if name is not None}
+    return {key: held for key, held in found.items() if key[1] is not None or key[0] not in placed}
 
 
 def _add(
     found: dict[tuple[int, str | None], _Held],
     raw: RawInstance,
     instance_of: Callable[[Row], str | None],
-    placed: frozenset[int] = frozenset(),
 ) -> None:
-    """Put the rows down. ``placed`` are known by their instances: without one they would count a second time."""
     kinds: Iterable[tuple[Literal["compute", "graphics"], list[Row]]] = (
         ("compute", raw.compute), ("graphics", raw.graphics), ("compute", raw.mps),
     )  # fmt: skip
@@ -71,8 +69,6 @@ def _add(
             if pid in NONE or pid == 0:
                 continue  # fact: drivers and bindings that disagree on the layout give such rows
             name = instance_of(row)
-            if name is None and pid in placed:
-                continue
             held = found.setdefault((pid, name), _Held(kinds=set(), instance=name))
             held.kinds.add(kind)
             if memory is not None:
