@@ -12,8 +12,8 @@ Why it matters
 
 Fix
     For a container: sets ``OLLAMA_HOST=0.0.0.0`` in the override file and recreates that one service; inside a
-    container this opens nothing that its ports do not. For an Ollama under systemd the drop-in is shown: whoever can
-    reach the machine can then use it without a key, so a firewall has to stand in front.
+    container this opens nothing that its ports do not. In the host's network, and for an Ollama under systemd, what to
+    write is shown: whoever can reach the machine can then use it without a key, so a firewall has to stand in front.
 
 Sources
     ollama docs (faq: how do I configure Ollama server, how can I expose Ollama on my network), envconfig/config.go;
@@ -29,6 +29,7 @@ from ...console.model import Container, Server, ServerUser, Snapshot
 from ...console.plan import Plan
 from ...console.settings import Settings
 from ...console.stacks.addresses import address_of
+from ...console.stacks.engines import is_desktop
 from ...console.stacks.gateways import environment
 from ...console.stacks.model_products import told_host, told_port
 from ...console.steps import SetServiceKeys
@@ -39,7 +40,9 @@ from .common import containers, is_loopback, natives, place_of, plan_edit, refus
 ID = "ollama.bind"
 VARIABLE = "OLLAMA_HOST"
 PORT = 11434
+NAME = "host.docker.internal"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside a container; what leads to it are its ports
+_HOST = "give it a network of its own, or open it behind a firewall"
 DROP_IN = "/etc/systemd/system/ollama.service.d/override.conf"
 
 
@@ -48,7 +51,7 @@ def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
     for container, server in containers(snapshot):
         yield _judge(container, server, snapshot)
     for server in natives(snapshot):
-        yield _native(server)
+        yield _native(server, snapshot)
 
 
 def _judge(container: Container, server: Server | None, snapshot: Snapshot) -> Result:
@@ -61,9 +64,18 @@ def _judge(container: Container, server: Server | None, snapshot: Snapshot) -> R
     shared = container.network_mode == "host"
     if shared and not _outside(server):
         return Result(ID, name, "ok", f"{name} listens on {host} of the machine, and nobody else is set up to use it")
+    if not shared and not _outside(server) and not container.ports and _beside(container, snapshot):
+        return Result(ID, name, "ok", f"{name} listens on {host}, and others are inside its network namespace")
     if server is not None and server.state in ("up", "busy") and not shared:
         return Result(ID, name, "ok", f"{name} answers in spite of {VARIABLE}={host}")
     return _found(container, server, snapshot, host)
+
+
+def _beside(container: Container, snapshot: Snapshot) -> bool:
+    """Whether it shares one network namespace with others, to whom its loopback is theirs: a proxy, a VPN."""
+    if (container.network_mode or "").startswith("container:"):
+        return True
+    return any(other.network_mode == f"container:{container.id}" for other in snapshot.containers)
 
 
 def _host(container: Container) -> str | None:
@@ -94,15 +106,15 @@ def _found(container: Container, server: Server | None, snapshot: Snapshot, host
     return compose.finding(
         ID, name, form, f"{name} listens on {host} only", severity="error" if people or ports else "warning",
         because=f"{VARIABLE} says so. {host} is {where}.", evidence=(*rows, *_users(people)),
-        fix=FixSummary(safety, f"set {VARIABLE}={EVERYWHERE} and recreate it"),
+        fix=FixSummary(safety, _HOST if shared else f"set {VARIABLE}={EVERYWHERE} and recreate it"),
     )  # fmt: skip
 
 
-def _native(server: Server) -> Result:
+def _native(server: Server, snapshot: Snapshot) -> Result:
     if server.listens is None:
         because = "the table of connections could not be read, or not whose they are"
         return Result(ID, server.key, "unknown", f"Where {server.key} listens is not known", because=because)
-    people = _outside(server)
+    people = tuple(user for user in _outside(server) if not _forwarded(user, snapshot))
     if not server.listens or not all(is_loopback(host) for host in server.listens) or not people:
         return Result(ID, server.key, "ok", f"{server.key} listens where its users ask", evidence=_users(server.users))
     rows = [Evidence("listens on", ", ".join(server.listens), f"sockets of process {server.pid}")]
@@ -122,6 +134,12 @@ def _outside(server: Server | None) -> tuple[ServerUser, ...]:
         if address is not None and not is_loopback(address.host):
             found.append(user)
     return tuple(found)
+
+
+def _forwarded(user: ServerUser, snapshot: Snapshot) -> bool:
+    """fact: a desktop's Engine hands host.docker.internal on to the machine's own loopback."""
+    address = address_of(user.address or "")
+    return is_desktop(snapshot.engine) and address is not None and address.host.lower() == NAME
 
 
 def _users(users: tuple[ServerUser, ...]) -> tuple[Evidence, ...]:
@@ -145,15 +163,22 @@ def _plan(container: Container, snapshot: Snapshot, result: Result) -> Plan:
     place = place_of(snapshot, container)
     port = told_port("ollama", (), environment(container)) or PORT
     value = EVERYWHERE if port == PORT else f"{EVERYWHERE}:{port}"
+    if container.network_mode == "host":
+        return compose.manual(
+            result,
+            f"{VARIABLE}={value} in its environment lets it listen on every address of the machine, without a key: "
+            "only behind a firewall.",
+            "Safer: take network_mode: host out, so that containers in its network reach it by name and nobody else.",
+            "Recreate the container after either change.",
+        )
     why = refusal(place)
     if why is not None:
         return compose.manual(result, why, f"By hand: make the container anew with {VARIABLE}={value}.")
-    says = [f"{container.name} is recreated: answers being written are cut off. Models on its volume stay."]
-    if container.network_mode == "host":
-        says.append("In the host's network it then listens on every address of the machine, without a key.")
-    else:
-        says.append("Inside a container this opens nothing by itself: who gets there is decided by its ports.")
-    says.append("Undo takes the variable out again and recreates the service.")
+    says = [
+        f"{container.name} is recreated: answers being written are cut off. Models on its volume stay.",
+        "Inside a container this opens nothing by itself: who gets there is decided by its ports.",
+        "Undo takes the variable out again and recreates the service.",
+    ]
     return plan_edit(ID, result, place, SetServiceKeys(place.service or "", environment=((VARIABLE, value),)), *says)
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from ...console.model import EnvVar, Port, Server, ServerUser, Snapshot
 from .. import Example
-from ..examples import NOW, container_id, stack
+from ..examples import ENGINE, NOW, container_id, stack
 
 FOLDER = "/srv/models"
 OPEN = (Port(11434, host_ip="0.0.0.0", host_port=11434),)  # noqa: S104 - what is judged
@@ -44,6 +44,13 @@ def _by_hand() -> Snapshot:
     return replace(made, containers=(replace(made.containers[0], project=None, service=None, labels={}),), projects=())
 
 
+def _with_sidecar() -> Snapshot:
+    made = ollama("127.0.0.1", ports=())
+    proxy = stack("nginx", FOLDER, name="proxy", service="proxy", image="nginx:1.27",
+                  container={"network_mode": f"container:{container_id('ollama')}"})  # fmt: skip
+    return replace(made, containers=(*made.containers, *proxy.containers))
+
+
 EXAMPLES = (
     Example("OLLAMA_HOST from a guide for the host, in a container", ollama("127.0.0.1", USER),
             "finding", "container", FIX),
@@ -54,7 +61,7 @@ EXAMPLES = (
     Example("nobody uses it yet, and it has no port", ollama("127.0.0.1", ports=()), "finding", "container", FIX),
     Example("made by docker run", _by_hand(), "finding", "container", ()),
     Example("in the host's network, with users in containers", ollama("127.0.0.1", OUTSIDE, state="up",
-            network_mode="host", ports=()), "finding", "host-network", FIX),
+            network_mode="host", ports=()), "finding", "host-network", ()),
     Example("in the host's network, for the host",
             ollama("127.0.0.1", LOCAL, state="up", network_mode="host", ports=()), "ok"),
     Example("another address of loopback", ollama("127.0.1.1"), "finding", "container", FIX),
@@ -64,6 +71,14 @@ EXAMPLES = (
     Example("an image without the variable", ollama(None, USER, state="up"), "ok"),
     Example("something in the container passes requests on", ollama("127.0.0.1", USER, state="up"), "ok"),
     Example("on the machine, used from a container", native(("127.0.0.1",), OUTSIDE), "finding", "native", ()),
+    Example("a proxy in its network namespace", _with_sidecar(), "ok"),
+    Example("in the network namespace of a VPN",
+            ollama("127.0.0.1", ports=(), network_mode="container:" + container_id("vpn")), "ok"),
+    Example("on the machine, behind Docker Desktop, which leads to its loopback",
+            replace(native(("127.0.0.1",), OUTSIDE), engine=replace(ENGINE, os="Docker Desktop")), "ok"),
+    Example("on the machine, by its LAN address from Docker Desktop",
+            replace(native(("127.0.0.1",), replace(OUTSIDE, address="http://192.168.1.10:11434")),
+                    engine=replace(ENGINE, os="Docker Desktop")), "finding", "native", ()),
     Example("on the machine, used from the machine", native(("127.0.0.1",), LOCAL), "ok"),
     Example("on the machine, listening everywhere", native(("::",), OUTSIDE), "ok"),
     Example("on the machine, on the bridge too", native(("127.0.0.1", "172.17.0.1"), OUTSIDE), "ok"),

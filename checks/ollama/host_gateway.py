@@ -28,6 +28,7 @@ from ...console.findings import Evidence, FixSummary, Result
 from ...console.model import Container, Snapshot
 from ...console.plan import Plan
 from ...console.settings import Settings
+from ...console.stacks.engines import is_desktop, is_podman
 from ...console.stacks.gateways import names_of, release, share_network
 from ...console.steps import SetServiceKeys
 from ...console.text import clean_line
@@ -46,7 +47,6 @@ _ADDRESS = re.compile(rf"(?:^|[/@;,\s\"'=]){re.escape(NAME)}(?=$|[:/;,\s\"'])", 
 _NO_USE = re.compile(
     r"no_proxy|(?:^|_)(?:allowed|trusted)_?(?:hosts|origins|addresses)|^(?:HOSTNAME|HOME|PATH|PWD)$", re.IGNORECASE
 )
-_RESOLVES = re.compile(r"docker desktop|orbstack|rancher desktop", re.IGNORECASE)
 _MACHINES = re.compile(r"^(?:lima-|colima|docker-desktop|orbstack)", re.IGNORECASE)
 
 
@@ -99,6 +99,8 @@ def _judge(container: Container, asked: tuple[Evidence, ...], snapshot: Snapshot
         )
     if (container.network_mode or "").startswith("container:"):
         return _unknown(name, "it shares another container's network, whose names count")
+    if any(mount.target == "/etc/hosts" for mount in container.mounts):
+        return _unknown(name, "a file of yours is mounted as its /etc/hosts, and may well name it")
     place = place_of(snapshot, container)
     declared = place.declared is not None and any(_names_it(one) for one in place.declared.extra_hosts)
     form = "not-recreated" if declared else "missing"
@@ -137,7 +139,9 @@ def _known(container: Container, snapshot: Snapshot) -> str | None:
     if any(_names_it(entry) for entry in container.extra_hosts):
         return "it is one of its extra hosts"
     engine = snapshot.engine
-    if engine is not None and (_RESOLVES.search(engine.os or "") or "podman" in engine.address):
+    if engine is not None and is_podman(engine):
+        return "Podman resolves it"
+    if engine is not None and is_desktop(engine):
         return f"{engine.os or 'this Engine'} resolves it"
     if _MACHINES.match(snapshot.host.name):
         return f"{snapshot.host.name} resolves it"

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from ...console.model import EngineInfo, EnvVar, NetworkLink, Server, ServerUser, Snapshot
 from .. import Example
-from ..examples import ENGINE, stack
+from ..examples import ENGINE, bind, stack
 
 FOLDER = "/srv/webui"
 OLLAMA = EnvVar("OLLAMA_BASE_URL", "http://host.docker.internal:11434")
@@ -89,6 +89,12 @@ EXAMPLES = (
     Example("as newer releases write it", webui(OLLAMA, extra_hosts=("host.docker.internal=192.0.2.1",)), "ok"),
     Example("Docker Desktop resolves it", webui(OLLAMA, engine=DESKTOP), "ok"),
     Example("an alias in the network", _alias(), "ok"),
+    Example("Podman resolves it, behind Docker's own socket",
+            webui(OLLAMA, engine=replace(ENGINE, version="4.9.3", os="fedora")), "ok"),
+    Example("a virtual machine of Colima's resolves it",
+            webui(OLLAMA, engine=replace(ENGINE, os="Ubuntu 24.04", address="unix:///home/me/.colima/default/docker.sock")),
+            "ok"),
+    Example("an /etc/hosts of its own", webui(OLLAMA, mounts=(bind("/srv/webui/hosts", "/etc/hosts"),)), "unknown"),
     Example("nobody knows the Engine's system", webui(OLLAMA, engine=replace(ENGINE, os=None)), "unknown"),
     Example("in another container's network", webui(OLLAMA, network_mode="container:abc"), "unknown"),
     Example("excepted from a proxy", webui(EnvVar("NO_PROXY", "localhost,host.docker.internal")), "not_applicable"),
