@@ -30,7 +30,7 @@ from ...console.plan import Plan
 from ...console.settings import Settings
 from .. import Check, compose
 from . import driver_words
-from .common import Asker, askers, card, holders, names, native, with_name
+from .common import Asker, card, holders, names, native, wanting, with_name
 from .driver_examples import EXAMPLES
 
 ID = "gpu.driver"
@@ -47,7 +47,7 @@ SOURCE = "NVML"
 
 def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
     """One result for the driver, and one for each card in trouble."""
-    driver, asking = snapshot.gpu_driver, askers(snapshot)
+    driver, asking = snapshot.gpu_driver, wanting(snapshot)
     if driver is None or not (driver.cards or asking or snapshot.gpus):
         return
     form = _form(driver, snapshot, asking)
@@ -127,7 +127,7 @@ def _ailing(gpu: Gpu, snapshot: Snapshot) -> Result:
 
 def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapping[str, str]) -> Plan:
     """Says what to type. Kernel modules, drivers and reboots are the operator's."""
-    driver, form, asking = snapshot.gpu_driver, result.form, askers(snapshot)
+    driver, form, asking = snapshot.gpu_driver, result.form, wanting(snapshot)
     gpu = next((one for one in snapshot.gpus if card(one) == result.subject), None)
     now = CARDS.get(gpu.health) if gpu else _form(driver, snapshot, asking) if driver else None
     if form is None or form != now or (gpu is None and result.subject != SUBJECT):

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...console.model import GpuDriver, NativeProcess, Service, Snapshot
 from .. import Example
-from .examples import ALL, WORKS, count, gpu, machine, service
+from .examples import ALL, WORKS, box, count, gpu, machine, service
 
 ASKS = (service("ollama", count(1)),)
 TWO = (gpu(0, 4), gpu(1))
@@ -38,6 +38,12 @@ FINDS = (
     _finds("asks for a GPU on a machine without a card", "no-card", on(GpuDriver("no_library", cards=0, code=12))),
     _finds("installed the module without the libraries", "no-library",
            on(GpuDriver("no_library", cards=1, module="550.54.14", code=12))),
+    _finds("started a server that died on a machine without a card", "no-card",
+           machine(box("vllm", "vllm/vllm-openai", ALL, state="exited", exit_code=1),
+                   driver=GpuDriver("no_library", cards=0, code=12))),
+    _finds("has a container whose start failed on a machine without a card", "no-card",
+           machine(box("vllm", "vllm/vllm-openai", ALL, state="exited", exit_code=0, error="no such device"),
+                   driver=GpuDriver("no_library", cards=0, code=12))),
     _finds("updated the kernel and has no module for it", "not-loaded", on(NOT_LOADED)),
     _finds("runs Ollama without a container while nouveau holds the card", "not-loaded", _native()),
     _finds("let unattended upgrades replace the driver", "mismatch", on(MISMATCH)),
@@ -76,6 +82,9 @@ FINDS_NOT = (
             machine(driver=GpuDriver("no_library", cards=0), declared=(service("a", ALL, profiles=("gpu",)),)),
             "not_applicable"),
     Example("woke the card a moment ago", on(GpuDriver("stalled", cards=1, sentence="not yet")), "unknown"),
+    Example("stopped the one container that asks for a GPU, on a machine without a card",
+            machine(box("ollama", "ollama/ollama", ALL, state="exited", exit_code=143),
+                    driver=GpuDriver("no_library", cards=0)), "not_applicable"),
     Example("has a driver with an error of its own", on(GpuDriver("unknown", cards=1, code=999)), "unknown"),
 )  # fmt: skip
 

@@ -69,9 +69,19 @@ def _refusal(asker: Asker, override: Override | None) -> str | None:
         return "The container was not made by Compose, or its files are gone: make it anew with the other card."
     if override is None or place.service is None:
         return "Neither the project folder nor the service's name is known."
+    if asker.grant.how == "request" and _apart(asker):
+        return "The GPU is asked for under `gpus`, to which a list under deploy would be added: change it there."
     if asker.grant.how == "request" and not _has_override_tag(asker):
         return "The Compose that made the container is older than 2.24.4 and cannot replace the list by an override."
     return None
+
+
+def _apart(asker: Asker) -> bool:
+    """Whether the request does not stand under ``deploy``. fact: what stands there asks for the driver ``nvidia``."""
+    place = asker.place
+    if place.declared is not None:
+        return place.declared.requests_apart
+    return place.container is not None and any(one.driver != "nvidia" for one in place.container.device_requests)
 
 
 def _has_override_tag(asker: Asker) -> bool:
@@ -87,7 +97,8 @@ def _by_hand(one: Shared, why: str) -> Iterator[str]:
     if one.moves.grant.how == "runtime":
         yield f"Set {VISIBLE}={number(one.idle)} in the environment of {one.moves.place.service or one.moves.name}."
     else:
-        yield "Write into the compose file, in place of what stands under devices:"
+        apart = one.moves.grant.how == "request" and _apart(one.moves)
+        yield f"Write into the compose file, in place of {'`gpus`' if apart else 'what stands under devices'}:"
         yield by_hand(PinGpus(one.moves.place.service or one.moves.name, (number(one.idle),))).replace(" !override", "")
     yield "Then make the container anew: docker compose up -d"
 

@@ -30,12 +30,14 @@ class Shared:
 def shared(snapshot: Snapshot) -> tuple[Shared, ...] | None:
     """Each service that should have another card; None where there is no choice between cards."""
     cards = [gpu for gpu in snapshot.gpus if gpu.health == "ok"]
-    asking = [one for one in askers(snapshot) if one.place.container is None or one.place.state in RUNS]
+    everybody = askers(snapshot)
+    asking = [one for one in everybody if one.place.container is None or one.place.state in RUNS]
     if len(cards) < 2 or not asking or any(gpu.mig for gpu in cards):
         return None
     given = [(one, cards_of(one, cards)) for one in asking]
     pinned = [(one, uuids) for one, uuids in given if uuids and not one.grant.everything]
-    taken = frozenset(uuid for _, uuids in pinned for uuid in uuids)
+    # a card that somebody named is not given away while its container lies stopped
+    taken = frozenset(uuid for one in everybody if not one.grant.everything for uuid in cards_of(one, cards))
     idle = [gpu for gpu in cards if gpu.uuid not in taken and _is_idle(gpu, snapshot)]
     return tuple(_pairs(pinned, cards, idle))
 

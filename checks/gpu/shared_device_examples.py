@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from ...console.model import ConfigFile, Container, EnvVar, Snapshot
 from .. import Example
 from ..compose import LABEL_DIRECTORY, LABEL_FILES
@@ -65,6 +67,10 @@ FINDS = (
            on(m3e(count(1)), vllm(count(1), labels={**LABELS, LABEL_VERSION: "2.18.1"})), ()),
     _finds("has a compose file that cannot be read", "count",
            on(m3e(count(1)), vllm(count(1)), files=(ConfigFile(BASE, error="line 3: a tab"),)), ()),
+    _finds("asks for the second one under gpus", "count",
+           on(m3e(count(1)), vllm(count(1)), declared=(service("vllm", count(1), requests_apart=True),)), ()),
+    _finds("asks under gpus, in files that were not read", "count",
+           on(m3e(count(1)), vllm(replace(count(1), driver=""))), ()),
     _finds("passed the device file of the same full card", "full",
            on(m3e(devices=("/dev/nvidia0",)), vllm(devices=("/dev/nvidia0",)), gpus=FULL), ()),
 )  # fmt: skip
@@ -83,6 +89,8 @@ FINDS_NOT = (
     Example("wrote count: 1 for both, and the other card was named for a third",
             on(m3e(count(1)), vllm(count(1)), box("tei", "text-embeddings-inference", ids("1"))), "ok"),
     Example("wrote count: 1 for both and stopped one", on(m3e(count(1)), vllm(count(1), state="exited")), "ok"),
+    Example("wrote count: 1 for both, and the other card is that of one that lies stopped",
+            on(m3e(count(1)), vllm(count(1)), box("tei", "text-embeddings-inference", ids("1"), state="exited")), "ok"),
     Example("gave both the same two cards", on(m3e(count(2)), vllm(count(2)), gpus=THREE), "ok"),
     Example("counts cards of which the memory is not told",
             on(m3e(count(1)), vllm(count(1)), gpus=(gpu(0), gpu(1, memory_free=None, memory_used=None))), "ok"),

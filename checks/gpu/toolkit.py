@@ -30,6 +30,7 @@ from ...console.findings import Evidence, FixSummary, Result, Severity
 from ...console.model import Snapshot
 from ...console.plan import Plan
 from ...console.settings import Settings
+from ...console.stacks.engines import is_desktop, is_podman
 from .. import Check, compose
 from . import toolkit_words as words
 from .common import Asker, askers
@@ -71,22 +72,25 @@ def _expected(one: Asker, snapshot: Snapshot, *, served: bool) -> Result | None:
         return _finding(one, words.Reason("runtime-missing", {}), snapshot, "error")
     if one.grant.how != "request" or engine.cdi_directories:
         return None
-    if snapshot.gpu_programs is None:
+    if _programs(snapshot) is None:
         return Result(
             ID, one.name, "unknown", f"Whether Docker can give {one.name} a GPU cannot be told",
             because="it knows no runtime nvidia, and whether the toolkit is on its machine is not seen from here",
             evidence=_evidence(one, snapshot),
         )  # fmt: skip
-    return (
-        _finding(one, words.Reason("toolkit-missing", {}), snapshot, "warning") if not snapshot.gpu_programs else None
-    )
+    missing = not _programs(snapshot)
+    return _finding(one, words.Reason("toolkit-missing", {}), snapshot, "warning") if missing else None
+
+
+def _programs(snapshot: Snapshot) -> tuple[str, ...] | None:
+    """What of the toolkit was found; None where the Engine has a virtual machine of its own, or uses CDI alone."""
+    return None if is_desktop(snapshot.engine) or is_podman(snapshot.engine) else snapshot.gpu_programs
 
 
 def _toolkit(snapshot: Snapshot) -> bool | None:
     """Whether the program that the Engine looks for is there by now; None where nobody looked."""
-    if snapshot.gpu_programs is None:
-        return None
-    return any(path.endswith("/" + HOOK) for path in snapshot.gpu_programs)
+    programs = _programs(snapshot)
+    return None if programs is None else any(path.endswith("/" + HOOK) for path in programs)
 
 
 def _finding(one: Asker, reason: words.Reason, snapshot: Snapshot, severity: Severity) -> Result:
@@ -104,8 +108,9 @@ def _evidence(one: Asker, snapshot: Snapshot | None = None) -> tuple[Evidence, .
         rows.append(Evidence("state", _state(container.state, container.exit_code), f"docker inspect {one.name}"))
     if snapshot and snapshot.engine and snapshot.engine.runtimes is not None:
         rows.append(Evidence("runtimes of the Engine", ", ".join(snapshot.engine.runtimes) or "none", "docker info"))
-    if snapshot and snapshot.gpu_programs is not None:
-        found = ", ".join(snapshot.gpu_programs) or "not found"
+    programs = _programs(snapshot) if snapshot else None
+    if programs is not None:
+        found = ", ".join(programs) or "not found"
         rows.append(Evidence("NVIDIA's toolkit", found, "/usr/bin, /usr/local/bin, /usr/sbin"))
     return tuple(rows)
 

@@ -59,6 +59,8 @@ class ComposeService(Struct, frozen=True):
     """Its image is made here (``build``), so that no registry has to have it."""
     device_requests: tuple[DeviceRequest, ...] = ()
     """GPUs that it reserves, as ``docker compose up`` would ask for them."""
+    requests_apart: bool = False
+    """Whether some of them stand under ``gpus`` or ``devices``, to which a list under ``deploy`` is only added."""
     runtime: str | None = None
     memory_limit: int | None = None
     """Bytes; ``deploy.resources.limits.memory``, else ``mem_limit``."""

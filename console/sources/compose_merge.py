@@ -229,6 +229,7 @@ def finished(layer: Layer, env_file: Mapping[str, Mapping[str, str]], base: Mapp
         profiles=tuple(layer.profiles),
         built=layer.built,
         device_requests=(*layer.reserved, *layer.asked),
+        requests_apart=bool(layer.asked),
         runtime=layer.scalars.get("runtime"),
         memory_limit=layer.memory if layer.memory is not None else layer.memory_old,
         extra_hosts=tuple(layer.extra_hosts),

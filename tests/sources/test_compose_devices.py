@@ -119,3 +119,10 @@ def test_compose_itself_merges_the_devices_in_the_same_way(tmp_path: Path) -> No
         devices = told[name]["deploy"]["resources"]["reservations"]["devices"]
         seen = [(d.get("count"), tuple(d.get("device_ids", ()))) for d in devices]
         assert [(one.count, one.ids) for one in service.device_requests] == seen
+
+
+def test_what_stands_beside_deploy_is_told_apart():
+    assert not only("deploy: {resources: {reservations: {devices: [{driver: nvidia, count: 1}]}}}").requests_apart
+    assert only("gpus: all").requests_apart
+    assert only("devices: [nvidia.com/gpu=all]").requests_apart
+    assert not only("devices: [/dev/dri]").requests_apart
