@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 @click.command(short_help="GPUs and who holds their memory; will a model fit.")
 @click.option("--fit", "models", metavar="MODEL", multiple=True, help="Would it fit now? May be given several times.")
 @click.option("--dtype", metavar="TYPE", help="With --fit: the weights' type, for example fp16, int8, q4_k_m.")
-@click.option("--context", type=click.IntRange(1), metavar="TOKENS", help="With --fit: tokens of one sequence.")
-@click.option("--sequences", type=click.IntRange(1), metavar="N", help="With --fit: sequences at once.")
-@click.option("--split", type=click.IntRange(1), metavar="N", help="With --fit: over so many GPUs.")
+@click.option(
+    "--context", type=click.IntRange(1, 1 << 30), metavar="TOKENS", help="With --fit: tokens of one sequence."
+)
+@click.option("--sequences", type=click.IntRange(1, 1 << 20), metavar="N", help="With --fit: sequences at once.")
+@click.option("--split", type=click.IntRange(1, 1 << 10), metavar="N", help="With --fit: over so many GPUs.")
 @pass_session
 def gpu(
     session: Session,

@@ -61,7 +61,7 @@ def _config(files: Files, path: str, names: list[str]) -> dict[str, Any]:
         return {}
     try:
         told = msgspec.json.decode(files.read(f"{path}/config.json"))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return {}
     inner = told.get("text_config") if isinstance(told, dict) else None
     return inner if isinstance(inner, dict) else told if isinstance(told, dict) else {}

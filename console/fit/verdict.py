@@ -39,14 +39,17 @@ def verdicts(
     """One for each GPU; a GPU that is cut into MIG instances has one for each of those."""
     found = []
     for gpu in gpus:
-        if gpu.mig and gpu.instances:
-            for part in gpu.instances:
-                label = " ".join(filter(None, (gpu.name, part.name)))
-                found.append(_verdict(need, part.uuid, gpu.index, label, part.memory_free, 0))
-            continue
         if gpu.health != "ok":
             says = f"Not known: {_ILL.get(gpu.health, 'its memory cannot be read now')}"
             found.append(Verdict(gpu.uuid, gpu.index, gpu.name, "unknown", None, None, says))
+            continue
+        if gpu.mig:  # nothing runs on the card itself then
+            for part in gpu.instances:
+                label = " ".join(filter(None, (gpu.name, part.name)))
+                found.append(_verdict(need, part.uuid, gpu.index, label, part.memory_free, 0))
+            if not gpu.instances:
+                says = "Not known: the card is in MIG mode, and none of its instances can be seen"
+                found.append(Verdict(gpu.uuid, gpu.index, gpu.name, "unknown", None, None, says))
             continue
         idle = unloadable(gpu, processes, servers)
         found.append(_verdict(need, gpu.uuid, gpu.index, gpu.name, free_memory(gpu), idle))
@@ -87,16 +90,34 @@ def placed(needs: Sequence[Need], gpus: Sequence[Gpu]) -> dict[int, tuple[str, .
 
     The largest first, each on the GPUs with the least room that still holds it: good, not always the best.
     """
-    room = {gpu.uuid: free for gpu in gpus if gpu.health == "ok" and (free := free_memory(gpu)) is not None}
+    room = dict(each for gpu in gpus if gpu.health == "ok" for each in _rooms(gpu))
+    slices = {part.uuid for gpu in gpus for part in gpu.instances}
     chosen: dict[int, tuple[str, ...]] = {}
     for position in sorted(range(len(needs)), key=lambda n: -(needs[n].high or 0)):
         wanted = needs[position]
         if wanted.high is None:
             return None
-        fitting = sorted((free, uuid) for uuid, free in room.items() if free >= wanted.high)[: wanted.split]
+        split = {uuid: free for uuid, free in room.items() if wanted.split == 1 or uuid not in slices}
+        fitting = sorted((free, uuid) for uuid, free in split.items() if free >= wanted.high)[: wanted.split]
         if len(fitting) < wanted.split:
             return None
         chosen[position] = tuple(uuid for _, uuid in fitting)
         for uuid in chosen[position]:
             room[uuid] -= wanted.high
     return chosen
+
+
+def _rooms(gpu: Gpu) -> list[tuple[str, int]]:
+    """Where on a card something can run, and the bytes that are free there.
+
+    Of a card cut by MIG its instances, those that share their memory as one; a model is not split over instances.
+    """
+    if not gpu.mig:
+        free = free_memory(gpu)
+        return [] if free is None else [(gpu.uuid, free)]
+    found: dict[object, tuple[str, int]] = {}
+    for part in gpu.instances:
+        if part.memory_free is not None:
+            key = part.uuid if part.gpu_instance is None else part.gpu_instance
+            found.setdefault(key, (part.uuid, part.memory_free))
+    return list(found.values())

@@ -298,6 +298,38 @@ def test_mig_instances_are_judged_one_by_one() -> None:
     assert [(each.gpu, each.answer) for each in told] == [("MIG-0", "too_large"), ("MIG-1", "fits")]
 
 
+def sliced(*free: float, **more: object) -> Gpu:
+    parts = tuple(GpuInstance(f"MIG-{n}", gpu_instance=n, memory_free=round(f * GIB)) for n, f in enumerate(free))
+    return card(free=80.0, mig=True, instances=parts, **more)
+
+
+def test_nothing_is_placed_on_a_card_that_is_cut_but_on_its_slices() -> None:
+    assert placed([needs(14, 16)], [sliced(10, 10)]) is None
+    assert placed([needs(14, 16)], [sliced(10, 20)]) == {0: ("MIG-1",)}
+    assert placed([needs(14, 16), needs(14, 16)], [sliced(20, 20)]) == {0: ("MIG-0",), 1: ("MIG-1",)}
+    assert placed([needs(14, 16)], [card(free=80.0, mig=True)]) is None
+
+
+def test_a_model_is_not_split_over_slices() -> None:
+    two = needs(14, 16, 2)
+    assert placed([two], [sliced(40, 40)]) is None
+    assert placed([two], [sliced(40, 40), card("GPU-2"), card("GPU-3")]) == {0: ("GPU-2", "GPU-3")}
+
+
+def test_compute_instances_that_share_their_memory_have_it_once() -> None:
+    parts = tuple(GpuInstance(f"MIG-{n}", gpu_instance=7, compute_instance=n, memory_free=20 * GIB) for n in (0, 1))
+    shared = card(free=80.0, mig=True, instances=parts)
+    assert placed([needs(14, 16)], [shared]) == {0: ("MIG-0",)}
+    assert placed([needs(14, 16), needs(14, 16)], [shared]) is None
+
+
+def test_slices_that_cannot_be_seen_or_are_not_told_of_now_are_unknown() -> None:
+    for gpu in (card(free=80.0, mig=True), sliced(40, health="stale")):
+        (told,) = verdicts(needs(14, 16), [gpu])
+        assert (told.answer, told.free) == ("unknown", None)
+        assert "MIG mode" in told.says or "does not answer" in told.says
+
+
 def test_several_models_are_placed_together_or_not_at_all() -> None:
     cards = [card("GPU-1", 24.0), card("GPU-2", 24.0)]
     assert placed([needs(14, 16), needs(5, 6), needs(16, 17)], cards) == {2: ("GPU-1",), 0: ("GPU-2",), 1: ("GPU-1",)}
