@@ -29,6 +29,7 @@ from ...console.findings import Evidence, FixSummary, Result
 from ...console.model import Container, DeviceRules, Snapshot
 from ...console.plan import Plan
 from ...console.settings import Settings
+from ...console.stacks.gpu_grants import granted
 from ...console.steps import RestartContainer
 from .. import Check, compose
 from .common import Asker, askers, place_of
@@ -65,11 +66,19 @@ def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
         lost = compose.log_evidence(snapshot, container, MARKS)
         state = snapshot.gpu_driver.state if snapshot.gpu_driver else "unknown"
         if lost and state in ("ok", "unknown", "stalled"):
-            yield _lost(one, lost) if state == "ok" else _unknown(one, lost)
+            works = state == "ok" and not _cards_gone(one, snapshot)
+            yield _lost(one, lost) if works else _unknown(one, lost, driver=state == "ok")
             continue
         told = _predicted(one, container, snapshot)  # with a driver in trouble it is not the container that ails
         if told is not None:
             yield told
+
+
+def _cards_gone(one: Asker, snapshot: Snapshot) -> bool:
+    """Whether every card that it was granted is in trouble itself: then a restart gives it nothing."""
+    uuids = granted(one.grant, snapshot.gpus)
+    cards = [gpu for gpu in snapshot.gpus if uuids and gpu.uuid in uuids]
+    return bool(cards) and all(gpu.health in ("lost", "reset_required") for gpu in cards)
 
 
 def _lost(one: Asker, log: tuple[Evidence, ...]) -> Result:
@@ -120,10 +129,13 @@ def _fine(one: Asker, rows: tuple[Evidence, ...]) -> Result:
     )
 
 
-def _unknown(one: Asker, log: tuple[Evidence, ...]) -> Result:
+def _unknown(one: Asker, log: tuple[Evidence, ...], *, driver: bool) -> Result:
+    because = "it says so, but the driver of the host could not be asked, and the fault may be there"
+    if driver:
+        because = "it says so, but its card itself is in trouble, which a restart does not mend: gpu.driver"
     return Result(
         ID, one.name, "unknown", f"Whether {one.name} has lost its GPU cannot be told", evidence=(*log, _granted(one)),
-        because="it says so, but the driver of the host could not be asked, and the fault may be there",
+        because=because,
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ _AMOUNT = r"([\d.]+) ?([KMGT])iB"
 _WANTS = re.compile(rf"Tried to allocate {_AMOUNT}")
 _CARD = re.compile(r"GPU (\d+)(?: has a total capacity|;)|on device (?:cuda:)?(\d+)")
 _HOLDER = re.compile(rf"Process (\d+) has {_AMOUNT}")
+_OF_GPU = re.compile(r"cuda|hip|gpu|vram|device", re.IGNORECASE)
 _LONGEST = re.compile(r"estimated maximum model length is (\d+)")
 _SHARE = re.compile(r"\(([\d.]+)/([\d.]+) GiB\) on startup")
 
@@ -49,6 +50,11 @@ class Victim:
     """Who else holds memory of that card, the most first."""
     dead: bool = False
     """It does not run, or dies again and again."""
+
+    @property
+    def killed(self) -> bool:
+        """The kernel ended it for want of main memory."""
+        return self.form == "host-memory" and self.mark is None
 
     @property
     def culprit(self) -> Holder | None:
@@ -85,18 +91,31 @@ def victims(snapshot: Snapshot) -> Iterator[Victim]:
 
 
 def _victim(container: Container, snapshot: Snapshot) -> Victim | None:
-    if container.oom_killed and container.state in ("exited", "dead", "restarting"):
+    killed = container.oom_killed and container.state in ("exited", "dead", "restarting")
+    if killed and container.exit_code not in (0, 130, 143):  # else a helper was killed, long before it was stopped
         return Victim(container, "host-memory", dead=True)
     own = [m for m in snapshot.log_marks if m.container == container.id and m.at is not None]
     mark = _last_word(container, own, snapshot.taken_at)
     if mark is None:
         return None
     dead = container.state != "running" or (mark.at or 0.0) < (container.started_at or 0.0) - 1.0
+    if _without_gpu(container, mark, snapshot):
+        return Victim(container, "host-memory", mark, dead=dead)
     if mark.mark == LENGTH:
         return Victim(container, "too-long", mark, dead=dead)
     gpu = _card(container, mark, snapshot)
     others = tuple(one for one in holders(snapshot, gpu.uuid) if one.container != container.id) if gpu else ()
     return Victim(container, _form(mark, gpu, others, dead=dead), mark, gpu, others, dead)
+
+
+def _without_gpu(container: Container, mark: LogMark, snapshot: Snapshot) -> bool:
+    """Whether it computes on the processor, and its line names nothing of a GPU: main memory is what was wanting."""
+    if mark.mark not in ("gpu.oom.ollama", "gpu.oom.llamacpp"):  # the others never run without one
+        return False
+    if grant_of(container) is not None or container.devices or container.runtime == "nvidia":
+        return False
+    holds = any(process.container == container.id for process in snapshot.gpu_processes)
+    return not holds and _OF_GPU.search(mark.text) is None
 
 
 def _form(mark: LogMark, gpu: Gpu | None, others: tuple[Holder, ...], *, dead: bool) -> Form:

@@ -74,7 +74,7 @@ def _evidence(victim: Victim, snapshot: Snapshot) -> Iterator[Evidence]:
         yield Evidence("log", victim.mark.text, f"docker logs {container.name}")
         ago = snapshot.taken_at - (victim.mark.at or snapshot.taken_at)
         yield Evidence("said", f"{duration(max(0.0, ago))} ago", f"docker logs {container.name}")
-    if victim.form == "host-memory":
+    if victim.killed:
         yield Evidence(
             "killed by the kernel", f"yes, exit code {container.exit_code}", f"docker inspect {container.name}"
         )

@@ -91,6 +91,9 @@ FINDS = (
     _finds("runs out on a machine whose cards are not known", "too-big", on(m3e(**DIED), gpus=(), driver=None)),
     _finds("gave the container too little main memory", "host-memory",
            on(m3e(**{**DIED, "exit_code": 137, "oom_killed": True, "memory_limit": 2 * GIB}))),
+    _finds("runs Ollama on the processor, and a model was too big", "host-memory",
+           on(box("ollama", "ollama/ollama"), gpus=(), driver=None,
+              log=("gpu.oom.ollama", "ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer"))),
     _finds("has a machine with too little main memory", "host-memory",
            on(m3e(**{**LOOP, "exit_code": 137, "oom_killed": True}), marks=())),
 )  # fmt: skip
@@ -106,6 +109,8 @@ FINDS_NOT = (
             on(m3e(**{**DIED, "exit_code": 143, "finished_at": NOW})), "ok"),
     Example("stopped a server", machine(m3e(state="exited", exit_code=137, finished_at=NOW), gpus=FULL), "ok"),
     Example("ended a server that ended well", on(m3e(**{**DIED, "exit_code": 0})), "ok"),
+    Example("had a helper killed by the kernel, and stopped the server long after",
+            machine(m3e(state="exited", exit_code=143, oom_killed=True, finished_at=NOW), gpus=FULL), "ok"),
     Example("has a server that found another way",
             on(m3e(), log_marks=(LogMark(container_id("m3e"), *LLAMA, NOW - 300),
                                  LogMark(container_id("m3e"), "ollama.oom-retried", "x", NOW - 299))), "ok"),

@@ -22,6 +22,8 @@ def title(victim: Victim) -> str:
     if victim.form == "host-memory":
         limit = victim.container.memory_limit
         whose = f"its limit of {size(limit)}" if limit else "the machine's memory"
+        if not victim.killed:
+            return f"{name} found too little main memory for a model ({whose})"
         return f"{name} was killed for want of main memory ({whose}), not of the GPU's"
     if victim.form == "too-long":
         return f"{name} has too little GPU memory for the length of its context"
@@ -38,6 +40,8 @@ def _much(holder: Holder, victim: Victim) -> str:
 
 def because(victim: Victim, snapshot: Snapshot) -> str:
     """The cause in plain language."""
+    if victim.form == "host-memory" and not victim.killed:
+        return "It has no GPU, so that the model and its cache lie in main memory, and there was no room left for them"
     if victim.form == "host-memory":
         return (
             "The kernel ended it: a model is read into main memory before it goes to the GPU. The GPU is not at fault"

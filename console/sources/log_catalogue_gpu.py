@@ -72,7 +72,7 @@ _OLLAMA_OUT_OF_MEMORY = (
     pattern(
         "gpu.oom.ollama",
         r"(?i:out of (?:device )?memory|failed to allocate|allocation failed|not enough memory|insufficient memory"
-        r"|vk_error_out_of_device_memory|erroroutofmemory)",
+        r"|vk_error_out_of_device_memory|erroroutofmemory|(?:cuda|hip)malloc failed)",
     ),
     pattern("ollama.runner-ended", r"llama-server process has terminated:"),
 )

@@ -27,6 +27,7 @@ LINES: list[tuple[Role, str, str]] = [
     ("model_server", "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static.", "gpu.oom.sglang-static"),
     ("model_server", "Decode out of memory. Try to lower your batch size.", "gpu.oom.sglang-run"),
     ("model_server", "ggml_backend_cuda_buffer_type_alloc_buffer: allocating 4096.00 MiB on device 0: cudaMalloc failed: out of memory", "gpu.oom.llamacpp"),
+    ("ollama", "ggml_cuda_init: cudaMalloc failed: unknown", "gpu.oom.ollama"),
     ("model_server", "alloc_tensor_range: failed to allocate CUDA0 buffer of size 4294967296", "gpu.oom.llamacpp"),
     ("model_server", "llama_kv_cache_init: failed to allocate buffer for kv cache", "gpu.oom.llamacpp"),
     ("model_server", "RuntimeError: CUDA error: out of memory", "gpu.oom.cuda"),
