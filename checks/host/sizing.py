@@ -5,7 +5,8 @@ What it does
     number of vectors where the settings name it, and those for each of the guide's local models that is there
     (Baichuan2, ChatGLM2, M3E, the bge reranker). Memory counts as too small below four fifths of what the databases and
     the biggest model need together, since models are not loaded all at once; a limit on a container only below three
-    tenths of its model's figure, since the guides round up. Without local models a small machine is left in peace.
+    tenths of its model's figure, since the guides round up. Without local models a small machine is left in peace, and so
+    is a model in an engine that takes quantised files.
 
 Why it matters
     Too little memory shows as something else: containers that die with exit code 137, databases that answer slowly,
@@ -29,13 +30,18 @@ from ...console.model import ComposeService, Container, Disk, Snapshot
 from ...console.plan import Plan
 from ...console.settings import Settings
 from ...console.sizing import GB, HostRow, ModelRow, host_row, model_row
+from ...console.stacks.model_products import product_of_command, product_of_image
 from ...console.text import size
 from .. import Check, compose
+from ..gpu.common import put_away
 from .sizing_examples import EXAMPLES
 
 ID = "host.sizing"
 CLEARLY = 0.8
 LIMIT_SHARE = 0.3
+CHAT = 16
+"""GB from which on a model's row is more than head room: an embedder loads in a fraction of what the guide says."""
+OWN = ("m3e-large-api", "m3e", "baichuan2", "chatglm2", "bge-reranker")
 LIVES = ("running", "restarting", "paused", "exited", "dead")
 
 
@@ -85,7 +91,7 @@ def _base(snapshot: Snapshot, settings: Settings) -> HostRow | None:
 def _models(snapshot: Snapshot) -> Iterator[Lives]:
     """Local models of the guide that run, ran, or are declared and not started."""
     for container in snapshot.containers:
-        row = model_row(container.image, _words(container)) if container.state in LIVES else None
+        row = _row(container.image, _words(container)) if container.state in LIVES and not put_away(container) else None
         if row is not None:
             yield Lives(container.name, row, container.memory_limit, f"docker inspect {container.name}")
     there = {(c.project, c.service) for c in snapshot.containers}
@@ -93,9 +99,17 @@ def _models(snapshot: Snapshot) -> Iterator[Lives]:
         for service in project.services:
             if service.profiles or (project.name, service.name) in there:
                 continue
-            row = model_row(service.image or "", _words(service))
+            row = _row(service.image or "", _words(service))
             if row is not None:
                 yield Lives(f"{project.name}/{service.name}", row, service.memory_limit, "compose files")
+
+
+def _row(image: str, words: tuple[str, ...]) -> ModelRow | None:
+    """The guide's figures, for its own servers: an engine that takes quantised files needs a fraction of them."""
+    told = product_of_image(image)
+    command = product_of_command(words)
+    product = told or (command[0] if command else None)
+    return model_row(image, words) if product is None or product in OWN else None
 
 
 def _words(of: Container | ComposeService) -> tuple[str, ...]:
@@ -128,7 +142,7 @@ def _small(
 ) -> Result:
     said = " and ".join(f"{has}, the least is {least}" for _, has, least in wants)
     rows = [Evidence(what, f"{has}, the least is {least}", "the machine, and the guides") for what, has, least in wants]
-    bad = models and any(what == "memory" for what, _, _ in wants)
+    bad = any(one.row.ram >= CHAT for one in models) and any(what == "memory" for what, _, _ in wants)
     return compose.finding(
         ID, snapshot.host.name, wants[0][0], f"This machine has {said}", severity="warning" if bad else "info",
         because="That is clearly less than the guides ask for what is there. It may work, slowly, until it does not",

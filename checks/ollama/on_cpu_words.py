@@ -47,6 +47,7 @@ _KEPT = "Answers being written are cut off; its models stay on the disk and are 
 ADVICE = {
     "lost": (
         _KEPT,
+        "Where a request or a Modelfile asks for num_gpu 0, the CPU is meant, and a restart changes nothing.",
         "The next `systemctl daemon-reload` may take it away again: gpu.lost-in-container tells how to prevent that.",
     ),
     "not-seen": (

@@ -19,8 +19,8 @@ FIX = ("EditFile", "ComposeUp")
 
 def _between_two_deaths() -> Snapshot:
     """Just started again: the line is that of the run before."""
-    snapshot = one(f"{BAICHUAN}:v2", WORKERS, name="baichuan", container={"restart_count": 3})
-    mark = LogMark(container_id("baichuan"), "model.workers-type-error", LINE, NOW - 3640)
+    snapshot = one(f"{BAICHUAN}:v2", WORKERS, name="baichuan", container={"restart_count": 3, "started_at": NOW - 20})
+    mark = LogMark(container_id("baichuan"), "model.workers-type-error", LINE, NOW - 40)
     whole = {name: getattr(snapshot, name) for name in snapshot.__struct_fields__}
     return Snapshot(**{**whole, "log_marks": (mark,)})
 
@@ -81,6 +81,10 @@ EXAMPLES = (
         "the first generation, which does not read it", one(f"{BAICHUAN}:v1", WORKERS, name="baichuan"), "ok",
     ),
     Example("a patched script runs with it", one(f"{BAICHUAN}:v2", WORKERS, name="baichuan"), "ok"),
+    Example(
+        "a patched script was mounted while it looped, and runs for an hour",
+        one(f"{BAICHUAN}:v2", WORKERS, name="baichuan", container={"restart_count": 41}, marks=DIED), "ok",
+    ),
     Example(
         "taken away", one(f"{BAICHUAN}:v2", ("SK_KEY", KEY), name="baichuan"), "ok",
     ),

@@ -26,6 +26,8 @@ PAIRS: dict[str, tuple[str, ...]] = {
 """Variables with an address, and those with the key that is sent there, the first that is set."""
 FASTGPT: dict[str, tuple[str, ...]] = {"OPENAI_BASE_URL": ("CHAT_API_KEY",), "ONEAPI_URL": ("CHAT_API_KEY",)}
 _NO_KEY = frozenset({"", "user_provided", "none", "null", "empty", "false", "ollama", "not-needed"})
+_MAKES_KEYS = frozenset({"litellm", "aiproxy"})
+"""Gateways that hand out further keys of their own, which stand in a database."""
 _FLAGS = ("--api-key", "--api_key", "--api-keys", "--api_keys")
 
 
@@ -80,6 +82,8 @@ def _taken(snapshot: Snapshot, server: Server, container: Container) -> tuple[tu
     keys = _after_flags(words)
     if keys:
         return (keys, f"--api-key of {container.name}") if not any("$" in key for key in keys) else None
+    if server.product in _MAKES_KEYS:
+        return None
     env = environment(container)
     for name in KEY_NAMES.get(server.product, ()):
         if env.get(name):

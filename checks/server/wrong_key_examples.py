@@ -82,6 +82,13 @@ def _vllm(key: str, *command: str) -> Snapshot:
     return beside(made, _webui(key))
 
 
+def _litellm(key: str) -> Snapshot:
+    user = ServerUser("open-webui, OPENAI_API_BASE_URL", "open-webui", "http://litellm:4000")
+    made = one("ghcr.io/berriai/litellm:main-stable", ("LITELLM_MASTER_KEY", KEY), name="litellm",
+               servers=(server("litellm", "litellm", user, port=4000),))  # fmt: skip
+    return beside(made, _webui(key))
+
+
 EXAMPLES = (
     Example("m3e-large-api was given SK_KEY", one(M3E, ("SK_KEY", KEY)), "finding", "misspelt", FIX),
     Example("m3e-large-api was given SK-KEY", one(M3E, ("SK-KEY", KEY)), "finding", "misspelt", FIX),
@@ -133,6 +140,7 @@ EXAMPLES = (
     Example("Open WebUI sends vLLM another key", _vllm(OTHER, "--api-key", KEY), "finding", "user-key", ()),
     Example("Open WebUI sends vLLM its key", _vllm(KEY, "--api-key", KEY), "not_applicable"),
     Example("one of several keys", _vllm(KEY, "--api-key", OTHER, KEY, "--port", "8000"), "not_applicable"),
+    Example("a key that LiteLLM made itself", _litellm(OTHER), "not_applicable"),
     Example("a vLLM that takes any key", _vllm(OTHER), "not_applicable"),
     Example("keys that users type", _vllm("user_provided", "--api-key", KEY), "not_applicable"),
     Example("keys in a file", _vllm(OTHER, "--api-key-file", "/keys"), "not_applicable"),
