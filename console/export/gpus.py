@@ -14,7 +14,7 @@ from ..model import Gpu, GpuDriver, GpuProcess, LoadedModel, Server, Snapshot
 from ..text import DASH, duration, percent, size
 from .json_ import Document, fault
 from .plain import Facts
-from .readable import Line, table
+from .readable import Line, narrowed, table
 
 _WORD = 9
 _ILL = {
@@ -59,7 +59,10 @@ def _ordered(snapshot: Snapshot) -> list[GpuProcess]:
 
 
 def _gpu(gpu: Gpu, snapshot: Snapshot) -> Document:
-    """Every field of the model, and how its processes add up: ``attributed + unattributed = memory_used``."""
+    """Every field of the model, and how its processes add up: ``attributed + unattributed - excess = memory_used``.
+
+    ``excess`` is 0 unless the driver says that processes hold more than is used at all.
+    """
     rest = rest_of(gpu, snapshot.gpu_processes)
     return {
         **msgspec.to_builtins(gpu), "attributed": rest.known, "unattributed": rest.unattributed,
@@ -173,7 +176,7 @@ def lines(snapshot: Snapshot, width: int) -> Iterator[Line]:
 
 def _card(gpu: Gpu, snapshot: Snapshot, width: int) -> Iterator[Line]:
     ill = _ILL.get(gpu.health)
-    yield ((f"{_name(gpu)} {ill}" if ill else _name(gpu)).ljust(_WORD), "error" if ill else "ok", _figures(gpu))
+    yield ((f"{_name(gpu)} {ill} " if ill else _name(gpu)).ljust(_WORD), "error" if ill else "ok", _figures(gpu))
     if gpu.trouble:
         yield ("", "", f"{' ' * _WORD}{gpu.trouble}")
     if gpu.remedy:
@@ -183,14 +186,22 @@ def _card(gpu: Gpu, snapshot: Snapshot, width: int) -> Iterator[Line]:
     for instance in gpu.instances:
         used = f"{size(instance.memory_used)} of {size(instance.memory_total)} used"
         yield ("", "", f"{' ' * _WORD}{instance.name or 'MIG'}  {used}  {instance.uuid}")
-    yield from (("", "", f"  {row}") for row in table(_rows(gpu, snapshot), width - 2))
+    yield from (("", "", f"  {row}") for row in _table(gpu, snapshot, width - 2))
+
+
+def _table(gpu: Gpu, snapshot: Snapshot, width: int) -> Iterator[str]:
+    """Nothing for a card that tells nothing; the title alone would say that nobody is there."""
+    rows = _rows(gpu, snapshot)
+    if len(rows) > 1:
+        yield from table(narrowed(rows, width, ("SERVICE", "AGE", "SERVER"), 16), width)
 
 
 def _figures(gpu: Gpu) -> str:
-    parts = [
-        f"{size(gpu.memory_used)} of {size(gpu.memory_total)} used", f"{size(gpu.memory_free)} free",
-        f"{percent(gpu.utilisation)} busy",
-    ]  # fmt: skip
+    if gpu.memory_used is None and gpu.utilisation is None:
+        return gpu.name or gpu.uuid
+    busy = "" if gpu.utilisation is None else f"{gpu.utilisation:.0f}% busy"
+    parts = [f"{size(gpu.memory_used)} of {size(gpu.memory_total)} used", f"{size(gpu.memory_free)} free"]
+    parts += [busy] if busy else []
     if gpu.temperature is not None:
         parts.append(f"{gpu.temperature:.0f} °C")
     if gpu.power is not None:
@@ -214,4 +225,6 @@ def _rows(gpu: Gpu, snapshot: Snapshot) -> Sequence[Sequence[str]]:
             f"ORPHAN: {process.orphan}" if process.orphan else process.name or DASH,
         ))  # fmt: skip
     rest = rest_of(gpu, snapshot.gpu_processes)
+    if rest.unattributed is None:
+        return made
     return [*made, (DASH, size(rest.unattributed), "unattributed", DASH, DASH, DASH, DASH, rest.sentence() or DASH)]

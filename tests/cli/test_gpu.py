@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from stackops.console.commands import session
 from stackops.console.export import gpus
-from stackops.console.model import Gpu, GpuDriver, Snapshot
+from stackops.console.model import Gpu, GpuDriver, GpuProcess, Snapshot
 from support import gpu_stage
 from support.gpu_stage import GIB
 
@@ -40,6 +42,30 @@ def test_processes_and_what_is_unattributed_are_what_is_used(stackops, monkeypat
         held = sum(p["bytes"] or 0 for p in document["processes"] if p["gpu"] == gpu["uuid"])
         assert held == gpu["attributed"]
         assert held + gpu["unattributed"] == gpu["memory_used"]
+
+
+UUIDS = st.sampled_from(["GPU-0", "GPU-1", "GPU-2"])
+BYTES = st.one_of(st.none(), st.integers(0, 40 * GIB))
+SLICES = st.sampled_from([None, "MIG-0", "MIG-1"])
+HOLDERS = st.lists(st.builds(GpuProcess, gpu=UUIDS, pid=st.integers(1, 9), memory=BYTES, instance=SLICES), max_size=12)
+CARDS = st.lists(st.builds(Gpu, uuid=UUIDS, memory_used=BYTES, memory_reserved=BYTES, mig=st.booleans()), max_size=3)
+
+
+@given(cards=CARDS, holders=HOLDERS)
+def test_whatever_is_held_by_whom_the_figures_of_the_document_add_up(
+    cards: list[Gpu], holders: list[GpuProcess]
+) -> None:
+    cards = list({card.uuid: card for card in cards}.values())
+    document = gpus.document(replace(gpu_stage.none(), gpus=tuple(cards), gpu_processes=tuple(holders)))
+    for gpu in document["gpus"]:
+        own = [p for p in document["processes"] if p["gpu"] == gpu["uuid"]]
+        assert sum(p["bytes"] or 0 for p in own) == gpu["attributed"]
+        assert gpu["unknown_sizes"] == sum(p["bytes"] is None for p in own)
+        if gpu["memory_used"] is None:
+            assert gpu["unattributed"] is None
+        else:
+            assert gpu["attributed"] + gpu["unattributed"] - gpu["excess"] == gpu["memory_used"]
+            assert not (gpu["unattributed"] and gpu["excess"])
 
 
 def test_a_person_reads_a_table_under_each_gpu(stackops, monkeypatch) -> None:

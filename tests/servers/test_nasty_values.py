@@ -10,8 +10,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from stackops.console.hosts import HttpFailed
 from stackops.console.model import Server
 from stackops.console.sources.servers import decoding, look, metrics
+from stackops.console.text import SECRETS
 from support.model_servers import BASE, NAMES, NOW, InMemory, answering, candidate_for, recording, stand_in
 
 DEEP: list[Any] = []
@@ -118,3 +120,15 @@ async def test_one_body_is_taken_apart_once_however_often_it_is_looked_at(monkey
     stand = answering({"/v1/models": {"json": {"object": "list", "data": [{"id": "m"}]}}})
     await look(InMemory({BASE: stand}), candidate_for(stand), None, NOW, slow=True)
     assert len(taken) <= len(stand.requests)
+
+
+async def test_a_key_that_comes_back_in_what_is_no_http_is_masked() -> None:
+    class Echo:
+        async def get(self, url: str, **_: Any) -> Any:
+            raise HttpFailed("not-http", f"{BASE} does not speak HTTP: Bearer sk-echoed-1234567890")
+
+    SECRETS.learn("API_KEY", "sk-echoed-1234567890")
+    candidate = candidate_for(stand_in("vllm-key"), token="sk-echoed-1234567890")
+    server = await look(Echo(), candidate, None, NOW, slow=True)  # type: ignore[arg-type]
+    assert "does not speak HTTP" in (server.reason or "")
+    assert "sk-echoed" not in repr(server)

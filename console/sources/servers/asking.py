@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from ...hosts import HostError, Http, HttpFailed
 from ...hosts.asking import HttpTrouble
 from ...model import Product
-from ...text import clean_line
+from ...text import SECRETS, clean_line
 from . import decoding
 from .allowed import PRODUCTS, RECOGNISING, Key
 from .candidate import Candidate
@@ -152,13 +152,18 @@ class Ask:
                 redirects=0,
             )
         except HttpFailed as error:
-            return Silence(path, error.trouble, clean_line(str(error), 300))
+            return Silence(path, error.trouble, _sentence(error))
         except HostError as error:
-            return Silence(path, "unreachable", clean_line(str(error), 300))
+            return Silence(path, "unreachable", _sentence(error))
         found = Answer(path, reply.status, reply.headers, reply.body, reply.seconds, reply.cut)
         if found.refused and key == "keyed":
             self.refuse(path)
         return found
+
+
+def _sentence(error: HostError) -> str:
+    """What went wrong, for people; what is no HTTP may hold the key that was sent, and is quoted."""
+    return SECRETS.redact(clean_line(str(error), 300))
 
 
 def base_of(address: str) -> str | None:
