@@ -5,8 +5,8 @@ What it does
     number of vectors where the settings name it, and those for each of the guide's local models that is there
     (Baichuan2, ChatGLM2, M3E, the bge reranker). Memory counts as too small below four fifths of what the databases and
     the biggest model need together, since models are not loaded all at once; a limit on a container only below three
-    tenths of its model's figure, since the guides round up. Without local models a small machine is left in peace, and so
-    is a model in an engine that takes quantised files.
+    tenths of its model's figure, since the guides round up. Without local models a small machine is left in peace, and
+    so is a model in an engine that takes quantised files.
 
 Why it matters
     Too little memory shows as something else: containers that die with exit code 137, databases that answer slowly,
