@@ -146,3 +146,20 @@ def table(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
             clip(cell, widths[n]) + " " * (widths[n] - cells(clip(cell, widths[n]))) for n, cell in enumerate(row[:-1])
         )
         yield clip(f"{line}  {row[-1]}".rstrip(), width)
+
+
+def narrowed(
+    rows: Sequence[Sequence[str]], width: int, give_up: Sequence[str], last: int = 400
+) -> list[tuple[str, ...]]:
+    """Without whole columns, by their titles and in this order, until the rest fits: a cell cut in two tells nothing.
+
+    ``last``: cells of the last column that have to be seen.
+    """
+    titles = list(rows[0])
+    kept = list(range(len(titles)))
+    for title in ("", *give_up):
+        kept = [column for column in kept if titles[column] != title]
+        widths = [min(40, max(cells(row[column]) for row in rows)) for column in kept]
+        if sum(widths[:-1]) + 2 * (len(widths) - 1) + min(widths[-1], last) <= width:
+            break
+    return [tuple(row[column] for column in kept) for row in rows]

@@ -14,10 +14,10 @@ from ..text import DASH, duration, size
 from .json_ import Document, fault
 from .plain import Facts
 from .plain import fault as fault_facts
-from .readable import Line, table
+from .readable import Line, narrowed, table
 
-_WIDE = 110
-"""Cells from which on everything is shown."""
+_MODEL = 24
+"""Cells of a model's name that have to be seen."""
 _MODELS = 3
 """Names of models in one cell."""
 
@@ -159,9 +159,8 @@ def lines(snapshot: Snapshot, width: int) -> Iterator[Line]:
     if not snapshot.servers:
         yield ("", "", nothing(snapshot))
         return
-    titles: tuple[str, ...] = _HEAD if width >= _WIDE else _SHORT
-    rows: list[Sequence[str]] = [titles, *(_row(server, snapshot, titles) for server in snapshot.servers)]
-    head, *drawn = table(rows, width)
+    rows: list[Sequence[str]] = [_HEAD, *(_row(server, snapshot, _HEAD) for server in snapshot.servers)]
+    head, *drawn = table(narrowed(rows, width, _LEAST_FIRST, _MODEL), width)
     yield ("", "", head)
     for server, line in zip(snapshot.servers, drawn, strict=True):
         yield (server.state, _KINDS[server.state], line[len(server.state) :])
@@ -176,7 +175,8 @@ _HEAD = (
     "STATE", "SERVER", "PRODUCT", "VERSION", "VRAM", "QUEUE", "KV", "TOK/S", "LATENCY", "MODELS", "CONTAINER",
     "USED BY", "ADDRESS",
 )  # fmt: skip
-_SHORT = ("STATE", "SERVER", "PRODUCT", "VRAM", "QUEUE", "KV", "TOK/S", "MODELS")
+_LEAST_FIRST = ("LATENCY", "CONTAINER", "VERSION", "ADDRESS", "USED BY", "KV", "QUEUE", "PRODUCT", "TOK/S")
+"""Titles of columns that a narrow terminal goes without, in this order."""
 _KINDS = {
     "up": "ok", "loading": "info", "busy": "warning", "wrong_key": "warning", "engine_dead": "error", "down": "error",
     "unknown": "unknown",

@@ -68,7 +68,8 @@ def why_not(container: Container, port: int, *, local: bool, rootless: bool) -> 
         code = container.exit_code if container.state in {"exited", "dead", "restarting"} else None
         meaning = exit_meaning(code, container.oom_killed, container.error, "model_server") if code else None
         told = "" if code is None else f", exit code {code}" + (f" ({meaning})" if meaning else "")
-        return f"its container is {container.state}{told}", None if container.state == "created" else "look at its logs"
+        state = "was created and never started" if container.state == "created" else f"is {container.state}"
+        return f"its container {state}{told}", None if container.state == "created" else "look at its logs"
     if not local:
         return "the Engine is on another machine, so its ports are not asked from here", "run stackops on that machine"
     publish = f"publish its port: ports: ['127.0.0.1:{port}:{port}']"

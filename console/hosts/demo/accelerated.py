@@ -5,6 +5,7 @@ Their words only. Whether a server comes up follows from what is free on the car
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 
@@ -15,7 +16,8 @@ WANTS = 18_400
 """MiB that SGLang takes of its card."""
 MODEL = "Qwen/Qwen2-7B-Instruct"
 TEI = ("text-embeddings-router", "--model-id", "BAAI/bge-small-zh-v1.5")
-TEI_MODEL = "BAAI/bge-small-zh-v1.5"
+RERANKERS = ("reranker",)
+"""Parts of names of models that TEI serves for ranking; the others make embeddings."""
 CAPACITY = "23.99 GiB"
 LOADED = "Load weight end. type=Qwen2ForCausalLM, dtype=torch.bfloat16, mem usage=14.25 GB."
 
@@ -43,16 +45,28 @@ def sglang(_stand: Stand, request: Request) -> Answer | None:
     return _said(told, request)
 
 
-def tei(_stand: Stand, request: Request) -> Answer | None:
+def tei(stand: Stand, request: Request) -> Answer | None:
     """What a text-embeddings-inference answers to a look."""
+    model = tei_model(stand.command)
+    ranks = any(part in model for part in RERANKERS)
+    kind = {"reranker": {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}} if ranks else _EMBEDS
     told: dict[str, object] = {
         "/health": {},
         "/info": {
-            "model_id": TEI_MODEL, "model_dtype": "float16", "model_type": {"embedding": {"pooling": "cls"}},
+            "model_id": model, "model_dtype": "float16", "model_type": kind,
             "max_batch_tokens": 16384, "tokenization_workers": 8, "version": "1.2.3",
         },
     }  # fmt: skip
     return _said(told, request)
+
+
+_EMBEDS: dict[str, object] = {"embedding": {"pooling": "cls"}}
+
+
+def tei_model(command: tuple[str, ...]) -> str:
+    """The model that its arguments name."""
+    pairs = itertools.pairwise(command)
+    return next((value for name, value in pairs if name == "--model-id"), TEI[-1])
 
 
 def tei_start(_stand: Stand) -> Fate:
@@ -60,9 +74,10 @@ def tei_start(_stand: Stand) -> Fate:
     return Fate(("INFO text_embeddings_router: Starting FlashBert model on Cuda", "INFO text_embeddings_router: Ready"))
 
 
-def tei_chat(_stand: Stand, dice: random.Random) -> tuple[str, ...]:
-    """An embedding."""
-    return (f'INFO embed{{total_time="{dice.uniform(2, 30):.3f}ms"}}: text_embeddings_router::http::server: Success',)
+def tei_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
+    """An embedding, or a ranking."""
+    verb = "rerank" if any(part in tei_model(stand.command) for part in RERANKERS) else "embed"
+    return (f'INFO {verb}{{total_time="{dice.uniform(2, 30):.3f}ms"}}: text_embeddings_router::http::server: Success',)
 
 
 def _said(told: dict[str, object], request: Request) -> Answer:
@@ -82,6 +97,6 @@ PROGRAMS = {
     "text-embeddings-inference": Program(
         command=TEI[1:], entrypoint=TEI[:1], env=(("PATH", "/usr/local/bin:/usr/bin:/bin"), ("PORT", "80")),
         exposed=("80/tcp",), size=1_640, appetite=Appetite(0.05, 410, 2_000, 3_000, 0, 0, 24), start=tei_start,
-        chat=tei_chat, pace=20, on_gpu=(OnGpu(0, 640, TEI),), serve=tei,
+        chat=tei_chat, pace=20, on_gpu=(OnGpu(0, 640, TEI[:1]),), serve=tei,
     ),
 }  # fmt: skip

@@ -108,7 +108,7 @@ class Cards:
             for pid, argv in container.processes() if container.program.on_gpu else ():
                 for held in container.program.on_gpu:
                     card = self.chosen(container.definition.device_requests, held.gpu)
-                    if held.argv == argv and card is not None:
+                    if argv[: len(held.argv)] == held.argv and card is not None:
                         found.append(Holding(container, pid, argv, card, held.memory))
         return found
 

@@ -60,7 +60,7 @@ def forgotten_rules(hands: Hands) -> None:
 
 
 def _forgotten(hands: Hands) -> None:
-    _add(hands, "rerank", TEI, _named(1), port="8084:80")
+    _add(hands, "rerank", TEI, _named(1), port="8084:80", more=(_serves("BAAI/bge-reranker-base"),))
     found = hands.world.find("lab-rerank")
     hands.tree.put(cards.DROP_IN.format(id=found.id), cards.RULES.encode())
 
@@ -72,8 +72,8 @@ def crowded(hands: Hands) -> None:
     count: 1 is the first card, for both of them; the new one idles.
     """
     hands.world.cards.add()
-    _add(hands, "embed-zh", TEI, _counted(), port="8082:80")
-    _add(hands, "embed-en", TEI, _counted(), port="8083:80")
+    _add(hands, "embed-zh", TEI, _counted(), port="8082:80", more=(_serves("BAAI/bge-small-zh-v1.5"),))
+    _add(hands, "embed-en", TEI, _counted(), port="8083:80", more=(_serves("BAAI/bge-small-en-v1.5"),))
 
 
 @scenario("gpu.memory-full", "squeezed")
@@ -119,6 +119,10 @@ def _counted() -> list[str]:
 
 def _named(card: int) -> list[str]:
     return ["driver: nvidia", f'device_ids: ["{card}"]', "capabilities: [gpu]"]
+
+
+def _serves(model: str) -> str:
+    return f"command: --model-id {model}"
 
 
 def _add(
