@@ -29,7 +29,7 @@ from .desk import Desk
 from .errands import Errands
 from .frugal import FrugalUpdate
 from .glyphs import wants_ascii
-from .inventory import inventory
+from .inventory import inventory, moved
 from .keys import bindings
 from .messages import ActEnded, HungUp, Repaint, ResultsReady, SnapshotTaken
 from .overview import Overview
@@ -37,6 +37,8 @@ from .palette import Actions
 from .place import Place
 
 SPARK_SECONDS = 2.0
+REJUDGE_SECONDS = 10.0
+"""After which figures that some check reads are judged again though nothing else happened."""
 
 
 def _place(module: str, name: str) -> Screen[Any]:
@@ -72,6 +74,7 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
         self.results: tuple[Result, ...] | None = None
         self.animation_level = "none"
         self._judging = False
+        self._judged_moving: tuple[float, tuple[object, ...]] = (0.0, ())
         self._last_size: Size | None = None
         self._sparks: dict[str, tuple[float, tuple[float | None, ...]]] = {}
         self._leaving = False
@@ -172,12 +175,21 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
 
     def watch_snapshot(self, snapshot: Snapshot | None) -> None:
         """Judge what changed, draw what is seen."""
-        if snapshot is not None:
-            now = inventory(snapshot)
-            if now != self._judged and not self._judging:
-                self._judged, self._judging = now, True
-                self._judge(snapshot)
+        self._judge_changed(snapshot)
         self._draw_visible()
+
+    def _judge_changed(self, snapshot: Snapshot | None) -> None:
+        if snapshot is None or self._judging:
+            return
+        now = inventory(snapshot)
+        if now != self._judged or self._moved_since(snapshot):
+            self._judged, self._judging = now, True
+            self._judged_moving = (snapshot.taken_at, moved(snapshot))
+            self._judge(snapshot)
+
+    def _moved_since(self, snapshot: Snapshot) -> bool:
+        at, before = self._judged_moving
+        return not 0 <= snapshot.taken_at - at < REJUDGE_SECONDS and moved(snapshot) != before
 
     @work(thread=True, group="judge", exit_on_error=False)
     def _judge(self, snapshot: Snapshot) -> None:
@@ -192,8 +204,10 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
     @on(ResultsReady)
     def _results_ready(self, message: ResultsReady) -> None:
         self._judging = False
-        self.results = message.results
-        self.watch_snapshot(self.snapshot)
+        same, self.results = self.results == message.results, message.results
+        self._judge_changed(self.snapshot)
+        if not same:
+            self._draw_visible()
 
     def _draw_visible(self) -> None:
         place = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Place)), None)

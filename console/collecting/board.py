@@ -17,6 +17,9 @@ from ..model import Fault, Figures, HostInfo, Snapshot, System
 from ..stacks.services import services
 from ..text import clean, clean_line
 
+_EACH_COUNTS = frozenset({"figures", "system", "gpus"})
+"""Parts of which each reading counts though it says the same: its moment is in it, or it makes a step in a curve."""
+
 
 class Board:
     """Parts by name of the Snapshot's field, faults and ages by source."""
@@ -44,10 +47,13 @@ class Board:
         self._set_faults(source, faults)
 
     def put(self, **parts: Any) -> None:  # noqa: ANN401 - fields of Snapshot
-        """New values of parts."""
-        if not all(_same(getattr(self._now, name), value) for name, value in parts.items()):
+        """New values of parts. What says the same as before is dropped: who compares by ``is`` sees no change."""
+        told = {name for name, value in parts.items() if not _same(getattr(self._now, name), value)}
+        if told:
             self.changed.set()
-        self._now = msgspec.structs.replace(self._now, **parts)
+        fresh = {name: value for name, value in parts.items() if name in told or name in _EACH_COUNTS}
+        if fresh:
+            self._now = msgspec.structs.replace(self._now, **fresh)
 
     def bad(self, source: str, error: Exception) -> None:
         """A source failed: its parts stay, with their age."""

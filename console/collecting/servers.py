@@ -234,7 +234,7 @@ class Servers:
             known.take(server, now, slow=slow)
             if server.figures is not None:
                 self._history.add_server(server.key, server.figures.tokens_per_second)
-            self._show()
+            self._wake.set()  # those that were asked together are shown together
         self._broken = self._broken | {candidate.key} if caught.failed else self._broken - {candidate.key}
         if not self._broken and self._board.failing("servers-look"):
             self._board.forget("servers-look")
@@ -287,7 +287,8 @@ class _Place:
         inputs = (parts.containers, parts.projects, parts.files, parts.config_verdicts)
         now = self._host.clock.monotonic()
         same = len(self._seen) == len(inputs) and all(a is b for a, b in zip(self._seen, inputs, strict=True))
-        if engine is None or not engine.local or same or now - self._read_at < self._cadence.servers:
+        least = self._cadence.servers_slow if same else self._cadence.servers
+        if engine is None or not engine.local or now - self._read_at < least:
             return
         self._seen, self._read_at = inputs, now
         with self._board.catch("servers-files") as caught:

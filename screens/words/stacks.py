@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
+from textual.cache import LRUCache
 
 from ...console.findings import Result
 from ...console.model import Container, Figures, NativeProcess, Service, Snapshot
@@ -190,7 +192,27 @@ def _heading(name: str, members: Sequence[Item], folders: Mapping[str, str | Non
     return Row(key=f"group:{name}", heading=heading)
 
 
+_MADE: LRUCache[str, tuple[tuple[object, ...], Row]] = LRUCache(2048)
+"""The row of each key as it was made last, and what it was made from: most containers are idle, and most looks change
+nothing of a row."""
+
+
 def _row(item: Item, now: float) -> Row:
+    figures, since = item.figures, (item.container or item.process)
+    up = duration(now - since.started_at) if since and since.started_at else None
+    made_from = (
+        up, figures and msgspec.structs.astuple(figures)[1:], item.container, item.process, item.worst, item.vram,
+        item.name, item.role,
+    )  # fmt: skip
+    made = _MADE.get(item.key)
+    if made is not None and made[0] == made_from:
+        return made[1]
+    row = _new_row(item, now)
+    _MADE[item.key] = (made_from, row)
+    return row
+
+
+def _new_row(item: Item, now: float) -> Row:
     cells: dict[str, Span] = {
         "name": Span(item.name),
         "role": Span(DASH if item.role == "unknown" else item.role, "muted"),
