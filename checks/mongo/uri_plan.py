@@ -23,8 +23,7 @@ from .set_forms import Verdict, behind
 
 ID = "mongo.replica-set"
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+,=?&[]-")
-"""Characters that mean themselves in a ``.env`` file without quotes, for Compose, dotenv and shells' ``source`` bar
-``&``. fact: env_edit refuses all others"""
+"""Characters that mean themselves in a ``.env`` file without quotes; ``EnvLine`` writes no others."""
 
 
 def uri_plan(node: Node, verdict: Verdict, result: Result, snapshot: Snapshot) -> Plan | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import librechat_rows, mongo_rows, python_image
+from support import librechat_rows, mongo_form_rows, mongo_rows, pitfall_table, python_image
 from support.pitfall_rows import Row, play
 from support.stacks import Stack, docker
 
@@ -51,6 +51,8 @@ ELSEWHERE = {
     "docker.registry-mirrors: no file": ("test_mirrors.py", "a_file_is_made_and_goes_again"),
     "docker.registry-mirrors: a misspelt key": ("test_mirrors.py", "a_misspelt_key_gets_its_name"),
     "docker.registry-mirrors: would stop the next start": ("test_mirrors.py", "would_keep_docker_from_starting"),
+    "mongo.replica-set: two apps look elsewhere": ("test_mongo_forms.py", "two_apps_that_look_elsewhere"),
+    "mongo.replica-set: initiated, the app's password is wrong": ("test_mongo_forms.py", "stays_initiated_although"),
 }
 """The forms whose rows are tests of their own, because they need more than a row says."""
 NAMES = ("mongo", "pg", "fastgpt", "mysql", "oneapi", "LibreChat", "chat-mongodb", "chat-meilisearch", "vectordb")
@@ -96,15 +98,21 @@ def test_it_is_found_repaired_proven_and_taken_back(row, stack_of):
     play(stack_of(row.group), row)
 
 
-def test_the_table_is_whole():
-    """At least 40 forms of the six pitfalls, each with a row here or a test beside it that is really there."""
-    names = [f"{row.check}: {row.name}" for row in ROWS]
+def test_the_table_is_whole() -> None:
+    """At least 40 forms of the six pitfalls, each really run: ``pytest -s -k table`` prints what is done with each."""
+    lines = [
+        *pitfall_table.of_rows((*ROWS, *mongo_form_rows.ROWS)), *pitfall_table.of_tests(HERE, ELSEWHERE),
+    ]  # fmt: skip
+    names = [line.name for line in lines]
     assert len(set(names)) == len(names)
-    missing = [name for name, (file, part) in ELSEWHERE.items() if part not in (HERE / file).read_text("utf-8")]
-    assert missing == []
-    assert len(ROWS) + len(ELSEWHERE) >= 40
-    areas = {name.partition(":")[0] for name in (*names, *ELSEWHERE)}
-    assert areas >= {
-        "mongo.replica-set", "mongo.keyfile", "librechat.config-mount", "librechat.config-valid", "librechat.cookie",
+    print("\n" + "\n".join(line.text for line in sorted(lines, key=lambda line: line.name)))
+    assert [line.name for line in lines if not (line.found or line.fixed == "by the command")] == []
+    assert [line.name for line in lines if not line.verified] == []
+    repaired = [line for line in lines if line.fixed == "by the command"]
+    taken_back = [line for line in repaired if line.undone == "yes"]
+    assert (len(lines) >= 60, len(repaired) >= 40, len(taken_back) >= 25) == (True, True, True), "\n".join(names)
+    assert {name.partition(":")[0] for name in names} >= {
+        "mongo.replica-set", "mongo.keyfile", "mongo.shell-missing", "mongo.dead-behind-wrapper", "mongo.cpu",
+        "mongo.kernel", "mongo.version-files", "librechat.config-mount", "librechat.config-valid", "librechat.cookie",
         "librechat.not-applied", "oneapi.restart", "docker.registry-mirrors",
     }  # fmt: skip

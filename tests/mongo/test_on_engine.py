@@ -73,7 +73,7 @@ class Project(Stack):
             mongo=MONGO_IMAGE, app=APP_IMAGE, python=sys.executable, script=standin.__file__, name=name, data=data,
         ))  # fmt: skip
 
-    def ask(self, command: str, **more: Any) -> dict[str, Any]:
+    def ask(self, command: str | dict[str, Any], **more: Any) -> dict[str, Any]:
         """From outside, through the published port."""
         port = int(docker("port", self.mongo, "27017").rpartition(":")[2])
         with MongoClient(
@@ -151,7 +151,8 @@ def test_a_set_tied_to_its_container_dies_with_it_and_is_repaired(project: Proje
 def test_a_renamed_set_gets_its_old_name_back_and_undo_takes_it_away_again(project: Project) -> None:
     project.up()
     project.ready()
-    assert project.stackops("fix", CHECK, "--yes", "--disruptive").returncode == 0
+    project.ask({"replSetInitiate": {"_id": "rs0", "members": [{"_id": 0, "host": "mongo:27017"}]}})
+    wait_for(lambda: project.ask("hello")["isWritablePrimary"])
     project.declare("rs1")
     project.up("mongo")
     wait_for(lambda: "21406" in project.logs(project.mongo))

@@ -19,7 +19,8 @@ from pymongo.errors import NotPrimaryError, OperationFailure
 from support import mongod as standin
 from support.mongod import Mongod
 from support.mongod_bench import Published, in_thread
-from support.mongod_start import Ended, key_problem
+from support.mongod_peers import elected
+from support.mongod_start import Ended, Log, key_problem, take_machine
 
 ROOT = {("admin", "root"): "p@ss:w/rd"}
 CONFIG = {"_id": "rs0", "members": [{"_id": 0, "host": "mongo:27017"}]}
@@ -323,3 +324,41 @@ def test_as_a_program_it_boots_twice_and_logs_json_with_ids(tmp_path: Path) -> N
     finally:
         process.kill()
         process.wait()
+
+
+# ---- the machine, and more members -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "env", "code", "said"),
+    [
+        ("5.0.18", {"STANDIN_PROCESSOR": "no-avx"}, 132, "requires a CPU with AVX support"),
+        ("8.0.28", {"STANDIN_KERNEL": "6.19.3-061903-generic"}, 1, '"id": 12257600'),
+        ("8.0.28", {"STANDIN_KERNEL": "7.0.13"}, 1, '"id": 12257600'),
+    ],
+)
+def test_a_machine_that_it_does_not_run_on_ends_it(version: str, env: dict[str, str], code: int, said: str) -> None:
+    lines: list[str] = []
+    with pytest.raises(Ended) as ended:
+        take_machine(version, Log(lines.append), env)
+    assert ended.value.code == code
+    assert said in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("version", "env"),
+    [
+        ("4.4.29", {"STANDIN_PROCESSOR": "no-avx"}), ("7.0.9", {"STANDIN_KERNEL": "6.19.3"}),
+        ("8.0.28", {"STANDIN_KERNEL": "7.0.14"}), ("8.0.28", {"STANDIN_KERNEL": "6.18.9"}), ("8.0.28", {}),
+    ],
+)  # fmt: skip
+def test_every_other_machine_suits_it(version: str, env: dict[str, str]) -> None:
+    take_machine(version, Log(lambda _line: None), env)
+
+
+@pytest.mark.parametrize(
+    ("own", "there", "members", "primary"),
+    [(0, [], 1, True), (0, [], 2, False), (0, [1], 2, True), (1, [0], 2, False), (1, [2], 3, True), (2, [1], 3, False)],
+)
+def test_a_majority_elects_its_lowest_member(own: int, there: list[int], members: int, primary: bool) -> None:
+    assert elected(own, there, members) is primary

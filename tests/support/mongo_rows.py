@@ -105,13 +105,6 @@ def rewrite(stack: Stack, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def upstream(stack: Stack) -> None:
-    """The operator puts the file right again."""
-    shutil.copyfile(CORPUS / GROUP / "docker-compose.yml", stack.path("docker-compose.yml"))
-    stack.up("mongo", "fastgpt")
-    wait_for(answers)
-
-
 # ---- how people break it ---------------------------------------------------------------------------------------------
 
 
@@ -166,13 +159,6 @@ def standalone(stack: Stack) -> None:
     start(stack)
 
 
-def initiate_by_hand(stack: Stack) -> None:
-    """--replSet again; the set then has to be initiated once."""
-    upstream(stack)
-    say("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": "mongo:27017"}]})
-    wait_for(lambda: hello().get("isWritablePrimary"))
-
-
 def uri(text: str) -> Any:
     """The app gets another connection string; the set works."""
 
@@ -182,6 +168,30 @@ def uri(text: str) -> Any:
         stack.up("fastgpt")
 
     return break_it
+
+
+def needs_encoding(stack: Stack) -> None:
+    """A user whose password holds an @, written as it is into the connection string."""
+    initiated(stack)
+    docker("stop", "-t", "1", MONGO)
+    path = stack.path("mongo") / "data" / "stand-in.bson"
+    kept = bson.decode(path.read_bytes())
+    kept["users"].append({"db": "admin", "user": "other", "pwd": "my@password"})
+    path.write_bytes(bson.encode(kept))
+    docker("start", MONGO)
+    wait_for(answers)
+    rewrite(stack, URI, URI.replace("myname:mypassword", "other:my@password"))
+    stack.up("fastgpt")
+
+
+def told_to_use(text: str) -> Any:
+    """From outside: what the app's container has in its environment, and the set as it was."""
+
+    def proof(stack: Stack) -> None:
+        assert f"MONGODB_URI={text}" in stack.inspect("fastgpt")["Config"]["Env"]
+        primary(stack)
+
+    return proof
 
 
 def no_login_is_known(stack: Stack) -> None:
@@ -206,8 +216,8 @@ def replica(name: str, break_it: Any, says: str, **more: Any) -> Row:
     return Row(name, GROUP, break_it, CHECK, MONGO, says, **{"proof": primary, **more})
 
 
-def app(name: str, text: str, says: str, advice: str) -> Row:
-    return replica(name, uri(text), says, by_hand=upstream, advice=advice)
+def app(name: str, text: str, says: str, good: str = URI) -> Row:
+    return replica(name, uri(text), says, proof=told_to_use(good))
 
 
 ROWS = (
@@ -217,14 +227,16 @@ ROWS = (
     replica("the service was renamed: 93", renamed, "does not know this mongod any more", undo=False),
     replica("initiated with localhost", loopback, "is then sent to localhost:27017"),
     replica("another --replSet than stored", another_set_name, "another replica set name"),
-    replica("standalone", standalone, "runs without a replica set", by_hand=initiate_by_hand, advice="--replSet rs0"),
+    replica("standalone", standalone, "runs without a replica set"),
     replica("no login is known", no_login_is_known, "no login is known", undo=False,
             options=("--set", "user=myname", "--set", "password=mypassword")),
     replica("temporary mongod of the first start", first_start, "cannot be told", status="unknown", severity=None),
-    app("the app lacks authSource", URI.partition("?")[0], "authSource=admin is missing", "authSource=admin"),
-    app("the app's password is wrong", URI.replace("mypassword", "wrong"), "cannot log in", "are not those"),
-    app("the app looks on its own loopback", URI.replace("@mongo", "@127.0.0.1"), "looks for MongoDB", "name mongo"),
-    app("the app names nobody", URI.replace("@mongo:", "@mongodb:"), "looks for MongoDB", "name mongo"),
-    app("the app asks for another set", URI + "&replicaSet=rs9", "asks for another replica set", "replicaSet=rs9"),
-    app("a character that is not encoded", URI.replace("mypassword", "my@password"), "percent-encoded", "%40"),
+    app("the app lacks authSource", URI.partition("?")[0], "authSource=admin is missing"),
+    app("the app's password is wrong", URI.replace("mypassword", "wrong"), "cannot log in"),
+    app("the app looks on its own loopback", URI.replace("@mongo", "@127.0.0.1"), "looks for MongoDB"),
+    app("the app names nobody", URI.replace("@mongo:", "@mongodb:"), "looks for MongoDB"),
+    app("the app asks for another set", f"{URI}&replicaSet=rs9", "asks for another replica set",
+        f"{URI}&replicaSet=rs0"),
+    replica("a character that is not encoded", needs_encoding, "percent-encoded",
+            proof=told_to_use(URI.replace("myname:mypassword", "other:my%40password"))),
 )  # fmt: skip

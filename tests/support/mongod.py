@@ -5,7 +5,7 @@
 
 As a program: ``python mongod.py --port 27017 --replSet rs0 --keyFile /data/mongodb.key --dbpath /data/db``, with the
 entrypoint's first boot when MONGO_INITDB_ROOT_USERNAME and _PASSWORD are set and the folder is empty.
-Each behaviour copies a fact of mongo-docker-db; what mongod does besides (data, heartbeats, more members) is not here.
+Each behaviour copies a fact of mongo-docker-db; what mongod does besides (data, copying them) is not here.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ if __package__ in (None, "") and __name__ == "__main__":
 
 import bson
 from support import mongod_wire as wire
+from support.mongod_peers import answers, watch
 from support.mongod_scram import MECHANISMS, Conversation, LoginFailed
 from support.mongod_set import Document, Refusal, ReplicaSet
-from support.mongod_start import WIRE, Ended, Log, is_first_boot, take_files, take_key, take_options
+from support.mongod_start import WIRE, Ended, Log, is_first_boot, take_files, take_key, take_machine, take_options
 
 OPEN = {"hello", "ismaster", "isMaster", "ping", "buildInfo", "endSessions", "saslStart", "saslContinue"}
 """Commands that need no login."""
@@ -316,13 +317,14 @@ async def _main(arguments: argparse.Namespace) -> None:
         mongod.names = {*arguments.names.split(","), own, "localhost"}
     else:
         mongod.set.is_me = _resolves_to_here(arguments.port)
-    mongod.set.election = arguments.election
+    mongod.set.election, mongod.set.answers = arguments.election, answers
+    take_machine(arguments.version, mongod.log)
     if mongod.first_boot_needed:
         user, password = (os.environ[f"MONGO_INITDB_ROOT_{name}"] for name in ("USERNAME", "PASSWORD"))
         await mongod.first_boot(user, password, seconds=arguments.first_boot)
     else:
         await mongod.start()
-    await asyncio.Event().wait()
+    await watch(mongod.set)
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:

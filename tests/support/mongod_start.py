@@ -115,6 +115,24 @@ def take_files(data: Path | None, version: str, log: Log) -> None:
     (data / "WiredTiger").touch()
 
 
+def take_machine(version: str, log: Log, environ: dict[str, str] | None = None) -> None:
+    """Raises Ended where this version does not run on the machine that STANDIN_PROCESSOR and STANDIN_KERNEL tell of.
+
+    fact: mongo-docker-db 2.4: 132 for want of AVX, with the entrypoint's warning; 1 and id 12257600 on a bad kernel.
+    """
+    env = os.environ if environ is None else environ
+    numbers = tuple(int(part) for part in version.split("."))
+    if env.get("STANDIN_PROCESSOR") == "no-avx" and numbers >= (5,):
+        log.plain("WARNING: MongoDB 5.0+ requires a CPU with AVX support, and your current system does not appear to "
+                  "have that!")  # fmt: skip
+        raise Ended(132)
+    kernel = tuple(int(part) for part in re.findall(r"\d+", env.get("STANDIN_KERNEL", ""))[:3])
+    if kernel and numbers[0] == 8 and (6, 19, 0) <= kernel <= (7, 0, 13):
+        log("F", "CONTROL", 12257600, "MongoDB cannot start: Linux kernel versions 6.19.0 through 7.0.13 have a known "
+            "incompatibility with this version of MongoDB")  # fmt: skip
+        raise Ended(1)
+
+
 def is_first_boot(data: Path | None, environ: dict[str, str] | None = None) -> bool:
     """Whether the entrypoint would run its temporary mongod: both root variables, and nothing in the data folder."""
     env = os.environ if environ is None else environ

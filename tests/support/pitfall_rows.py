@@ -32,6 +32,10 @@ class Row:
     """Whether taking it back leaves every file as it was before."""
     options: tuple[str, ...] = ()
     """For ``fix``: ``--set`` and its like."""
+    undone: Callable[[Stack], Any] = field(default=lambda _stack: None)
+    """Looks from outside after it was taken back."""
+    restarts_only: bool = False
+    """The repair changes no file, so that there is nothing to take back, which is what is said."""
 
 
 def result(stack: Stack, row: Row) -> dict[str, Any]:
@@ -82,10 +86,14 @@ def play(stack: Stack, row: Row) -> None:
     assert (stack.tree(), stack.containers()) == (repaired, running), "repairing again changes nothing"
     if row.by_hand is not None:
         return
-    if row.undo:
+    if row.restarts_only:
+        undone = stack.stackops("undo", "--yes")
+        assert (undone.returncode, "nothing to take back" in undone.stderr) == (5, True), undone.stdout + undone.stderr
+    elif row.undo:
         undone = stack.stackops("undo", "--yes")
         assert undone.returncode == 0, undone.stdout + undone.stderr
         assert stack.tree() == before
+        row.undone(stack)
 
 
 def evidence(found: dict[str, Any]) -> str:
