@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...console.findings import Result, Safety
-from ...console.model import Gpu, Snapshot
+from ...console.model import DeviceRequest, Gpu, Snapshot
 from ...console.plan import Plan
-from ...console.stacks.gpu_grants import VISIBLE
+from ...console.stacks.gpu_grants import VISIBLE, only_gpus
 from ...console.steps import AnyStep, EditFile, PinGpus, SetServiceKeys
 from ...console.steps.gpu_edit import by_hand
 from .. import compose
@@ -51,11 +51,14 @@ def _edit(one: Shared) -> PinGpus | SetServiceKeys:
 
 def _capabilities(asker: Asker) -> tuple[str, ...]:
     """Those that it asked for until now."""
+    return tuple(dict.fromkeys(word for one in _requests(asker) for word in one.capabilities)) or ("gpu",)
+
+
+def _requests(asker: Asker) -> tuple[DeviceRequest, ...]:
+    """What container and declaration reserve."""
     place = asker.place
-    requests = (
-        place.container.device_requests if place.container else place.declared.device_requests if place.declared else ()
-    )
-    return tuple(dict.fromkeys(word for one in requests for word in one.capabilities)) or ("gpu",)
+    declared = place.declared.device_requests if place.declared else ()
+    return (*(place.container.device_requests if place.container else ()), *declared)
 
 
 def _refusal(asker: Asker, override: Override | None) -> str | None:
@@ -71,6 +74,8 @@ def _refusal(asker: Asker, override: Override | None) -> str | None:
         return "Neither the project folder nor the service's name is known."
     if asker.grant.how == "request" and _apart(asker):
         return "The GPU is asked for under `gpus`, to which a list under deploy would be added: change it there."
+    if asker.grant.how == "request" and not only_gpus(_requests(asker)):
+        return "The same list asks for devices that are no NVIDIA GPU, and would lose them: change it by hand."
     if asker.grant.how == "request" and not _has_override_tag(asker):
         return "The Compose that made the container is older than 2.24.4 and cannot replace the list by an override."
     return None

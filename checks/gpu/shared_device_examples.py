@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ...console.model import ConfigFile, Container, EnvVar, Snapshot
+from ...console.model import ConfigFile, Container, DeviceRequest, EnvVar, Snapshot
 from .. import Example
 from ..compose import LABEL_DIRECTORY, LABEL_FILES
 from ..examples import STARTED
@@ -69,6 +69,8 @@ FINDS = (
            on(m3e(count(1)), vllm(count(1)), files=(ConfigFile(BASE, error="line 3: a tab"),)), ()),
     _finds("asks for the second one under gpus", "count",
            on(m3e(count(1)), vllm(count(1)), declared=(service("vllm", count(1), requests_apart=True),)), ()),
+    _finds("reserves another kind of device beside it", "count",
+           on(m3e(count(1)), vllm(count(1), DeviceRequest("tpu", 1, (), ("tpu",)))), ()),
     _finds("asks under gpus, in files that were not read", "count",
            on(m3e(count(1)), vllm(replace(count(1), driver=""))), ()),
     _finds("passed the device file of the same full card", "full",

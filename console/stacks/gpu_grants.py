@@ -48,6 +48,11 @@ def grant_of_service(service: ComposeService) -> Grant | None:
     return _grant(service.device_requests, service.runtime, service.env, ())
 
 
+def only_gpus(requests: Iterable[DeviceRequest]) -> bool:
+    """Whether nothing but NVIDIA GPUs is asked for: a list that holds more cannot be written anew from the grant."""
+    return all(_is_gpu(one) for one in requests)
+
+
 def _grant(
     requests: Sequence[DeviceRequest], runtime: str | None, env: Iterable[EnvVar], devices: Sequence[str]
 ) -> Grant | None:
