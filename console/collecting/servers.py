@@ -24,6 +24,7 @@ from .board import Board
 from .cadence import Cadence
 from .history import History
 from .remembered import PerHost
+from .servers_loading import with_loading
 from .servers_pace import GATEWAYS, YOUNG, Known
 from .worker import Worker, pause
 
@@ -147,7 +148,10 @@ class Servers:
         """Candidates anew, when something they are made from has changed."""
         parts, place = self._board.parts, self._place
         holders = frozenset(p.container for p in parts.gpu_processes if p.container)
-        inputs = (parts.containers, parts.processes, parts.oneapis, parts.engine, place.uses, place.around, holders)
+        inputs = (
+            parts.containers, parts.processes, parts.oneapis, parts.engine, place.uses, place.around, holders,
+            parts.log_marks,
+        )  # fmt: skip
         if len(inputs) == len(self._made_from) and all(
             _same(a, b) for a, b in zip(inputs, self._made_from, strict=True)
         ):
@@ -159,7 +163,8 @@ class Servers:
             elsewhere=self._settings.probe_declared,
         )  # fmt: skip
         declared = (*uses(parts.containers, parts.oneapis), *place.uses)
-        self._found = found(parts.containers, parts.processes, declared, around)
+        there = found(parts.containers, parts.processes, declared, around)
+        self._found = replace(there, candidates=with_loading(there.candidates, parts.log_marks))
         bad = (f"stackops.toml, [servers] addresses: {text} is no http address" for text in self._found.bad)
         self._complaints = (
             *complaints,

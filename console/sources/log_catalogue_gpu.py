@@ -53,6 +53,12 @@ _SERVERS = (
     pattern("model.no-slot", r"No available slot found for the model"),
     # fact: gpu-model-servers 4.3, a text NUM_WORKERS compared with a number by uvicorn 0.21 to 0.23
     pattern("model.workers-type-error", r"TypeError: '>' not supported between instances of 'str' and 'int'"),
+    # vLLM, SGLang, and whoever loads with transformers; each bar of progress is drawn over the one before in one line
+    pattern(
+        "model.loading",
+        r"Starting to load model\b|Load weight begin\b|Loading (?:\w+ )?checkpoint shards\b",
+        only_match=True,
+    ),
     pattern(
         "model.ready",
         r"Application startup complete|The server is fired up and ready to roll!|GPU KV cache size: [\d,]+ tokens",

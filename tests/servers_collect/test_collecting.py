@@ -13,7 +13,7 @@ from stackops.console.collecting.board import Board
 from stackops.console.collecting.cadence import Cadence
 from stackops.console.collecting.history import History
 from stackops.console.collecting.servers import AT_ONCE, Servers, memory_of, remember
-from stackops.console.model import Container, DeepCheck, HostInfo, OneApiState, Server
+from stackops.console.model import Container, DeepCheck, HostInfo, LogMark, OneApiState, Server
 from stackops.console.settings import ServerSettings, Settings, parse
 from stackops.console.text import redact
 from support.clock import FakeClock
@@ -218,6 +218,42 @@ async def test_a_process_number_given_to_another_program_begins_anew() -> None:
     (server,) = await world.read(5.0)
     assert server.product == "sglang"
     assert not any(url.endswith("/health") for url in world.web.asked[asked:])
+
+
+@pytest.mark.parametrize(
+    ("after", "state"),
+    [
+        (None, "loading"),
+        (("model.ready", 2900.0), "loading"),
+        (("model.ready", 3100.0), "down"),
+        (("model.engine-dead", 3100.0), "down"),
+        (("gpu.oom.torch", 3100.0), "down"),
+    ],
+)
+async def test_who_does_not_listen_yet_is_loading_as_long_as_its_log_says_so(after: Any, state: str) -> None:
+    container = box("v", "vllm/vllm-openai", ports=[(8000, 8000)], started_at=1000.0, restart_count=5)
+    world = World(container)
+    marks = [LogMark(container.id, "model.loading", "Loading safetensors checkpoint shards", 3000.0)]
+    if after:
+        marks.append(LogMark(container.id, after[0], "x", after[1]))
+    world.board.put(log_marks=tuple(marks))
+    (server,) = await world.read()
+    assert server.state == state
+    assert ("Loading safetensors checkpoint shards" in (server.reason or "")) == (state == "loading")
+
+
+async def test_what_a_run_before_said_of_loading_and_others_say_does_not_count() -> None:
+    container = box("v", "vllm/vllm-openai", ports=[(8000, 8000)], started_at=5000.0, restart_count=5)
+    world = World(container)
+    world.board.put(
+        log_marks=(
+            LogMark(container.id, "model.loading", "Load weight begin", 3000.0),
+            LogMark("f" * 64, "model.loading", "Load weight begin", 6000.0),
+            LogMark(container.id, "model.loading", "Load weight begin", None),
+        )
+    )
+    (server,) = await world.read()
+    assert server.state == "down"
 
 
 async def test_only_a_few_are_asked_at_once() -> None:
