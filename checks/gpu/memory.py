@@ -96,7 +96,7 @@ def _victim(container: Container, snapshot: Snapshot) -> Victim | None:
         return Victim(container, "host-memory", dead=True)
     own = [m for m in snapshot.log_marks if m.container == container.id and m.at is not None]
     mark = _last_word(container, own, snapshot.taken_at)
-    if mark is None:
+    if mark is None or _went_on(container, mark, own, snapshot):
         return None
     dead = container.state != "running" or (mark.at or 0.0) < (container.started_at or 0.0) - 1.0
     if _without_gpu(container, mark, snapshot):
@@ -151,6 +151,14 @@ def _last_word(container: Container, own: list[LogMark], now: float) -> LogMark 
 def _overcome(at: float, own: list[LogMark]) -> bool:
     """The server said afterwards that it is ready, or that it found another way (fact: gpu-model-servers 3.4)."""
     return any(m.mark in ("model.ready", "ollama.oom-retried") and (m.at or 0.0) >= at for m in own)
+
+
+def _went_on(container: Container, mark: LogMark, own: list[LogMark], snapshot: Snapshot) -> bool:
+    """An Ollama whose runner did not end, and that has a model on a GPU: it loaded it with fewer layers there."""
+    if any(one.mark == "ollama.runner-ended" and (one.at or 0.0) >= (mark.at or 0.0) - 1.0 for one in own):
+        return False
+    mine = (s for s in snapshot.servers if s.container == container.id and s.product == "ollama")
+    return any(model.size_vram for server in mine for model in server.loaded or ())
 
 
 def _wanted(mark: LogMark) -> int:

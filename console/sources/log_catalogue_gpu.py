@@ -80,7 +80,7 @@ _OLLAMA_OUT_OF_MEMORY = (
         r"(?i:out of (?:device )?memory|failed to allocate|allocation failed|not enough memory|insufficient memory"
         r"|vk_error_out_of_device_memory|erroroutofmemory|(?:cuda|hip)malloc failed)",
     ),
-    pattern("ollama.runner-ended", r"llama-server process has terminated:"),
+    pattern("ollama.runner-ended", r"llama(?:-server| runner) process has terminated:"),
 )
 
 MODEL_SERVER: tuple[Pattern, ...] = (*_OUT_OF_MEMORY, *_LOST, *_SERVERS)
