@@ -14,7 +14,7 @@ def complaint(driver: GpuDriver, gpus: Sequence[Gpu], containers: Iterable[Conta
     if driver.state == "ok":
         return None
     here = driver.cards or (driver.cards is None and driver.module is not None) or gpus
-    asking = None if here else next((c for c in containers if grant_of(c) is not None), None)
+    asking = None if here else next((c for c in containers if grant_of(c) is not None and not _is_done(c)), None)
     if driver.sentence and (here or asking):
         return HostError(driver.sentence, driver.remedy)
     if asking is not None:
@@ -23,3 +23,8 @@ def complaint(driver: GpuDriver, gpus: Sequence[Gpu], containers: Iterable[Conta
             "Take the GPU out of its compose file (deploy.resources.reservations.devices), or run it elsewhere",
         )
     return None
+
+
+def _is_done(container: Container) -> bool:
+    """Whether it did its work and ended: it asks for nothing any more."""
+    return container.state == "exited" and container.exit_code == 0

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from stackops.console.collect import Cadence, Collector, collect
 from stackops.console.collecting.gpu_faults import complaint
 from stackops.console.hosts.clock import SystemClock
@@ -141,6 +142,7 @@ def test_nothing_is_said_where_nobody_needs_a_gpu():
     assert complaint(bare, (), [quiet]) is None
     assert complaint(unloaded, (), [quiet]) is None
     assert str(complaint(unloaded, (), [quiet, asking])) == "Not loaded."
+    assert complaint(bare, (), [quiet, replace(asking, exit_code=0)]) is None, "what it was to do is done"
     told = complaint(bare, (), [quiet, asking])
     assert "vllm asks for a GPU" in str(told)
     assert told.remedy

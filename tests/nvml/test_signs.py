@@ -88,6 +88,13 @@ def test_process_ids_in_a_namespace_of_its_own_are_looked_for(root):
     assert same_namespace(root, frozenset({4242, 4243})) is True
 
 
+def test_a_number_that_is_taken_here_by_chance_does_not_make_the_others_ours(root):
+    (root / "proc/self/ns").mkdir(parents=True)
+    (root / "proc/self/ns/pid").symlink_to("pid:[4026532999]")
+    (root / "proc/25").mkdir()
+    assert same_namespace(root, frozenset({25, 4242, 4243})) is False
+
+
 def test_memory_held_by_nobody_that_is_seen_means_hidden_processes(stub, door, root):
     (root / "proc/self/ns").mkdir(parents=True)
     (root / "proc/self/ns/pid").symlink_to("pid:[4026532999]")

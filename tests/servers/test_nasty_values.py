@@ -132,3 +132,11 @@ async def test_a_key_that_comes_back_in_what_is_no_http_is_masked() -> None:
     server = await look(Echo(), candidate, None, NOW, slow=True)  # type: ignore[arg-type]
     assert "does not speak HTTP" in (server.reason or "")
     assert "sk-echoed" not in repr(server)
+
+
+def test_more_series_than_a_server_has_are_no_figures_and_are_not_even_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = b"vllm:num_requests_running{" + b",".join(b'l%d="%s"' % (n, b"x" * 8) for n in range(60)) + b"} 1\n"
+    few = metrics.samples(line * 100, frozenset({"vllm:num_requests_running"}))
+    assert metrics.total(few, "vllm:num_requests_running") == 100
+    monkeypatch.setattr(metrics, "_parsed", lambda *_: pytest.fail("it takes seconds"))
+    assert metrics.samples(line * 2000, frozenset({"vllm:num_requests_running"})) == {}

@@ -23,7 +23,7 @@ from .candidate import Candidate
 
 CONNECT, READ, TOTAL = 1.0, 3.0, 9.0
 """Seconds for the connection, for one answer, for a whole look. fact: gpu-model-servers 4.4"""
-LIMIT, LONG = 256 << 10, 4 << 20
+LIMIT, LONG = 256 << 10, 2 << 20
 """Bytes of one body, and of one that lists models or metrics: 10 000 models have about one MiB."""
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-LINES, LENGTH = 4000, 4096
-"""Lines kept, and characters of one."""
+LENGTH, KEPT = 1024, 128 << 10
+"""Bytes of one line, and of all that are wanted: parsing takes two seconds for each MiB, and everybody waits."""
 MOST = 1e18
 """Above it a number is nonsense, alone or in a sum."""
 Labels = Mapping[str, str]
@@ -17,8 +17,13 @@ Samples = dict[str, list[tuple[Labels, float]]]
 
 
 def samples(body: bytes, wanted: frozenset[str]) -> Samples:
-    """The finite samples of the wanted names. A line that makes no sense loses itself only."""
+    """The finite samples of the wanted names; none where there are more than any server has.
+
+    A line that makes no sense loses itself only.
+    """
     lines = list(_lines(body, wanted))
+    if sum(map(len, lines)) > KEPT:
+        return {}  # part of a sum would be a wrong figure
     found: Samples = {}
     try:
         _parsed("\n".join(lines), found)
@@ -39,8 +44,8 @@ def _lines(body: bytes, wanted: frozenset[str]) -> Iterator[str]:
         if len(line) > LENGTH or line.partition(b" ")[0].partition(b"{")[0].strip() not in names:
             continue
         yield line.decode("utf-8", "replace").replace("\r", "")
-        kept += 1
-        if kept >= LINES:
+        kept += len(line)
+        if kept > KEPT:
             return
 
 
