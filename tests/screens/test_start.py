@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.pty_harness import Terminal
 
-DRIVERS = ("docker", "requests", "psutil", "pymongo", "psycopg", "httpx", "pynvml")
+DRIVERS = ("docker", "requests", "psutil", "pymongo", "psycopg", "httpx", "pynvml", "prometheus_client")
 PARSERS = ("ruamel.yaml", "dotenv")
 """The collector's thread needs these for its first look and may be faster than the first frame."""
 PROBE = """
@@ -26,10 +26,11 @@ driver.ConsoleDriver.write = first
 {start}
 """
 DEMO = 'from stackops.console.cli import main; sys.argv = ["stackops", "demo"]; main()'
+LOCAL = 'from stackops.console.cli import main; sys.argv = ["stackops"]; main()'
 FROZEN = 'import runpy; sys.argv = [{path!r}, "full"]; runpy.run_path({path!r}, run_name="__main__")'
 
 
-@pytest.mark.parametrize("what", ["the screens", "the practice stack"])
+@pytest.mark.parametrize("what", ["the screens", "the practice stack", "this machine"])
 def test_no_driver_is_imported_before_the_first_frame(tmp_path, what: str) -> None:
     path = tmp_path / "modules"
     frozen = what == "the screens"
@@ -37,9 +38,10 @@ def test_no_driver_is_imported_before_the_first_frame(tmp_path, what: str) -> No
     program = PROBE.format(
         wanted=DRIVERS + PARSERS if frozen else DRIVERS,
         path=str(path),
-        start=FROZEN.format(path=script) if frozen else DEMO,
+        start=FROZEN.format(path=script) if frozen else DEMO if what == "the practice stack" else LOCAL,
     )
-    with Terminal([sys.executable, "-c", program], env={"STACKOPS_STATE_DIR": str(tmp_path)}) as terminal:
+    env = {"STACKOPS_STATE_DIR": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/no-engine.sock"}
+    with Terminal([sys.executable, "-c", program], env=env) as terminal:
         terminal.wait_for("Overview")
         terminal.send("q")
         terminal.wait()
