@@ -99,7 +99,7 @@ class _Search:
         kept = sorted(self._candidates.values(), key=lambda c: c.key)[:MOST]
         silent = [self._silent[key] for key in sorted(self._silent) if key not in self._candidates]
         users = {key: tuple(dict.fromkeys(row)) for key, row in self._users.items()}
-        return Found(tuple(kept), tuple(silent[:MOST]), users, tuple(self._bad))
+        return Found(tuple(_without_others_keys(kept)), tuple(silent[:MOST]), users, tuple(self._bad))
 
     # Containers
 
@@ -120,7 +120,7 @@ class _Search:
         return "it has a GPU" if asked or container.runtime == "nvidia" else None
 
     def _add_container(self, container: Container, port: int, role: Role, why: str | None = None) -> str:
-        key = clean_line(f"{container.name}:{port}")
+        key = _key(container, port)
         if key in self._candidates or key in self._silent:
             return key
         command = (*container.entrypoint, *container.command)
@@ -198,7 +198,7 @@ class _Search:
 
     def _known(self, target: Target) -> str | None:
         if target.where == "container" and target.container is not None:
-            key = clean_line(f"{target.container.name}:{target.port}")
+            key = _key(target.container, target.port)
         elif target.where == "machine":
             key = self._in_host_network(target.port) or f"host:{target.port}"
         else:
@@ -264,3 +264,16 @@ class _Search:
     def _token(self, key: str, at: str) -> Key | None:
         given = self._around.tokens.get(key) or self._around.tokens.get(at)
         return Key(*given) if given else None
+
+
+def _key(container: Container, port: int) -> str:
+    """``container:PORT``; ``host:PORT`` is the machine's own, so a container of that name goes by its id."""
+    return clean_line(f"{container.id[:12] if container.name == 'host' else container.name}:{port}")
+
+
+def _without_others_keys(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Neither key of two that were told the same port of the machine: who of them listens there is not known."""
+    keys: dict[str, set[str | None]] = {}
+    for each in candidates:
+        keys.setdefault(each.address, set()).add(each.token)
+    return [each if len(keys[each.address]) == 1 else replace(each, token=None, token_name=None) for each in candidates]

@@ -250,6 +250,26 @@ def test_a_key_of_one_server_is_never_put_to_another() -> None:
     assert {c.key: c.token for c in there.candidates} == {"m3e:6008": "sk-of-m3e", "ollama:11434": None}
 
 
+def test_two_that_may_both_be_at_one_address_are_asked_without_anybodys_key() -> None:
+    def vllm(name: str, key: str, port: int = 8000) -> Container:
+        command = ("--api-key", key, "--port", str(port))
+        return box(name, "vllm/vllm-openai", command=command, network_mode="host", networks=())
+
+    tokens = {c.key: c.token for c in look(vllm("a", "sk-a"), vllm("b", "sk-b"), vllm("c", "sk-c", 8001)).candidates}
+    assert tokens == {"a:8000": None, "b:8000": None, "c:8001": "sk-c"}
+    native = process(7, "vllm", "serve", "m", "--port", "8001", "--api-key", "sk-native")
+    tokens = {c.key: c.token for c in look(vllm("c", "sk-c", 8001), processes=[native]).candidates}
+    assert tokens == {"c:8001": None, "host:8001": None}
+
+
+def test_a_container_called_host_is_not_taken_for_the_machine() -> None:
+    named = box("host", "vllm/vllm-openai", ports=[(8000, 9000)])
+    native = process(7, "vllm", "serve", "m", "--port", "8000")
+    there = look(named, processes=[native], tokens={"host:8000": ("sk-machine", "KEY")})
+    assert asked(there) == {f"{named.id[:12]}:8000": "http://127.0.0.1:9000", "host:8000": "http://127.0.0.1:8000"}
+    assert {c.key: c.token for c in there.candidates}[f"{named.id[:12]}:8000"] is None
+
+
 def test_operators_addresses_that_are_none_are_told() -> None:
     there = look(addresses=["http://", "nonsense here", "http://10.0.0.9:8000/v1"])
     assert there.bad == ("http://", "nonsense here")
