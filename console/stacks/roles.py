@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import get_args
 
 from ..model import Role
@@ -95,6 +96,11 @@ _WORD = re.compile(r"[\w.-]+")
 
 def role_of(image: str, command: Sequence[str] = (), name: str = "") -> Role:
     """The role, ``unknown`` when nothing tells. ``command`` is entrypoint and command together, as they are known."""
+    return _role_of(image, tuple(command), name)
+
+
+@lru_cache(maxsize=4096)  # each check asks it of each container again
+def _role_of(image: str, command: tuple[str, ...], name: str) -> Role:
     last = parts_of(image).last
     by_image = _by_image(last)
     if by_image is not None:
