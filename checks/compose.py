@@ -37,6 +37,8 @@ OVERRIDES = (
 )
 """In the order Compose looks for them; it reads the first it finds. fact: compose-go DefaultOverrideFileNames"""
 DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+STOPPED_BY_HAND = (0, 130, 137, 143)
+"""Exit codes of a container that ended well or was stopped."""
 ENDED = ("exited", "dead", "created")
 
 
@@ -236,14 +238,26 @@ def log_evidence(snapshot: Snapshot, container: Container | None, marks: tuple[s
     return tuple(Evidence("log", mark.text, f"docker logs {container.name}") for mark in found if container)
 
 
-def bring_up(place: Placed, *, extra: tuple[str, ...] = (), force: bool = False) -> ComposeUp | None:
-    """The step that recreates or starts the service; None when Compose did not make it or its files are not known."""
+def put_away(container: Container | None) -> bool:
+    """Whether it lies stopped because somebody stopped it, as far as can be told: no start and no run of it failed."""
+    if container is None or container.state not in ("exited", "dead") or container.error:
+        return False
+    return container.exit_code in STOPPED_BY_HAND and not (container.oom_killed and container.exit_code == 137)
+
+
+def bring_up(
+    place: Placed, *, extra: tuple[str, ...] = (), force: bool = False, start: bool = True
+) -> ComposeUp | None:
+    """The step that recreates or starts the service; None when Compose did not make it or its files are not known.
+
+    ``start`` False: it is made anew and left stopped.
+    """
     if place.container is None or not (place.project_name and place.service and place.directory and place.files):
         return None
     files = place.files + tuple(path for path in extra if path not in place.files)
     return ComposeUp(
         project=place.project_name, directory=place.directory, files=files, service=place.service,
-        force_recreate=force, container=place.container.id,
+        force_recreate=force, container=place.container.id, start=start,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ...console.model import Container, Gpu, GpuProcess, Snapshot
 from ...console.stacks.gpu_grants import Grant, grant_of, grant_of_service
 from ...console.text import size
-from ..compose import LABEL_DIRECTORY, Placed, project_of
+from ..compose import LABEL_DIRECTORY, Placed, project_of, put_away
 
 _ONE_OFF = "com.docker.compose.oneoff"
 NATIVE = ("ollama", "model_server")
@@ -54,19 +54,9 @@ def _declared(snapshot: Snapshot) -> Iterator[Asker]:
                 yield Asker(Placed(f"{project.name}/{service.name}", None, project, service), grant)
 
 
-STOPPED_BY_HAND = (0, 130, 137, 143)
-"""Exit codes of a container that ended well or was stopped."""
-
-
-def put_away(container: Container) -> bool:
-    """Whether it lies stopped because somebody stopped it, as far as can be told: no start and no run of it failed."""
-    ended = container.state in ("exited", "dead") and container.exit_code in STOPPED_BY_HAND
-    return ended and not container.error and not (container.oom_killed and container.exit_code == 137)
-
-
 def wanting(snapshot: Snapshot) -> tuple[Asker, ...]:
     """Those of the askers that were not stopped on purpose."""
-    return tuple(one for one in askers(snapshot) if one.place.container is None or not put_away(one.place.container))
+    return tuple(one for one in askers(snapshot) if not put_away(one.place.container))
 
 
 def place_of(snapshot: Snapshot, container: Container) -> Placed:

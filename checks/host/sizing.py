@@ -33,7 +33,7 @@ from ...console.sizing import GB, HostRow, ModelRow, host_row, model_row
 from ...console.stacks.model_products import product_of_command, product_of_image
 from ...console.text import size
 from .. import Check, compose
-from ..gpu.common import put_away
+from ..compose import put_away
 from .sizing_examples import EXAMPLES
 
 ID = "host.sizing"

@@ -35,7 +35,7 @@ from ...console.stacks.model_products import told_host, told_port
 from ...console.steps import SetServiceKeys
 from .. import Check, compose
 from .bind_examples import EXAMPLES
-from .common import containers, is_loopback, natives, place_of, plan_edit, refusal
+from .common import containers, is_loopback, natives, place_of, plan_edit, refusal, severity_of
 
 ID = "ollama.bind"
 VARIABLE = "OLLAMA_HOST"
@@ -104,7 +104,8 @@ def _found(container: Container, server: Server | None, snapshot: Snapshot, host
     if shared:
         where = "this machine, as it uses the host's network, and for every other container it is that container"
     return compose.finding(
-        ID, name, form, f"{name} listens on {host} only", severity="error" if people or ports else "warning",
+        ID, name, form, f"{name} listens on {host} only",
+        severity=severity_of(container, "error" if people or ports else "warning"),
         because=f"{VARIABLE} says so. {host} is {where}.", evidence=(*rows, *_users(people)),
         fix=FixSummary(safety, _HOST if shared else f"set {VARIABLE}={EVERYWHERE} and recreate it"),
     )  # fmt: skip

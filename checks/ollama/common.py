@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...console.findings import Result
+from ...console.findings import Result, Severity
 from ...console.model import Container, Server, Snapshot
 from ...console.plan import Plan
 from ...console.stacks.services import role_of_container
@@ -51,14 +51,23 @@ def refusal(place: Placed) -> str | None:
     return None
 
 
+def severity_of(container: Container, usual: Severity) -> Severity:
+    """A container that somebody stopped does no harm until it is started again."""
+    return "info" if compose.put_away(container) else usual
+
+
 def plan_edit(check: str, result: Result, place: Placed, edit: SetServiceKeys, *says: str) -> Plan:
-    """One addition to the override file, then the service anew. Only where ``refusal`` says nothing."""
+    """One addition to the override file, then the service anew. Only where ``refusal`` says nothing.
+
+    The first of ``says`` is what becomes of the container; one that was stopped on purpose is not started.
+    """
     override = override_for(place)
     if override is None:
         return compose.manual(result, "The project folder is not known.")
     steps: list[AnyStep] = [EditFile(override.path, (edit,), create=not override.exists)]
-    end = bring_up(place, extra=(override.path,))
-    told = list(says)
+    resting = compose.put_away(place.container)
+    end = bring_up(place, extra=(override.path,), start=not resting)
+    told = [f"{result.subject} lies stopped: it is made anew and left so.", *says[1:]] if resting else list(says)
     if override.exists and not override.in_use:
         told.append(f"{override.path} was not in use: whatever else it declares for the service takes effect now too.")
     if not override.read_by_itself and not override.in_use:

@@ -34,7 +34,7 @@ from ...console.steps import SetServiceKeys
 from ...console.text import clean_line
 from .. import Check, compose
 from ..compose import Placed, bring_up
-from .common import place_of, plan_edit, refusal
+from .common import place_of, plan_edit, refusal, severity_of
 from .host_gateway_examples import EXAMPLES
 
 ID = "ollama.host-gateway"
@@ -115,7 +115,7 @@ def _judge(container: Container, asked: tuple[Evidence, ...], snapshot: Snapshot
         because += " The compose file does so by now, but the container was made before."
     return compose.finding(
         ID, name, form, f"{name} asks for {NAME}, which it cannot resolve", because=because, evidence=rows,
-        severity="error" if _meant(place, asked) else "warning",
+        severity=severity_of(container, "error" if _meant(place, asked) else "warning"),
         fix=FixSummary(safety, _SUMMARY[form] if safety != "manual" else "give it the name by hand"),
     )  # fmt: skip
 
@@ -185,11 +185,12 @@ def _plan(container: Container, snapshot: Snapshot, result: Result) -> Plan:
     ]
     if engine is not None and engine.rootless:
         says.append("The Engine runs rootless: the name then leads into its own namespace, and often not to the host.")
-    end = bring_up(place, force=True)
+    resting, left = compose.put_away(container), f"{container.name} lies stopped: it is made anew and left so."
+    end = bring_up(place, force=True, start=not resting)
     if result.form == "not-recreated" and end is not None:
         return Plan(
             ID, result.subject, result.title, steps=(end,), safety="disruptive", restarts=(place.service or "",),
-            says=tuple(says[:2]), lock=place.directory, deadline=90.0,
+            says=(left if resting else says[0], says[1]), lock=place.directory, deadline=90.0,
         )  # fmt: skip
     edit = SetServiceKeys(place.service or "", extra_hosts=((NAME, GATEWAY),))
     return plan_edit(ID, result, place, edit, *says)

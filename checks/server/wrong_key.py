@@ -31,7 +31,7 @@ from ...console.settings import Settings
 from ...console.steps import EditFile, RenameVariable
 from ...console.text import clean_line
 from .. import Check, compose
-from ..compose import bring_up
+from ..compose import bring_up, put_away
 from .companion import Companion, companions, given, is_public, same, users
 from .sent_keys import Mismatch, mismatches
 from .wrong_key_examples import EXAMPLES
@@ -100,7 +100,8 @@ def _misspelt(companion: Companion, wrong: str) -> Result:
     summary = f"rename {wrong} to {right}" + (" and recreate the service" if safety == "disruptive" else "")
     return compose.finding(
         ID, name, "misspelt", f"{name} ignores its key: the variable is called {right}, not {wrong}",
-        severity="error", because=f"{because}.", evidence=(*rows, *users(companion.server)),
+        severity="info" if put_away(companion.place.container) else "error",
+        because=f"{because}.", evidence=(*rows, *users(companion.server)),
         fix=FixSummary(safety, summary),
     )  # fmt: skip
 
@@ -147,13 +148,17 @@ def _plan(companion: Companion, wrong: str, result: Result) -> Plan:
     if why is not None:
         return compose.manual(result, f"Rename {wrong} to {right}, the value stays, and recreate the container.", why)
     edit = RenameVariable(place.service or "", wrong, right)
-    end = bring_up(place)
+    resting = put_away(place.container)
+    end = bring_up(place, start=not resting)
     says = [
         "Only the name of the variable changes; the key stays as it is.",
         f"From then on {place.subject} takes this key and no longer the public default: who used that gets 401.",
     ]
-    if end is not None:
+    if end is not None and resting:
+        says.append(f"{place.subject} lies stopped: it is made anew and left so.")
+    elif end is not None:
         says.append(f"{place.subject} starts anew and loads its model again: requests fail meanwhile.")
+    if end is not None:
         says.append("Undo puts the old name back and recreates the service.")
     return Plan(
         ID, place.subject, result.title, steps=(*(EditFile(path, (edit,)) for path in place.files),

@@ -1,0 +1,71 @@
+"""A container that somebody stopped: it is no alarm, and no repair starts it."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+from stackops.checks.compose import put_away
+from stackops.checks.gpu.examples import box
+from stackops.checks.ollama import bind, host_gateway
+from stackops.checks.server import wrong_key
+from stackops.console.settings import Settings
+from stackops.console.steps import ComposeUp
+
+SETTINGS = Settings()
+CASES = [
+    pytest.param(check.CHECK, example, id=f"{check.ID}: {example.name}")
+    for check in (bind, host_gateway, wrong_key)
+    for example in check.CHECK.examples
+    if example.plan_kinds and "ComposeUp" in example.plan_kinds
+]
+
+
+def stopped(snapshot, **how):
+    facts = {"state": "exited", "exit_code": 143, **how}
+    return replace(snapshot, containers=tuple(replace(c, **facts) for c in snapshot.containers))
+
+
+def planned(check, snapshot):
+    (result,) = check.examine(snapshot, SETTINGS)
+    plan = check.plan(result, snapshot, SETTINGS, {})
+    return result, plan, [step for step in plan.steps if isinstance(step, ComposeUp)]
+
+
+@pytest.mark.parametrize(("check", "example"), CASES)
+def test_no_repair_starts_what_somebody_stopped(check, example):
+    result, plan, (up,) = planned(check, stopped(example.snapshot))
+    assert result.severity == "info"
+    assert not up.start
+    assert "--no-start" in up.arguments()
+    assert any("left so" in line for line in plan.says)
+    assert not any("cut off" in line or "starts anew" in line for line in plan.says)
+
+
+@pytest.mark.parametrize(("check", "example"), CASES)
+def test_what_died_is_started(check, example):
+    result, plan, (up,) = planned(check, stopped(example.snapshot, exit_code=1))
+    assert result.severity != "info"
+    assert up.start
+    assert not any("left so" in line for line in plan.says)
+
+
+@pytest.mark.parametrize(
+    ("facts", "away"),
+    [
+        ({"state": "exited", "exit_code": 0}, True),
+        ({"state": "exited", "exit_code": 137}, True),
+        ({"state": "exited", "exit_code": 137, "oom_killed": True}, False),
+        ({"state": "exited", "exit_code": 0, "error": "no such device"}, False),
+        ({"state": "exited", "exit_code": None}, False),
+        ({"state": "exited", "exit_code": 1}, False),
+        ({"state": "running", "exit_code": 0}, False),
+        ({"state": "created", "exit_code": 0}, False),
+        ({"state": "restarting", "exit_code": 143}, False),
+    ],
+)
+def test_it_is_told_from_one_that_failed(facts, away):
+    assert put_away(box(**facts)) is away
+
+
+def test_nothing_is_not_put_away():
+    assert not put_away(None)
