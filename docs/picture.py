@@ -1,4 +1,4 @@
-"""Draws docs/overview.png: the real overview on the practice stack, as Textual paints it.
+"""Draws docs/overview.png and docs/gpus.png: the real places on the practice stack, as Textual paints them.
 
 python docs/picture.py          needs cairosvg (pip install cairosvg), which nothing else here does
 """
@@ -20,27 +20,39 @@ from stackops.screens.app import StackopsApp
 HERE = Path(__file__).parent
 SETTLE = 25.0
 """Seconds to watch before the picture, so that the curves have something to show."""
+PAUSE = 3.0
+"""Seconds for a place to draw itself at its size."""
 
 
-async def paint() -> str:
-    """The overview as SVG."""
+PICTURES = {"overview": ("1", 40), "gpus": ("4", 32)}
+"""Place -> its key, and how many lines the picture has."""
+
+
+async def paint() -> dict[str, str]:
+    """Each place as SVG."""
     host, settings = open_demo(), Settings()
     feed = CollectorFeed(host, settings)
     app = StackopsApp(_desk(host, settings, feed, offer_demo=False))
+    drawn: dict[str, str] = {}
     async with app.run_test(size=(150, 40)) as pilot:
         await pilot.pause(SETTLE)
-        svg = app.export_screenshot(title="stackops")
+        for name, (key, height) in PICTURES.items():
+            await pilot.resize_terminal(150, height)
+            await pilot.press(key)
+            await pilot.pause(PAUSE)
+            drawn[name] = app.export_screenshot(title="stackops")
     feed.stop()
-    return svg
+    return drawn
 
 
 def main() -> None:
     """Write the picture."""
     with tempfile.TemporaryDirectory() as state:
         os.environ["STACKOPS_STATE_DIR"] = state
-        svg = asyncio.run(paint())
-    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code", "DejaVu Sans Mono")
-    cairosvg.svg2png(bytestring=svg.encode(), write_to=str(HERE / "overview.png"), output_width=1600)
+        drawn = asyncio.run(paint())
+    for name, svg in drawn.items():
+        plain = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code", "DejaVu Sans Mono")
+        cairosvg.svg2png(bytestring=plain.encode(), write_to=str(HERE / f"{name}.png"), output_width=1600)
 
 
 if __name__ == "__main__":

@@ -169,6 +169,8 @@ def lines(snapshot: Snapshot, width: int) -> Iterator[Line]:
         yield ("driver".ljust(_WORD), "", f"{driver.version}{f', CUDA {driver.cuda}' if driver.cuda else ''}")
     if not snapshot.gpus:
         yield ("", "", nothing(driver))
+        if driver is not None and not driver.cards and driver.remedy:
+            yield ("", "", f"{' ' * _WORD}try     {driver.remedy}")
     for gpu in snapshot.gpus:
         yield ("", "", "")
         yield from _card(gpu, snapshot, width)
@@ -198,7 +200,7 @@ def _table(gpu: Gpu, snapshot: Snapshot, width: int) -> Iterator[str]:
 
 def _figures(gpu: Gpu) -> str:
     if gpu.memory_used is None and gpu.utilisation is None:
-        return gpu.name or gpu.uuid
+        return gpu.name or ("" if gpu.uuid.startswith("index:") else gpu.uuid)
     busy = "" if gpu.utilisation is None else f"{gpu.utilisation:.0f}% busy"
     parts = [f"{size(gpu.memory_used)} of {size(gpu.memory_total)} used", f"{size(gpu.memory_free)} free"]
     parts += [busy] if busy else []
@@ -207,6 +209,10 @@ def _figures(gpu: Gpu) -> str:
     if gpu.power is not None:
         parts.append(f"{gpu.power:.0f}{f' of {gpu.power_limit:.0f}' if gpu.power_limit else ''} W")
     return "  ".join([*parts, gpu.name or "", "" if gpu.name else gpu.uuid]).rstrip()
+
+
+def _unseen(process: GpuProcess) -> str:
+    return "not visible: just ended, or hidden from here" if process.visible is False else DASH
 
 
 def _rows(gpu: Gpu, snapshot: Snapshot) -> Sequence[Sequence[str]]:
@@ -222,7 +228,7 @@ def _rows(gpu: Gpu, snapshot: Snapshot) -> Sequence[Sequence[str]]:
         made.append((
             str(process.pid), size(process.memory), container.name if container else DASH, service or DASH,
             server.product if server else DASH, ", ".join(process.models) or DASH, age,
-            f"ORPHAN: {process.orphan}" if process.orphan else process.name or DASH,
+            f"ORPHAN: {process.orphan}" if process.orphan else process.name or _unseen(process),
         ))  # fmt: skip
     rest = rest_of(gpu, snapshot.gpu_processes)
     if rest.unattributed is None:

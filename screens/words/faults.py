@@ -20,7 +20,8 @@ def lines(snapshot: Snapshot, most: int) -> list[Line]:
 def _line(fault: Fault, snapshot: Snapshot) -> Line:
     remedy = f"  {fault.remedy}" if fault.remedy else ""
     read = snapshot.ages.get(fault.source)
-    age = f" (what is shown was read {_coarse(snapshot.taken_at - read)} ago)" if read is not None else ""
+    told = "" if "what is shown" in fault.sentence else "what is shown was "
+    age = f" ({told}read {_coarse(snapshot.taken_at - read)} ago)" if read is not None else ""
     return line((f"{glyphs.WARN} {fault.source}: ", "warning"), f"{fault.sentence}{age}", (remedy, "muted"))
 
 

@@ -65,7 +65,7 @@ def _asked(wanted: Subject, snapshot: Snapshot, context: int) -> Asked:
 def cells(each: Asked) -> dict[str, Span]:
     """One line of the table."""
     best, subject_ = each.best, each.need.subject
-    answer = Span(*_ANSWERS[best.answer]) if best else Span(DASH, "muted")
+    answer = Span(*_ANSWERS[best.answer]) if best else Span("no GPU", "muted")
     return {
         "model": Span(subject_.name),
         "dtype": Span(subject_.dtype, "muted"),

@@ -18,8 +18,8 @@ from .strip import fitted, hot, share_of
 COLUMNS: tuple[Column, ...] = (
     Column("memory", "VRAM", 6, "right"),
     Column("container", "CONTAINER", 13, most=30),
-    Column("server", "SERVER", 10, rank=2, most=20),
-    Column("model", "MODEL", 24, rank=1, most=52),
+    Column("server", "SERVER", 13, rank=2, most=20),
+    Column("model", "MODEL", 27, rank=1, most=52),
     Column("age", "AGE", 6, "right", rank=3),
     Column("busy", "BUSY", 4, "right", rank=5),
     Column("pid", "PID", 8, "right", rank=4),
@@ -200,7 +200,7 @@ def why_rest(rest: Rest, snapshot: Snapshot) -> str:
     driver = snapshot.gpu_driver
     if driver is not None and driver.same_namespace is False:
         return "of processes that cannot be seen from this container"
-    return "of processes that are not listed" if (rest.unattributed or 0) >= 1 << 30 else "the driver's own"
+    return "of processes not listed" if (rest.unattributed or 0) >= 1 << 30 else "the driver's own"
 
 
 def totals(snapshot: Snapshot) -> Line:
@@ -212,8 +212,8 @@ def totals(snapshot: Snapshot) -> Line:
     if driver is not None and driver.cuda:
         parts.append(line(("CUDA ", "muted"), driver.cuda))
     if gpus:
-        used = [gpu.memory_used for gpu in gpus if gpu.memory_used is not None]
-        total = [gpu.memory_total for gpu in gpus if gpu.memory_total is not None]
+        known = [gpu for gpu in gpus if gpu.memory_used is not None and gpu.memory_total is not None]
+        used, total = [gpu.memory_used or 0 for gpu in known], [gpu.memory_total or 0 for gpu in known]
         parts.append(line(f"{len(gpus)} GPU{'' if len(gpus) == 1 else 's'}"))
         if used and total:
             parts.append(line(f"{states.short_size(sum(used))} of {states.short_size(sum(total))} used"))

@@ -19,7 +19,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("state", "STATE", 9, most=13),
     Column("server", "SERVER", 16, most=26),
     Column("product", "PRODUCT", 13, rank=5, most=14),
-    Column("models", "MODELS", 22, rank=1, most=60),
+    Column("models", "MODELS", 26, rank=1, most=60),
     Column("vram", "VRAM", 5, "right", rank=2),
     Column("queue", "QUEUE", 5, "right", rank=4),
     Column("cache", "KV", 4, "right", rank=8),
@@ -142,7 +142,7 @@ def _models(server: Server) -> Span:
     names = told.models(server)
     if names != DASH:
         return Span(names, "plain" if server.state == "up" else "muted")
-    return Span(server.reason or DASH, "muted")
+    return Span((server.reason or DASH).removeprefix("its "), "muted")
 
 
 def _queue(server: Server) -> Span:

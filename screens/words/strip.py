@@ -92,8 +92,8 @@ def _side_by_side(cards: Sequence[list[Line]], width: int) -> list[Line]:
 
 
 def _gpus_together(gpus: Sequence[Gpu]) -> Line:
-    used = [gpu.memory_used for gpu in gpus if gpu.memory_used is not None]
-    total = [gpu.memory_total for gpu in gpus if gpu.memory_total is not None]
+    known = [gpu for gpu in gpus if gpu.memory_used is not None and gpu.memory_total is not None]
+    used, total = [gpu.memory_used or 0 for gpu in known], [gpu.memory_total or 0 for gpu in known]
     busy = [gpu.utilisation for gpu in gpus if gpu.utilisation is not None]
     ill = sum(1 for gpu in gpus if gpu.health != "ok")
     share = sum(used) / sum(total) if used and sum(total) else None

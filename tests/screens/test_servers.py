@@ -46,7 +46,7 @@ async def test_every_row_says_state_models_and_figures() -> None:
         assert "71%" in rows["host:8000"]
         assert "87" in rows["host:8000"]
         assert "✖ down" in rows["sglang:30000"]
-        assert "its container is exited" in rows["sglang:30000"]
+        assert "container is exited" in rows["sglang:30000"]
         assert "▲ wrong key" in shown
         assert "Named in settings, not asked" in shown
         assert "✖ 1 down  ▲ 1 wrong key  ↻ 1 loading  ● 2 up" in shown

@@ -245,7 +245,8 @@ class Session:
         """Versions that may help to tell why: this library answers for its own without an init."""
         library = mapped()
         told, _ = attempt(self._nvml, (lambda n, _: n.nvmlSystemGetNVMLVersion(),), None)
-        return {"nvml": told, "library": library[0].rpartition(".so.")[2] if library else None}
+        version = library[0].rpartition(".so.")[2] if library else ""
+        return {"nvml": told, "library": version if "." in version else None}  # ".so.1" is the name, not a version
 
     def _replaced(self) -> bool:
         """Whether the library's file is no longer the one that is mapped: the driver was upgraded meanwhile."""
