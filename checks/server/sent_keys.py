@@ -13,6 +13,7 @@ from ...console.model import Container, Server, Snapshot
 from ...console.stacks.gateways import environment
 from ...console.stacks.model_products import KEY_NAMES
 from ...console.stacks.services import role_of_container
+from ..compose import put_away
 from .companion import companions, same
 
 PAIRS: dict[str, tuple[str, ...]] = {
@@ -111,7 +112,7 @@ def _sent(snapshot: Snapshot, server: Server) -> Iterator[tuple[User, str]]:
     for user in server.users:
         who, comma, variable = user.who.partition(", ")
         container = by_name.get(who)
-        if not comma or container is None:
+        if not comma or container is None or put_away(container):
             continue
         env = environment(container)
         names = (FASTGPT if role_of_container(container) == "fastgpt" else PAIRS).get(variable, ())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from ...console.model import EnvVar, Product, Server, ServerUser, Service, Snapshot
 from .. import Example
 from ..examples import container_id, stack
@@ -82,6 +84,11 @@ def _vllm(key: str, *command: str) -> Snapshot:
     return beside(made, _webui(key))
 
 
+def _stopped(snapshot: Snapshot, name: str) -> Snapshot:
+    made = (replace(c, state="exited", exit_code=0) if c.name == name else c for c in snapshot.containers)
+    return replace(snapshot, containers=tuple(made))
+
+
 def _litellm(key: str) -> Snapshot:
     user = ServerUser("open-webui, OPENAI_API_BASE_URL", "open-webui", "http://litellm:4000")
     made = one("ghcr.io/berriai/litellm:main-stable", ("LITELLM_MASTER_KEY", KEY), name="litellm",
@@ -140,6 +147,8 @@ EXAMPLES = (
     Example("Open WebUI sends vLLM another key", _vllm(OTHER, "--api-key", KEY), "finding", "user-key", ()),
     Example("Open WebUI sends vLLM its key", _vllm(KEY, "--api-key", KEY), "not_applicable"),
     Example("one of several keys", _vllm(KEY, "--api-key", OTHER, KEY, "--port", "8000"), "not_applicable"),
+    Example("Open WebUI had another key, and was stopped for good",
+            _stopped(_vllm(OTHER, "--api-key", KEY), "open-webui"), "not_applicable"),
     Example("a key that LiteLLM made itself", _litellm(OTHER), "not_applicable"),
     Example("a vLLM that takes any key", _vllm(OTHER), "not_applicable"),
     Example("keys that users type", _vllm("user_provided", "--api-key", KEY), "not_applicable"),
