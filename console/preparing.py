@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from .diffs import masked
+from .findings import Result
 from .hosts import Files, Host, HostError
 from .identity import own_container
 from .model import FileFact
@@ -16,7 +17,7 @@ from .overlay import PreviewHost
 from .plan import Plan, PreparedPlan
 from .records import Entry, JournalStep
 from .rollback import order
-from .steps import AnyStep, ComposeUp, EngineReload, Prepared, RestartContainer, Step, UnloadModel, Workbench
+from .steps import AnyStep, ComposeUp, EngineReload, Prepared, RestartContainer, Step, StepMoved, UnloadModel, Workbench
 from .verifying import Look, Wanted
 
 
@@ -61,14 +62,24 @@ def prepare(plan: Plan, host: Host, look: Look) -> PreparedPlan:
     """Make a plan exact. Raises StepFailed or another HostError when it cannot be done, Refused when it must not."""
     preview = _Preview(host)
     for step in plan.steps:
-        # Where all files are as wanted the plan may be an old one: only a finding that is still there is a reason.
-        if step.settles and not preview.steps and Wanted(plan.fault).gone(look()):
+        if step.settles and not preview.steps and not _still_there(plan, look()):
             break
         _require_foreign(step)
         preview.add(step)
     lasting = (row.step for row in preview.steps if row.inverse is None and not row.step.changes_nothing)
     notes = [f"Only done, never taken back: {step.describe()}" for step in lasting]
     return preview.finish(plan, host.files, notes=notes)
+
+
+def _still_there(plan: Plan, seen: Result) -> bool:
+    """Where all files are as wanted the plan may be an old one: only a finding that is still there is a reason.
+
+    Raises StepMoved where there is another one: that one wants a plan of its own.
+    """
+    gone = Wanted(plan.fault).gone(seen)
+    if gone and seen.status == "finding":
+        raise StepMoved(f"It is another finding by now: {seen.title}", "look again, then decide")
+    return not gone
 
 
 def prepare_undo(entry: Entry, host: Host, blobs: Mapping[str, bytes]) -> PreparedPlan:

@@ -23,6 +23,7 @@ from stackops.console.journal import Journal
 from stackops.console.model import Snapshot
 from stackops.console.running import Progress
 from stackops.console.settings import Settings
+from stackops.console.steps import StepMoved
 from support.clock import FakeClock
 from support.oneapi_server import one_api
 
@@ -81,8 +82,9 @@ def test_when_time_is_over_it_says_so_and_has_nothing_to_take_back(tmp_path: Pat
     assert plan is not None
     desk.host.control.start("mysql")
     made = plan(desk.judge(), desk.look(), SETTINGS, {})
+    prepared = desk.fixer.prepare(made)
     desk.host.control.stop("mysql")
-    outcome = desk.fixer.run(desk.fixer.prepare(made), desk.told.append)
+    outcome = desk.fixer.run(prepared, desk.told.append)
     assert outcome.name == "rolled-back"
     assert "has not come up within" in outcome.sentence
     assert outcome.says == ("Everything is as it was before",)
@@ -139,6 +141,16 @@ def test_a_request_that_fails_is_told_with_one_apis_own_words(tmp_path: Path) ->
     assert outcome.name == "rolled-back"
     assert "503" in outcome.sentence
     assert "无可用渠道" in outcome.sentence
+
+
+def test_a_plan_for_a_finding_that_became_another_is_refused(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "database-not-ready")
+    plan = CHECK.plan
+    assert plan is not None
+    made = plan(desk.judge(), desk.look(), SETTINGS, {})
+    desk.host.control.stop("mysql")
+    with pytest.raises(StepMoved, match="another finding by now"):
+        desk.fixer.prepare(made)
 
 
 def test_the_preview_shows_the_request_and_not_the_key(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from stackops.console.exits import ExitCode
 from stackops.console.findings import Result
 from stackops.console.fixing import Outcome
 from stackops.console.plan import Plan
-from stackops.console.steps import Chmod, ComposeUp
+from stackops.console.steps import Chmod, ComposeUp, StepMoved
 from stackops.console.verifying import NotVerified, Wanted, verify
 from support.clock import FakeClock
 from support.mongo_stack import URI, USERS, MongoStack
@@ -112,7 +112,8 @@ def test_an_old_plan_is_not_done_again_for_another_fault(tmp_path: Path) -> None
     shop = Workshop(tmp_path)
     up = ComposeUp("chat", str(shop.project), (shop.compose,), "api")
     plan = shop.plan(steps=(up,), fault="first")
-    assert shop.fixer(says(BEHIND)).prepare(plan).empty
+    with pytest.raises(StepMoved, match="another finding by now"):
+        shop.fixer(says(BEHIND)).prepare(plan)
     assert not shop.fixer(says(WRONG)).prepare(plan).empty
 
 
