@@ -279,7 +279,7 @@ class _Place:
         self._files, self._kernel = Worker("The folder of configuration files"), Worker("The table of connections")
         self._seen: tuple[object, ...] = ()
         self._read_at = self._heard_at = -1e9
-        self._heard: frozenset[int] = frozenset()
+        self._heard: tuple[frozenset[int], frozenset[str]] | None = None
 
     async def read(self) -> None:
         """Files when they may have changed, connections when a native server came; both once in a while."""
@@ -309,8 +309,10 @@ class _Place:
         info = parts.engine
         around = replace(self.around, local=local, rootless=info is not None and info.rootless)
         pids, now = _serving(parts.processes), self._host.clock.monotonic()
-        if kernel is not None and (pids != self._heard or now - self._heard_at >= self._cadence.servers_slow):
-            self._heard, self._heard_at = pids, now
+        networks = frozenset(link.network for each in parts.containers for link in each.networks)  # bring addresses
+        known = (pids, networks) == self._heard
+        if kernel is not None and (not known or now - self._heard_at >= self._cadence.servers_slow):
+            self._heard, self._heard_at = (pids, networks), now
             with self._board.catch("servers-ports") as caught:
                 heard = await self._kernel.call(self._cadence.kernel_deadline, kernel.listening, pids)
                 own = await self._kernel.call(self._cadence.kernel_deadline, kernel.addresses)

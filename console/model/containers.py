@@ -40,6 +40,8 @@ class NetworkLink(Struct, frozen=True):
     network: str
     address: str | None = None
     aliases: tuple[str, ...] = ()
+    prefix: int | None = None
+    """Bits of the address that name its network."""
 
 
 class EnvVar(Struct, frozen=True):

@@ -210,6 +210,7 @@ def _networks(settings: NetworkSettings | None) -> tuple[NetworkLink, ...]:
             aliases=tuple(
                 dict.fromkeys(clean_line(a) for a in (*(end.aliases or ()), *(end.dns_names or ())) if a) if end else ()
             ),
+            prefix=(end.ip_prefix_len or None) if end and end.ip_address else None,
         )
         for name, end in sorted((networks or {}).items())
     )

@@ -43,6 +43,7 @@ class Endpoint(Api, frozen=True):
     """A container's end of one network. fact: DNSNames from API 1.44 on; Aliases held the short id before."""
 
     ip_address: str | None = field(default=None, name="IPAddress")
+    ip_prefix_len: int | None = field(default=None, name="IPPrefixLen")
     global_ipv6_address: str | None = field(default=None, name="GlobalIPv6Address")
     aliases: list[str | None] | None = None
     dns_names: list[str | None] | None = field(default=None, name="DNSNames")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
-from ..model import Container
+from ..model import Container, NetworkLink
 from ..text import clean_line
 from .gateways import LOOPBACK, names_of, share_network
 
@@ -146,8 +146,14 @@ def _is_public(address: Address) -> bool:
         return address.scheme == "https" and address.port == 443 and not local
 
 
-def reached(container: Container, port: int, containers: Iterable[Container], *, local: bool) -> tuple[str, int] | None:
-    """Host and port under which a container's port is reached from here: published, else its own address; or None."""
+def reached(
+    container: Container, port: int, containers: Iterable[Container], *, local: bool, own: Collection[str] = ()
+) -> tuple[str, int] | None:
+    """Host and port under which a container's port is reached from here: published, else its own address; or None.
+
+    With the machine's ``own`` addresses: an address in a network that this machine is no part of (an overlay, the
+    virtual machine of a desktop's Engine) may be that of a stranger here, and is none to ask at.
+    """
     if not local:
         return None
     if container.network_mode == "host":
@@ -156,10 +162,28 @@ def reached(container: Container, port: int, containers: Iterable[Container], *,
         owner = (container.network_mode or "").partition(":")[2]
         shared = next((c for c in containers if owner and (c.id.startswith(owner) or c.name == owner)), None)
         nested = shared is None or (shared.network_mode or "").startswith("container:")
-        return None if nested or shared is None else reached(shared, port, (), local=local)
+        return None if nested or shared is None else reached(shared, port, (), local=local, own=own)
     published = [p for p in container.ports if p.container_port == port and p.host_port and p.protocol == "tcp"]
     for one in sorted(published, key=lambda p: ":" in (p.host_ip or "")):
         host = one.host_ip or ""
         return ("127.0.0.1" if host in _EVERYWHERE else host), one.host_port or 0
-    own = next((link.address for link in container.networks if link.address), None)
-    return (own, port) if own else None
+    inside = next((link.address for link in container.networks if link.address and _is_near(link, own)), None)
+    return (inside, port) if inside else None
+
+
+def _is_near(link: NetworkLink, own: Collection[str]) -> bool:
+    """Whether this machine has an address in the same network; where nothing tells, it is believed."""
+    if not own or not link.prefix:
+        return True
+    try:
+        network = ip_network(f"{link.address}/{link.prefix}", strict=False)
+    except ValueError:
+        return True
+    return any(_is_in(each, network) for each in own)
+
+
+def _is_in(address: str, network: IPv4Network | IPv6Network) -> bool:
+    try:
+        return ip_address(address) in network
+    except ValueError:
+        return False

@@ -126,7 +126,8 @@ class _Search:
         command = (*container.entrypoint, *container.command)
         product, reason = hint(container, command, serving=role in SERVING)
         running = container.state == "running"
-        at = reached(container, port, self._containers, local=self._around.local) if running else None
+        around = self._around
+        at = reached(container, port, self._containers, local=around.local, own=around.own) if running else None
         if at is None or (self._around.rootless and not published(container, port)):
             self._not_asked(container, key, port, product)
             return key

@@ -24,6 +24,8 @@ _NAME = re.compile(
 )
 """``OLLAMA_BASE_URL``, ``OPENAI_API_BASE_URLS``, ``RAG_OPENAI_BASEURL``, ``OPENAI_REVERSE_PROXY``."""
 _NOT = re.compile(r"^(?:AZURE_|FRONTEND_)|_(?:KEY|TOKEN|IMAGE_URL|CALLBACK_URL)$")
+LENGTH = 100
+"""Letters of a variable's name: the pattern takes seconds for one of some thousand."""
 MOST = 20
 """Addresses of one container, or channels of one gateway, that are followed."""
 
@@ -70,6 +72,8 @@ def _of_environment(container: Container) -> Iterator[Use]:
 
 def _named(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, value in env.items():
+        if len(name) > LENGTH:
+            continue
         listens = name.endswith("HOST") and not re.search(r"[a-zA-Z]", value.removeprefix("http"))
         if value and not listens and _NAME.search(name) and not _NOT.search(name):
             yield name, value

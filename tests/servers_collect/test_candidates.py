@@ -250,6 +250,32 @@ def test_a_key_of_one_server_is_never_put_to_another() -> None:
     assert {c.key: c.token for c in there.candidates} == {"m3e:6008": "sk-of-m3e", "ollama:11434": None}
 
 
+@pytest.mark.parametrize(
+    ("address", "prefix", "asks"),
+    [
+        ("172.18.0.9", 16, True),
+        ("10.0.1.5", 24, False),  # an overlay, or the virtual machine of a desktop's Engine: here that is a stranger
+        ("10.0.1.5", None, True),
+        ("fd00::5", 64, False),
+        ("no address", 16, True),
+    ],
+)
+def test_an_address_of_a_network_that_this_machine_is_no_part_of_is_not_asked(address, prefix, asks) -> None:
+    inside = box("v", "vllm/vllm-openai", ports=[8000], networks=(NetworkLink("net", address, (), prefix),))
+    there = found([inside], (), (), Around(own=frozenset({"192.168.1.5", "172.18.0.1", "fe80::1%eth0"})))
+    assert bool(there.candidates) is asks
+    if not asks:
+        assert "no address that is reachable from here" in (silent(there, "v:8000").reason or "")
+    published = replace(inside, ports=box("x", "x", ports=[(8000, 18000)]).ports)
+    (one,) = found([published], (), (), Around(own=frozenset({"192.168.1.5"}))).candidates
+    assert one.address == "http://127.0.0.1:18000"
+
+
+def test_a_variable_with_a_name_of_thousands_of_letters_costs_nothing() -> None:
+    inside = box("x", "web", env={"_LLM_" * 20_000 + "!": "http://a:1", "LLM_URL": "http://b:1"})
+    assert [use.address for use in uses([inside], ())] == ["http://b:1"]
+
+
 def test_two_that_may_both_be_at_one_address_are_asked_without_anybodys_key() -> None:
     def vllm(name: str, key: str, port: int = 8000) -> Container:
         command = ("--api-key", key, "--port", str(port))

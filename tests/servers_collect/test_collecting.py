@@ -13,7 +13,7 @@ from stackops.console.collecting.board import Board
 from stackops.console.collecting.cadence import Cadence
 from stackops.console.collecting.history import History
 from stackops.console.collecting.servers import AT_ONCE, Servers, memory_of, remember
-from stackops.console.model import Container, DeepCheck, HostInfo, LogMark, OneApiState, Server
+from stackops.console.model import Container, DeepCheck, HostInfo, LogMark, NetworkLink, OneApiState, Server
 from stackops.console.settings import ServerSettings, Settings, parse
 from stackops.console.text import redact
 from support.clock import FakeClock
@@ -254,6 +254,27 @@ async def test_what_a_run_before_said_of_loading_and_others_say_does_not_count()
     )
     (server,) = await world.read()
     assert server.state == "down"
+
+
+async def test_a_network_that_comes_is_asked_in_as_soon_as_the_machine_is_part_of_it() -> None:
+    class Kernel:
+        own = frozenset({"192.168.1.5"})
+
+        def listening(self, pids: Any) -> dict[int, Any]:
+            return {}
+
+        def addresses(self) -> frozenset[str]:
+            return self.own
+
+    world = World(OLLAMA, **{"172.30.0.2:8000": lambda path, _: None})
+    world.host.kernel = kernel = Kernel()  # type: ignore[assignment]
+    world.servers = world.another()
+    await world.read()
+    kernel.own |= {"172.30.0.1"}
+    link = NetworkLink("models_default", "172.30.0.2", (), 16)
+    world.put(OLLAMA, box("v", "vllm/vllm-openai", ports=[8000], networks=(link,)))
+    await world.read(1.0)
+    assert "http://172.30.0.2:8000/v1/models" in world.web.asked
 
 
 async def test_only_a_few_are_asked_at_once() -> None:

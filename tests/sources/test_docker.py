@@ -84,7 +84,7 @@ def test_mounts_tell_binds_from_volumes(version: str) -> None:
 def test_names_in_a_network_come_from_aliases_and_dns_names(version: str, aliases: tuple[str, ...]) -> None:
     (link,) = docker.container(recorded("inspect", version)).networks
 
-    assert (link.network, link.address) == ("bridge", "172.17.0.3")
+    assert (link.network, link.address, link.prefix) == ("bridge", "172.17.0.3", 16)
     assert link.aliases == aliases
 
 
