@@ -12,7 +12,7 @@ from collections.abc import Sequence
 OK, BAD, WARN, NOTE, OFF, TURN, PAUSE, ASK = "●", "✖", "▲", "◆", "○", "↻", "‖", "?"
 CURSOR, ARROW_DOWN, ARROW_UP, RULE, DOT, DONE = "▌", "↓", "↑", "─", "·", "✓"
 _LEVELS = "▁▂▃▄▅▆▇█"
-_TWINS = str.maketrans(dict(zip("●✖▲◆○↻‖▌↓↑─·✓▁▂▃▄▅▆▇█░–…•→│", "*x!io~=>v^-.+_.,-=+*#.-~*>|", strict=True)))
+_TWINS = str.maketrans(dict(zip("●✖▲◆○↻‖▌↓↑─·✓▁▂▃▄▅▆▇█░–…•→│›°", "*x!io~=>v^-.+_.,-=+*#.-~*>|> ", strict=True)))
 
 
 def ascii_only(text: str) -> str:

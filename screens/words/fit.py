@@ -105,10 +105,9 @@ def detail(each: Asked) -> list[Line]:
     for verdict in each.verdicts:
         word, tone = _ANSWERS[verdict.answer]
         free = f"{size(verdict.free)} free now" if verdict.free is not None else ""
-        says = "" if verdict.says.lower() == word else verdict.says.removeprefix("Not known: ")
+        says = "" if verdict.says.lower() == word else verdict.says.removeprefix("Not known: ").removeprefix("Tight: ")
         why = ". ".join(each for each in (free, says) if each)
-        named = (f"  {verdict.name or ''}", "muted")
-        said.append(line((f"{word:<13}", tone), f"{_card(verdict)}  ", why, named))
+        said.append(line((f"{word:<13}", tone), f"{_card(verdict)}  ", why, (f"  {verdict.name or ''}", "muted")))
     if not each.verdicts:
         said.append(line(("No GPU is known on this machine.", "muted")))
     return said

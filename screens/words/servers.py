@@ -32,6 +32,8 @@ COLUMNS: tuple[Column, ...] = (
 )
 _SPARE = ("queue", "cache", "speed", "test", "users", "version")
 """Columns that are left out while nobody has anything in them: names of models need the room."""
+_WHOLE = {"state": 13, "server": 20}
+"""Columns that are not cut up to this width, whatever else has to go."""
 _WORST: tuple[ServerState, ...] = ("engine_dead", "down", "wrong_key")
 """States that somebody has to look at; they stand first."""
 _STATES: dict[ServerState, tuple[str, str, Tone]] = {
@@ -96,9 +98,12 @@ def _rank(server: Server) -> int:
 def columns(made: Sequence[Row]) -> tuple[Column, ...]:
     """Those that have something to show."""
     told = {key for row in made for key, span in row.cells.items() if span.text != DASH}
-    widest = max((cells(row.cells["state"].text) for row in made if row.cells), default=0)
+    widest = {key: max((cells(row.cells[key].text) for row in made if row.cells), default=0) for key in _WHOLE}
     kept = [each for each in COLUMNS if each.key not in _SPARE or each.key in told]
-    return tuple(each._replace(width=max(each.width, widest)) if each.key == "state" else each for each in kept)
+    return tuple(
+        each._replace(width=max(each.width, min(widest[each.key], _WHOLE[each.key]))) if each.key in _WHOLE else each
+        for each in kept
+    )
 
 
 def last_check(server: Server, checks: Sequence[DeepCheck]) -> DeepCheck | None:
