@@ -101,3 +101,16 @@ async def test_read_only_shows_the_plan_and_applies_nothing(tmp_path) -> None:
         await stage.press("A", "U", "tab", "enter")
         assert Journal(tmp_path).entries() == ()
         assert _clean(host, OVERRIDE) == before
+
+
+async def test_what_people_have_to_do_by_hand_offers_nothing_to_apply(tmp_path) -> None:
+    host = open_demo(clock=FakeClock())
+    async with console(desk_on(host, Journal(tmp_path)), (100, 30)) as stage:
+        await stage.until(lambda _: stage.finds("gpu.driver"))
+        await stage.select("gpu.driver")
+        await stage.press("F")
+        shown = await stage.until("stackops does not do this")
+        assert "Close" in shown
+        assert "apply" not in shown.lower()
+        await stage.press("enter")
+        assert stage.app.screen.PLACE == "doctor"

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from stackops.console.model import Fault
 from stackops.screens import glyphs
 from stackops.screens.frugal import FrugalUpdate
 from stackops.screens.widgets.columns import Column, place
@@ -148,3 +149,18 @@ def test_rows_are_grouped_by_project_with_native_services_last() -> None:
     assert headings[-1].startswith("Native services")
     marks = {row.key: row.mark.text for row in rows if row.mark.text}
     assert marks == {stage.LIBRECHAT.id: "✖", stage.MONGO.id: "▲"}
+
+
+def test_an_explanation_is_broken_where_this_terminal_ends_not_where_its_author_did() -> None:
+    long = "word " * 20 + "end"
+    result = replace(stage.RESULTS[0], evidence=())
+    told = [plain([each]) for each in findings.detail(result, f"Summary\n\nFix\n    {long}\n    goes on\n    short\n")]
+    assert any(each.endswith("end goes on") for each in told)
+    assert any(each.strip() == "short" for each in told)
+
+
+def test_the_age_of_what_is_shown_is_told_once() -> None:
+    fault = Fault("gpus", "It does not answer; what is shown is the last it told", None)
+    snapshot = replace(stage.full(), faults=(fault,), ages={"gpus": stage.NOW - 12})
+    assert plain(faults.lines(snapshot, 1)).count("what is shown") == 1
+    assert "(read 10s ago)" in plain(faults.lines(snapshot, 1))
