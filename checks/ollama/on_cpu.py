@@ -74,6 +74,7 @@ def _facts(case: Case) -> dict[str, str]:
     return {
         "name": case.name, "model": clean_line(model.name, 80) if model else "its model",
         "size": size(model.size) if model else "–", "vram": size(model.size_vram) if model else "–",
+        "how": "wholly" if model and model.size_vram == 0 else "partly",
         "total": size(case.total), "free": size(case.free), "grant": case.grant.words if case.grant else "none",
         "driver": (case.fault or "the driver does not answer").rstrip("."),
     }  # fmt: skip

@@ -15,7 +15,7 @@ TITLE = {
     "native": "{name} computes on the CPU, although this machine has a GPU",
     "too-big": "{model} is bigger than the GPUs of {name}, which computes it on the CPU",
     "no-room": "{model} found no room on the GPUs of {name}, and is computed on the CPU",
-    "partial": "{model} of {name} lies partly on the CPU",
+    "partial": "{model} of {name} lies {how} on the CPU",
 }
 BECAUSE = {
     "lost": "It is granted a GPU ({grant}) and the driver works, with {free} free, but nothing of {model} lies on it. "
