@@ -104,12 +104,21 @@ class Holders:
         now = self._host.clock.monotonic()
         if engine is None or not unknown or (unknown <= last and now - at < AGAIN):
             return
+        if self._is_elsewhere(parts):
+            self._from_engine = ()
+            return
         granted = [c for c in parts.containers if c.state == "running" and grant_of(c)][:MOST]
         if not granted:
             return
         self._asked = (unknown, now)
         replies = await asyncio.gather(*(self._top(c) for c in granted))
         self._from_engine = tuple(row for rows in replies for row in rows)
+
+    def _is_elsewhere(self, parts: Snapshot) -> bool:
+        """Whether the Engine's process ids are another machine's (a forwarded socket): they name nobody here."""
+        driver = parts.gpu_driver
+        ours = driver is not None and driver.same_namespace is True
+        return ours and is_local(parts.containers, self._rows) is False
 
     def _unknown(self, parts: Snapshot) -> frozenset[int]:
         processes = self._processes(parts)

@@ -92,6 +92,16 @@ async def test_the_same_question_is_put_again_only_after_minutes() -> None:
     assert len(bench.engine.topped) == 3
 
 
+async def test_an_engine_of_another_machine_is_not_asked_whose_a_process_of_this_one_is() -> None:
+    for same_namespace, asked in ((True, 0), (False, 1), (None, 1)):
+        bench = Bench(box("v", pid=100, device_requests=GRANT), same_namespace=same_namespace)
+        bench.engine.tops = {ident("v"): top_of((500, 7, "vllm serve m"))}
+        bench.holders.take([holds(500)], [row(100, "nginx")])
+        await bench.holders.read()
+        assert len(bench.engine.topped) == asked
+        assert (bench.processes[0].container is not None) == bool(asked)
+
+
 async def test_an_engine_that_fails_or_hangs_leaves_the_process_unknown_and_makes_no_fault() -> None:
     bench = Bench(box("v", device_requests=GRANT))
     bench.holders.take([holds(100)], [])
