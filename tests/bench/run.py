@@ -5,7 +5,7 @@
 Prints for each: time to the first frame, to the list, to the first figures; processor time of the program and of the
 Engine on its account (above the idle level of the same run); bytes written to the terminal. GPUs (tests/nvml/stub.c in
 place of the driver's library) and model servers (recorded answers over loopback) are put beside the same containers one
-after the other, so that the differences tell what each of them costs. It judges nothing.
+after the other; what each of them costs is told at the end, measured by itself. It judges nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 from box import HOLDERS, cards, servers
 from cpu import children_seconds, engine_seconds, resident_bytes, tree_seconds
 from fleet import pids, remove, start
+from parts import gpu_cost, server_cost
 from terminal import Terminal
 
 STACKOPS = [str(Path(sys.executable).with_name("stackops"))]
@@ -108,14 +109,15 @@ def compare(options: argparse.Namespace) -> dict[str, Row]:
     return rows
 
 
-def costs(rows: Mapping[str, Row]) -> dict[str, float]:
-    """What each addition costs, in per cent of a core: the difference to the measurement before it."""
+def costs(gpus: int, count: int) -> dict[str, float]:
+    """What GPUs and model servers cost while they are watched, in per cent of a core."""
     found: dict[str, float] = {}
-    before = rows["stackops"]
-    for name, row in rows.items():
-        if name.startswith("+ "):
-            found[name.removeprefix("+ ")] = (row["own_percent"] or 0) - (before["own_percent"] or 0)
-            before = row
+    if gpus:
+        with cards(gpus, range(1, HOLDERS + 1)) as env:
+            found["gpus_console_percent"], found["gpus_child_percent"] = gpu_cost(env)
+    if count:
+        with servers(count) as addresses:
+            found["servers_percent"] = server_cost(addresses)
     return found
 
 
@@ -135,22 +137,21 @@ def main() -> None:
         time.sleep(5)
         options.idle = idle_engine(10)
         rows = compare(options)
+        added = costs(options.gpus, options.servers)
     finally:
         if not options.keep:
             remove()
     if options.json:
         told = {"containers": options.containers, "idle_engine_percent": options.idle, "rows": rows}
-        print(json.dumps({**told, "costs_percent": costs(rows)}, indent=2))
+        print(json.dumps({**told, "costs_percent": added}, indent=2))
         return
     print(f"{options.containers} containers, {options.seconds:.0f} s, idle Engine {options.idle:.1f} % of a core")
     print(f"{'':20}" + "".join(f"{name:>16}" for name in rows))
     for key in rows["stackops"]:
         values = (row[key] for row in rows.values())
         print(f"{key:20}" + "".join(f"{'–' if value is None else f'{value:.1f}':>16}" for value in values))
-    for name, percent in costs(rows).items():
-        child = rows[f"+ {name}"]["of_it_child_percent"] or 0
-        said = f", of which the child that asks the driver {child:.1f} %" if name.endswith("GPUs") else ""
-        print(f"{name} cost {percent:.1f} % of a core more{said}")
+    for key, percent in added.items():
+        print(f"{key:20}{percent:>16.2f}")
 
 
 if __name__ == "__main__":
