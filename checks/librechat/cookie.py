@@ -258,7 +258,7 @@ def _seen_evidence(case: Case) -> Iterator[Evidence]:
         return
     words = ("Secure" if proof.secure else "not Secure", "HttpOnly" if proof.http_only else "", proof.same_site)
     same = f"SameSite={words[2]}" if words[2] else ""
-    yield Evidence("Set-Cookie of refreshToken", ", ".join(filter(None, (*words[:2], same))), source)
+    yield Evidence("seen at a login", ", ".join(filter(None, (*words[:2], same))), source)
 
 
 def _looked_at(api: Api) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from stackops.checks.librechat import cookie
-from stackops.checks.librechat.cookie_examples import ENV, EXAMPLES, FINDS, LAN, env, librechat
+from stackops.checks.librechat.cookie_examples import ENV, EXAMPLES, FINDS, LAN, env, librechat, shown
+from stackops.console.export.plain import told
 from stackops.console.settings import LibreChatSettings, Settings
 from stackops.console.steps import EditFile, EnvLine, RestartContainer, SetServiceKeys
 
@@ -116,3 +117,19 @@ def test_every_variable_is_shown_with_the_place_it_was_read_at():
 
 def test_each_form_is_among_the_examples():
     assert {one.form for one in EXAMPLES} == {*cookie.WORDS, None}
+
+
+def test_what_a_login_showed_is_told_and_survives_the_hiding_of_secrets():
+    (result,) = cookie.examine(shown(librechat("0.7.2"), secure=True), SETTINGS)
+    row = next(row for row in result.evidence if row.label == "seen at a login")
+    assert told(row) == "Secure, HttpOnly, SameSite=Strict"
+    assert row.source == "POST http://127.0.0.1:3080/api/auth/login"
+
+
+def test_why_a_login_showed_nothing_is_told_and_changes_nothing():
+    why = "It refuses the login (404): e-mail address or password is wrong"
+    for release in ("0.7.2", None):
+        bare, tried = librechat(release), shown(librechat(release), secure=None, outcome="refused", sentence=why)
+        (before,), (after,) = cookie.examine(bare, SETTINGS), cookie.examine(tried, SETTINGS)
+        assert (before.status, before.form, before.because) == (after.status, after.form, after.because)
+        assert [row.value for row in after.evidence if row not in before.evidence] == [why]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -12,17 +11,17 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
+from support import python_image
 from support.corpus import needs_corpus
 from support.stacks import Stack, docker
 
-_SPEC = importlib.util.spec_from_file_location("standin_images", Path(__file__).with_name("images.py"))
-assert _SPEC is not None
-assert _SPEC.loader is not None
-images = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(images)
-
+images = python_image.images()
 NAMES = (
     "mongo", "pg", "fastgpt", "mysql", "oneapi", "LibreChat", "chat-mongodb", "chat-meilisearch", "vectordb", "rag_api",
+    "admin-panel", "redis", "sandbox", "fastgpt-mcp-server", "aiproxy", "aiproxy_pg", "fastgpt-minio", "fastgpt-app",
+    "code-sandbox", "fastgpt-plugin", "opensandbox-server", "volume-manager", "fastgpt-pg", "fastgpt-mongo",
+    "fastgpt-redis", "fastgpt-code-sandbox", "fastgpt-opensandbox-server", "fastgpt-volume-manager",
+    "fastgpt-agent-sandbox-proxy", "fastgpt-aiproxy", "fastgpt-aiproxy-pg",
 )  # fmt: skip
 """fact: the container names of the upstream files, fixed there, so one stack at a time and none beside a real one."""
 
@@ -62,23 +61,49 @@ def _turn() -> TextIO:
 
 
 @pytest.fixture(scope="session")
-def standins() -> Iterator[None]:
-    """Images with upstream names; skipped in one sentence where they cannot be made."""
+def standins() -> Iterator[dict[str, str]]:
+    """Images with upstream names; skipped in one sentence where they cannot be made.
+
+    What is given: which of the real databases are not there, and why.
+    """
     try:
         subprocess.run(["docker", "version"], capture_output=True, check=True, timeout=20)
         subprocess.run(["docker", "compose", "version"], capture_output=True, check=True, timeout=20)
     except (OSError, subprocess.SubprocessError):
         pytest.skip("no Docker Engine with Compose v2 is reachable")
     try:
-        images.build()
+        missing = images.build()
     except images.CannotBuild as error:
         pytest.skip(str(error))
-    yield
+    yield missing
     images.remove()
 
 
+@pytest.fixture(scope="session")
+def databases(standins: dict[str, str]) -> None:
+    """The real MariaDB, PostgreSQL and Redis; skipped where Debian's packages cannot be had."""
+    if standins:
+        pytest.skip("; ".join(standins.values()))
+
+
+@pytest.fixture(scope="module")
+def shared_stack(standins: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
+    """Makes the one stack that a module's tests share, each beginning by making it good; removed at the end."""
+    made: list[Stack] = []
+    _clear_the_way()
+
+    def make(release: str, *files: str) -> Stack:
+        assert not made, "upstream fixes the names, so there is one at a time"
+        made.append(Stack(tmp_path_factory.mktemp("stack"), release, files))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.down()
+
+
 @pytest.fixture
-def stack(standins: None, tmp_path: Path) -> Iterator[Callable[..., Stack]]:
+def stack(standins: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Stack]]:
     """Makes a stack of a release; all of it is removed afterwards, whatever happened."""
     made: list[Stack] = []
     _clear_the_way()
@@ -94,9 +119,11 @@ def stack(standins: None, tmp_path: Path) -> Iterator[Callable[..., Stack]]:
 
 def _clear_the_way() -> None:
     """Remove what a killed test run left; step back from containers that are somebody's own."""
-    for name in NAMES:
-        label = docker("inspect", "-f", f'{{{{index .Config.Labels "{images.LABEL}"}}}}', name, check=False)
-        if label:
-            docker("rm", "--force", "--volumes", name)
-        elif docker("ps", "-aq", "--filter", f"name=^/{name}$"):
-            pytest.skip(f"a container named {name} is on this machine; the upstream files use that name too")
+    rows = docker("ps", "-a", "--format", f'{{{{.Names}}}}\t{{{{.Label "{images.LABEL}"}}}}').splitlines()
+    there = {name: label for name, _, label in (row.partition("\t") for row in rows) if name in NAMES}
+    ours = [name for name, label in there.items() if label]
+    if len(ours) < len(there):
+        others = ", ".join(sorted(set(there) - set(ours)))
+        pytest.skip(f"the upstream files use names that containers on this machine have: {others}")
+    if ours:
+        docker("rm", "--force", "--volumes", *ours)

@@ -49,14 +49,14 @@ def assert_mounted(stack, config: bytes) -> None:
     assert stack.path("librechat.yaml").is_file()
     assert docker("exec", API, "cat", TARGET).encode() == config.rstrip(b"\n")
     assert stack.inspect(API)["State"]["Running"] is True
-    assert "Custom config file loaded:" in stack.logs(API)
+    wait_for(lambda: "Custom config file loaded:" in stack.logs(API))
 
 
 def test_an_override_without_the_mount_is_seen_shown_repaired_and_taken_back(librechat):
     config = write_config(librechat)
     override = librechat.write("docker-compose.override.yml", OVERRIDE)
-    librechat.up()
-    assert "ENOENT" in librechat.logs(API)
+    librechat.up("mongodb", "api")
+    wait_for(lambda: "ENOENT" in librechat.logs(API))
 
     result = librechat.result(CHECK, API)
     assert (result["status"], result["severity"]) == ("finding", "error")
@@ -119,7 +119,7 @@ def test_a_directory_that_docker_made_becomes_a_file_and_the_service_is_made_ane
     librechat.write("docker-compose.override.yml", MOUNT)
     librechat.up("api")
     assert librechat.path("librechat.yaml").is_dir(), "the Engine made it"
-    assert "EISDIR" in librechat.logs(API)
+    wait_for(lambda: "EISDIR" in librechat.logs(API))
     result = librechat.result(CHECK, API)
     assert result["status"] == "finding"
     assert "directory" in result["title"]

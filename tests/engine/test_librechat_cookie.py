@@ -2,27 +2,81 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import subprocess
 import time
+import urllib.request
 
 import pytest
+from support.librechat_server import EMAIL, PASSWORD
 from support.stacks import docker, wait_for
 
 COOKIE, BEHIND, API = "librechat.cookie", "librechat.not-applied", "LibreChat"
 LAN = "http://192.0.2.10:3080"
+BASE = "http://127.0.0.1:3080"
+SEEN = "seen at a login"
 TAGGED = """services:
   api:
     image: ghcr.io/danny-avila/librechat-dev:{tag}   # ours
 """
 
 
+@pytest.fixture(scope="module")
+def shared(shared_stack):
+    """LibreChat v0.7.2, all of its services; every test begins by making it good."""
+    return shared_stack("librechat/v0.7.2", "docker-compose.yml", ".env.example")
+
+
 @pytest.fixture
-def librechat(stack):
+def librechat(shared):
     """A checkout of v0.7.2 as the guide leaves it: .env copied from the example."""
-    made = stack("librechat/v0.7.2", "docker-compose.yml", ".env.example")
-    shutil.copyfile(made.path(".env.example"), made.path(".env"))
-    return made
+    shutil.copyfile(shared.path(".env.example"), shared.path(".env"))
+    shared.path("docker-compose.override.yml").unlink(missing_ok=True)
+    return shared
+
+
+@pytest.fixture
+def account(librechat, monkeypatch):
+    """The settings name an account, by the variables that hold it."""
+    monkeypatch.setenv("CHAT_EMAIL", EMAIL)
+    monkeypatch.setenv("CHAT_PASSWORD", PASSWORD)
+    before = librechat.settings.read_text()
+    named = '[librechat]\nemail_env = "CHAT_EMAIL"\npassword_env = "CHAT_PASSWORD"\n'
+    librechat.settings.write_text(before + named)
+    yield
+    librechat.settings.write_text(before)
+
+
+def up(stack) -> None:
+    """All of it, on the files as they are, and settled: what dies for want of a database is started again meanwhile."""
+    before = docker("ps", "-q", "--no-trunc", "--filter", f"name=^/{API}$")
+    stack.up()
+    if before and before == docker("ps", "-q", "--no-trunc", "--filter", f"name=^/{API}$"):
+        docker("restart", "-t", "0", API)  # .env is no part of its definition
+    wait_for(lambda: "Uvicorn running" in since_start(stack, "rag_api"), 40)
+    wait_for(lambda: "Server listening" in since_start(stack, API), 40)
+
+
+def since_start(stack, name: str) -> str:
+    done = subprocess.run(
+        ["docker", "logs", "--since", stack.inspect(name)["State"]["StartedAt"], name], capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def cookie() -> str:
+    """From outside: the header of a login of our own."""
+    body = json.dumps({"email": EMAIL, "password": PASSWORD}).encode()
+    asked = urllib.request.Request(f"{BASE}/api/auth/login", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=5) as reply:
+        return reply.headers["Set-Cookie"]
+
+
+def shown(result) -> dict[str, str]:
+    return {row["label"]: row["value"] for row in result["evidence"]}
 
 
 def set_env(stack, **values: str) -> None:
@@ -46,13 +100,16 @@ def older() -> None:
     time.sleep(2.6)
 
 
-def test_the_default_stack_of_v0_7_2_starts_node_directly_and_is_taken_back(librechat):
-    librechat.up()
+def test_the_default_stack_of_v0_7_2_starts_node_directly_and_is_taken_back(librechat, account):
+    up(librechat)
     result = librechat.result(COOKIE, API)
     assert (result["status"], result["severity"]) == ("finding", "warning")
-    rows = {row["label"]: row["value"] for row in result["evidence"]}
+    rows = shown(result)
     assert (rows["release"], rows["NODE_ENV"]) == ("v0.7.2", "production")
     assert rows["published"].endswith(":3080")
+    assert rows[SEEN] == "Secure, HttpOnly, SameSite=Strict"
+    assert "; Secure;" in cookie()
+    assert PASSWORD not in json.dumps(result)
 
     before, containers = librechat.tree(), librechat.containers()
     done = librechat.fix(COOKIE, API)
@@ -60,7 +117,10 @@ def test_the_default_stack_of_v0_7_2_starts_node_directly_and_is_taken_back(libr
     assert "in clear" in done.stdout + done.stderr
     assert command(librechat) == ["node", "api/server/index.js"]
     assert variables(librechat)["NODE_ENV"] == "development"
-    assert librechat.result(COOKIE, API)["status"] == "ok"
+    wait_for(lambda: "Server listening" in since_start(librechat, API))
+    assert "Secure" not in cookie()
+    repaired = librechat.result(COOKIE, API)
+    assert (repaired["status"], shown(repaired)[SEEN]) == ("ok", "not Secure, HttpOnly, SameSite=Strict")
     assert librechat.result(BEHIND, API)["status"] == "ok"
     kept = {one for one, was in librechat.containers().items() if containers.get(one) == was}
     assert len(kept) == len(containers) - 1, "only the one service was made anew"
@@ -73,15 +133,18 @@ def test_the_default_stack_of_v0_7_2_starts_node_directly_and_is_taken_back(libr
     assert undone.returncode == 0, undone.stderr
     assert command(librechat) == ["npm", "run", "backend"]
     assert librechat.tree() == before
+    wait_for(lambda: "Server listening" in since_start(librechat, API))
+    assert "; Secure;" in cookie()
 
 
-def test_v0_8_7_gets_one_line_in_env_and_a_restart(librechat):
+def test_v0_8_7_gets_one_line_in_env_and_a_restart(librechat, account):
     librechat.write("docker-compose.override.yml", TAGGED.format(tag="v0.8.7"))
     set_env(librechat, DOMAIN_CLIENT=LAN, DOMAIN_SERVER=LAN)
-    librechat.up()
+    up(librechat)
     older()
     result = librechat.result(COOKIE, API)
     assert (result["status"], result["severity"]) == ("finding", "error")
+    assert shown(result)[SEEN].startswith("Secure")
 
     before, containers, old = librechat.tree(), librechat.containers(), librechat.path(".env").read_text("utf-8")
     done = librechat.fix(COOKIE, API)
@@ -91,12 +154,45 @@ def test_v0_8_7_gets_one_line_in_env_and_a_restart(librechat):
     assert added == ["SESSION_COOKIE_SECURE=false"]
     assert docker("exec", API, "grep", "SESSION_COOKIE_SECURE", "/app/.env") == "SESSION_COOKIE_SECURE=false"
     assert set(librechat.containers()) == set(containers), "nothing was made anew"
-    assert librechat.result(COOKIE, API)["status"] == "ok"
+    wait_for(lambda: "Server listening" in since_start(librechat, API))
+    assert "Secure" not in cookie()
+    repaired = librechat.result(COOKIE, API)
+    assert (repaired["status"], shown(repaired)[SEEN].partition(",")[0]) == ("ok", "not Secure")
     assert librechat.result(BEHIND, API)["status"] == "ok", "rag_api does not look at that line"
 
     undone = librechat.stackops("undo", "--yes")
     assert undone.returncode == 0, undone.stderr
     assert librechat.tree() == before
+
+
+def test_an_edit_that_nobody_restarted_for_is_seen_in_the_cookie_and_an_account_that_is_refused_in_no_more_than_a_row(
+    librechat, account, monkeypatch
+):
+    librechat.write("docker-compose.override.yml", TAGGED.format(tag="v0.8.7"))
+    set_env(librechat, DOMAIN_CLIENT=LAN, DOMAIN_SERVER=LAN)
+    up(librechat)
+    set_env(librechat, SESSION_COOKIE_SECURE="false")
+    unproven = librechat.stackops("check", "--json")
+    assert '"login"' not in unproven.stdout, "nobody logs in unless the check is asked for by name"
+    found = librechat.result(COOKIE, API)
+    assert (found["status"], shown(found)["SESSION_COOKIE_SECURE"]) == ("finding", "false")
+    assert "no longer ask for" in found["title"]
+    assert librechat.fix(COOKIE, API).returncode == 0
+    assert "Secure" not in cookie()
+    monkeypatch.setenv("CHAT_PASSWORD", "not the password")
+    refused = librechat.result(COOKIE, API)
+    assert refused["status"] == "ok"
+    assert "refuses the login" in shown(refused)["login"]
+
+
+def test_a_rolling_image_whose_banner_has_left_the_log_tells_its_release_by_its_package_json(librechat):
+    """The log driver ``none`` has no log at all, as a rotated one has none of the start."""
+    text = "services:\n  api:\n    logging: {driver: none}\n"
+    librechat.write("docker-compose.override.yml", text)
+    librechat.up("api")
+    rows = wait_for(lambda: (r := librechat.result(COOKIE, API))["status"] == "finding" and r["evidence"])
+    release = next(row for row in rows if row["label"] == "release")
+    assert (release["value"], release["source"]) == ("v0.7.2", f"/app/package.json in {API}")
 
 
 def test_backend_dev_without_nodemon_is_told_and_replaced(librechat):
@@ -113,18 +209,18 @@ def test_backend_dev_without_nodemon_is_told_and_replaced(librechat):
 
 def test_a_port_for_this_machine_only_and_an_https_address_are_left_alone(librechat):
     set_env(librechat, DOMAIN_CLIENT="https://chat.example.org", DOMAIN_SERVER="https://chat.example.org")
-    librechat.up()
+    up(librechat)
     assert librechat.result(COOKIE, API)["status"] == "ok"
     set_env(librechat, DOMAIN_CLIENT="http://localhost:3080")
     librechat.write(
         "docker-compose.override.yml", 'services:\n  api:\n    ports: !override\n      - "127.0.0.1:3080:3080"\n'
     )
-    librechat.up()
+    up(librechat)
     assert librechat.result(COOKIE, API)["status"] == "ok"
 
 
 def test_rag_api_with_the_old_secret_is_made_anew_and_nothing_else(librechat):
-    librechat.up()
+    up(librechat)
     older()
     assert librechat.result(BEHIND, API)["status"] == "ok"
     set_env(librechat, JWT_SECRET="b" * 64)
@@ -147,7 +243,7 @@ def test_an_edit_that_only_a_restart_followed_is_told_by_composes_own_hash(libre
     override = librechat.write(
         "docker-compose.override.yml", "services:\n  api:\n    environment:\n      - TITLE=one\n"
     )
-    librechat.up()
+    up(librechat)
     older()
     override.write_text(override.read_text("utf-8").replace("one", "one  # a comment"), encoding="utf-8")
     assert librechat.result(BEHIND, API)["status"] == "ok", "a comment changes nothing"
@@ -164,7 +260,7 @@ def test_an_edit_that_only_a_restart_followed_is_told_by_composes_own_hash(libre
 
 
 def test_a_closed_registration_that_nobody_restarted_for(librechat):
-    librechat.up()
+    up(librechat)
     older()
     set_env(librechat, ALLOW_REGISTRATION="false")
     assert librechat.result(BEHIND, API)["status"] == "finding"

@@ -81,7 +81,7 @@ class Command:
     def __init__(self, folder: Path, *seed: str) -> None:
         self.folder = folder
         self.settings = folder / "stackops.toml"
-        self.settings.write_text(f"[mirrors]\nseed = {json.dumps(seed or ['http://127.0.0.1:9'])}\n")
+        self.settings.write_text(f"[mirrors]\nseed = {json.dumps(seed or ['http://127.0.0.1:9'])}\n[fix]\nsettle = 1\n")
 
     def __call__(self, *arguments: str, failpoint: str | None = None) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "STACKOPS_STATE_DIR": str(self.folder / "state"), "NO_COLOR": "1", "COLUMNS": "200"}

@@ -10,7 +10,7 @@ import pytest
 from support.stacks import docker, wait_for
 
 CHECK, MONGO = "mongo.keyfile", "mongo"
-WAITING = '"id":23016'
+WAITING = "Waiting for connections"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="the owner of a file can only be given away by root")
 pytestmark = needs_root
 
@@ -41,7 +41,7 @@ def assert_key(stack, content: bytes | None = None) -> bytes:
         assert found == content
     state = stack.inspect(MONGO)["State"]
     assert (state["Status"], state["Restarting"]) == ("running", False)
-    assert WAITING in docker("logs", "--since", state["StartedAt"], MONGO)
+    assert WAITING in stack.logs(MONGO).splitlines()[-1], "the last thing it said"
     mounted = stack.mount(MONGO, "/data/mongodb.key")
     assert mounted is not None
     assert mounted["Source"] == str(stack.path("mongodb.key"))

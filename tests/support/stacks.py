@@ -18,7 +18,10 @@ from typing import Any
 
 from .corpus import CORPUS
 
-DATA = ("data-node", "images", "logs", "meili_data_v1.7", "mongo", "pg", "mysql", "oneapi", "fastgpt")
+DATA = (
+    "data-node", "images", "logs", "uploads", "skill", "meili_data_v1.7", "meili_data_v1.12", "meili_data_v1.35.1",
+    "mongo", "pg", "mysql", "oneapi", "fastgpt", "redis", "aiproxy_pg", "fastgpt-minio",
+)  # fmt: skip
 """Folders that services write to while a test looks: not part of the tree that must not change."""
 
 
@@ -49,6 +52,8 @@ class Stack:
         self.folder = base / self.name
         self.folder.mkdir()
         self.state = base / "state"
+        self.settings = base / "stackops.toml"
+        self.settings.write_text("[fix]\nsettle = 1\n", encoding="utf-8")
         self.failpoints = base / "failpoints"
         self.failpoints.mkdir()
         for name in files:
@@ -114,7 +119,7 @@ class Stack:
     def stackops(self, *arguments: str, failpoint: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run the installed command on this project, with a state folder of its own."""
         env = {**os.environ, "STACKOPS_STATE_DIR": str(self.state), "NO_COLOR": "1", "COLUMNS": "200"}
-        env.pop("STACKOPS_CONFIG", None)
+        env["STACKOPS_CONFIG"] = str(self.settings)
         if failpoint:
             env |= {"STACKOPS_FAILPOINT": failpoint, "STACKOPS_FAILPOINT_DIR": str(self.failpoints)}
         command = [str(Path(sys.executable).with_name("stackops")), *arguments, "--project", self.name]
