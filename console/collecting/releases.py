@@ -1,4 +1,4 @@
-"""Which LibreChat a rolling image is, asked of its own package.json where neither the settings, the log nor the tag tells.
+"""Which LibreChat a rolling image is, asked of its package.json where neither settings, log nor tag tell.
 
 A container's image never changes, so each container is asked once; one that could not be asked is asked again later.
 """

@@ -58,7 +58,7 @@ class Engine(Protocol):
         ...
 
     async def archive(self, container: str, path: str, *, limit: int = 1 << 17) -> bytes:
-        """``GET /containers/ID/archive?path=PATH``: a tar, cut at ``limit`` bytes; NotFound without container or file."""
+        """``GET /containers/ID/archive?path=PATH``: a tar, cut at ``limit`` bytes. NotFound without such a file."""
         ...
 
     async def top(self, container: str, *, ps_args: str | None = None) -> bytes:

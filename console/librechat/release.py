@@ -47,7 +47,7 @@ def number(text: str | None) -> Version | None:
 def release(
     told: str | None, banners: Iterable[str], image: str | None, declared: str | None, package: str | None = None
 ) -> Release:
-    """The first known of: the operator's word, start banner, the container's package.json, its tag, the declared tag."""
+    """The first known of: the operator's word, start banner, the container's package.json and tag, the declared tag."""
     found = [match[1] for line in banners if (match := _BANNER.search(line))]
     sources = (
         ("settings", told), ("log", found[-1] if found else None), ("package.json", package), ("image", image),
