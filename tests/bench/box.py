@@ -42,6 +42,10 @@ class _Folder:
         return made
 
 
+_LIBRARY = tempfile.TemporaryDirectory()
+"""``build`` builds once and remembers where: the folder lives as long as the process."""
+
+
 @contextlib.contextmanager
 def cards(count: int, pids: Sequence[int]) -> Iterator[Mapping[str, str]]:
     """The environment in which ``count`` GPUs are seen, held by these processes; figures change each second."""
@@ -49,7 +53,7 @@ def cards(count: int, pids: Sequence[int]) -> Iterator[Mapping[str, str]]:
         yield {}
         return
     with tempfile.TemporaryDirectory() as folder, _repeated(1.0) as each:
-        stub = Stub(build(_Folder(Path(folder))), Path(folder))  # type: ignore[arg-type]
+        stub = Stub(build(_Folder(Path(_LIBRARY.name))), Path(folder))  # type: ignore[arg-type]
         held = [(place % count, pid) for place, pid in enumerate(pids[:HOLDERS])]
 
         def move(tick: int) -> None:
