@@ -90,7 +90,7 @@ def _global_options() -> list[click.Parameter]:
         option("--json", is_flag=True, help="Answer with one JSON document."),
         option("--plain", is_flag=True, help="Answer with one fact per line."),
         option("--no-color", is_flag=True, help="No colours."),
-        option("--lang", type=click.Choice(["en", "zh"]), help="Language of the screens; all texts are English as yet."),
+        option("--lang", type=click.Choice(["en", "zh"]), help="Language; all texts are English as yet."),
         option("--config", metavar="FILE", help="Settings file in place of the usual one."),
         option("--theme", metavar="NAME", help="Theme of the screens."),
         option("--version", is_flag=True, is_eager=True, callback=_version, help="Say the version and leave."),

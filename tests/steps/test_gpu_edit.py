@@ -38,19 +38,19 @@ WRITTEN = {
     ),
     "limits beside it": (
         "services:\n  m3e:\n    deploy:\n      resources:\n        limits:\n          memory: 2g # little\n",
-        "services:\n  m3e:\n    deploy:\n      resources:\n        limits:\n          memory: 2g # little\n"
-        f"        reservations:\n{DEVICES}",
+        ("services:\n  m3e:\n    deploy:\n      resources:\n        limits:\n          memory: 2g # little\n"
+        f"        reservations:\n{DEVICES}"),
     ),
     "a list of devices": (
-        "services:\n  m3e:\n    deploy:\n      resources:\n        reservations:\n          devices:\n"
-        "            - driver: nvidia\n              count: 1\n              capabilities: [gpu]\n  b:\n    image: x\n",
-        "services:\n  m3e:\n    deploy:\n      resources:\n        reservations:\n          devices:\n"
-        f"            {FLOW}\n  b:\n    image: x\n",
+        ("services:\n  m3e:\n    deploy:\n      resources:\n        reservations:\n          devices:\n"
+        "            - driver: nvidia\n              count: 1\n              capabilities: [gpu]\n  b:\n    image: x\n"),
+        ("services:\n  m3e:\n    deploy:\n      resources:\n        reservations:\n          devices:\n"
+        f"            {FLOW}\n  b:\n    image: x\n"),
     ),
     "devices that override already": (
         f"services:\n  m3e:\n{DEPLOY.replace('1', '0')}",
-        "services:\n  m3e:\n    deploy:\n      resources:\n        reservations:\n"
-        f"          devices: {FLOW}\n",
+        ("services:\n  m3e:\n    deploy:\n      resources:\n        reservations:\n"
+        f"          devices: {FLOW}\n"),
     ),
     "devices without any": (
         "services:\n  m3e:\n    deploy:\n      resources:\n        reservations:\n          devices:\n",
