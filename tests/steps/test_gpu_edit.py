@@ -43,7 +43,8 @@ WRITTEN = {
     ),
     "a list of devices": (
         ("services:\n  m3e:\n    deploy:\n      resources:\n        reservations:\n          devices:\n"
-        "            - driver: nvidia\n              count: 1\n              capabilities: [gpu]\n  b:\n    image: x\n"),
+        "            - driver: nvidia\n              count: 1\n              capabilities: [gpu]\n"
+         "  b:\n    image: x\n"),
         ("services:\n  m3e:\n    deploy:\n      resources:\n        reservations:\n          devices:\n"
         f"            {FLOW}\n  b:\n    image: x\n"),
     ),
