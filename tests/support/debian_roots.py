@@ -16,7 +16,6 @@ from pathlib import Path
 
 REPOSITORY = "stackops-standin"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-MIRROR = "http://deb.debian.org/debian"
 TOOLS = ("apt-get", "dpkg-deb", "tar")
 LEFT_OUT = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/include")
 LIFE = "2"
@@ -99,7 +98,10 @@ def _mirror() -> str:
     """Where this machine's own packages come from, for a mirror near it may be all that it reaches."""
     asked = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]
     sites = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
-    return next((site for site in sites if site.rstrip("/").endswith("/debian")), MIRROR)
+    found = [site for site in sites if "security" not in site]
+    if not found:
+        raise NoPackages("apt names no mirror of Debian on this machine")
+    return found[0]
 
 
 def _downloaded(recipe: Recipe, folder: Path) -> list[Path]:
