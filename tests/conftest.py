@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from support.corpus import CORPUS
+
+ENGINE = Path(__file__).parent / "engine"
+"""Its own conftest marks these, later than is needed here."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -29,13 +33,17 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers: what needs the Engine begins first and on one worker, a file stays on one worker.
 
     There is one Engine, and upstream's container names are fixed; those tests mostly wait, so the others have the rest.
+    First of all hooks, because the workers read the groups in one of theirs.
     """
-    items.sort(key=lambda item: item.get_closest_marker("engine") is None)
+    items.sort(key=lambda item: not _engine(item))
     for item in items:
-        engine = item.get_closest_marker("engine") is not None
-        item.add_marker(pytest.mark.xdist_group("engine" if engine else item.path.as_posix()))
+        item.add_marker(pytest.mark.xdist_group("engine" if _engine(item) else item.path.as_posix()))
+
+
+def _engine(item: pytest.Item) -> bool:
+    return item.get_closest_marker("engine") is not None or ENGINE in item.path.parents
