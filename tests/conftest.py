@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 from support.corpus import CORPUS
-
-ENGINE = Path(__file__).parent / "engine"
-"""Its own conftest marks these, later than is needed here."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -33,17 +29,27 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers: what needs the Engine begins first and on one worker, a file stays on one worker.
+    """What needs the Engine begins first: it takes longest."""
+    items.sort(key=lambda item: "engine" not in file_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With several workers: one of them has all that needs the Engine, and a file stays on one worker.
 
     There is one Engine, and upstream's container names are fixed; those tests mostly wait, so the others have the rest.
-    First of all hooks, because the workers read the groups in one of theirs.
+    By the file's name, as the scheduler knows no marks; xdist's own groups are lost on pytest 9.2.
     """
-    items.sort(key=lambda item: not _engine(item))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("engine" if _engine(item) else item.path.as_posix()))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneEngine(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "engine" if "engine" in file_of(nodeid) else file_of(nodeid)
+
+    config.option.loadscopereorder = False
+    return OneEngine(config, log)
 
 
-def _engine(item: pytest.Item) -> bool:
-    return item.get_closest_marker("engine") is not None or ENGINE in item.path.parents
+def file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
