@@ -86,6 +86,12 @@ def databases(standins: dict[str, str]) -> None:
         pytest.skip("; ".join(standins.values()))
 
 
+@pytest.fixture(scope="session")
+def clear_the_way(standins: dict[str, str]) -> Callable[[], None]:
+    """Removes what a killed test run left; for those who make a stack by themselves."""
+    return _clear_the_way
+
+
 @pytest.fixture(scope="module")
 def shared_stack(standins: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
     """Makes the one stack that a module's tests share, each beginning by making it good; removed at the end."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import librechat_rows, mongo_form_rows, mongo_rows, pitfall_table, python_image
+from support import librechat_rows, mongo_form_rows, mongo_rows, oneapi_rows, pitfall_table, python_image
 from support.pitfall_rows import Row, play
 from support.stacks import Stack, docker
 
@@ -42,7 +42,6 @@ ELSEWHERE = {
     "librechat.not-applied: definition": ("test_librechat_cookie.py", "an_edit_that_only_a_restart_followed"),
     "librechat.not-applied: .env": ("test_librechat_cookie.py", "closed_registration_that_nobody_restarted_for"),
     "oneapi.restart: MySQL not ready yet": ("test_oneapi_restart.py", "a_first_start_is_waited_for"),
-    "oneapi.restart: never": ("test_oneapi_restart.py", "what_will_never_come_up_is_explained"),
     "oneapi.restart: gave up": ("test_oneapi_restart.py", "one_that_gave_up_is_started_again"),
     "oneapi.restart: stale channels": ("test_oneapi_restart.py", "a_new_channel_is_made_known"),
     "oneapi.restart: config.json changed": ("test_oneapi_restart.py", "a_changed_config_json_recreates"),
@@ -101,7 +100,9 @@ def test_it_is_found_repaired_proven_and_taken_back(row, stack_of):
 def test_the_table_is_whole() -> None:
     """At least 40 forms of the six pitfalls, each really run: ``pytest -s -k table`` prints what is done with each."""
     lines = [
-        *pitfall_table.of_rows((*ROWS, *mongo_form_rows.ROWS)), *pitfall_table.of_tests(HERE, ELSEWHERE),
+        *pitfall_table.of_rows((*ROWS, *mongo_form_rows.ROWS, *oneapi_rows.ROWS)),
+        *pitfall_table.of_rows(row for rows in librechat_rows.BOOT_ROWS.values() for row in rows),
+        *pitfall_table.of_tests(HERE, ELSEWHERE),
     ]  # fmt: skip
     names = [line.name for line in lines]
     assert len(set(names)) == len(names)

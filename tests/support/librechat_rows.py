@@ -90,3 +90,84 @@ ROWS = (
     told("an Azure group without instanceName", "azure-no-instance", AZURE),
     told("the variable of an Azure key is not set", "azure-env-missing", AZURE),
 )
+
+
+# from v0.8.2 on a file that the schema refuses ends the server, which Docker starts again for ever
+
+
+def serving(stack: Stack) -> None:
+    """The good file, and the server up with it, whatever a row has left behind."""
+    stack.write("librechat.yaml", GOOD)
+    if not stack.path("docker-compose.override.yml").exists():
+        shutil.copyfile(stack.path(".env.example"), stack.path(".env"))
+        stack.write("docker-compose.override.yml", OVERRIDE)
+    stack.up("api")
+    docker("restart", "-t", "0", API)
+    wait_for(lambda: listening(stack), 20)
+
+
+def listening(stack: Stack) -> bool:
+    """Whether the process that runs now has come all the way up."""
+    state = stack.inspect(API)["State"]
+    return state["Status"] == "running" and "Server listening" in docker("logs", "--since", state["StartedAt"], API)
+
+
+def saved_and_restarted(vector: str, *, ends: bool) -> Callable[[Stack], None]:
+    """As people do it: edit, restart; ``ends``: and then it does not come up any more."""
+
+    def break_it(stack: Stack) -> None:
+        serving(stack)
+        stack.write("librechat.yaml", VECTORS[vector]["yaml"])
+        docker("restart", "-t", "0", API)
+        wait_for(lambda: stack.inspect(API)["RestartCount"] >= 1 if ends else listening(stack), 20)
+
+    return break_it
+
+
+def booted(*words: str) -> Callable[[Stack], None]:
+    """From outside: the file has these words, and the server has read it, says so, and stays up."""
+
+    def proof(stack: Stack) -> None:
+        wait_for(lambda: listening(stack), 20)
+        served(*words)(stack)
+        assert '"version"' in stack.logs(API).rpartition("Custom config file loaded:")[2]
+
+    return proof
+
+
+def corrected(stack: Stack) -> None:
+    """What the advice comes to; Docker starts the server again by itself."""
+    stack.write("librechat.yaml", GOOD)
+
+
+def row_of(release: str, name: str, vector: str, says: str, *words: str, advice: str = "", ends: bool = True) -> Row:
+    """A row on a release that ends; with ``advice`` it is told, without it is repaired."""
+    return Row(
+        f"{release}: {name}", f"librechat/{release}", saved_and_restarted(vector, ends=ends), CHECK, API, says,
+        booted(*words),
+        by_hand=corrected if advice else None, advice=advice, looping=ends,
+    )  # fmt: skip
+
+
+def boot_rows(release: str) -> tuple[Row, ...]:
+    refused = f"LibreChat {release.removeprefix('v')} refuses"
+    return (
+        row_of(release, "default beside models", "default-beside-models", refused, "        default:"),
+        row_of(release, "the version is a number", "version-float", refused, 'version: "'),
+        row_of(release, "yes for true", "yes-is-a-string", refused, "titleConvo: true"),
+        row_of(release, "a model's name is a number", "model-name-number", refused, '"'),
+        row_of(release, "endpoints is empty", "endpoints-null", refused, advice="librechat.yaml"),
+        row_of(release, "an Azure group without instanceName", "azure-no-instance", AZURE, advice="librechat.yaml"),
+    )
+
+
+BOOT_ROWS = {
+    "v0.8.2": boot_rows("v0.8.2"),
+    "v0.8.7": (
+        *boot_rows("v0.8.7"),
+        row_of("v0.8.7", "a header is a number", "header-number", "LibreChat 0.8.7 refuses", advice="librechat.yaml"),
+    ),
+}
+"""By release."""
+ACCEPTED = {"v0.8.2": ("header-number", "newer-root-key", "crlf"), "v0.8.7": ("newer-root-key", "anchor-merge", "crlf")}
+"""Texts that this release takes and another does not, or that look worse than they are."""
