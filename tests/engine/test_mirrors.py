@@ -95,6 +95,13 @@ class Command:
             env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=110, check=False,
         )  # fmt: skip
 
+    def needs(self, image: str) -> None:
+        """A project that nobody has started yet, so that a mirror is judged by what it wants."""
+        folder = self.folder / NOBODY
+        folder.mkdir()
+        (folder / "docker-compose.yml").write_text(f"services: {{db: {{image: {image}}}}}\n")
+        self.settings.write_text(f'project_dirs = ["{folder}"]\n{self.settings.read_text()}')
+
     def result(self) -> dict[str, Any]:
         done = self("check", "--json", CHECK)
         assert done.returncode in (0, 1), done.stderr
@@ -134,6 +141,95 @@ def test_a_dead_mirror_is_replaced_by_one_that_works_and_nothing_restarts(own_en
         undone = command("undo", "--yes")
         assert undone.returncode == 0, undone.stderr
         assert (FILE.read_bytes(), effective()) == (old, [dead])
+        assert standing() == container
+
+
+def address_of_the_bridge() -> str:
+    """This machine as containers see it: no loopback, for there an Engine accepts every certificate."""
+    told = json.loads(docker("network", "inspect", "bridge"))[0]["IPAM"]["Config"][0]
+    return told.get("Gateway") or "127.0.0.1"
+
+
+MIRRORS = {
+    "closed": "refuses images",
+    "allow-list": "refuses images",
+    "page": "is no registry",
+    "garbage": "is no registry",
+    "hangs": "does not answer",
+    "https": "certificate",
+    "login": "wants a login",
+    "broken": "is dead",
+}
+"""Kind of support/registries.py -> words of the title. fact: mongo-docker-db 4.2, 4.4"""
+
+
+@pytest.mark.parametrize("kind", MIRRORS)
+def test_a_mirror_that_is_of_no_use_is_told_by_its_answer_and_replaced(own_engine, container, tmp_path, kind):
+    with registry(kind, folder=tmp_path, host=address_of_the_bridge()) as bad, registry("healthy") as good:
+        old = json.dumps({"registry-mirrors": [bad.url], "max-concurrent-downloads": 3}).encode()
+        reload_to(old, [bad.url])
+        command, engine = Command(tmp_path, good.url), dockerd()
+        command.needs("pgvector/pgvector:0.8.0-pg15")
+        found = command.result()
+        assert (found["status"], MIRRORS[kind] in found["title"]) == ("finding", True), found
+        assert bad.url in found["title"]
+        done = command("fix", CHECK, "--yes")
+        assert done.returncode == 0, done.stderr
+        assert effective() == [good.url]
+        assert json.loads(FILE.read_bytes()) == {"registry-mirrors": [good.url], "max-concurrent-downloads": 3}
+        assert (standing(), dockerd()) == (container, engine), "the same processes, never restarted"
+        undone = command("undo", "--yes")
+        assert undone.returncode == 0, undone.stderr
+        assert (FILE.read_bytes(), effective()) == (old, [bad.url])
+        assert standing() == container
+
+
+@pytest.mark.parametrize("kind", ["busy", "empty"])
+def test_a_mirror_that_only_has_too_much_to_do_or_lacks_an_image_is_left_alone(own_engine, tmp_path, kind):
+    """fact: mongo-docker-db 4.2: a 429 goes by, and a 404 falls through at once."""
+    with registry(kind) as one:
+        reload_to(json.dumps({"registry-mirrors": [one.url]}).encode(), [one.url])
+        command = Command(tmp_path)
+        found = command.result()
+        assert found["status"] != "finding", found
+        assert any(one.url in row["label"] + row["value"] for row in found["evidence"]), found
+        asked = one.asked
+        assert command("fix", CHECK, "--yes").returncode in (0, 5)
+        assert effective() == [one.url]
+        assert one.asked <= asked + 4, "it is asked again, and not more"
+
+
+def text_for_a_list(url: str) -> object:
+    return url
+
+
+def no_scheme(url: str) -> object:
+    return [url.removeprefix("http://")]
+
+
+def slash_and_path(url: str) -> object:
+    return [f"{url}/v2/"]
+
+
+@pytest.mark.parametrize("written", [text_for_a_list, slash_and_path], ids=lambda one: one.__name__)
+def test_a_list_that_would_stop_the_next_start_is_put_right(own_engine, container, tmp_path, written):
+    """fact: mongo-docker-db 4.1: a string in place of a list, and a path, are refused; a reload keeps the old list."""
+    with registry("healthy") as good:
+        reload_to(b'{"registry-mirrors": []}', [])
+        old = json.dumps({"registry-mirrors": written(good.url)}).encode()
+        FILE.write_bytes(old)
+        os.kill(dockerd(), signal.SIGHUP)
+        command, engine = Command(tmp_path, good.url), dockerd()
+        found = command.result()
+        assert (found["status"], found["severity"]) == ("finding", "error"), found
+        done = command("fix", CHECK, "--yes")
+        assert done.returncode == 0, done.stderr
+        assert effective() == [good.url]
+        assert json.loads(FILE.read_bytes()) == {"registry-mirrors": [good.url]}
+        assert (standing(), dockerd()) == (container, engine)
+        undone = command("undo", "--yes")
+        assert undone.returncode == 0, undone.stderr
+        assert FILE.read_bytes() == old
         assert standing() == container
 
 
@@ -204,8 +300,8 @@ def test_what_would_keep_docker_from_starting_is_named_and_not_touched(own_engin
     command = Command(tmp_path)
     found = command.result()
     assert (found["severity"], found["fix"]["safety"]) == ("error", "manual")
-    assert {"label": "at the next start", "source": str(FILE)}.items() <= found["evidence"][-1].items()
-    assert "line 2, column 44" in found["evidence"][-1]["value"]
+    said = next(row for row in found["evidence"] if row["label"] == "at the next start")
+    assert (said["source"], "line 2, column 44" in said["value"]) == (str(FILE), True)
     done = command("fix", CHECK, "--yes")
     assert done.returncode == 5
     assert "do not restart Docker" in done.stderr

@@ -52,6 +52,7 @@ class Registry:
         self.requests: list[str] = []
         self.clients: set[str] = set()
         self.url = ""
+        self.host = "127.0.0.1"
 
     @property
     def asked(self) -> int:
@@ -60,10 +61,15 @@ class Registry:
 
 @contextlib.contextmanager
 def registry(
-    kind: str, *, allowed: tuple[str, ...] = (), delay: float = 0.0, folder: Path | None = None
-) -> Iterator[Registry]:
-    """A registry of this kind until the block ends. ``https`` needs a folder for its certificate."""
+    kind: str, *, allowed: tuple[str, ...] = (), delay: float = 0.0, folder: Path | None = None,
+    host: str = "127.0.0.1",
+) -> Iterator[Registry]:  # fmt: skip
+    """A registry of this kind until the block ends. ``https`` needs a folder for its certificate.
+
+    ``host``: another address of this machine. fact: an Engine accepts any certificate from 127.0.0.0/8.
+    """
     made = Registry(kind, allowed, delay)
+    made.host = host
     with _silent(made) if kind in ("hangs", "garbage") else _talking(made, folder):
         yield made
 
@@ -78,7 +84,7 @@ def nobody() -> Iterator[str]:
 
 @contextlib.contextmanager
 def _talking(made: Registry, folder: Path | None) -> Iterator[None]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"made": made}))
+    server = ThreadingHTTPServer((made.host, 0), type("Handler", (_Handler,), {"made": made}))
     server.daemon_threads = True
     scheme = "http"
     if made.kind == "https":
@@ -87,7 +93,7 @@ def _talking(made: Registry, folder: Path | None) -> Iterator[None]:
         context.load_cert_chain(*certificate(folder))
         server.socket = context.wrap_socket(server.socket, server_side=True)
         scheme = "https"
-    made.url = f"{scheme}://127.0.0.1:{server.server_port}"
+    made.url = f"{scheme}://{made.host}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
