@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check types lint format bench clean
+.PHONY: run test check types lint format bench house mutants clean
 
 run: $(VENV)/.run
 	@$(BIN)/stackops
@@ -28,7 +28,15 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev
-	$(BIN)/python tests/bench/run.py
+	$(BIN)/python tests/bench/run.py $(if $(BESIDE),--beside $(BESIDE))
+
+# one wrong line at a time, and the tests that must notice it
+mutants: $(VENV)/.dev
+	$(BIN)/python tests/mutants.py $(FILES)
+
+house: $(VENV)/.dev
+	$(BIN)/python docs/architecture.py
+	$(BIN)/python docs/house.py
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo 'stackops needs Python 3.11 or newer with venv (Debian: apt install python3-venv), or PYTHON=/path/to/python' >&2; exit 1; }

@@ -6,40 +6,40 @@ Pure: everything is read from the Snapshot. Paths are host paths in POSIX form. 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ..console.findings import Evidence, FixSummary, Result, Severity
+from ..console.compose.places import BY_ITSELF, CONFIG_FILES, ENV_FILES, OVERRIDES, WORKING_DIR, listed
+from ..console.fix.plan import Plan
+from ..console.fix.steps import ComposeUp, Edit, EditFile
 from ..console.model import (
     ComposeService,
     ConfigFile,
     Container,
     EnvVar,
-    FileFact,
     LogMark,
     Mount,
+    Port,
     Project,
     Role,
+    ServerUser,
     Service,
     Snapshot,
     Volume,
 )
-from ..console.plan import Plan
-from ..console.steps import ComposeUp
+from ..console.model.findings import Evidence, Severity
+from . import api
+from .mounts import within
 
-LABEL_FILES = "com.docker.compose.project.config_files"
-LABEL_DIRECTORY = "com.docker.compose.project.working_dir"
-OVERRIDES = (
-    "compose.override.yml",
-    "compose.override.yaml",
-    "docker-compose.override.yml",
-    "docker-compose.override.yaml",
-)
-"""In the order Compose looks for them; it reads the first it finds. fact: compose-go DefaultOverrideFileNames"""
-DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+LABEL_FILES, LABEL_DIRECTORY = CONFIG_FILES, WORKING_DIR
 STOPPED_BY_HAND = (0, 130, 137, 143)
 """Exit codes of a container that ended well or was stopped."""
+LOOPBACK = re.compile(r"127\.|localhost$|::1$|\[::1\]$")
+"""An address at which only the machine itself gets there."""
 ENDED = ("exited", "dead", "created")
+NO_PULL = "No image is pulled: a newer `latest` stays where it is."
+"""What is said wherever a service is recreated."""
 
 
 @dataclass(frozen=True)
@@ -60,70 +60,88 @@ class Placed:
     @property
     def service(self) -> str | None:
         """Name of the compose service."""
-        if self.container and self.container.service:
-            return self.container.service
-        return self.declared.name if self.declared else None
+        own = self.container.service if self.container else None
+        return own or (self.declared.name if self.declared else None)
 
     @property
     def project_name(self) -> str | None:
         """Name of the compose project."""
-        if self.container and self.container.project:
-            return self.container.project
-        return self.project.name if self.project else None
+        own = self.container.project if self.container else None
+        return own or (self.project.name if self.project else None)
 
     @property
     def directory(self) -> str | None:
         """The project folder."""
-        label = self.container.labels.get(LABEL_DIRECTORY) if self.container else None
+        label = self.container.labels.get(WORKING_DIR) if self.container else None
         return label or (self.project.working_dir if self.project else None)
 
     @property
     def working_dir(self) -> str | None:
         """The working directory of the process, as far as container or declaration name one."""
-        if self.container and self.container.working_dir:
-            return self.container.working_dir
-        return self.declared.working_dir if self.declared else None
+        own = self.container.working_dir if self.container else None
+        return own or (self.declared.working_dir if self.declared else None)
+
+    @property
+    def told_by(self) -> Container | ComposeService | None:
+        """Who says how it is started: the container, or its declaration where it has none."""
+        return self.container or self.declared
 
     @property
     def user(self) -> str | None:
         """The user the container starts as; None when nobody says."""
+        return self.told_by.user if self.told_by else None
+
+    @property
+    def image(self) -> str | None:
+        """The image, as it is named."""
+        return self.told_by.image if self.told_by else None
+
+    @property
+    def env(self) -> tuple[EnvVar, ...]:
+        """The variables that the container is given."""
+        return self.told_by.env if self.told_by else ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Entrypoint and command."""
+        return (*self.told_by.entrypoint, *self.told_by.command) if self.told_by else ()
+
+    @property
+    def source(self) -> str:
+        """Where what it says of itself was read."""
+        return f"docker inspect {self.subject}" if self.container else "compose files"
+
+    @property
+    def mounts(self) -> tuple[Mount, ...] | tuple[Volume, ...]:
+        """What is mounted into it."""
         if self.container:
-            return self.container.user
-        return self.declared.user if self.declared else None
+            return self.container.mounts
+        return self.declared.volumes if self.declared else ()
 
     @property
     def left_out(self) -> ComposeService | None:
         """What the automatic override declares for the service while it is not in use."""
-        if self.project is None:
-            return None
-        return next((service for service in self.project.left_out if service.name == self.service), None)
+        return _named(self.project.left_out, self.service) if self.project else None
 
     @property
     def files(self) -> tuple[str, ...]:
         """The compose files this service was made with, absolute, in order; else those Compose would read."""
-        label = self.container.labels.get(LABEL_FILES) if self.container else None
-        if label:
-            base = self.directory or "/"
-            return tuple(posixpath.normpath(posixpath.join(base, part)) for part in label.split(",") if part)
+        told = listed(self.container.labels, CONFIG_FILES) if self.container else ()
+        if told:
+            return told
         return tuple(file.path for file in self.project.files if file.in_use) if self.project else ()
+
+    @property
+    def env_files(self) -> tuple[str, ...]:
+        """What ``--env-file`` named when it was made, absolute, in order; empty: Compose reads the ``.env``."""
+        if self.container:
+            return listed(self.container.labels, ENV_FILES)
+        return self.project.env_files if self.project else ()
 
     @property
     def broken_file(self) -> ConfigFile | None:
         """The first compose file of the project that cannot be read or parsed."""
         return next((file for file in self.project.files if file.error), None) if self.project else None
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How a path inside the container is reached from the host."""
-
-    kind: str
-    """``bind``, ``volume``, ``tmpfs``, ..."""
-    source: str
-    """Host path of the very file (for binds), volume name otherwise."""
-    exact: bool
-    """True when the mount's target is the path itself, not a folder above it."""
-    mount: Mount | Volume
 
 
 @dataclass(frozen=True)
@@ -152,14 +170,46 @@ def placed(snapshot: Snapshot, role: Role) -> tuple[Placed, ...]:
 
 def _place(snapshot: Snapshot, service: Service) -> Placed | None:
     container = next((c for c in snapshot.containers if service.container and c.id == service.container), None)
-    name = service.project or (container.project if container else None)
-    project = project_of(snapshot, name, container.labels.get(LABEL_DIRECTORY) if container else None)
-    wanted = service.compose_service or (container.service if container else None)
-    declared = next((s for s in project.services if s.name == wanted), None) if project else None
-    if container is None and (service.container or declared is None or project is None):
+    if container is not None:
+        return place_of(snapshot, container)
+    project = project_of(snapshot, service.project)
+    declared = declared_in(project, service.compose_service)
+    if service.container or declared is None or project is None:
         return None
-    subject = container.name if container else f"{project.name if project else ''}/{declared.name if declared else ''}"
-    return Placed(subject, container, project, declared)
+    return Placed(f"{project.name}/{declared.name}", None, project, declared)
+
+
+def service_of(snapshot: Snapshot, place: Placed) -> Service | None:
+    """What is known of its role and version."""
+    if place.container is not None:
+        return next((one for one in snapshot.services if one.container == place.container.id), None)
+    owner = (place.project_name, place.service)
+    return next((one for one in snapshot.services if owner == (one.project, one.compose_service)), None)
+
+
+def place_of(snapshot: Snapshot, container: Container) -> Placed:
+    """The container beside what the compose files declare."""
+    project = project_of(snapshot, container.project, container.labels.get(WORKING_DIR))
+    return Placed(container.name, container, project, declared_in(project, container.service))
+
+
+def declared_in(project: Project | None, service: str | None) -> ComposeService | None:
+    """What the project's files declare of a service."""
+    return _named(project.services, service) if project else None
+
+
+def _named(services: Iterable[ComposeService], name: str | None) -> ComposeService | None:
+    return next((service for service in services if service.name == name), None)
+
+
+def everybody(snapshot: Snapshot) -> Iterator[Placed]:
+    """Every container, then every service that has none and that a plain ``docker compose up`` would start."""
+    yield from (place_of(snapshot, container) for container in snapshot.containers)
+    there = {(container.project, container.service) for container in snapshot.containers}
+    for project in snapshot.projects:
+        for service in project.services:
+            if not service.profiles and (project.name, service.name) not in there:
+                yield Placed(f"{project.name}/{service.name}", None, project, service)
 
 
 def project_of(snapshot: Snapshot, name: str | None, folder: str | None = None) -> Project | None:
@@ -174,36 +224,6 @@ def project_of(snapshot: Snapshot, name: str | None, folder: str | None = None) 
     return next((p for p in named if p.working_dir is None or posixpath.normpath(p.working_dir) == told), None)
 
 
-def within(path: str, folder: str) -> str | None:
-    """The path relative to the folder, ``""`` for the folder itself, None outside of it."""
-    path, folder = posixpath.normpath(path), posixpath.normpath(folder)
-    if path == folder:
-        return ""
-    prefix = folder.rstrip("/") + "/"
-    return path[len(prefix) :] if path.startswith(prefix) else None
-
-
-def reach(path: str, mounts: Iterable[Mount | Volume]) -> Reach | None:
-    """The mount that decides what the container sees at ``path``: the longest target, the last of equals."""
-    best: tuple[int, Reach] | None = None
-    for mount in mounts:
-        rest = within(path, mount.target)
-        if rest is None:
-            continue
-        source = posixpath.normpath(posixpath.join(mount.source, rest)) if mount.kind == "bind" else mount.source
-        if best is None or len(mount.target) >= best[0]:
-            best = (len(mount.target), Reach(mount.kind, source, rest == "", mount))
-    return best[1] if best else None
-
-
-def fact_of(snapshot: Snapshot, path: str | None) -> FileFact | None:
-    """What is known of a host path; None when nobody looked."""
-    if path is None:
-        return None
-    wanted = posixpath.normpath(path)
-    return next((fact for fact in snapshot.files if posixpath.normpath(fact.path) == wanted), None)
-
-
 def value_of(name: str, *sources: Iterable[EnvVar]) -> str | None:
     """The first non-empty value of a variable; the last one within a source counts."""
     for source in sources:
@@ -211,16 +231,6 @@ def value_of(name: str, *sources: Iterable[EnvVar]) -> str | None:
         if values and values[-1]:
             return values[-1]
     return None
-
-
-def variable(name: str, place: Placed) -> str | None:
-    """A variable as a process that reads ``.env`` itself sees it. fact: dotenv never overwrites the environment."""
-    mounts = place.container.mounts if place.container else (place.declared.volumes if place.declared else ())
-    reads_env = any(posixpath.basename(mount.target) == ".env" for mount in mounts)
-    inside = place.container.env if place.container else (place.declared.env if place.declared else ())
-    if place.container is None and place.declared and place.declared.env_files:
-        reads_env = True
-    return value_of(name, inside, place.project.env if reads_env and place.project else ())
 
 
 def marks_since_start(snapshot: Snapshot, container: Container | None) -> tuple[LogMark, ...]:
@@ -236,6 +246,30 @@ def log_evidence(snapshot: Snapshot, container: Container | None, marks: tuple[s
     """Log lines since the start whose mark begins with one of these."""
     found = [mark for mark in marks_since_start(snapshot, container) if mark.mark.startswith(marks)]
     return tuple(Evidence("log", mark.text, f"docker logs {container.name}") for mark in found if container)
+
+
+def open_ports(told: Container | ComposeService | None) -> Iterator[tuple[str, str]]:
+    """Address and number of each TCP port on which other machines reach it, or will once it is started.
+
+    ``*`` stands for every address, ``any`` for a number that Docker chooses.
+    """
+    if isinstance(told, Container):
+        found = [(port.host_ip or "", str(port.host_port)) for port in told.ports if _is_open(port)]
+    else:
+        written = [text.partition("/") for text in told.ports] if told else []
+        found = [_taken_apart(ports) for ports, _, protocol in written if protocol in ("", "tcp")]
+    yield from ((address or "*", number) for address, number in found if not LOOPBACK.match(address))
+
+
+def _is_open(port: Port) -> bool:
+    return bool(port.host_port and port.protocol == "tcp")
+
+
+def _taken_apart(text: str) -> tuple[str, str]:
+    """Host address and port of a port as compose files write it."""
+    head, _, _inner = text.rpartition(":")
+    address, _, number = head.rpartition(":")
+    return address, number or "any"
 
 
 def put_away(container: Container | None) -> bool:
@@ -257,7 +291,7 @@ def bring_up(
     files = place.files + tuple(path for path in extra if path not in place.files)
     return ComposeUp(
         project=place.project_name, directory=place.directory, files=files, service=place.service,
-        force_recreate=force, container=place.container.id, start=start,
+        env_files=place.env_files, force_recreate=force, container=place.container.id, start=start,
     )  # fmt: skip
 
 
@@ -280,45 +314,69 @@ def override_for(place: Placed) -> Override | None:
     return Override(posixpath.join(place.directory, "docker-compose.override.yml"), False, plain, False)
 
 
+def through_override(place: Placed, *edits: Edit, start: bool = True) -> tuple[EditFile | ComposeUp, ...]:
+    """Write this into the override and recreate the service, where it has a container; empty: that is not possible."""
+    target = override_for(place)
+    if target is None or place.service is None:
+        return ()
+    written = EditFile(target.path, edits, create=not target.exists)
+    up = bring_up(place, extra=(target.path,), start=start)
+    if place.container is None:
+        return (written,)
+    return (written, up) if up else ()
+
+
 def _reads_override_by_itself(place: Placed) -> bool:
     """An explicit list (-f, COMPOSE_FILE) switches the automatic override off. fact: compose, measured with 2.26.1."""
     if place.project and value_of("COMPOSE_FILE", place.project.env):
         return False
-    return all(posixpath.basename(path) in DEFAULT_FILES + OVERRIDES for path in place.files)
+    return all(posixpath.basename(path) in BY_ITSELF for path in place.files)
 
 
-def manual(result: Result, *says: str) -> Plan:
-    """A plan that only says something."""
-    return Plan(check=result.check, subject=result.subject, title=result.title, safety="manual", says=says)
+def severity_of(container: Container | None, usual: Severity) -> Severity:
+    """A container that somebody stopped does no harm until it is started again."""
+    return "info" if put_away(container) else usual
 
 
-def finding(
-    check: str,
-    subject: str,
-    form: str,
-    title: str,
-    *,
-    severity: Severity,
-    because: str,
-    evidence: tuple[Evidence, ...],
-    fix: FixSummary,
-) -> Result:
-    """A finding with its fix in one line."""
-    return Result(check, subject, "finding", title, severity, evidence, because, fix, form)
+def used_by(users: Iterable[ServerUser]) -> tuple[Evidence, ...]:
+    """Who is set up to use a server, one a line."""
+    rows = ((user.who, f" at {user.address}" if user.address else "") for user in users)
+    return tuple(Evidence("used by", f"{who}{at}", "settings of the stack") for who, at in rows)
 
 
-def file_evidence(fact: FileFact | None, path: str) -> tuple[Evidence, ...]:
-    """What stat says, one fact per line."""
-    if fact is None:
-        return ()
-    kind = fact.kind
-    if fact.kind == "directory" and fact.empty is not None:
-        kind_text = "empty directory" if fact.empty else "directory with content"
-    else:
-        kind_text = kind
-    rows = [Evidence("on the host", kind_text, path)]
-    if fact.mode is not None:
-        rows.append(Evidence("mode", f"{fact.mode:04o}", path))
-    if fact.uid is not None:
-        rows.append(Evidence("owner", f"{fact.uid}:{fact.gid if fact.gid is not None else '?'}", path))
-    return tuple(rows)
+def left_so(place: Placed) -> str | None:
+    """What is said of a container that somebody stopped, as its repair does not start it; None of any other."""
+    return f"{place.subject} lies stopped: it is made anew and left so." if put_away(place.container) else None
+
+
+def refusal(place: Placed, otherwise: str = ".") -> str | None:
+    """Why the service cannot be changed and made anew here; ``otherwise`` ends the sentence for one without Compose."""
+    if place.broken_file:
+        return f"Repair {place.broken_file.path} first: {place.broken_file.error}"
+    if place.service is None or place.directory is None or (place.container and bring_up(place) is None):
+        return f"The container was not made by Compose, or its files are gone{otherwise}"
+    return None
+
+
+def not_in_use(place: Placed, override: Override) -> Iterator[str]:
+    """What to know before an override file is written that Compose does not read now."""
+    if override.in_use:
+        return
+    if place.container and override.exists:
+        yield f"{override.path} was not in use: whatever else it declares for {place.service} takes effect now too."
+    if not override.read_by_itself:
+        listed = f"Your compose files are listed without {override.path}"
+        yield f"{listed}: add it to -f or COMPOSE_FILE, or the next `up` loses it."
+
+
+def edit_override(place: Placed, edit: Edit, *says: str | None, settle: float = 10.0) -> Plan:
+    """One addition to the override file, then the service made anew; a container that somebody stopped stays so.
+
+    Only where :func:`refusal` says nothing.
+    """
+    override, steps = override_for(place), through_override(place, edit, start=not put_away(place.container))
+    told = [line for line in says if line]
+    return api.repair(
+        *steps, says=(*told, *not_in_use(place, override)) if override else told,
+        restarts=(place.service or "",) if len(steps) > 1 else (), lock=place.directory, settle=settle, deadline=90.0,
+    )  # fmt: skip

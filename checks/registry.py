@@ -3,49 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
 
-from ..console.findings import Result
 from ..console.model import Snapshot
+from ..console.model.findings import Result
 from ..console.settings import Settings
-from . import Check
-from .docker import registry_mirrors
-from .gpu import driver, lost_in_container, memory_full, orphan, shared_device, toolkit
-from .host import sizing
-from .librechat import config_mount, config_valid, cookie, not_applied
-from .mongo import cpu, dead_behind_wrapper, kernel, keyfile, replica_set, shell_missing, version_files
-from .ollama import bind, host_gateway, on_cpu
-from .oneapi import restart
-from .server import crash_num_workers, default_key, ignored_quantize, wrong_key
+from ..console.text.cleaning import spare
+from ..console.text.traces import caught
+from .api import Check
 
-ALL: tuple[Check, ...] = (
-    config_mount.CHECK,
-    config_valid.CHECK,
-    not_applied.CHECK,
-    cookie.CHECK,
-    keyfile.CHECK,
-    replica_set.CHECK,
-    shell_missing.CHECK,
-    dead_behind_wrapper.CHECK,
-    cpu.CHECK,
-    kernel.CHECK,
-    version_files.CHECK,
-    restart.CHECK,
-    registry_mirrors.CHECK,
-    driver.CHECK,
-    toolkit.CHECK,
-    lost_in_container.CHECK,
-    shared_device.CHECK,
-    memory_full.CHECK,
-    orphan.CHECK,
-    sizing.CHECK,
-    wrong_key.CHECK,
-    crash_num_workers.CHECK,
-    ignored_quantize.CHECK,
-    default_key.CHECK,
-    bind.CHECK,
-    host_gateway.CHECK,
-    on_cpu.CHECK,
+IDS = (
+    "librechat.config-mount",
+    "librechat.config-valid",
+    "librechat.env-file",
+    "librechat.not-applied",
+    "librechat.cookie",
+    "mongo.keyfile",
+    "mongo.replica-set",
+    "mongo.shell-missing",
+    "mongo.dead-behind-wrapper",
+    "mongo.cpu",
+    "mongo.kernel",
+    "mongo.version-files",
+    "mongo.root-user",
+    "mongo.data-folder",
+    "oneapi.restart",
+    "container.crash-loop",
+    "container.not-started",
+    "container.ended",
+    "container.unhealthy",
+    "container.dead-inside",
+    "container.needed",
+    "container.permission",
+    "container.cpu",
+    "wiring.address",
+    "wiring.quotes",
+    "wiring.dsn",
+    "wiring.login",
+    "wiring.unset",
+    "fastgpt.config",
+    "fastgpt.redis",
+    "docker.bind-directory",
+    "data.other-release",
+    "docker.daemon-json",
+    "docker.registry-mirrors",
+    "gpu.driver",
+    "gpu.toolkit",
+    "gpu.lost-in-container",
+    "gpu.shared-device",
+    "gpu.memory-full",
+    "gpu.orphan",
+    "host.sizing",
+    "server.wrong-key",
+    "server.crash-num-workers",
+    "server.ignored-quantize",
+    "server.default-key",
+    "server.too-old-card",
+    "server.shm",
+    "server.unreachable",
+    "ollama.bind",
+    "ollama.host-gateway",
+    "ollama.on-cpu",
 )
+"""In the order in which people read them. A check's file is called like its id."""
+
+ALL: tuple[Check, ...] = tuple(import_module(f".{each.replace('-', '_')}", __package__).CHECK for each in IDS)
+spare(check.id for check in ALL)
 
 
 def find(check_id: str) -> Check | None:
@@ -68,10 +91,11 @@ def _examine_one(check: Check, snapshot: Snapshot, settings: Settings) -> tuple[
     try:
         results = tuple(check.examine(snapshot, settings))
     except Exception as error:  # noqa: BLE001 - a broken check is a row, never the end of the console
+        caught(f"check {check.id}", error)
         return (
             Result(
                 check=check.id, subject="", status="crashed", title=f"The check {check.id} itself failed",
-                because=f"{type(error).__name__} in the check; please report it",
+                because=f"{type(error).__name__} in the check; please report it with what --debug writes",
             ),
         )  # fmt: skip
     if not results:

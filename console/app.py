@@ -6,20 +6,20 @@ It is one of the two doors through which ``console`` reaches ``checks`` and ``sc
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..screens.desk import Desk
-    from .findings import Result
+    from .fix.journal import Journal
+    from .fix.plan import Plan
+    from .fix.proving import Judge
     from .hosts import Host
-    from .journal import Journal
-    from .model import Snapshot
-    from .plan import Plan
+    from .model import DeepCheck, Snapshot
+    from .model.findings import Result
     from .settings import Settings
 
 
@@ -27,7 +27,7 @@ class CollectorFeed:
     """The collector as the screens see it: the latest Snapshot kept until somebody listens."""
 
     def __init__(self, host: Host, settings: Settings) -> None:
-        from .collect import Collector
+        from .collect.collector import Collector
 
         self._lock = threading.Lock()
         self._latest: Snapshot | None = None
@@ -52,27 +52,27 @@ class CollectorFeed:
         """Look again now."""
         self._collector.request()
 
+    def look(self, on_request: Sequence[str] = ()) -> Snapshot:
+        """A Snapshot in which everything was read after this call, by the sources that run."""
+        return self._collector.look(on_request)
+
+    def remember(self, check: DeepCheck) -> None:
+        """Keep the result of a question to a model server."""
+        self._collector.remember(check)
+
     def stop(self) -> None:
         """End the looking."""
         with self._lock:
             self._listener = None
         self._collector.stop()
 
-    def cpu_of_host(self) -> Sequence[float | None]:
-        """The host's CPU, newest last."""
-        return self._collector.history.host().cpu
-
-    def cpu_of(self, container: str) -> Sequence[float | None]:
-        """A container's CPU, newest last."""
-        return self._collector.history.container(container).cpu
-
-    def tokens_of(self, server: str) -> Sequence[float | None]:
-        """Generated tokens per second of a model server, a value for each look, newest last."""
-        return self._collector.history.server(server)
-
-    def busy_of_gpu(self, uuid: str) -> Sequence[float | None]:
-        """A GPU's utilisation, newest last."""
-        return self._collector.history.gpu(uuid).cpu
+    def curve(self, key: str) -> Sequence[float | None]:
+        """The last figures of the host, a container, a model server or a GPU, newest last."""
+        kind, _, name = key.partition(":")
+        history = self._collector.history
+        if kind == "server":
+            return history.server(name)
+        return {"container": history.container, "gpu": history.gpu}[kind](name).cpu if name else history.host().cpu
 
 
 class Registry:
@@ -82,20 +82,26 @@ class Registry:
         self._settings = settings
         self._look_for = look_for
 
-    def examine(self, snapshot: Snapshot) -> Sequence[Result]:
-        """What every enabled check says."""
+    def examine(self, snapshot: Snapshot, only: Collection[str] | None = None) -> Sequence[Result]:
+        """What every enabled check says, or those with these ids."""
         from ..checks import registry
 
-        return registry.examine(snapshot, self._settings)
+        return registry.examine(snapshot, self._settings, only)
+
+    def find(self, check: str) -> Judge | None:
+        """What a check reads to judge."""
+        from ..checks import registry
+
+        return registry.find(check)
 
     def plan(self, result: Result, snapshot: Snapshot, answers: Mapping[str, str]) -> Plan | None:
         """The plan of a finding's repair; where it needs what is only collected on request, from a look of its own."""
         from ..checks import registry
-        from . import unloading
-        from .plan import settling
+        from .fix import actions
+        from .fix.plan import settling
 
-        if result.check == unloading.ACTION:  # no check found it: somebody asks for it
-            return unloading.asked(result.subject, snapshot)
+        if result.check == actions.ACTION:  # no check found it: somebody asks for it
+            return actions.asked(result.subject, snapshot)
         check = registry.find(result.check)
         if check is None or check.plan is None:
             return None
@@ -118,7 +124,7 @@ def run_app(host: Host, settings: Settings, offer_demo: bool = False) -> int:
     code, result = _run_once(host, settings, offer_demo=offer_demo)
     if result != DEMO:
         return code
-    from .hosts.demo import open_demo
+    from .practice import open_demo
 
     return _run_once(open_demo(read_only=settings.read_only), settings, offer_demo=False)[0]
 
@@ -145,30 +151,20 @@ def _run_once(host: Host, settings: Settings, *, offer_demo: bool) -> tuple[int,
 def _desk(host: Host, settings: Settings, feed: CollectorFeed, *, offer_demo: bool) -> Desk:
     from ..screens.desk import Desk
 
-    def look() -> Snapshot:
-        from .collect import collect
-
-        return asyncio.run(collect(host, settings))
-
-    def look_for(parts: Sequence[str]) -> Snapshot:
-        from .collect import Cadence, collect
-
-        return asyncio.run(collect(host, settings, cadence=Cadence(second_sample=0.0), on_request=parts))
-
     return Desk(
         host=host,
         settings=settings,
         feed=feed,
-        checks=Registry(settings, look_for),
+        checks=Registry(settings, feed.look),
         open_journal=lambda: _journal(host),
-        look=look,
+        look=feed.look,
         offer_demo=offer_demo,
     )
 
 
 def _journal(host: Host) -> Journal:
     """Where this host's fixes are recorded; the practice stack's journal dies with the process, as the stack does."""
-    from .journal import Journal
+    from .fix.journal import Journal
 
     if host.kind != "demo":
         return Journal()

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .exits import ExitCode
+from .exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from .commands.session import AnyCheck
-    from .findings import Result
+    from ..checks.api import Check
     from .hosts import Host
     from .model import Snapshot
+    from .model.findings import Result
     from .settings import Settings
 
 # command -> module in commands/; every module holds a click command of the same name
@@ -30,10 +30,10 @@ COMMANDS = {
 }  # fmt: skip
 
 
-class Doors:
+class LazyDoors:
     """The checks and the screens, opened only when they are needed."""
 
-    def checks(self) -> Sequence[AnyCheck]:
+    def checks(self) -> Sequence[Check]:
         """All checks."""
         from ..checks import registry
 
@@ -47,8 +47,11 @@ class Doors:
 
     def open_host(self, settings: Settings) -> Host:
         """The machine we are on, or the practice stack when the host is called ``demo``."""
+        from .text.traces import listen
+
+        listen()
         if settings.host == "demo":
-            from .hosts.demo import open_demo
+            from .practice import open_demo
 
             return open_demo(read_only=settings.read_only)
         from .hosts.local import open_local
@@ -77,6 +80,23 @@ def _version(context: click.Context, _option: click.Parameter, value: bool) -> N
         context.exit()
 
 
+def _debug(context: click.Context, option: click.Parameter, value: bool) -> None:
+    """Tell where tracebacks go, once, though the option may stand before and after the subcommand."""
+    if not value or context.resilient_parsing or context.obj.options.get("debug"):
+        return
+    from .paths import state_directory
+    from .text.traces import write_to
+
+    path = state_directory() / "debug.log"
+    try:
+        write_to(path)
+    except OSError as error:
+        way_out = "STACKOPS_STATE_DIR may name another folder"
+        raise click.UsageError(f"--debug cannot write {path} ({error.strerror}); {way_out}", context) from None
+    click.echo(f"stackops: tracebacks are written to {path}", err=True)
+    _remember(context, option, value)
+
+
 def _global_options() -> list[click.Parameter]:
     """Options that mean the same before and after every subcommand."""
 
@@ -93,6 +113,7 @@ def _global_options() -> list[click.Parameter]:
         option("--lang", type=click.Choice(["en", "zh"]), help="Language; all texts are English as yet."),
         option("--config", metavar="FILE", help="Settings file in place of the usual one."),
         option("--theme", metavar="NAME", help="Theme of the screens."),
+        option("--debug", is_flag=True, callback=_debug, help="Write tracebacks, redacted, to the state folder."),
         option("--version", is_flag=True, is_eager=True, callback=_version, help="Say the version and leave."),
     ]
 
@@ -120,7 +141,7 @@ class Stackops(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Name the nearest command when there is none of this name."""
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            from .settings_errors import instead
+            from .settings import instead
 
             raise click.UsageError(f'unknown command "{args[0]}"; {instead(args[0], COMMANDS)}', ctx)
         return super().resolve_command(ctx, args)
@@ -154,7 +175,7 @@ def _command() -> Stackops:
     )
 
 
-def run(arguments: Sequence[str], doors: Doors | None = None) -> int:
+def run(arguments: Sequence[str], doors: LazyDoors | None = None) -> int:
     """Run the command and return its exit code; never raises."""
     from .commands.guard import guarded
 
@@ -162,7 +183,7 @@ def run(arguments: Sequence[str], doors: Doors | None = None) -> int:
         from .commands.session import Session
 
         # a group hands its own return value on, not its subcommand's, unless a result callback is set
-        result = _command().main(list(arguments), "stackops", standalone_mode=False, obj=Session(doors or Doors()))
+        result = _command().main(list(arguments), "stackops", standalone_mode=False, obj=Session(doors or LazyDoors()))
         return result if isinstance(result, int) else int(ExitCode.OK)
 
     return guarded(call)

@@ -1,6 +1,6 @@
 """Writes the README's table of checks from the registry.
 
-python docs/checks_table.py
+PYTHONPATH=tests/checks python docs/checks_table.py
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from stackops.checks import Check
+from examples import examples_of
+from stackops.checks.api import Check
 from stackops.checks.registry import ALL
 
 README = Path(__file__).parents[1] / "README.md"
@@ -17,7 +18,7 @@ HEAD = "| check | what it finds | repair |\n| --- | --- | --- |\n"
 
 def repair(check: Check) -> str:
     """``fix`` where some form of it is repaired, ``text`` where the operator is only told what to do."""
-    return "fix" if any(example.plan_kinds for example in check.examples) else "text"
+    return "fix" if any(example.plan_kinds for example in examples_of(check)) else "text"
 
 
 def main() -> None:

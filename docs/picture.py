@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cairosvg
 from stackops.console.app import CollectorFeed, _desk
-from stackops.console.hosts.demo import open_demo
+from stackops.console.practice import open_demo
 from stackops.console.settings import Settings
 from stackops.screens.app import StackopsApp
 

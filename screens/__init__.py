@@ -1,4 +1,4 @@
-"""What is drawn on the terminal. Screens know the model and never the machine; one file per place.
+"""What is drawn on the terminal. Screens read the model and never the machine.
 
 Importing this package imports no Textual: only its modules do.
 """

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import posixpath
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ..console.actions import at
+from ..console.compose.places import BY_ITSELF, CONFIG_FILES, ENV_FILES, WORKING_DIR, listed
+from ..console.fix.steps import ComposeUp, StepContext
 from ..console.hosts import Control, HostError
 from ..console.model import Container, Project
+from ..console.text.traces import caught
+from .place import Place
+from .render.states import exit_words
 from .widgets.paint import Line, line
-from .words.states import exit_words
 
 if TYPE_CHECKING:
-    from .app import StackopsApp
-    from .desk import Desk
+    from .dialogs import Confirm
 
-VERBS = frozenset(
-    action.verb for action in at("container") if action.id.startswith("container.") and action.verb != "follow"
-)
+VERBS = frozenset({"logs", "shell", "restart", "stop", "start", "recreate", "remove"})
+"""What is done with one container."""
 Act = Callable[[Container, Control], object]
+_NO_SHELL = {
+    "restarting": "it keeps restarting, and a shell needs a running container. Its log (l) says why it ends",
+    "paused": "it is paused",
+    "created": "it was never started",
+}
+
+
+def refusal(verb: str, container: Container) -> str:
+    """Why this cannot be done to the container as it is now, in a sentence; empty when it can be tried."""
+    if verb == "shell" and container.state != "running":
+        return f"No shell in {container.name}: {_NO_SHELL.get(container.state, 'it is stopped')}."
+    return ""
 
 
 def _about(container: Container) -> list[Line]:
@@ -29,74 +43,100 @@ def _about(container: Container) -> list[Line]:
     return said
 
 
-class ContainerActs:
+def _recreate(container: Container, project: Project | None) -> ComposeUp | None:
+    """The step that recreates a container from what made it, and from the override that Compose reads by itself."""
+    if project is None or not (container.project and container.service):
+        return None
+    files = listed(container.labels, CONFIG_FILES) or tuple(file.path for file in project.files if file.in_use)
+    directory = container.labels.get(WORKING_DIR) or project.working_dir
+    if not (files and directory):
+        return None
+    own_list = any(posixpath.basename(path) not in BY_ITSELF for path in files)
+    more = [] if own_list else [file.path for file in project.files if file.automatic_override][:1]
+    return ComposeUp(
+        container.project, directory, tuple(dict.fromkeys((*files, *more))), container.service,
+        env_files=listed(container.labels, ENV_FILES), force_recreate=True, container=container.id,
+    )  # fmt: skip
+
+
+def _changes(changes: Sequence[str]) -> list[Line]:
+    if not changes:
+        return [line(), line("Nothing else about it changes.")]
+    return [line(), line("The new container differs in:"), *(line("  ", change) for change in changes)]
+
+
+class ContainerActs(Place):
     """Actions of a place with a selected container. The target is taken at the key press and named in the dialog."""
 
-    if TYPE_CHECKING:
+    def why_not(self, verb: str) -> str:
+        """The reason in a sentence. Read-only mode is named before the container's own state."""
+        return super().why_not(verb) or (self._refused(verb) if verb in VERBS else "")
 
-        @property
-        def console(self) -> StackopsApp:
-            """The app."""
-            ...
-
-        @property
-        def desk(self) -> Desk:
-            """What it works with."""
-            ...
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Without a container there is nothing to act on."""
-        if action in VERBS and self.selected_container() is None:
-            return None
-        allowed: bool | None = super().check_action(action, parameters)  # type: ignore[misc]
-        return allowed
+    def _refused(self, verb: str) -> str:
+        container = self.selected_container()
+        return self.nobody() if container is None else refusal(verb, container)
 
     def selected_container(self) -> Container | None:
-        """The container that is meant right now."""
+        """The container that an act would change now."""
         raise LookupError("a place with container actions says which container is meant")
 
+    def nobody(self) -> str:
+        """Why no container is selected, in a sentence with the way out."""
+        return "No container is selected."
+
     def action_restart(self) -> None:
-        """Restart, after asking."""
         self._ask("Restart", "It stops for up to 10 seconds; whoever uses it is cut off.", lambda c, x: x.restart(c.id))
 
     def action_stop(self) -> None:
-        """Stop, after asking."""
         self._ask("Stop", "It stays stopped until somebody starts it.", lambda c, x: x.stop(c.id))
 
     def action_start(self) -> None:
-        """Start, after asking."""
         self._ask("Start", "It starts with the definition it was made with.", lambda c, x: x.start(c.id))
 
     def action_remove(self) -> None:
-        """Remove, after the name was typed."""
-        self._ask(
-            "Remove",
-            "What it wrote outside its volumes is lost. Volumes and folders stay.",
-            lambda c, x: x.remove(c.id),
-            typed=True,
-        )
+        lost = "What it wrote outside its volumes is lost. Volumes and folders stay."
+        self._ask("Remove", lost, lambda c, x: x.remove(c.id), typed=True)
 
     def action_recreate(self) -> None:
-        """Recreate the service through compose, after its name was typed."""
+        """Recreate the service through compose, after its changes were shown and the container's name typed."""
         container = self.selected_container()
-        project = self._project(container)
-        if container is None or project is None or project.working_dir is None or not container.service:
+        step = _recreate(container, self._project(container)) if container else None
+        if container is None or step is None:
             self.console.say("Only a service of a compose project whose folder is known can be recreated.")
             return
-        files = [file.path for file in project.files if file.in_use or file.automatic_override]
-        directory, service = project.working_dir, container.service
+        warning = "A new container takes its place; what it wrote outside volumes is lost."
+        bench, exact = StepContext(self.desk.host), [step]
+        dialog = self._confirm_and_act(
+            container, "Recreate", warning, lambda _, __: self._recreated(exact[0], bench), container.name,
+            waits="Asking Compose what else it would change ...",
+        )  # fmt: skip
 
-        def recreate(_: Container, control: Control) -> object:
-            result = control.compose(
-                project.name, directory, files, ["up", "-d", "--no-deps", "--force-recreate", service]
-            )
-            if result.exit_code:
-                raise HostError(f"docker compose ended with {result.exit_code}: {result.output[-300:]}")
-            return result
+        def look() -> None:
+            try:
+                exact[0], changes = step.prepare_alone(bench)
+                said, allowed = _changes(changes), True
+            except HostError as error:
+                said, allowed = [line(), line((str(error), "error")), line(error.remedy or "")], False
+            except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave the dialog waiting for ever
+                caught("looking before a recreate", error)
+                said, allowed = [line(), line(f"stackops itself failed ({type(error).__name__}); report it")], False
+            self.console.call_from_thread(dialog.found, said, allowed=allowed)
 
-        self._ask(
-            "Recreate", "A new container takes its place; what it wrote outside volumes is lost.", recreate, typed=True
-        )
+        self.console.run_worker(look, group="look", thread=True, exit_on_error=False)
+
+    def _recreated(self, step: ComposeUp, bench: StepContext) -> None:
+        """Under the project's lock. Compose holds it too, so no fix acts beside it even when this run was killed."""
+        journal = self.desk.journal
+        if journal is None or bench.host.locks is None:  # no other console acts on the practice stack
+            step.apply(bench)
+            return
+        with journal.locked(bench.host, step.directory):
+            step.apply(bench)
+
+    def action_logs(self) -> None:
+        """The logs of the container, over the whole screen."""
+        if (container := self.selected_container()) is not None:
+            self.console.open("container", container.id, logs_first=True)
 
     def action_shell(self) -> None:
         """A shell in the container, on this terminal."""
@@ -112,12 +152,13 @@ class ContainerActs:
     def _ask(self, verb: str, warning: str, act: Act, *, typed: bool = False) -> None:
         container = self.selected_container()
         if container is None:
-            self.console.say("No container is selected.")
+            self.console.say(self.nobody())
             return
-        word = container.service if typed and verb == "Recreate" else container.name if typed else None
-        self._confirm_and_act(container, verb, warning, act, word)
+        self._confirm_and_act(container, verb, warning, act, container.name if typed else None)
 
-    def _confirm_and_act(self, container: Container, verb: str, warning: str, act: Act, word: str | None) -> None:
+    def _confirm_and_act(
+        self, container: Container, verb: str, warning: str, act: Act, word: str | None, waits: str | None = None
+    ) -> Confirm:
         from .dialogs import Confirm
 
         def answered(yes: bool | None) -> None:
@@ -125,4 +166,6 @@ class ContainerActs:
                 self.console.do(f"{verb} {container.name}", lambda control: act(container, control))
 
         body = [*_about(container), line(), line(warning)]
-        self.console.push_screen(Confirm(f"{verb} {container.name}?", body, verb, typed=word), answered)
+        dialog = Confirm(f"{verb} {container.name}?", body, verb, typed=word, waits=waits)
+        self.console.push_screen(dialog, answered)
+        return dialog

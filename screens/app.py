@@ -4,80 +4,114 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import Any, ClassVar
 
 from rich.console import RenderableType
 from textual import events, on, work
 from textual._compositor import ChopsUpdate
-from textual.app import App
 from textual.driver import Driver
 from textual.geometry import Size
-from textual.reactive import reactive
+from textual.message import Message
 from textual.screen import Screen
 
 from .. import themes
-from ..console.actions import clashes, find, unknown
-from ..console.findings import Result
-from ..console.hosts import Control, HostError
-from ..console.model import Container, Snapshot
-from ..console.text import SECRETS, clean_line
+from ..console.judge import judge
+from ..console.model import Snapshot
+from ..console.model.findings import Result
+from ..console.model.judgement import Judgement
+from ..console.text.cleaning import SECRETS, clean_line, redact
+from ..console.text.traces import caught
 from .desk import Desk
-from .errands import Errands
-from .frugal import FrugalUpdate
-from .glyphs import wants_ascii
-from .inventory import inventory, moved
-from .keys import bindings
-from .messages import ActEnded, HungUp, Repaint, ResultsReady, SnapshotTaken
-from .overview import Overview
-from .palette import Actions
+from .driver import FrugalUpdate, HungUp, Repaint
+from .keys import KeyGate, Typed
+from .navigator import Navigator, load
 from .place import Place
+from .registry import PLACES, bindings, clashes, unknown
+from .widgets.paint import Colourless, wants_ascii
 
-SPARK_SECONDS = 2.0
 REJUDGE_SECONDS = 10.0
 """After which figures that some check reads are judged again though nothing else happened."""
 
 
-def _place(module: str, name: str) -> Screen[Any]:
-    """A place that is not imported before somebody goes there."""
-    screen: Screen[Any] = getattr(import_module(f".{module}", __package__), name)()
+MOVING = frozenset({
+    "taken_at", "figures", "system", "ages", "period", "gpus", "gpu_processes", "servers", "deep_checks",
+})  # fmt: skip
+"""Parts that differ from look to look while nothing happens."""
+JUDGED = tuple(name for name in Snapshot.__struct_fields__ if name not in MOVING)
+"""All others, those to come as well: a part that is judged and not compared would be judged too late."""
+
+
+def inventory(snapshot: Snapshot) -> tuple[object, ...]:
+    """The parts that only change when something happens. Equal parts need no new judgement."""
+    return (
+        *(getattr(snapshot, name) for name in JUDGED),
+        tuple((gpu.uuid, gpu.health, gpu.trouble, gpu.ecc_pending, gpu.mig) for gpu in snapshot.gpus),
+        tuple((each.gpu, each.pid, each.container, each.orphan) for each in snapshot.gpu_processes),
+        tuple((each.product, each.address, each.state, each.reason, each.models) for each in snapshot.servers),
+    )
+
+
+def moved(snapshot: Snapshot) -> tuple[object, ...]:
+    """Parts that change with each look and that checks read as well: GPU memory, disks. Judged every few seconds."""
+    return (snapshot.gpus, snapshot.gpu_processes, snapshot.servers, snapshot.system)
+
+
+@dataclass
+class SnapshotTaken(Message, bubble=False):
+    """The machine was looked at again."""
+
+    snapshot: Snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        """A newer look replaces one that still waits."""
+        return isinstance(message, SnapshotTaken)
+
+
+@dataclass
+class ResultsReady(Message, bubble=False):
+    """The checks have judged a Snapshot."""
+
+    results: tuple[Result, ...]
+    judgement: Judgement
+
+
+def _screen(where: str) -> Screen[Any]:
+    screen: Screen[Any] = load(where)()
     return screen
 
 
-class StackopsApp(Errands, App[str], inherit_bindings=False):
+class StackopsApp(Navigator, inherit_bindings=False):
     """One console on one machine."""
 
     TITLE = "stackops"
     CSS = themes.sheet("base", "overview")
     BINDINGS = bindings("app")
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "overview": Overview,
-        "doctor": lambda: _place("doctor", "Doctor"),
-        "journal": lambda: _place("journal", "JournalScreen"),
-        "gpus": lambda: _place("gpus", "GpuScreen"),
-        "servers": lambda: _place("servers", "ServersScreen"),
-        "fit": lambda: _place("fit", "FitScreen"),
+        place.name: partial(_screen, place.where) for place in PLACES if place.key
     }
-    DEFAULT_MODE = "overview"
-    COMMANDS = {Actions}  # noqa: RUF012 - Textual's own form
+    DEFAULT_MODE = PLACES[0].name
+    COMMANDS = {lambda: load("help:Actions")}  # noqa: RUF012 - Textual's own form
     ENABLE_COMMAND_PALETTE = True
 
-    snapshot: reactive[Snapshot | None] = reactive(None, init=False, repaint=False)
-
     def __init__(self, desk: Desk, *, ascii_only: bool | None = None, driver_class: type[Driver] | None = None) -> None:
+        quiet = os.environ.pop("NO_COLOR", "")  # of Textual's own filter greys are left, and an empty one is no wish
         super().__init__(driver_class=driver_class)
+        if quiet:
+            os.environ["NO_COLOR"] = quiet  # whatever is started from here wants it too
+            self._filters.append(Colourless())
         self.desk = desk
         self.ascii = wants_ascii() if ascii_only is None else ascii_only
-        self.results: tuple[Result, ...] | None = None
         self.animation_level = "none"
         self._judging = False
         self._judged_moving: tuple[float, tuple[object, ...]] = (0.0, ())
         self._last_size: Size | None = None
-        self._sparks: dict[str, tuple[float, tuple[float | None, ...]]] = {}
         self._leaving = False
+        self.keys = KeyGate(self, self._deliver)
         self.set_keymap(desk.settings.keymap)
         for name in themes.PALETTES:
             self.register_theme(themes.palette(name))
@@ -85,7 +119,6 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
         self.theme = themes.theme_name(wanted if wanted in themes.PALETTES else themes.PALETTES[0])
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Our own colour names, for palettes that lack one."""
         return themes.palette(themes.PALETTES[0]).variables
 
     # Start and end
@@ -101,6 +134,8 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, partial(self._leave, 128 + number))
+        self.screen_change_signal.subscribe(self, self.keys.change, immediate=True)
+        self.keys.start()
         self.desk.feed.listen(self._publish)
         for action_id in unknown(self.desk.settings.keymap):
             self.say(f"keymap: there is no action {action_id}", warning=True)
@@ -108,18 +143,18 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
             self.say(f"keymap: {one} and {other} were given the same key {key}", warning=True)
         self.call_after_refresh(self._first_frame)
 
+    def on_unmount(self) -> None:
+        self.keys.stop()
+
     def _first_frame(self) -> None:
-        """What could wait: collecting garbage, and fixes that were interrupted."""
+        """Work that can wait for the first frame: garbage collection, and the search for interrupted fixes."""
         gc.freeze()
         gc.enable()
-        self._look_for_open_entries()
-
-    def use_theme(self, name: str) -> None:
-        """Draw in this palette."""
-        self.theme = themes.theme_name(name)
+        if self.desk.journal is not None:
+            self.find_open_entries(self.desk.journal)
 
     def _leave(self, code: int) -> None:
-        """Leave as soon as no fix runs any more; the step that runs now ends first."""
+        """Leave once no fix runs. The running step is finished first."""
         if not self._leaving:
             self._leaving = True
             self._finish_and_exit(code)
@@ -137,7 +172,7 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
         self._leave(128 + signal.SIGHUP)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Draw anew even at the old size: the terminal had others in between and has lost what it showed."""
+        """Draw again even at the old size: the terminal had other sizes in between and lost what it showed."""
         if event.size == self._last_size:
             self.post_message(Repaint())
         self._last_size = event.size
@@ -156,17 +191,20 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Partial updates write no cell that did not change."""
+        if renderable is not None and screen is self.screen and not self._batch_count:
+            self.keys.painting()
         super()._display(screen, FrugalUpdate.of(renderable) if type(renderable) is ChopsUpdate else renderable)
 
     @property
     def failure(self) -> Exception | None:
-        """What ended the console, when it was a mistake of ours."""
+        """The exception that ended the console, if one did."""
         return self._exception
 
     # Snapshot and results
 
     def _publish(self, snapshot: Snapshot) -> None:
         """From the collector's thread."""
+        SECRETS.learn_snapshot(snapshot)  # before anything of it is drawn
         self.post_message(SnapshotTaken(snapshot))
 
     @on(SnapshotTaken)
@@ -182,8 +220,8 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
         if snapshot is None or self._judging:
             return
         now = inventory(snapshot)
-        if now != self._judged or self._moved_since(snapshot):
-            self._judged, self._judging = now, True
+        if now != self.judged or self._moved_since(snapshot):
+            self.judged, self._judging = now, True
             self._judged_moving = (snapshot.taken_at, moved(snapshot))
             self._judge(snapshot)
 
@@ -194,152 +232,97 @@ class StackopsApp(Errands, App[str], inherit_bindings=False):
     @work(thread=True, group="judge", exit_on_error=False)
     def _judge(self, snapshot: Snapshot) -> None:
         try:
-            SECRETS.learn_snapshot(snapshot)
-            results = self.desk.checks.examine(snapshot)
+            results = tuple(self.desk.checks.examine(snapshot))
         except Exception as error:  # noqa: BLE001 - a monitor outlives whatever it watches; the failure becomes a row
+            caught("judging", error)
             because = f"{type(error).__name__} while judging; please report it"
             results = (Result("stackops.self", "", "crashed", "The checks could not be run", because=because),)
-        self.post_message(ResultsReady(results))
+        self.post_message(ResultsReady(results, judge(snapshot, results)))
 
     @on(ResultsReady)
     def _results_ready(self, message: ResultsReady) -> None:
         self._judging = False
-        same, self.results = self.results == message.results, message.results
+        same = (self.results, self.judgement) == (message.results, message.judgement)
+        self.results, self.judgement = message.results, message.judgement
         self._judge_changed(self.snapshot)
         if not same:
             self._draw_visible()
+        self.screen.refresh_bindings()
 
     def _draw_visible(self) -> None:
         place = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Place)), None)
         if place is not None:
             place.redraw()
 
-    @property
-    def machine(self) -> str:
-        """What the header calls the machine."""
-        return self.snapshot.host.name if self.snapshot is not None else self.desk.host.name
-
-    def container(self, key: str | None) -> Container | None:
-        """The container with this id, as it is now."""
-        if self.snapshot is None or key is None:
-            return None
-        return next((each for each in self.snapshot.containers if each.id == key), None)
-
-    def spark(self, key: str, values: Sequence[float | None]) -> tuple[float | None, ...]:
-        """Values of a curve, held for two seconds: a curve that moves all the time costs more than it tells."""
-        now = self.snapshot.taken_at if self.snapshot else 0.0
-        held = self._sparks.get(key)
-        if held is None or not 0 <= now - held[0] < SPARK_SECONDS:
-            held = self._sparks[key] = (now, tuple(values))
-        return held[1]
-
-    # Saying and doing
-
-    def do(self, what: str, act: Callable[[Control], object]) -> None:
-        """Do something to a container in a thread, and tell how it went."""
-        self.say(f"{what} ...")
-        self._do(what, act)
-
-    @work(thread=True, group="act", exit_on_error=False)
-    def _do(self, what: str, act: Callable[[Control], object]) -> None:
-        try:
-            act(self.desk.host.control)
-            self.post_message(ActEnded(f"{what}: done", failed=False))
-        except HostError as error:
-            remedy = f" {error.remedy}" if error.remedy else ""
-            self.post_message(ActEnded(f"{what} failed: {error}{remedy}", failed=True))
-        self.desk.feed.request()
-
-    @on(ActEnded)
-    def _act_ended(self, message: ActEnded) -> None:
-        self.say(message.sentence, warning=message.failed)
-
     # Keys
 
-    def perform(self, action_id: str) -> None:
-        """Do what the key of this action would do."""
-        action = find(action_id)
-        if action is not None:
-            namespace = "app" if "app" in action.places else "screen"
-            self.call_later(self.run_action, f"{namespace}.{action.verb}")
+    async def on_event(self, event: events.Event) -> None:
+        """Keys and pastes go through the gate. A click on something that has gone is dropped."""
+        if isinstance(event, Typed) and not event.is_forwarded:
+            self.keys.put(event)
+            return
+        if isinstance(event, events.MouseDown | events.MouseUp):
+            self.keys.untouched = False
+            if self.keys.ahead(event):
+                return
+        await super().on_event(event)
 
-    def action_overview(self) -> None:
-        """The overview."""
-        self._go("overview")
+    async def _deliver(self, event: Typed) -> None:
+        await super().on_event(event)
 
-    def action_doctor(self) -> None:
-        """The doctor."""
-        self._go("doctor")
+    def on_key(self, event: events.Key) -> None:
+        """Drop a key that was sent before the screen changed: it was not meant for the new screen."""
+        if self.keys.astray():
+            event.prevent_default()
 
-    def action_journal(self) -> None:
-        """The journal."""
-        self._go("journal")
+    async def _check_bindings(self, key: str, priority: bool = False) -> bool:
+        """Say why a key of this place can do nothing now."""
+        return await super()._check_bindings(key, priority) or (not priority and self._said_why_not(key))
 
-    def action_gpus(self) -> None:
-        """The GPUs."""
-        self._go("gpus")
+    def _said_why_not(self, key: str) -> bool:
+        for node, held in self.screen._modal_binding_chain:
+            for binding in held.key_to_bindings.get(key, ()):
+                if isinstance(node, Place) and (why := node.why_not(binding.action)):
+                    self.say(why, warning=True)
+                    return True
+        return False
 
-    def action_servers(self) -> None:
-        """The model servers."""
-        self._go("servers")
-
-    def action_fit(self) -> None:
-        """Which models would fit."""
-        self._go("fit")
+    def action_go(self, place: str) -> None:
+        self.go(place)
 
     def action_look(self) -> None:
-        """Look at everything again."""
         self.desk.feed.request()
+        if isinstance(self.screen, Place):
+            self.screen.look_again()
         self.say("Looking again.")
 
     def action_copy(self) -> None:
         """Copy the name of what is selected, and say what was copied, for terminals that refuse it."""
         name = self.screen.copied() if isinstance(self.screen, Place) else None
         if name and (text := clean_line(name, 4096)):
-            self.copy_to_clipboard(text)
+            self.copy_to_clipboard(redact(text))
             self.say(f"Copied: {text}")
 
     async def action_back(self) -> None:
-        """One step out."""
         if isinstance(self.screen, Place):
             self.screen.back()
 
     def action_next_pane(self) -> None:
-        """The next pane."""
         self.screen.focus_next()
 
     def action_previous_pane(self) -> None:
-        """The pane before."""
         self.screen.focus_previous()
 
     def action_palette(self) -> None:
-        """Everything that can be done here."""
         self.action_command_palette()
 
     def action_help(self) -> None:
-        """The keys of this place."""
-        from .help import Help
-
-        place = getattr(self.screen, "PLACE", "overview")
-        self.push_screen(Help(place, self.desk.settings.keymap, read_only=self.desk.read_only))
+        place = getattr(self.screen, "PLACE", PLACES[0].name)
+        self.open("help", place, self.desk.settings.keymap, read_only=self.desk.read_only)
 
     async def action_quit(self) -> None:
-        """Leave; in the middle of a fix that is a question."""
-        if not self._busy():
+        """Leave. Ask first while a fix runs."""
+        if not self.busy:
             self.exit(return_code=0)
             return
-        from .dialogs import Choose
-        from .widgets.paint import line
-
-        def chosen(how: str | None) -> None:
-            if how == "leave":
-                self._leave(0)
-
-        body = [
-            line(
-                "A fix is running. Leave after the step that runs now, and find it in the journal; or wait for its end."
-            )
-        ]
-        self.push_screen(
-            Choose("A fix is running", body, [("leave", "Leave after this step"), ("wait", "Wait")]), chosen
-        )
+        self.ask_to_end("Leave", partial(self._leave, 0))

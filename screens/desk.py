@@ -1,21 +1,22 @@
-"""What the screens may ask for, handed in from outside: the machine, the settings, the checks, the looks.
+"""What the screens work with, handed in from outside: machine, settings, checks, Snapshots.
 
-The one thing every screen gets. It knows no Textual, so that tests can fill it with frozen values.
+It does not import Textual, so tests can fill it with fixed values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from ..console.findings import Result
+    from ..console.fix.journal import Journal
+    from ..console.fix.plan import Plan
+    from ..console.fix.proving import Judge
     from ..console.hosts import Host
-    from ..console.journal import Journal
-    from ..console.model import Snapshot
-    from ..console.plan import Plan
+    from ..console.model import DeepCheck, Snapshot
+    from ..console.model.findings import Result
     from ..console.settings import Settings
 
 
@@ -29,47 +30,38 @@ class Feed(Protocol):
 
     def listen(self, publish: Publish) -> None:
         """Hand every Snapshot to ``publish``, the latest one at once. Called from whatever thread it was made in."""
-        ...
 
     def request(self) -> None:
         """Look again now; thread-safe."""
+
+    def remember(self, check: DeepCheck) -> None:
+        """Keep the result of a question to a model server, for the Snapshots to come; thread-safe."""
         ...
 
     def stop(self) -> None:
         """End the looking and wait for it."""
-        ...
 
-    def cpu_of_host(self) -> Sequence[float | None]:
-        """The last figures of the host's CPU in percent, newest last."""
-        ...
+    def curve(self, key: str) -> Sequence[float | None]:
+        """The last figures of something, newest last: percent of the CPU, or tokens per second of a model server.
 
-    def cpu_of(self, container: str) -> Sequence[float | None]:
-        """The last figures of a container's CPU in percent of one core, newest last."""
-        ...
-
-    def tokens_of(self, server: str) -> Sequence[float | None]:
-        """Generated tokens per second of a model server, a value for each look, newest last."""
-        ...
-
-    def busy_of_gpu(self, uuid: str) -> Sequence[float | None]:
-        """The last figures of a GPU's utilisation in percent, newest last."""
-        ...
+        ``host``, ``container:ID``, ``server:KEY`` or ``gpu:UUID``.
+        """
 
 
 class Checks(Protocol):
     """The checks, as far as screens need them."""
 
-    def examine(self, snapshot: Snapshot) -> Sequence[Result]:
-        """What every enabled check says."""
-        ...
+    def examine(self, snapshot: Snapshot, only: Collection[str] | None = None) -> Sequence[Result]:
+        """What every enabled check says, or those with these ids."""
+
+    def find(self, check: str) -> Judge | None:
+        """What a check reads to judge; None when there is none of this id."""
 
     def plan(self, result: Result, snapshot: Snapshot, answers: Mapping[str, str]) -> Plan | None:
         """The plan that would repair a finding; None when the check has none."""
-        ...
 
     def explain(self, check: str) -> str:
         """The text of a check: what it does, why it matters, the fix, the sources."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -82,8 +74,9 @@ class Desk:
     checks: Checks
     open_journal: Callable[[], Journal | None]
     """Opened when first needed, so that the first frame does not wait for what the journal knows of steps."""
-    look: Callable[[], Snapshot]
-    """One whole look at the machine, for verification; slow, called from worker threads only."""
+    look: Callable[[Sequence[str]], Snapshot]
+    """One whole look at the machine, with these parts that are only collected on request; slow, called from worker
+    threads only."""
     offer_demo: bool = False
 
     @cached_property
@@ -95,3 +88,9 @@ class Desk:
     def read_only(self) -> bool:
         """Whether nothing may be changed."""
         return self.host.read_only or self.settings.read_only
+
+
+class HasDesk(Protocol):
+    """The application, as far as a dialog needs it."""
+
+    desk: Desk

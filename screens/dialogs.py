@@ -1,24 +1,35 @@
-"""Questions over a screen: confirm, with a word to type where data could be lost. Cancel is what enter means first."""
+"""Questions over a screen: confirm, with a word to type where something could be lost.
+
+Cancel stands on the left and has the focus first; the button that acts stands on the right. Where no word is asked for,
+the key that applies a plan presses it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from ..console.text import clean_line
+from ..console.text.cleaning import clean_line, redact
 from ..themes import sheet
-from .widgets.document import Document
+from .registry import ACTIONS, keys_of
 from .widgets.paint import Line, line
+from .widgets.text import Document, Lines
+
+if TYPE_CHECKING:
+    from .desk import HasDesk
 
 Answer = TypeVar("Answer")
+APPLY = "plan.apply"
+"""The action whose key also answers a question that asks for no word."""
 _KEYS: list[BindingType] = [
     Binding("escape", "cancel", "cancel"),
     Binding("tab,right,down", "app.focus_next", "next", show=False),
@@ -26,9 +37,15 @@ _KEYS: list[BindingType] = [
 ]
 
 
-def choice(text: str, id: str, *, danger: bool = False) -> Button:  # noqa: A002
-    """A button whose label is shown letter by letter; it may hold a name from outside."""
-    return Button(Content(clean_line(text, 60)), id=id, compact=True, classes="danger" if danger else "")
+def apply_key(screen: Screen[Any]) -> str:
+    """The key that applies a plan; somebody may have given it another place."""
+    (action,) = (each for each in ACTIONS if each.id == APPLY)
+    return keys_of(action, cast("HasDesk", screen.app).desk.settings.keymap)
+
+
+def choice(text: str, id: str, *, danger: bool = False) -> Button:
+    """A button whose label is plain text, not markup: it may hold a foreign name."""
+    return Button(Content(redact(clean_line(text, 60))), id=id, compact=True, classes="danger" if danger else "")
 
 
 class Dialog(ModalScreen[Answer]):
@@ -38,85 +55,114 @@ class Dialog(ModalScreen[Answer]):
     SCOPED_CSS = False
 
 
-class Confirm(Dialog[bool]):
-    """Yes or no, with the target named; ``typed`` must be typed before yes counts."""
-
-    BINDINGS: ClassVar[list[BindingType]] = _KEYS
-
-    def __init__(self, title: str, body: Sequence[Line], verb: str, *, typed: str | None = None) -> None:
-        super().__init__()
-        self._title = title
-        self._body = list(body)
-        self._verb = verb
-        self._typed = typed
-
-    def compose(self) -> ComposeResult:
-        """Words, the word to type, two buttons."""
-        with Vertical(classes="dialog"):
-            yield Document(classes="words")
-            if self._typed is not None:
-                yield Input(placeholder="type the name here", id="typed", compact=True)
-            with Horizontal(classes="choices"):
-                yield choice("Cancel", "cancel")
-                yield choice(self._verb, "yes", danger=True)
-
-    def on_mount(self) -> None:
-        """Say it, and wait on Cancel."""
-        words = [line((self._title, "strong")), line(), *self._body]
-        if self._typed is not None:
-            words += [line(), line("Type ", (self._typed, "strong"), " to go on:")]
-            self.query_one("#yes", Button).disabled = True
-        self.query_one(Document).show(words)
-        self.query_one(Document).can_focus = False
-        self.query_one("#typed" if self._typed is not None else "#cancel").focus()
-
-    @on(Input.Changed, "#typed")
-    def _typing(self, event: Input.Changed) -> None:
-        self.query_one("#yes", Button).disabled = event.value.strip() != self._typed
-
-    @on(Input.Submitted, "#typed")
-    def _typed_in(self) -> None:
-        self.query_one("#cancel" if self.query_one("#yes", Button).disabled else "#yes").focus()
-
-    @on(Button.Pressed, "#yes")
-    def _yes(self) -> None:
-        self.dismiss(True)
-
-    @on(Button.Pressed, "#cancel")
-    def action_cancel(self) -> None:
-        """Nothing is done."""
-        self.dismiss(False)
-
-
-class Choose(Dialog[str]):
-    """Several ways to go on; the last one is the harmless one, and the one that waits for enter."""
+class Asking(Dialog[Answer]):
+    """Words above the choices, of which the first is harmless and has the focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = _KEYS
 
     def __init__(self, title: str, body: Sequence[Line], choices: Sequence[tuple[str, str]]) -> None:
         super().__init__()
-        self._title = title
-        self._body = list(body)
+        self._words = [line((title, "strong")), line(), *body]
         self._choices = tuple(choices)
 
+    def between(self) -> Iterable[Widget]:
+        """What stands between the words and the choices."""
+        return ()
+
     def compose(self) -> ComposeResult:
-        """Words and a button for each way."""
         with Vertical(classes="dialog"):
             yield Document(classes="words")
+            yield from self.between()
             with Horizontal(classes="choices"):
                 for key, label in self._choices:
-                    yield choice(label, key, danger=key != self._choices[-1][0])
+                    yield choice(label, key, danger=key != self._choices[0][0])
 
     def on_mount(self) -> None:
-        """Say it, and wait on the harmless way."""
-        self.query_one(Document).show([line((self._title, "strong")), line(), *self._body])
+        self.show_words()
         self.query_one(Document).can_focus = False
-        self.query_one(f"#{self._choices[-1][0]}").focus()
+        self.query_one("Input, Button").focus()
+
+    def show_words(self) -> None:
+        """All there is to say."""
+        self.query_one(Document).show(self._words)
+
+
+class Confirm(Asking[bool]):
+    """Yes or no, with the target named; ``typed`` must be typed before yes counts."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*_KEYS, Binding("A", "act", id=APPLY)]
+
+    def __init__(
+        self, title: str, body: Sequence[Line], verb: str, *, typed: str | None = None, waits: str | None = None
+    ) -> None:
+        """``waits`` says what is still being read. Until ``found`` is called only Cancel can be pressed."""
+        super().__init__(title, body, [("cancel", "Cancel"), ("yes", verb)])
+        self._typed = typed
+        self._waits = waits
+
+    def between(self) -> Iterable[Widget]:
+        if self._typed is not None:
+            yield Input(placeholder="type the name here", id="typed", compact=True)
+            yield Lines((), id="said")
+
+    def found(self, more: Sequence[Line], *, allowed: bool) -> None:
+        """Add what was read. Without ``allowed`` the act is refused, and the lines say why."""
+        self._words += more
+        self._waits = None if allowed else ""
+        if self.is_mounted:
+            self.show_words()
+
+    def show_words(self) -> None:
+        words = list(self._words)
+        if self._waits:
+            words += [line(), line((self._waits, "muted"))]
+        elif self._waits is None:
+            words += [line(), self._way()]
+        self.query_one("#yes", Button).disabled = not self._may()
+        self.query_one(Document).show(words)
+
+    def _may(self) -> bool:
+        typed = self._typed is None or self.query_one("#typed", Input).value.strip() == self._typed
+        return typed and self._waits is None
+
+    @on(Input.Changed, "#typed")
+    def _typing(self) -> None:
+        self.query_one("#yes", Button).disabled = not self._may()
+        self.query_one("#said", Lines).show([()])
+
+    @on(Input.Submitted, "#typed")
+    def _typed_in(self) -> None:
+        yes = self.query_one("#yes", Button)
+        if not yes.disabled:
+            yes.focus()
+        elif self._waits:
+            self.query_one("#said", Lines).show([line((self._waits, "warning"))])
+        elif self._typed is not None and self._waits is None:
+            self.query_one("#said", Lines).show([line(("That is not ", "warning"), self._typed)])
+
+    def _way(self) -> Line:
+        """What to do for a yes. Somebody may have given the key another place."""
+        if self._typed is not None:
+            return line("Type ", (self._typed, "strong"), " to go on:")
+        return line((apply_key(self), "key"), " does it, ", ("esc", "key"), " leaves.")
+
+    @on(Button.Pressed, "#yes")
+    def action_act(self) -> None:
+        """The button or its key; neither does anything before the word is there that is asked for."""
+        if self._may():
+            self.dismiss(True)
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        self.dismiss(False)
+
+
+class Choose(Asking[str]):
+    """Several ways to go on."""
 
     @on(Button.Pressed)
     def _chosen(self, event: Button.Pressed) -> None:
-        self.dismiss(event.button.id or self._choices[-1][0])
+        self.dismiss(event.button.id or self._choices[0][0])
 
     def action_cancel(self) -> None:
-        """The harmless way."""
-        self.dismiss(self._choices[-1][0])
+        self.dismiss(self._choices[0][0])

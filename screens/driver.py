@@ -1,6 +1,6 @@
 """The terminal's door. Unlike with Textual's own, a hang-up ends the console instead of spinning or crashing.
 
-fact: Textual 8.2.8 spins on a closed standard input (read returns nothing, for ever) and panics on EIO.
+textual/drivers/linux_driver.py of Textual 8.2.8 reads a closed standard input again and again, and crashes on EIO.
 """
 
 from __future__ import annotations
@@ -15,18 +15,29 @@ from collections.abc import Callable
 from queue import Full
 from typing import Any
 
+from rich.console import Console
+from rich.control import Control
+from textual._compositor import ChopsUpdate
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
-from .messages import HungUp, Repaint
+
+class HungUp(Message, bubble=False):
+    """The terminal is gone."""
+
+
+class Repaint(Message, bubble=False):
+    """The terminal missed frames: draw everything."""
+
 
 PATIENCE = 1.0
 """Seconds a terminal that does not read may hold up the end."""
 
 
 class Outlet:
-    """Bytes to the terminal without Python's locks, so that one that is stuck cannot keep the process from ending."""
+    """Writes to the terminal without Python's locks: a stuck terminal must not keep the process from ending."""
 
     def __init__(self, descriptor: int, drained: Callable[[], None]) -> None:
         self._descriptor = descriptor
@@ -34,7 +45,6 @@ class Outlet:
         self._pending: list[str] = []
 
     def fileno(self) -> int:
-        """The descriptor."""
         return self._descriptor
 
     def write(self, text: str) -> int:
@@ -43,7 +53,7 @@ class Outlet:
         return len(text)
 
     def flush(self) -> None:
-        """Write everything; what a terminal that is gone cannot take is dropped."""
+        """Write everything. If the terminal is gone, the rest is dropped."""
         data = "".join(self._pending).encode("utf-8", "replace")
         self._pending.clear()
         with contextlib.suppress(OSError):
@@ -65,7 +75,7 @@ class ConsoleDriver(LinuxDriver):
         self._file = outlet
 
     def write(self, data: str) -> None:
-        """Queue for the terminal; dropped while it is far behind, and drawn anew once it has caught up."""
+        """Queue a frame. Frames are dropped while the terminal is far behind; it is redrawn once it caught up."""
         if self._writer_thread is None:
             return
         queue = self._writer_thread._queue  # the only way not to wait for the terminal
@@ -77,13 +87,13 @@ class ConsoleDriver(LinuxDriver):
                 self._caught_up()
 
     def _caught_up(self) -> None:
-        """From the writer's thread: nothing waits any more."""
+        """Called from the writer's thread when its queue is empty."""
         if self._behind:
             self._behind = False
             self._app.post_message(Repaint())
 
     def close(self) -> None:
-        """End the writer, but not at any price: a terminal that does not read is left alone."""
+        """End the writer. Do not wait for long for a terminal that does not read."""
         writer = self._writer_thread
         if writer is not None:
             with contextlib.suppress(Full):
@@ -91,12 +101,12 @@ class ConsoleDriver(LinuxDriver):
                 writer.join(PATIENCE)
 
     def _sigcont_application(self, *arguments: Any) -> None:  # noqa: ANN401
-        """Resume after a stop only. fact: a hang-up sends SIGCONT too, and resuming then starts a second writer."""
+        """Resume after a stop only: POSIX sends SIGCONT at a hang-up too, and resuming then starts a second writer."""
         if self._must_signal_resume:
             super()._sigcont_application(*arguments)
 
     def run_input_thread(self) -> None:
-        """Feed the parser until the end is asked for, or there is nobody to read from any more."""
+        """Feed the parser until the console ends or the terminal is gone."""
         parser = XTermParser(self._debug)
         with selectors.DefaultSelector() as selector:
             try:
@@ -111,7 +121,7 @@ class ConsoleDriver(LinuxDriver):
                 pass
 
     def _read_keys(self, selector: selectors.BaseSelector, parser: XTermParser) -> bool:
-        """Until the end is asked for; True at the end of the input."""
+        """Read until the console ends. True when the input ended first."""
         decode = getincrementaldecoder("utf-8")("replace").decode
         while not self.exit_event.is_set():
             if selector.select(0.1):
@@ -123,3 +133,25 @@ class ConsoleDriver(LinuxDriver):
             for event in parser.tick():
                 self.process_message(event)
         return False
+
+
+class FrugalUpdate(ChopsUpdate):
+    """The same update, cropped on both sides."""
+
+    @classmethod
+    def of(cls, update: ChopsUpdate) -> FrugalUpdate:
+        """Take over what the compositor has made."""
+        return cls(update.chops, update.spans, update.chop_ends)
+
+    def render_segments(self, console: Console) -> str:
+        """As terminal sequences, each piece behind a move to its place."""
+        written: list[str] = []
+        for y, left, right in self.spans:
+            for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
+                start, stop = max(x, left), min(end, right)
+                if strip is None or start >= stop:
+                    continue
+                piece = strip if (start, stop) == (x, end) else strip.crop(start - x, stop - x)
+                written.append(Control.move_to(start, y).segment.text)
+                written.append(piece.render(console))
+        return "".join(written)

@@ -1,55 +1,57 @@
-"""Fixing in a thread: planning, preparing, running, all told by messages. The engine decides, not this."""
+"""Runs the fix engine in a thread and reports by messages. It decides nothing itself."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from textual.message import Message
 
-from ..console.findings import Result
-from ..console.fixing import Fixer, Outcome, PreparedPlan
+from ..console.fix.engine import Fixer, Outcome, PreparedPlan
+from ..console.fix.plan import Plan
+from ..console.fix.preparing import undo_refusal
+from ..console.fix.proving import Look
+from ..console.fix.records import Entry
+from ..console.fix.running import Progress
 from ..console.hosts import HostError
 from ..console.model import Snapshot
-from ..console.plan import Plan
-from ..console.records import Entry
-from ..console.running import Progress
+from ..console.model.findings import Result
+from ..console.text.traces import caught
 from .desk import Desk
 
 
+@dataclass
 class Prepared(Message, bubble=False):
     """A plan is exact, or cannot be made so."""
 
-    def __init__(self, plan: Plan | None, prepared: PreparedPlan | None, trouble: HostError | None) -> None:
-        super().__init__()
-        self.plan = plan
-        self.prepared = prepared
-        self.trouble = trouble
+    plan: Plan | None
+    prepared: PreparedPlan | None
+    trouble: HostError | None
 
 
+@dataclass
 class Moved(Message, bubble=False):
     """One thing happened in a running fix."""
 
-    def __init__(self, progress: Progress) -> None:
-        super().__init__()
-        self.progress = progress
+    progress: Progress
 
 
+@dataclass
 class Ended(Message, bubble=False):
     """The fix ended."""
 
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__()
-        self.outcome = outcome
+    outcome: Outcome
+    lasting: str = ""
+    """Why what was done cannot be undone; empty when it may be."""
 
 
 class Listener(Protocol):
-    """Whoever wants to know; ``post_message`` may be called from any thread."""
+    """The screen that gets the messages. ``post_message`` may be called from any thread."""
 
     def post_message(self, message: Message) -> bool:
         """Queue a message."""
-        ...
 
 
 class FixWork:
@@ -66,6 +68,8 @@ class FixWork:
         self._listener = listener
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._folder: str | None = None
+        """What the plan locks, once it is known."""
         self._fixer = Fixer(desk.host, desk.journal, self._look)
 
     @property
@@ -87,6 +91,7 @@ class FixWork:
 
         def make() -> Prepared:
             plan = self._desk.checks.plan(finding, snapshot, answers)
+            self._folder = plan.lock if plan else None
             exact = self._fixer.prepare(plan, answers) if plan and plan.steps and plan.safety != "manual" else None
             return Prepared(plan, exact, None)
 
@@ -107,6 +112,7 @@ class FixWork:
         except HostError as error:
             message = Prepared(None, None, error)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave the screen waiting for ever
+            caught("preparing a fix", error)
             message = Prepared(
                 None, None, HostError(f"stackops itself failed ({type(error).__name__}); please report it")
             )
@@ -114,15 +120,16 @@ class FixWork:
 
     def run(self, prepared: PreparedPlan) -> None:
         """Do what was shown; tells Moved and Ended."""
-        self._start(lambda: self._end(self._fixer.run(prepared, self._tell, self._stop)), "fix")
+        self._start(lambda: self._end(lambda: self._fixer.run(prepared, self._tell, self._stop)), "fix")
 
     def resume(self, entry: Entry) -> None:
         """Finish an interrupted fix; tells Moved and Ended."""
-        self._start(lambda: self._end(self._fixer.resume(entry, self._tell, self._stop)), "resume")
+        self._folder = entry.intent.lock
+        self._start(lambda: self._end(lambda: self._fixer.resume(entry, self._tell, self._stop)), "resume")
 
     def roll_back(self, entry: Entry) -> None:
         """Take back an interrupted fix; tells Moved and Ended."""
-        self._start(lambda: self._end(self._fixer.roll_back(entry, self._tell)), "roll back")
+        self._start(lambda: self._end(lambda: self._fixer.roll_back(entry, self._tell, self._stop)), "roll back")
 
     def _start(self, work: Callable[[], None], name: str) -> None:
         if self.running:
@@ -134,22 +141,25 @@ class FixWork:
     def _tell(self, progress: Progress) -> None:
         self._listener.post_message(Moved(progress))
 
-    def _end(self, outcome: Outcome) -> None:
+    def _end(self, act: Callable[[], Outcome]) -> None:
+        try:
+            outcome = act()
+        except Exception as error:  # noqa: BLE001 - the screen would wait for ever
+            caught("fixing", error)
+            said = f"stackops itself failed ({type(error).__name__}); how far it came is in the journal"
+            outcome = Outcome("stopped", said, remedy="please report it; the journal resumes the fix or takes it back")
         self._desk.feed.request()
-        self._listener.post_message(Ended(outcome))
+        self._listener.post_message(Ended(outcome, self._lasting(outcome)))
+
+    def _lasting(self, outcome: Outcome) -> str:
+        if outcome.name != "done" or outcome.entry is None:
+            return ""
+        try:
+            return undo_refusal(self._fixer.journal.get(outcome.entry), self._desk.host)
+        except HostError as error:
+            return str(error)
 
     def _look(self) -> Result:
-        """What the check says of the subject now. One that says nothing of it any more has nothing against it."""
-        from ..console import unloading
-
-        snapshot = self._desk.look()
-        if self._check == unloading.ACTION:
-            return unloading.left(self._subject, snapshot)
-        found = [each for each in self._desk.checks.examine(snapshot) if each.check == self._check]
-        own = next((each for each in found if each.subject == self._subject), None)
-        if own is not None:
-            return own
-        broken = next((each for each in found if each.status in {"crashed", "unknown"}), None)
-        return broken or Result(
-            check=self._check, subject=self._subject, status="not_applicable", title="No longer there"
-        )
+        """The one look that proves a repair."""
+        checks = self._desk.checks
+        return Look(self._check, self._subject, checks.find, self._desk.look, checks.examine, self._folder)()

@@ -1,24 +1,25 @@
-"""What every place has in common: header, key bar, drawing when seen, one line when the terminal is too small."""
+"""What all places share: header, key bar, drawing only while seen, one line where the terminal is too small."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
+from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
 
-from .keys import changing_verbs
-from .widgets.header import Header
-from .widgets.keybar import KeyBar
-from .widgets.lines import Lines
-from .widgets.paint import line
-from .words.states import findings
+from .navigator import Navigator, Select, WatchedWorkers
+from .registry import bindings, changing_verbs
+from .widgets.bars import Header, KeyBar
+from .widgets.paint import Line, line
+from .widgets.table import Column, Row, Table
+from .widgets.text import Document, Lines, wrap
 
 if TYPE_CHECKING:
-    from .app import StackopsApp
+    from ..console.model.findings import Result
     from .desk import Desk
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 15
@@ -31,16 +32,23 @@ def entitle(pane: Widget, title: str) -> None:
         pane.border_title = title
 
 
-class Place(Screen[None]):
+class Place(WatchedWorkers, Screen[None]):
     """A screen that draws the app's Snapshot whenever it can be seen."""
 
     PLACE: ClassVar[str] = ""
+    """Its name in the registry, which has its keys."""
+    SCOPED_CSS = False
     _focus_before: Widget | None = None
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - Textual's own arguments, handed on
+        if "BINDINGS" not in cls.__dict__:
+            cls.BINDINGS = bindings(cls.PLACE)
+        super().__init_subclass__(**kwargs)
+
     @property
-    def console(self) -> StackopsApp:
+    def console(self) -> Navigator:
         """The app, with its own type."""
-        return cast("StackopsApp", self.app)
+        return cast("Navigator", self.app)
 
     @property
     def desk(self) -> Desk:
@@ -61,6 +69,10 @@ class Place(Screen[None]):
     def draw(self) -> None:
         """Show the app's Snapshot; called only while this place is seen."""
 
+    def show_lines(self, selector: str, lines: Iterable[Line], most: int | None = None) -> None:
+        """Lines in one of the widgets above the panes, broken at the width, at most so many."""
+        self.query_one(selector, Lines).show(wrap(lines, max(20, self.size.width - 2))[:most])
+
     def here(self) -> str:
         """What the header calls this place."""
         return self.PLACE
@@ -69,10 +81,8 @@ class Place(Screen[None]):
         """Header and content, when there is anything to draw them on."""
         if not self.is_mounted or not self.query(Header):
             return
-        results = self.console.results or ()
-        self.query_one(Header).tell(
-            self.here(), self.console.machine, read_only=self.desk.read_only, problems=len(findings(tuple(results)))
-        )
+        problems = len(self.console.judgement.troubles) if self.console.judgement else 0
+        self.query_one(Header).tell(self.here(), self.console.machine, read_only=self.desk.read_only, problems=problems)
         self.draw()
 
     def on_screen_resume(self) -> None:
@@ -103,10 +113,32 @@ class Place(Screen[None]):
         self.redraw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """In read-only mode whatever changes the machine is shown dimmed and does nothing."""
-        if self.desk.read_only and action in changing_verbs(self.PLACE):
-            return None
-        return True
+        """What has a reason against it is not offered and does nothing."""
+        return None if self.why_not(action) else True
+
+    def why_not(self, verb: str) -> str:
+        """Why this action cannot be done right now, in a sentence; empty when there is no more to say."""
+        if self.desk.read_only and verb in changing_verbs(self.PLACE):
+            return "Read-only: this console looks and changes nothing."
+        meant = self.to_fix() if verb == "fix" else ""
+        return meant if isinstance(meant, str) else ""
+
+    def to_fix(self) -> Result | str:
+        """The finding that ``F`` is about here and now, or why there is none, in a sentence."""
+        return "Nothing can be fixed here."
+
+    def action_fix(self) -> None:
+        """Show the plan of the finding that is meant."""
+        meant = self.to_fix()
+        if not isinstance(meant, str):
+            self.console.open_plan(meant)
+
+    @staticmethod
+    def unselected(table: Table) -> str:
+        """Why no row of a table is meant, in a sentence with the way out."""
+        if table.lost:
+            return "The selected row is gone, so nothing is selected. Choose a row with j and k."
+        return "No row is selected."
 
     def back(self) -> None:
         """What esc does here: close this, else go to its first pane, else to the place that was seen before."""
@@ -118,6 +150,78 @@ class Place(Screen[None]):
         else:
             self.console.step_out()
 
+    @on(Select)
+    def _select(self, message: Select) -> None:
+        self.select(message.about)
+
+    def select(self, about: object) -> None:
+        """Put the cursor on what somebody came here for."""
+
+    def look_again(self) -> None:
+        """Read again what only this place reads."""
+
     def copied(self) -> str | None:
         """What ``y`` copies here."""
         return None
+
+
+class ListPlace(Place):
+    """A table, and the selected row in full below it or beside it."""
+
+    TABLE: ClassVar[str]
+    FULL: ClassVar[str]
+    """Ids of the two panes, which the style sheet gives their sizes by."""
+    TITLES: ClassVar[tuple[str, str]]
+    COLUMNS: ClassVar[tuple[Column, ...]]
+    _wanted: str | None = None
+    """Row that somebody came here for, until it is there."""
+
+    def head(self) -> Iterable[Widget]:
+        """The widgets above the panes."""
+        return ()
+
+    def body(self) -> Iterable[Widget]:
+        """Head, table, the selected row in full."""
+        table, full = Table(self.COLUMNS, id=self.TABLE, classes="pane"), Document(id=self.FULL, classes="pane")
+        entitle(table, f" {self.TITLES[0]} ")
+        entitle(full, f" {self.TITLES[1]} ")
+        yield from self.head()
+        yield Container(table, full, id="panes")
+
+    @property
+    def table(self) -> Table:
+        """The pane whose cursor says what is meant."""
+        return self.query_one(f"#{self.TABLE}", Table)
+
+    def in_full(self) -> Sequence[Line]:
+        """What is known of the selected row."""
+        return ()
+
+    def draw_rows(self, rows: Sequence[Row], empty: Sequence[Line]) -> None:
+        """Show the rows, with the cursor on the one that somebody came for, and that row in full."""
+        self.table.show(rows, empty=empty)
+        if self._wanted is not None and self._wanted in self.table.keys:
+            self.table.select(self._wanted)
+            self._wanted = None
+        self.draw_full()
+
+    def draw_full(self, *, top: bool = False) -> None:
+        """Only the selected row in full; ``top`` begins at its first line again."""
+        self.query_one(f"#{self.FULL}", Document).show(self.in_full(), top=top)
+
+    def count(self, number: int) -> None:
+        """How many rows there are, in the table's title."""
+        entitle(self.table, f" {self.TITLES[0]} {number} " if number else f" {self.TITLES[0]} ")
+
+    def opened(self, key: str | None) -> None:  # noqa: ARG002
+        """What enter does: it goes to the row in full."""
+        self.query_one(f"#{self.FULL}").focus()
+
+    @on(Table.Moved)
+    def _moved(self) -> None:
+        self.draw_full(top=True)
+        self.refresh_bindings()
+
+    @on(Table.Opened)
+    def _opened(self, event: Table.Opened) -> None:
+        self.opened(event.key)

@@ -9,7 +9,12 @@ import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.corpus import CORPUS
+from support.turns import place_of, turn_of
+
+settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # a busy machine is no fault of the example: none of them has a time
 
 
 @pytest.hookimpl(wrapper=True)
@@ -25,30 +30,40 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_configure() -> None:
-    """A run in the background has SIGINT ignored, and so would every program it starts: the tests send it."""
+    """A run in the background has SIGINT ignored, and so would every program it starts: the tests send it.
+
+    Hypothesis asks how long an example takes, unless it is told not to: on a busy machine that fails by itself.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the Engine begins first: it takes longest."""
-    items.sort(key=lambda item: "engine" not in file_of(item.nodeid))
+    """What waits for the Engine begins first: it takes longest."""
+    items.sort(key=lambda item: place_of(file_of(item.nodeid)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """A worker for each core; two more where an Engine is, whose tests mostly wait for it."""
+    return len(os.sched_getaffinity(0)) + 2 * os.access("/var/run/docker.sock", os.W_OK)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """With several workers: one of them has all that needs the Engine, and a file stays on one worker.
+    """With several workers: what shares a turn at the Engine stays on one of them, as does a file.
 
-    There is one Engine, and upstream's container names are fixed; those tests mostly wait, so the others have the rest.
     By the file's name, as the scheduler knows no marks; xdist's own groups are lost on pytest 9.2.
     """
     from xdist.scheduler import LoadScopeScheduling
 
-    class OneEngine(LoadScopeScheduling):
+    class Turns(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "engine" if "engine" in file_of(nodeid) else file_of(nodeid)
+            return turn_of(file_of(nodeid)) or file_of(nodeid)
 
     config.option.loadscopereorder = False
-    return OneEngine(config, log)
+    return Turns(config, log)
 
 
 def file_of(nodeid: str) -> str:

@@ -26,7 +26,13 @@ def test_every_folder_with_a_module_is_a_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["stackops.console.model", "stackops.console.collect", "stackops.checks.registry", "stackops.console.cli"]
+    "module",
+    [
+        "stackops.console.model",
+        "stackops.console.collect.collector",
+        "stackops.checks.registry",
+        "stackops.console.cli",
+    ],
 )
 def test_a_headless_module_imports_neither_the_screen_nor_a_driver(module: str) -> None:
     code = (

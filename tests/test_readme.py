@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from stackops.checks import Check
+from examples import examples_of
+from stackops.checks.api import Check
 from stackops.checks.registry import ALL
 from stackops.console.cli import COMMANDS
 
@@ -19,7 +20,7 @@ def summary(check: Check) -> str:
 
 def repair(check: Check) -> str:
     """Whether some form of it is repaired, going by the plans its Examples promise."""
-    return "fix" if any(example.plan_kinds for example in check.examples) else "text"
+    return "fix" if any(example.plan_kinds for example in examples_of(check)) else "text"
 
 
 def test_the_table_of_checks_has_one_row_per_check_in_the_words_of_explain() -> None:

@@ -3,7 +3,7 @@
 What it does
     Compares the mirrors the Engine uses with those of its daemon.json and of its flags, and looks at what each mirror
     said when it was asked as the Engine asks: ``/v2/``, a token, the manifests of the stack's own images. Judges the
-    file as the next start of the Engine would: valid JSON, a list, addresses it takes, no key that is a flag as well.
+    key of the file as the next start of the Engine would: a list, addresses it takes.
     Where a pull has failed in the last half hour (dockerd's log), or a stack is to be started whose images are missing,
     asks whether the registry can be reached. No mirrors, and nothing that fails for want of one, is in order.
 
@@ -28,62 +28,56 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import posixpath
+import re
+from collections.abc import Iterator
 
-from ...console.findings import Evidence, FixSummary, Result, Severity
-from ...console.model import MirrorProbe, Snapshot
-from ...console.plan import Plan
+from ...console.fix.plan import Plan, Question
+from ...console.fix.steps import AnyStep, EditFile, EditJson, EngineReload
+from ...console.model import DaemonConfig, MirrorProbe, Snapshot
+from ...console.model.findings import Evidence
+from ...console.products.dockerd import MIRRORS, address_of, refusal, shown
 from ...console.settings import Settings
-from ...console.stacks.daemon_rules import shown
-from .. import Check, compose
-from .mirror_case import FORMS, UNSETTLED, Case, case_of
-from .mirror_plan import plan_for
-from .registry_mirrors_examples import EXAMPLES
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from .mirrors import FAULTS, NEXT_START, MirrorCase, case_of
 
-ID = "docker.registry-mirrors"
-NEEDS = ("mirror-candidates",)
-NEXT_START = "The Engine still runs on what it read before. Its next start, after an update or a reboot, fails"
-FALLS_THROUGH = "The Engine asks it first at every pull, then goes on; the error of a failing pull never names it"
+_FALLS_THROUGH = "The Engine asks it first at every pull, then goes on; the error of a failing pull never names it"
+_ANSWERING = "set mirrors that answer; nothing restarts"
+_NAMED = "give the key its name and reload the Engine; nothing restarts"
 
-WORDS: dict[str, tuple[str, str, str]] = {
-    "invalid-json": ("{path} is not valid, and Docker will not start with it", NEXT_START, "repair the file by hand"),
-    "wrong-type": ("registry-mirrors in {path} is no list, and Docker will not start with it", NEXT_START,
-                   "make it a list and reload the Engine; nothing restarts"),
-    "flag-conflict": ("{path} sets what is a flag of dockerd too, and Docker will not start with both", NEXT_START,
-                      "keep it in one place, by hand"),
-    "misspelt": ("{path} has a key that Docker does not know, and it will not start with it", NEXT_START,
-                 "give the key its name and reload the Engine; nothing restarts"),
-    "bad-address": ("{path} has a mirror whose address Docker refuses", NEXT_START,
-                    "put the address right and reload the Engine; nothing restarts"),
-    "typo": ("{path} says registry-mirror, which does nothing; the key is registry-mirrors",
-             "It is the name of the flag, so that the Engine lets it pass without a word",
-             "give the key its name and reload the Engine; nothing restarts"),
-    "not-effective": ("The mirrors in {path} are not those the Engine uses",
-                      "The file was changed and the Engine has not read it since",
-                      "let the Engine read its file again; nothing restarts"),
-    "hub-unreachable": ("Images cannot be pulled: Docker Hub is out of reach, and no mirror helps",
-                        "Images are wanted that are not here, and neither Docker Hub nor a mirror gives them",
-                        "set a mirror that has the stack's images; nothing restarts"),
-    "hangs": ("The mirror {mirrors} accepts connections and does not answer",
-              "Every pull waits 15 s for it before the Engine goes on", "set mirrors that answer; nothing restarts"),
-    "dead": ("The mirror {mirrors} is dead", FALLS_THROUGH, "set mirrors that answer; nothing restarts"),
-    "tls": ("The mirror {mirrors} has a certificate that is not accepted", FALLS_THROUGH,
-            "set mirrors that answer; nothing restarts"),
-    "not-a-registry": ("What answers at {mirrors} is no registry", FALLS_THROUGH,
-                       "set mirrors that are registries; nothing restarts"),
-    "needs-login": ("The mirror {mirrors} wants a login, which the Engine does not send to mirrors", FALLS_THROUGH,
-                    "set mirrors without a login; nothing restarts"),
-    "not-allowed": ("The mirror {mirrors} refuses images of this stack",
-                    "Many mirrors carry a list of images only: hello-world passes, what the stack needs does not",
-                    "set mirrors that have the stack's images; nothing restarts"),
-    "other-registry": ("Images cannot be pulled: {registries} is out of reach, and mirrors do nothing for it",
-                       "registry-mirrors are for Docker Hub alone",
-                       "name the images by another host in the override, by hand"),
-}  # fmt: skip
-"""By form: title, cause, fix in one line."""
-SERIOUS = (
-    "invalid-json", "wrong-type", "flag-conflict", "misspelt", "bad-address", "hub-unreachable", "other-registry",
+FORMS = (
+    Form("wrong-type", "registry-mirrors in {subject} is no list, and Docker will not start with it", NEXT_START,
+         "make it a list and reload the Engine; nothing restarts"),
+    Form("misspelt", "{subject} has a key that Docker does not know, and it will not start with it", NEXT_START,
+         _NAMED),
+    Form("bad-address", "{subject} has a mirror whose address Docker refuses", NEXT_START,
+         "put the address right and reload the Engine; nothing restarts"),
+    Form("hub-unreachable", "Images cannot be pulled: Docker Hub is out of reach, and no mirror helps",
+         "Images are wanted that are not here, and neither Docker Hub nor a mirror gives them",
+         "set a mirror that has the stack's images; nothing restarts"),
+    Form("typo", "{subject} says registry-mirror, which does nothing; the key is registry-mirrors",
+         "It is the name of the flag, so that the Engine lets it pass without a word", _NAMED, "warning"),
+    Form("not-effective", "The mirrors in {subject} are not those the Engine uses",
+         "The file was changed and the Engine has not read it since",
+         "let the Engine read its file again; nothing restarts", "warning"),
+    Form("hangs", "The mirror {mirrors} accepts connections and does not answer",
+         "Every pull waits 15 s for it before the Engine goes on", _ANSWERING, "warning"),
+    Form("dead", "The mirror {mirrors} is dead", _FALLS_THROUGH, _ANSWERING, "warning"),
+    Form("tls", "The mirror {mirrors} has a certificate that is not accepted", _FALLS_THROUGH, _ANSWERING, "warning"),
+    Form("not-a-registry", "What answers at {mirrors} is no registry", _FALLS_THROUGH,
+         "set mirrors that are registries; nothing restarts", "warning"),
+    Form("needs-login", "The mirror {mirrors} wants a login, which the Engine does not send to mirrors",
+         _FALLS_THROUGH, "set mirrors without a login; nothing restarts", "warning"),
+    Form("not-allowed", "The mirror {mirrors} refuses images of this stack",
+         "Many mirrors carry a list of images only: hello-world passes, what the stack needs does not",
+         "set mirrors that have the stack's images; nothing restarts", "warning"),
+    Form("other-registry", "Images cannot be pulled: {registries} is out of reach, and mirrors do nothing for it",
+         "registry-mirrors are for Docker Hub alone", "name the images by another host in the override, by hand",
+         advice="Mirrors carry Docker Hub alone and do nothing for these images."),
 )  # fmt: skip
+"""Worst first."""
+UNSETTLED = {"rate-limited", "unknown"}
 STATES = {
     "ok": "answers", "needs-login": "wants a login", "not-allowed": "refuses", "rate-limited": "asks for patience",
     "missing": "does not have the image", "not-a-registry": "is no registry", "tls": "certificate not accepted",
@@ -92,41 +86,44 @@ STATES = {
 }  # fmt: skip
 
 
-def examine(snapshot: Snapshot, settings: Settings) -> Iterator[Result]:
-    """One result for the Engine."""
-    case = case_of(snapshot)
-    if case is not None:
-        yield _judge(case, settings)
+NONE = "none"
+SHOWN = 4
 
 
-def _forms(case: Case) -> Iterator[str]:
-    """Everything that is wrong, worst first."""
-    yield from dict.fromkeys(objection.form for objection in case.objections)
+def find(snapshot: Snapshot, settings: Settings) -> Iterator[Found]:
+    """One answer for the Engine."""
+    facts = case_of(snapshot)
+    if facts is None:
+        return
+    rows, ids = tuple(_evidence(facts)), set(_forms(facts))
+    form = next((each for each in FORMS if each.id in ids), None)
+    if form is not None:
+        yield Case(facts.subject, form, facts, rows, _words(facts, form.id))
+    elif why := _untold(facts, settings):
+        yield Unknown(facts.subject, "Whether the registry mirrors are in order cannot be told", why, rows)
+    else:
+        yield Fine(facts.subject, _good(facts), rows)
+
+
+def _words(case: MirrorCase, form: str) -> dict[str, str]:
+    return {"mirrors": ", ".join(case.trouble.get(form, ())), "registries": ", ".join(case.cut_off)}
+
+
+def _forms(case: MirrorCase) -> Iterator[str]:
+    """Everything that is wrong."""
+    yield from (objection.form for objection in case.objections)
+    yield from case.trouble
     if case.pulls_fail:
         yield "hub-unreachable"
     if case.config and case.config.typo == "registry-mirror":
         yield "typo"
     if case.not_effective and not case.objections:
         yield "not-effective"
-    yield from case.trouble
     if case.cut_off:
         yield "other-registry"
 
 
-def _judge(case: Case, settings: Settings) -> Result:
-    evidence = tuple(_evidence(case))
-    form = next(_forms(case), None)
-    if form is not None:
-        return _finding(case, form, evidence)
-    why = _untold(case, settings)
-    if why is not None:
-        return Result(
-            ID, case.subject, "unknown", "Whether the registry mirrors are in order cannot be told", None, evidence, why
-        )
-    return Result(ID, case.subject, "ok", _good(case), evidence=evidence)
-
-
-def _untold(case: Case, settings: Settings) -> str | None:
+def _untold(case: MirrorCase, settings: Settings) -> str | None:
     config = case.config
     if config is None:
         if case.engine.local:
@@ -134,59 +131,35 @@ def _untold(case: Case, settings: Settings) -> str | None:
         return "mirrors are judged from the Engine's own machine only" if case.effective else None
     if config.kind == "unreadable" and not case.desktop:
         return config.error or f"{config.path} cannot be read by this user"
-    if config.kind not in ("file", "missing", "unreadable"):
-        return f"{config.path} is no regular file"
+    if case.spoilt or config.kind not in ("file", "missing", "unreadable"):
+        refuses = f"the Engine would refuse {config.path}, which docker.daemon-json explains"
+        return refuses if case.spoilt else f"{config.path} is no regular file"
     states = [case.state(one) for one in case.named]
     if "ok" in states or not states:
         return None
     if None in states:
         return "the mirrors have not been asked yet" if settings.mirrors.probe else None
-    if set(states) <= set(UNSETTLED):
-        return "; ".join(f"{one.address}: {one.says or STATES[one.state]}" for one in _mirrors(case))
+    if set(states) <= UNSETTLED:
+        return "; ".join(f"{one.address}: {one.says or STATES[one.state]}" for one in case.asked)
     return None
 
 
-def _good(case: Case) -> str:
-    if not case.effective:
+def _good(case: MirrorCase) -> str:
+    used = case.effective
+    if not used:
         return "No registry mirrors are set, and nothing fails for want of one"
-    if len(case.effective) == 1:
-        return f"The registry mirror {case.effective[0]} is in order"
-    return f"The {len(case.effective)} registry mirrors are in order"
+    which = f"registry mirror {used[0]} is" if len(used) == 1 else f"{len(used)} registry mirrors are"
+    return f"The {which} in order"
 
 
-def _finding(case: Case, form: str, evidence: tuple[Evidence, ...]) -> Result:
-    title, because, fix = WORDS[form]
-    names = {
-        "path": case.subject, "mirrors": ", ".join(case.trouble.get(form, ())), "registries": ", ".join(case.cut_off),
-    }  # fmt: skip
-    for name, value in names.items():
-        title = title.replace(f"{{{name}}}", value)
-    if form in case.trouble and case.pulls_fail:
-        because += ". Images are missing here, and Docker Hub itself is out of reach"
-    severity: Severity = "error" if form in SERIOUS else "warning"
-    bare = Result(ID, case.subject, "finding", title, form=form)
-    safety = plan_for(case, form, bare, {}).safety
-    return compose.finding(
-        ID, case.subject, form, title, severity=severity, because=because, evidence=evidence,
-        fix=FixSummary(safety, fix),
-    )  # fmt: skip
-
-
-def _mirrors(case: Case) -> list[MirrorProbe]:
-    return [probe for one in case.named if (probe := case.probe(one))]
-
-
-def _evidence(case: Case) -> Iterator[Evidence]:
+def _evidence(case: MirrorCase) -> Iterator[Evidence]:
     yield Evidence("in effect", ", ".join(case.effective) or "none", "docker info")
-    config = case.config
-    if config is not None:
-        yield from _of_file(case)
-        if case.by_flag:
-            yield Evidence("as a flag", ", ".join(map(shown, case.by_flag)), f"command line of dockerd ({config.pid})")
-    for probe in _mirrors(case):
+    if case.config is not None:
+        yield from _of_file(case.config, case)
+    for probe in case.asked:
         yield from _of_probe(probe)
     for probe in case.probes:
-        if probe.what == "registry" and (probe.state in FORMS or probe.state == "rate-limited"):
+        if probe.what == "registry" and (probe.state in FAULTS or probe.state == "rate-limited"):
             yield from _of_probe(probe)
     if case.absent:
         yield Evidence("not on this machine", ", ".join(case.absent), "docker image inspect")
@@ -194,10 +167,7 @@ def _evidence(case: Case) -> Iterator[Evidence]:
         yield Evidence("a pull failed", failure.reason, "log of dockerd, last half hour")
 
 
-def _of_file(case: Case) -> Iterator[Evidence]:
-    config = case.config
-    if config is None:
-        return
+def _of_file(config: DaemonConfig, case: MirrorCase) -> Iterator[Evidence]:
     if config.kind == "missing":
         yield Evidence("in the file", "there is no such file", config.path)
     elif config.kind == "file" and not config.error:
@@ -207,6 +177,8 @@ def _of_file(case: Case) -> Iterator[Evidence]:
         yield Evidence("in the file", f"{key}{said}", config.path)
     for objection in case.objections:
         yield Evidence("at the next start", objection.says, config.path)
+    if case.by_flag:
+        yield Evidence("as a flag", ", ".join(map(shown, case.by_flag)), f"command line of dockerd ({config.pid})")
 
 
 def _of_probe(probe: MirrorProbe) -> Iterator[Evidence]:
@@ -219,15 +191,140 @@ def _of_probe(probe: MirrorProbe) -> Iterator[Evidence]:
             yield Evidence(image.image, f"{STATES[image.state]}{code}", f"HEAD of its manifest at {probe.address}")
 
 
-def plan(result: Result, snapshot: Snapshot, _settings: Settings, answers: Mapping[str, str]) -> Plan:
-    """The repair, from the same Snapshot."""
-    case = case_of(snapshot)
-    if case is None or case.subject != result.subject or result.form is None or result.form not in set(_forms(case)):
-        return compose.manual(result, "There is nothing to repair any more.")
-    return plan_for(case, result.form, result, answers)
+def plan(case: Case[MirrorCase], answers: Answers) -> Plan:
+    """The repair of the worst form, which takes care of the lesser ones too."""
+    facts, default, offered = case.facts, _default(case.facts, case.form.id), ", ".join(_ranked(case.facts))
+    refused = _by_hand(case, _chosen(default or NONE))
+    if refused:
+        return manual(*refused, *_other_registries(facts))
+    prompt = f"Mirrors in their order, separated by spaces, or {NONE}"
+    question = Question("mirror", f"{prompt} (asked: {offered})" if offered else prompt, default=default)
+    answer = answers.get("mirror", default)
+    if answer is not None and not answer.strip():
+        answer = default
+        if answer is None:
+            return manual(*_no_choice(facts))
+    chosen = _chosen(answer or NONE)  # without an answer the plan is shown and never run: the question has no default
+    wrong = next((f"{shown(one)}: {why}" for one in chosen if (why := refusal(one, facts.engine.version))), None)
+    if wrong:
+        return manual(f"The Engine does not take this as a mirror: {wrong}.")
+    return repair(
+        *_steps(facts, chosen), says=_says(facts, chosen) if answer is not None else _no_choice(facts),
+        questions=(question,), lock=posixpath.dirname(facts.subject), settle=3.0, deadline=12.0,
+    )  # fmt: skip
+
+
+def _steps(case: MirrorCase, chosen: tuple[str, ...]) -> Iterator[AnyStep]:
+    config = case.config
+    if config is None:
+        return
+    if case.declared != chosen or config.typo:
+        edit = EditJson(MIRRORS, json.dumps(chosen, ensure_ascii=False), instead_of=config.typo)
+        yield EditFile(path=config.path, edits=(edit,), create=config.kind == "missing")
+    yield EngineReload(path=config.path, mirrors=chosen, unit=config.unit)
+
+
+def _default(case: MirrorCase, form: str) -> str | None:
+    """What works of what the operator wants; else the quickest that works; else none, where it is not needed."""
+    kept = [one for one in case.meant if case.state(one) not in FAULTS]
+    if kept and form != "hub-unreachable":
+        return " ".join(kept)
+    if case.candidates:
+        return case.candidates[0].address
+    return None if case.pulls_fail else NONE
+
+
+def _chosen(answer: str) -> tuple[str, ...]:
+    words = [word for word in re.split(r"[\s,;]+", answer) if word]
+    if [word.lower() for word in words] in ([], [NONE]):
+        return ()
+    return tuple(dict.fromkeys(address_of(word) for word in words))
+
+
+def _by_hand(case: Case[MirrorCase], mirrors: tuple[str, ...]) -> tuple[str, ...]:
+    """Why this is left to the operator, and what he has to do; empty when it is not."""
+    facts, config, pair = case.facts, case.facts.config, f'"{MIRRORS}": {json.dumps(mirrors, ensure_ascii=False)}'
+    if config is None:
+        return ("The Engine is on another machine: start stackops there.",)
+    if case.form.id == "other-registry":
+        return case.advice
+    if facts.desktop:
+        return (
+            f"Docker Desktop has settings of its own: under Docker Engine, put {pair} there.",
+            "Apply & restart then restarts the Engine and every container.",
+        )
+    if facts.spoilt:
+        return (f"Repair {config.path} first, as the Engine would refuse it: stackops check docker.daemon-json",)
+    if facts.by_flag:
+        return (
+            "These mirrors are flags of dockerd, in its unit or its start script: change --registry-mirror there.",
+            "That needs a restart of Docker, which stops every container unless live-restore is on.",
+        )
+    if config.apart is not None:
+        return (
+            f"This Engine's dockerd ({config.apart}) has files of its own, in a container or a mount namespace.",
+            f"Put {pair} into its {config.path}: sudo nsenter --target {config.apart} --mount",
+            f"Then: sudo kill -HUP {config.apart} (a reload stops no container).",
+        )
+    if config.pid is None:
+        return (
+            f"No dockerd is seen from here. On the Engine's own machine put {pair} into {config.path}.",
+            "Then there: sudo systemctl reload docker (a reload stops no container).",
+        )
+    return ()
+
+
+def _no_choice(case: MirrorCase) -> tuple[str, ...]:
+    if not any(one.what == "candidate" for one in case.probes):
+        return ("Choose a mirror: --set mirror=https://… (several are separated by spaces).",)
+    dated = f" of {case.seed.dated}" if case.seed else ""
+    return (
+        f"None of the mirrors of the list{dated} gives the stack's images from here now: {', '.join(_ranked(case))}.",
+        "Name one that you know: --set mirror=https://…, or edit [mirrors] seed in stackops.toml.",
+    )
+
+
+def _ranked(case: MirrorCase) -> list[str]:
+    """What the best of those that were asked said, for people."""
+    good = [f"{one.address} {one.seconds or 0.0:.1f} s" for one in case.candidates]
+    bad = [f"{one.address} {one.state}" for one in case.probes if one.what == "candidate" and one.state != "ok"]
+    return [one.removeprefix("https://").removeprefix("http://") for one in ([*good, *bad][:SHOWN] if good else bad)]
+
+
+def _says(case: MirrorCase, chosen: tuple[str, ...]) -> Iterator[str]:
+    yield "Nothing restarts: the Engine reads its file again, and every container keeps running."
+    dropped = [one for one in case.named if one not in chosen]
+    if dropped:
+        yield f"No longer used: {', '.join(dropped)}."
+    if not chosen:
+        yield "Without mirrors the Engine goes to Docker Hub itself; the empty list has to stand in the file."
+    added = [one for one in chosen if one not in case.named]
+    if added:
+        yield f"{', '.join(added)} is run by others and could serve anything: name images by digest where it matters."
+    unasked = [one for one in chosen if case.state(one) is None]
+    if unasked:
+        yield f"{', '.join(unasked)} was not asked yet; what it answers decides whether this is taken back."
+    if case.seed and added and case.candidates:
+        yield f"The list of mirrors to choose from is of {case.seed.dated}; they come and go within months."
+    yield from _other_registries(case)
+
+
+def _other_registries(case: MirrorCase) -> Iterator[str]:
+    """What mirrors do nothing for: ``registry-mirrors`` are for docker.io alone (moby hosts.go)."""
+    for registry, place in case.foreign.items():
+        hosts = case.seed.overrides.get(registry, ()) if case.seed else ()
+        if hosts:
+            yield (
+                f"Mirrors do nothing for {registry}. Where it is out of reach, name its images anew in the override:"
+                f" image: {hosts[0]}/{place.repository}{'@' if ':' in place.reference else ':'}{place.reference}"
+            )
+        elif registry.endswith(".aliyuncs.com"):
+            yield f"Mirrors do nothing for {registry}, which is a registry of its own, in China."
 
 
 CHECK = Check(
-    id=ID, title="Registry mirrors answer, and the Engine's configuration is good for its next start", severity="error",
-    doc=__doc__ or "", examine=examine, plan=plan, examples=EXAMPLES, needs=NEEDS,
+    "docker.registry-mirrors", "Registry mirrors answer, and the Engine's configuration is good for its next start",
+    __doc__ or "", FORMS, find, plan,
+    reads=("engine", "containers", "projects", "daemon", "mirror_probes", "mirror_seed", "absent_images"),
+    needs=("mirror-candidates",),
 )  # fmt: skip

@@ -22,85 +22,222 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from ...console.findings import Evidence, FixSummary, Result, Severity
+from ...console.fix.plan import Plan
 from ...console.model import Gpu, GpuDriver, Snapshot
-from ...console.plan import Plan
+from ...console.model.findings import Evidence, Severity
 from ...console.settings import Settings
-from .. import Check, compose
-from . import driver_words
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
 from .common import Asker, card, holders, names, native, wanting, with_name
-from .driver_examples import EXAMPLES
 
-ID = "gpu.driver"
-SUBJECT = "NVIDIA driver"
-GONE = (15, 16)
-"""NVML: GPU is lost, reset required. fact: gpu-model-servers 1.4"""
-STATES = {
-    "no_library": "no-driver", "not_loaded": "not-loaded", "mismatch": "mismatch", "no_permission": "no-permission",
-    "stalled": "stalled", "crashed": "crashed",
-}  # fmt: skip
-CARDS = {"lost": "gpu-lost", "reset_required": "reset-required", "no_permission": "gpu-no-permission"}
-SOURCE = "NVML"
+SUBJECT, SOURCE = "NVIDIA driver", "NVML"
+HALT = "Stop what uses the GPU first: docker stop {users}"
+AGAIN = "Start them again afterwards: docker start {users}"
+KERNEL_LOG = "See what the kernel says: sudo dmesg | grep -iE 'NVRM|Xid|nouveau'"
+DEVICE_FILES = "See who may open them: ls -l /dev/nvidia*"
+REBOOT = "sudo reboot"
+NO_DRIVER = Form(
+    "no-driver",
+    "An NVIDIA card is in this machine and no NVIDIA driver",
+    "libnvidia-ml.so.1, the library that comes with every driver, is not there",
+    "install the NVIDIA driver",
+)
+NO_DRIVER_ASKED = replace(
+    NO_DRIVER, variant="asked", title="{asking} for a GPU, and no NVIDIA driver is on this machine"
+)
+NO_LIBRARY = Form(
+    "no-library",
+    "The NVIDIA kernel module is loaded, but its library libnvidia-ml.so.1 is missing",
+    "Module and library come in different packages, and only one of them is installed",
+    "install the driver's libraries in the version of the kernel module",
+    advice="See the module's version: cat /sys/module/nvidia/version\n"
+    "Install the libraries of the same version (Debian and Ubuntu: libnvidia-compute-VERSION or libnvidia-ml1).\n"
+    "If this console runs in a container, give it the GPU with the capability `utility`.",
+)
+NO_CARD = Form(
+    "no-card",
+    "{asking} for a GPU, and there is no NVIDIA card in this machine",
+    "The Engine refuses to start a container whose GPU it cannot give",
+    "take the request for a GPU out, or move the service to a machine with a card",
+    advice="See what is on the bus: lspci -nn | grep -i nvidia\n"
+    "Take deploy.resources.reservations.devices (or runtime: nvidia, or gpus) out of the service's compose file.\n"
+    "Ollama and most embedders run on the processor too, only slower.\n"
+    "In a virtual machine the card has to be passed through to it first.",
+)
+NOT_LOADED = Form(
+    "not-loaded",
+    "The NVIDIA driver is installed, but its kernel module is not loaded",
+    "After an update of the kernel the module has to be built again; with Secure Boot a module without an"
+    " accepted signature is refused; and nouveau, the other driver, may hold the card",
+    "load the driver's kernel module",
+    advice="sudo modprobe nvidia\n"
+    "If there is no such module, build it for this kernel (its headers are needed): sudo dkms autoinstall\n"
+    "If the key is rejected, Secure Boot is on and the module not signed: mokutil --sb-state\n"
+    f"{KERNEL_LOG}",
+)
+MISMATCH = Form(
+    "mismatch",
+    "The NVIDIA driver was upgraded while the old one runs",
+    "The packages were replaced, often by unattended upgrades, but the kernel keeps the old module until it is"
+    " reloaded. What runs goes on, what starts from now on fails",
+    "load the new kernel module, or reboot",
+    advice=f"{HALT}\n"
+    "sudo rmmod nvidia_uvm nvidia_drm nvidia_modeset nvidia\n"
+    "sudo modprobe nvidia\n"
+    "If a module is in use and cannot be removed, reboot instead: sudo reboot\n"
+    f"{AGAIN}",
+)
+MISMATCH_MODULE = replace(
+    MISMATCH, variant="module", title="The NVIDIA driver was upgraded: the kernel still runs {module}"
+)
+MISMATCH_BOTH = replace(MISMATCH, variant="both", title=f"{MISMATCH_MODULE.title}, the library is {{library}}")
+NO_PERMISSION = Form(
+    "no-permission",
+    "This user may not use the NVIDIA driver",
+    "The device files /dev/nvidia* may be opened by others only, or a device cgroup forbids them",
+    "let this user open the NVIDIA device files",
+    "info",
+    advice=f"{DEVICE_FILES}\n"
+    "Run stackops with sudo, or add the user to that group (often `video`): sudo usermod -aG video USER",
+)
+STALLED = Form(
+    "stalled",
+    "The NVIDIA driver does not answer any more",
+    "A card that has locked up keeps every program that asks it waiting in the kernel, where none can be killed",
+    "find what hangs in the kernel; a reboot frees it",
+    advice="See which programs hang: ps -eo pid,stat,args | awk '$2 ~ /^D/'\n"
+    f"{KERNEL_LOG}\n"
+    "Programs in state D cannot be killed; when the driver does not come back, reboot: sudo reboot",
+)
+CRASHED = Form(
+    "crashed",
+    "The NVIDIA library crashes when it is asked",
+    "A library that ends the program it runs in is broken, or of another version than the kernel module",
+    "reinstall the driver, so that module and library are of one package",
+    advice="See whether nvidia-smi crashes as well: nvidia-smi\n"
+    "Compare the versions: cat /sys/module/nvidia/version; ls -l /usr/lib/*/libnvidia-ml.so.1\n"
+    "Reinstall the driver's packages, all in one version, and reboot.",
+)
+NO_DEVICES = Form(
+    "no-devices",
+    "The NVIDIA driver runs and shows no GPU, although the bus has one",
+    "The driver could not start the card: it fell off the bus, is held by a virtual machine, or lacks power",
+    "see why the driver could not start its cards; reboot",
+    advice=f"{KERNEL_LOG}\nSee who holds the card (vfio-pci: a virtual machine): lspci -nnk -d 10de:\n{REBOOT}",
+)
+GPUS_LOST = Form(
+    "gpu-lost",
+    "The NVIDIA driver has lost its GPUs",
+    "A card fell off the bus (Xid 79): power, PCIe riser, overheating or a defect",
+    "see the kernel's log, power the machine off and on",
+    advice=f"{KERNEL_LOG}\n"
+    f"{HALT}\n"
+    "Power the machine off and on: a warm reboot may not bring the card back.\n"
+    "Check its power cables, riser and temperature; a card that does it again is defective.",
+)
+GPU_LOST = replace(
+    GPUS_LOST,
+    variant="card",
+    title="{card} is lost: it fell off the bus",
+    because="The driver knows the card and reaches it no more. The usual causes are power, a loose card or riser, heat,"
+    " or a defect; what ran on it is dead",
+)
+RESET_REQUIRED = Form(
+    "reset-required",
+    "{card} has to be reset before it can be used again",
+    "An error on the card (memory, a stuck engine) is only cleared by a reset",
+    "stop what uses the card and reset it",
+    advice=f"{HALT}\nsudo nvidia-smi --gpu-reset -i {{number}}\n{KERNEL_LOG}\n{AGAIN}",
+)
+GPU_NO_PERMISSION = Form(
+    "gpu-no-permission",
+    "This user may not read {card}",
+    "Its device file may be opened by others only",
+    "let this user open the card's device file",
+    "info",
+    advice=f"{DEVICE_FILES}\nOr run stackops with sudo.",
+)
+FORMS = (
+    NO_DRIVER, NO_DRIVER_ASKED, NO_LIBRARY, NO_CARD, NOT_LOADED, MISMATCH, MISMATCH_MODULE, MISMATCH_BOTH,
+    NO_PERMISSION, STALLED, CRASHED, NO_DEVICES, GPUS_LOST, GPU_LOST, RESET_REQUIRED, GPU_NO_PERMISSION,
+)  # fmt: skip
+LOST_CODES = (15, 16)
+"""What NVML answers of a GPU that is lost, and of one that has to be reset (NVML_ERROR_GPU_IS_LOST and the next)."""
+STATES = {"not_loaded": NOT_LOADED, "no_permission": NO_PERMISSION, "stalled": STALLED, "crashed": CRASHED}
+CARDS = {"lost": GPU_LOST, "reset_required": RESET_REQUIRED, "no_permission": GPU_NO_PERMISSION}
 
 
-def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
-    """One result for the driver, and one for each card in trouble."""
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """The driver, and each card in trouble."""
     driver, asking = snapshot.gpu_driver, wanting(snapshot)
     if driver is None or not (driver.cards or asking or snapshot.gpus):
         return
-    form = _form(driver, snapshot, asking)
-    if form == "unknown":
-        yield Result(
-            ID, SUBJECT, "unknown", "Whether the NVIDIA driver works cannot be told",
-            evidence=_evidence(driver, asking), because=driver.sentence or "the driver did not answer as it should",
-        )  # fmt: skip
-    elif form is not None:
-        yield _finding(driver, form, snapshot, asking)
+    rows, form = _rows(driver, asking), _form(driver, snapshot, asking)
     ailing = [gpu for gpu in snapshot.gpus if gpu.health in CARDS] if driver.state == "ok" else []
-    for gpu in ailing:
-        yield _ailing(gpu, snapshot)
-    if form is None and not ailing:
+    if form is not None:
+        yield _driver(driver, form, snapshot, asking)
+    elif driver.state != "ok":
+        why = driver.sentence or "the driver did not answer as it should"
+        yield Unknown(SUBJECT, "Whether the NVIDIA driver works cannot be told", why, rows)
+    elif not ailing:
         count = len(snapshot.gpus)
         cards = f" with {count} GPU{'s' if count != 1 else ''}" if count else ""
-        yield Result(ID, SUBJECT, "ok", f"The NVIDIA driver works{cards}", evidence=_evidence(driver, asking))
+        yield Fine(SUBJECT, f"The NVIDIA driver works{cards}", rows)
+    for gpu in ailing:
+        yield _card(gpu, snapshot)
 
 
-def _form(driver: GpuDriver, snapshot: Snapshot, asking: tuple[Asker, ...]) -> str | None:
-    """What is wrong with the driver as a whole; ``unknown`` where it cannot be told."""
+def _form(driver: GpuDriver, snapshot: Snapshot, asking: tuple[Asker, ...]) -> Form | None:
+    """What is wrong with the driver as a whole; None where nothing is, or where it cannot be told."""
     if driver.state == "ok":
-        return "no-devices" if asking and driver.cards and not snapshot.gpus else None
+        return NO_DEVICES if asking and driver.cards and not snapshot.gpus else None
     if driver.state == "unknown":
-        return "gpu-lost" if driver.code in GONE else "unknown"
+        return GPUS_LOST if driver.code in LOST_CODES else None
     if driver.state == "stalled" and not snapshot.gpus:
-        return "unknown"  # waking the cards may take half a minute: it has not answered yet
-    if driver.state == "no_library":
-        if driver.cards == 0:
-            return "no-card"
-        return "no-library" if driver.module is not None else "no-driver"
-    return STATES[driver.state]
+        return None  # waking the cards may take half a minute: it has not answered yet
+    if driver.state == "mismatch":
+        library = driver.version or driver.nvml
+        both = library and library != driver.module
+        return (MISMATCH_BOTH if both else MISMATCH_MODULE) if driver.module else MISMATCH
+    if driver.state != "no_library":
+        return STATES[driver.state]
+    if driver.cards == 0:
+        return NO_CARD
+    if driver.module is not None:
+        return NO_LIBRARY
+    return NO_DRIVER_ASKED if asking and not driver.cards else NO_DRIVER
 
 
-def _finding(driver: GpuDriver, form: str, snapshot: Snapshot, asking: tuple[Asker, ...]) -> Result:
-    title, because = driver_words.of(form, driver, names(asking))
-    return compose.finding(
-        ID, SUBJECT, form, title, severity=_severity(form, bool(asking) or bool(native(snapshot))), because=because,
-        evidence=_evidence(driver, asking) or (Evidence("state", driver.state, SOURCE),),
-        fix=FixSummary("manual", driver_words.SUMMARY[form]),
-    )  # fmt: skip
+def _driver(driver: GpuDriver, form: Form, snapshot: Snapshot, asking: tuple[Asker, ...]) -> Case[str]:
+    rows = _rows(driver, asking) or (Evidence("state", driver.state, SOURCE),)
+    running = [one.name for one in asking if one.place.state == "running"]
+    ask = "asks" if len(asking) < 2 else "ask"
+    words = {
+        "asking": f"{names(asking) or 'A service'} {ask}", "module": driver.module or "",
+        "library": driver.version or driver.nvml or "", "users": _users(snapshot, snapshot.gpus, running),
+    }  # fmt: skip
+    severity = _severity(form, asked=bool(asking or native(snapshot)))
+    ended = tuple(one.name for one in asking if one.place.state not in ("running", "paused"))
+    return Case(SUBJECT, form, (snapshot.host.os or "").lower(), rows, words, severity, also=ended)
 
 
-def _severity(form: str, asked: bool) -> Severity:
+def _severity(form: Form, *, asked: bool) -> Severity:
     """A card that nobody asks for does no harm without a driver; what this user may not, containers still may."""
-    if form == "no-permission":
-        return "info"
-    if asked:
-        return "error"
-    return "info" if form in ("no-driver", "not-loaded") else "warning"
+    if asked or form.severity == "info":
+        return form.severity
+    return "info" if form.id in ("no-driver", "not-loaded") else "warning"
 
 
-def _evidence(driver: GpuDriver, asking: tuple[Asker, ...]) -> tuple[Evidence, ...]:
+def _users(snapshot: Snapshot, gpus: Iterable[Gpu], running: Iterable[str] = ()) -> str:
+    """Containers that use the GPUs, to be stopped before these are touched."""
+    users = [one.name for gpu in gpus for one in holders(snapshot, gpu.uuid) if one.container]
+    return shlex.join(dict.fromkeys((*users, *running)))
+
+
+def _rows(driver: GpuDriver, asking: tuple[Asker, ...]) -> tuple[Evidence, ...]:
     known = (
         ("driver says", driver.sentence, SOURCE),
         ("kernel module", driver.module, "/sys/module/nvidia/version"),
@@ -108,37 +245,40 @@ def _evidence(driver: GpuDriver, asking: tuple[Asker, ...]) -> tuple[Evidence, .
         ("NVIDIA cards", None if driver.cards is None else str(driver.cards), "PCI bus"),
     )
     rows = [Evidence(label, value, source) for label, value, source in known if value]
-    return (*rows, *(Evidence(f"{one.name} asks for", one.grant.words, one.source) for one in asking[:4]))
+    for one in asking[:4]:
+        rows.append(Evidence(f"{one.name} asks for", one.grant.words, one.source))
+        if one.place.container and one.place.container.error:
+            rows.append(Evidence("the Engine's reason", one.place.container.error, one.source))
+    return tuple(rows)
 
 
-def _ailing(gpu: Gpu, snapshot: Snapshot) -> Result:
-    form = CARDS[gpu.health]
-    title, because = driver_words.of_card(form, with_name(gpu))
+def _card(gpu: Gpu, snapshot: Snapshot) -> Case[str]:
     users = [one.name for one in holders(snapshot, gpu.uuid)]
     rows = [Evidence("health", gpu.trouble or gpu.health.replace("_", " "), SOURCE)]
     rows += [Evidence("address", gpu.bus, "PCI bus")] if gpu.bus else []
     rows += [Evidence("used by", ", ".join(users[:6]), "NVML, process table")] if users else []
-    severity: Severity = "info" if form == "gpu-no-permission" else "error"
-    return compose.finding(
-        ID, card(gpu), form, title, severity=severity, because=because, evidence=tuple(rows),
-        fix=FixSummary("manual", driver_words.SUMMARY[form]),
-    )  # fmt: skip
+    number = "NUMBER" if gpu.index is None else str(gpu.index)
+    words = {"card": with_name(gpu), "number": number, "users": _users(snapshot, (gpu,))}
+    return Case(card(gpu), CARDS[gpu.health], "", tuple(rows), words)
 
 
-def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapping[str, str]) -> Plan:
+def plan(case: Case[str], _answers: Answers) -> Plan:
     """Says what to type. Kernel modules, drivers and reboots are the operator's."""
-    driver, form, asking = snapshot.gpu_driver, result.form, wanting(snapshot)
-    gpu = next((one for one in snapshot.gpus if card(one) == result.subject), None)
-    now = CARDS.get(gpu.health) if gpu else _form(driver, snapshot, asking) if driver else None
-    if form is None or form != now or (gpu is None and result.subject != SUBJECT):
-        return compose.manual(result, "There is nothing to repair any more.")
-    cards = (gpu,) if gpu else snapshot.gpus
-    users = [one.name for card_ in cards for one in holders(snapshot, card_.uuid) if one.container]
-    running = [one.name for one in asking if one.place.state == "running"] if gpu is None else []
-    return compose.manual(result, *driver_words.says(form, snapshot, tuple(dict.fromkeys((*users, *running))), gpu))
+    if case.form.id == "no-driver":
+        return manual(*_install(case.facts))
+    nobody = (HALT.format(users=""), AGAIN.format(users=""))
+    return manual(*(line for line in case.advice if line not in nobody))
+
+
+def _install(system: str) -> tuple[str, ...]:
+    if "ubuntu" in system:
+        return "sudo ubuntu-drivers install", REBOOT
+    if "debian" in system:
+        return "Enable the components contrib and non-free, then: sudo apt install nvidia-driver", REBOOT
+    return ("Install the NVIDIA driver from this distribution's packages, then: sudo reboot",)
 
 
 CHECK = Check(
-    id=ID, title="The NVIDIA driver works", severity="error", doc=__doc__ or "", examine=examine, plan=plan,
-    examples=EXAMPLES,
+    "gpu.driver", "The NVIDIA driver works", __doc__ or "", FORMS, find, plan,
+    reads=("host", "containers", "projects", "services", "gpus", "gpu_driver", "gpu_processes"),
 )  # fmt: skip

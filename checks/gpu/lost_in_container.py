@@ -1,8 +1,10 @@
 """A container has lost the GPU that it was given, or will at the next reload of systemd's units.
 
 What it does
-    Two forms. It has happened: a container with a GPU logs "Failed to initialize NVML: Unknown Error" since its last
-    start, while the driver works on the host. It will happen: Docker uses the systemd cgroup driver, the container got
+    Three forms. It has happened: a container with a GPU logs "Failed to initialize NVML: Unknown Error" or its like
+    since its last start, while the driver works on the host. It ended so: the last run of a container with a GPU found
+    no GPU at all, which is told while it is started again and again as well.
+    It will happen: Docker uses the systemd cgroup driver, the container got
     its GPU through NVIDIA's classic hook, and the device rules that systemd keeps for the container
     (50-DeviceAllow.conf) do not name the NVIDIA devices. Containers that were given their devices by CDI or one by one
     are left alone: systemd knows of these.
@@ -17,61 +19,128 @@ Fix
     is explained: any one of four settings does, and all of them concern the whole machine.
 
 Sources
-    nvidia-container-toolkit issues 48 and 1744, nvidia-docker issues 1671 and 1730, strom issue 536;
+    nvidia-container-toolkit issues 48 and 1744, nvidia-docker issues 1671 and 1730, strom issue 536; ollama issues
+    3930, 7765 and 9531;
     docs/troubleshooting of Ollama.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from ...console.findings import Evidence, FixSummary, Result
-from ...console.model import Container, DeviceRules, Snapshot
-from ...console.plan import Plan
+from ...console.fix.plan import Plan
+from ...console.fix.steps import RestartContainer
+from ...console.model import Container, LogMark, Snapshot
+from ...console.model.findings import Evidence
+from ...console.products.gpu_grants import granted
+from ...console.products.server_logs import LOST as LOST_MARK
 from ...console.settings import Settings
-from ...console.stacks.gpu_grants import granted
-from ...console.steps import RestartContainer
-from .. import Check, compose
-from .common import Asker, askers, place_of
-from .lost_in_container_examples import EXAMPLES
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..compose import put_away
+from .common import READY, Asker, askers, began, goes_round, last_cause, said
 
-ID = "gpu.lost-in-container"
-MARKS = ("gpu.nvml-unknown",)
+UNKNOWN_MARK = f"{LOST_MARK}nvml-unknown"
+
 BEHIND_SYSTEMD = ("request", "runtime")
-"""Grants whose devices the classic hook adds. fact: gpu-model-servers 3.3"""
-PREVENTION = (
-    "To prevent it, any one of these is enough:",
-    (
-        '1. Docker without systemd\'s cgroups: add "exec-opts": ["native.cgroupdriver=cgroupfs"] to'
-        " /etc/docker/daemon.json, restart Docker, and recreate the containers."
-    ),
-    (
-        "2. Links by which systemd finds the devices: sudo nvidia-ctk system create-dev-char-symlinks --create-all,"
-        " repeated at each boot by a udev rule."
-    ),
-    (
-        "3. Every device file by name beside the request in the compose file: devices: [/dev/nvidiactl,"
-        " /dev/nvidia-uvm, /dev/nvidia0]."
-    ),
-    "4. The GPU through CDI: driver: cdi with device_ids: [nvidia.com/gpu=all].",
+"""Grants whose devices NVIDIA's classic hook adds (nvidia-container-toolkit issue 48)."""
+PREVENTION = """To prevent it, any one of these is enough:
+1. Docker without systemd's cgroups: add "exec-opts": ["native.cgroupdriver=cgroupfs"] to /etc/docker/daemon.json, \
+restart Docker, and recreate the containers.
+2. Links by which systemd finds the devices: sudo nvidia-ctk system create-dev-char-symlinks --create-all, repeated \
+at each boot by a udev rule.
+3. Every device file by name beside the request in the compose file: devices: [/dev/nvidiactl, /dev/nvidia-uvm, \
+/dev/nvidia0].
+4. The GPU through CDI: driver: cdi with device_ids: [nvidia.com/gpu=all]."""
+LOST = Form(
+    "lost",
+    "{subject} has lost its GPU",
+    "The rules that let it open the GPU are gone, most often after a systemctl daemon-reload. Nothing inside"
+    " the container brings them back",
+    "restart the container, which gives it the GPU again",
+    advice="{subject} starts anew: requests that it works on are cut off, and models are loaded again.\n"
+    "It will happen again with the next reload of systemd's units.\n"
+    f"{PREVENTION}",
+)
+ENDED = Form(
+    "ended",
+    "{subject} ended because it found no GPU",
+    "It was granted one ({grant}), and the last run found none that it may open. {driver}",
+    "start it again; where it ends the same way, see what it is given",
+    advice="docker restart {subject}\n"
+    "Where it says the same again, see what it sees: docker exec {subject} nvidia-smi -L\n"
+    "A wrong number in CUDA_VISIBLE_DEVICES hides every GPU: inside the container they are counted from 0.\n"
+    "A container that was made before the driver was upgraded has to be made anew: docker compose up -d"
+    " --force-recreate\n"
+    f"{PREVENTION}",
+)
+PREDICTABLE = Form(
+    "predictable",
+    "{subject} will lose its GPU at the next systemctl daemon-reload",
+    "systemd does not know that this container may use the NVIDIA devices, and writes its rules anew without"
+    " them whenever units are reloaded, as many package upgrades do",
+    "let systemd know of the devices, or take it out of the way",
+    "warning",
+    advice=f"{PREVENTION}\nA container that has lost its GPU gets it back by a restart.",
 )
 
 
-def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
-    """One result for each running container with a GPU of which something can be told."""
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each container with a GPU of which something can be told."""
+    state = snapshot.gpu_driver.state if snapshot.gpu_driver else "unknown"
+    asked = state in ("ok", "unknown", "stalled")  # with a driver in trouble it is not the container that ails
     for one in askers(snapshot):
         container = one.place.container
-        if container is None or container.state != "running":
+        if container is None:
             continue
-        lost = compose.log_evidence(snapshot, container, MARKS)
-        state = snapshot.gpu_driver.state if snapshot.gpu_driver else "unknown"
-        if lost and state in ("ok", "unknown", "stalled"):
-            works = state == "ok" and not _cards_gone(one, snapshot)
-            yield _lost(one, lost) if works else _unknown(one, lost, driver=state == "ok")
-            continue
-        told = _predicted(one, container, snapshot)  # with a driver in trouble it is not the container that ails
-        if told is not None:
-            yield told
+        cause = last_cause(snapshot, container, LOST_MARK) if asked and _ended_badly(container, snapshot) else None
+        log = _says(snapshot, container) if asked and container.state == "running" else ()
+        if cause is not None:
+            yield _ended(one, cause, snapshot, works=state == "ok")
+        elif log:
+            yield _lost(one, log, snapshot, works=state == "ok")
+        elif container.state == "running":
+            yield from _predicted(one, container, snapshot)
+
+
+def _ended_badly(container: Container, snapshot: Snapshot) -> bool:
+    """Whether a run of it ended, and not because somebody stopped it."""
+    if container.state == "running":
+        return goes_round(snapshot, container, said(snapshot, container))
+    return container.state in ("exited", "dead", "restarting") and bool(container.exit_code) and not put_away(container)
+
+
+def _says(snapshot: Snapshot, container: Container) -> tuple[Evidence, ...]:
+    """Lines of its present run that tell of no GPU, but for those of one that serves or computes on a GPU all the same.
+
+    The rules that are gone keep nobody from the GPU who has it open: that NVML fails is told whatever else works.
+    """
+    own = [m for m in said(snapshot, container) if (m.at or 0.0) >= began(container)]
+    ready = max((m.at or 0.0 for m in own if m.mark in READY), default=0.0)
+    computes = any(process.container == container.id for process in snapshot.gpu_processes)
+    told = [m for m in own if m.mark == UNKNOWN_MARK]
+    told += [
+        m for m in own if m.mark.startswith(LOST_MARK) and m not in told and not computes and (m.at or 0.0) > ready
+    ]
+    return tuple(Evidence("log", mark.text, f"docker logs {container.name}") for mark in told)
+
+
+def _ended(one: Asker, cause: LogMark, snapshot: Snapshot, *, works: bool) -> Found:
+    rows = (Evidence("log", cause.text, f"docker logs {one.name}"), _granted(one))
+    if works and _cards_gone(one, snapshot):
+        why = "its last run says so, but its card itself is in trouble, which a restart does not mend: gpu.driver"
+        return Unknown(one.name, f"Whether {one.name} has lost its GPU cannot be told", why, rows)
+    driver = "The driver works on the host" if works else "Whether the driver works on the host is not known"
+    return Case(one.name, ENDED, one, rows, {"grant": one.grant.words, "driver": driver})
+
+
+def _lost(one: Asker, log: tuple[Evidence, ...], snapshot: Snapshot, *, works: bool) -> Found:
+    if works and not _cards_gone(one, snapshot):
+        rows = (*log[-2:], Evidence("on the host", "the driver works", "NVML"), _granted(one))
+        return Case(one.name, LOST, one, rows)
+    why = "it says so, but the driver of the host could not be asked, and the fault may be there"
+    if works:
+        why = "it says so, but its card itself is in trouble, which a restart does not mend: gpu.driver"
+    return Unknown(one.name, f"Whether {one.name} has lost its GPU cannot be told", why, (*log, _granted(one)))
 
 
 def _cards_gone(one: Asker, snapshot: Snapshot) -> bool:
@@ -81,93 +150,41 @@ def _cards_gone(one: Asker, snapshot: Snapshot) -> bool:
     return bool(cards) and all(gpu.health in ("lost", "reset_required") for gpu in cards)
 
 
-def _lost(one: Asker, log: tuple[Evidence, ...]) -> Result:
-    rows = (*log[-2:], Evidence("on the host", "the driver works", "NVML"), _granted(one))
-    return compose.finding(
-        ID, one.name, "lost", f"{one.name} has lost its GPU", severity="error", evidence=rows,
-        because=(
-            "The rules that let it open the GPU are gone, most often after a systemctl daemon-reload. Nothing inside"
-            " the container brings them back"
-        ),
-        fix=FixSummary("disruptive", "restart the container, which gives it the GPU again"),
-    )  # fmt: skip
-
-
-def _predicted(one: Asker, container: Container, snapshot: Snapshot) -> Result | None:
-    engine = snapshot.engine
+def _predicted(one: Asker, container: Container, snapshot: Snapshot) -> Iterator[Found]:
+    engine, keeps = snapshot.engine, f"{one.name} keeps its GPU when units are reloaded"
     if engine is None or engine.cgroup_driver is None:
-        return None
+        return
     if engine.cgroup_driver != "systemd" or one.grant.how not in BEHIND_SYSTEMD:
-        return _fine(one, ())
+        yield Fine(one.name, keeps, (_granted(one),))
+        return
     rules = next((r for r in snapshot.device_rules if r.container == container.id), None)
     if rules is None or rules.nvidia is None:
-        return None  # no such file, or not to be read: systemd of another version keeps the rules elsewhere
-    return _fine(one, (_rules(rules),)) if rules.nvidia or _by_name(container) else _will_be(one, rules)
-
-
-def _by_name(container: Container) -> bool:
-    """Device files of the card and of its control were passed in besides."""
-    return "/dev/nvidiactl" in container.devices
-
-
-def _will_be(one: Asker, rules: DeviceRules) -> Result:
-    rows = (_rules(rules), Evidence("cgroup driver", "systemd", "docker info"), _granted(one))
-    return compose.finding(
-        ID, one.name, "predictable", f"{one.name} will lose its GPU at the next systemctl daemon-reload",
-        severity="warning", evidence=rows,
-        because=(
-            "systemd does not know that this container may use the NVIDIA devices, and writes its rules anew without"
-            " them whenever units are reloaded, as many package upgrades do"
-        ),
-        fix=FixSummary("manual", "let systemd know of the devices, or take it out of the way"),
-    )  # fmt: skip
-
-
-def _fine(one: Asker, rows: tuple[Evidence, ...]) -> Result:
-    return Result(
-        ID, one.name, "ok", f"{one.name} keeps its GPU when units are reloaded", evidence=(*rows, _granted(one))
-    )
-
-
-def _unknown(one: Asker, log: tuple[Evidence, ...], *, driver: bool) -> Result:
-    because = "it says so, but the driver of the host could not be asked, and the fault may be there"
-    if driver:
-        because = "it says so, but its card itself is in trouble, which a restart does not mend: gpu.driver"
-    return Result(
-        ID, one.name, "unknown", f"Whether {one.name} has lost its GPU cannot be told", evidence=(*log, _granted(one)),
-        because=because,
-    )  # fmt: skip
-
-
-def _rules(rules: DeviceRules) -> Evidence:
-    return Evidence("devices of NVIDIA", "allowed" if rules.nvidia else "not in systemd's rules", rules.path)
+        return  # no such file, or not to be read: systemd of another version keeps the rules elsewhere
+    row = Evidence("devices of NVIDIA", "allowed" if rules.nvidia else "not in systemd's rules", rules.path)
+    if rules.nvidia or "/dev/nvidiactl" in container.devices:  # allowed, or passed in by name besides
+        yield Fine(one.name, keeps, (row, _granted(one)))
+    else:
+        driver = Evidence("cgroup driver", "systemd", "docker info")
+        yield Case(one.name, PREDICTABLE, one, (row, driver, _granted(one)))
 
 
 def _granted(one: Asker) -> Evidence:
     return Evidence("GPU granted", one.grant.words, one.source)
 
 
-def plan(result: Result, snapshot: Snapshot, settings: Settings, _answers: Mapping[str, str]) -> Plan:
+def plan(case: Case[Asker], _answers: Answers) -> Plan:
     """A restart for the one that has lost it; advice for the others."""
-    now = {one.subject: one for one in examine(snapshot, settings)}.get(result.subject)
-    container = next((c for c in snapshot.containers if c.name == result.subject), None)
-    if now is None or now.status != "finding" or now.form != result.form or container is None:
-        return compose.manual(result, "There is nothing to repair any more.")
-    if now.form == "predictable":
-        return compose.manual(result, *PREVENTION, "A container that has lost its GPU gets it back by a restart.")
-    return Plan(
-        check=ID, subject=result.subject, title=result.title, safety="disruptive",
-        steps=(RestartContainer(container=container.id, name=container.name),), restarts=(container.name,),
-        says=(
-            f"{container.name} starts anew: requests that it works on are cut off, and models are loaded again.",
-            "It will happen again with the next reload of systemd's units.",
-            *PREVENTION,
-        ),
-        settle=10.0, uncovers=("predictable",), lock=place_of(snapshot, container).directory,
+    place, container = case.facts.place, case.facts.place.container
+    if case.form is not LOST or container is None:
+        return manual(*case.advice)
+    return repair(
+        RestartContainer(container=container.id, name=container.name), says=case.advice, restarts=(container.name,),
+        uncovers=("predictable",), lock=place.directory,
     )  # fmt: skip
 
 
 CHECK = Check(
-    id=ID, title="Containers keep their GPUs", severity="error", doc=__doc__ or "", examine=examine, plan=plan,
-    examples=EXAMPLES,
+    "gpu.lost-in-container", "Containers keep their GPUs", __doc__ or "", (LOST, ENDED, PREDICTABLE), find, plan,
+    reads=("engine", "containers", "projects", "gpus", "gpu_driver", "gpu_processes", "device_rules",
+           "servers", "log_marks", "last_words"),
 )  # fmt: skip

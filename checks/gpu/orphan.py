@@ -21,60 +21,81 @@ Sources
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
-from ...console.findings import Evidence, FixSummary, Result
 from ...console.model import GpuProcess, Snapshot
-from ...console.plan import Plan
+from ...console.model.findings import Evidence
 from ...console.settings import Settings
-from ...console.text import clip, duration, size
-from .. import Check, compose
+from ...console.text.cleaning import clip, duration, size
+from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from .common import card
-from .orphan_examples import EXAMPLES
 
-ID = "gpu.orphan"
-ZOMBIE = "zombie"
+_LOOK = "See what it is: ps -o pid,ppid,user,stat,lstart,args -p {pid}"
+LEFT_BEHIND = Form(
+    "left-behind",
+    "Process {pid} holds {held}, and nobody answers for it",
+    "{why}",
+    "look at the process, then end it",
+    "warning",
+    advice=f"{_LOOK}\n"
+    "See what it still does: sudo ls -l /proc/{pid}/cwd /proc/{pid}/fd\n"
+    "End it: sudo kill {pid}\n"
+    "When it is still there after ten seconds: sudo kill -9 {pid}\n"
+    "Look again: its memory is free when the process is gone.",
+)
+ZOMBIE = replace(
+    LEFT_BEHIND,
+    id="zombie",
+    advice=f"{_LOOK}\n"
+    "It has ended already and cannot be killed; it goes with its parent.\n"
+    "See the parent: ps -o pid,user,stat,lstart,args -p {parent}\n"
+    "End the parent, if nobody needs it: sudo kill {parent}",
+)
+ZOMBIE_INSIDE = replace(
+    ZOMBIE,
+    variant="inside",
+    advice=f"{_LOOK}\n"
+    "It has ended already and cannot be killed; it goes with its container.\n"
+    "docker restart {container}\n"
+    "With init: true in the compose file it is given a first process that takes ended ones away.",
+)
+"""A zombie cannot be killed: its parent has to ask for it, or to end."""
 
 
-def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
-    """One result for each process that nobody answers for, else one for all."""
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each process that nobody answers for, else one answer for all."""
     left: dict[int, list[GpuProcess]] = {}
     for process in snapshot.gpu_processes:
         if process.orphan is not None:
             left.setdefault(process.pid, []).append(process)
-    for pid, rows in sorted(left.items()):
-        yield _finding(pid, rows, snapshot)
+    for _, rows in sorted(left.items()):
+        yield _case(rows, snapshot)
     if left or not snapshot.gpus or not snapshot.gpu_processes:
         return
     if snapshot.gpu_driver is not None and snapshot.gpu_driver.same_namespace is False:
-        yield Result(
-            ID, "", "unknown", "Whose the processes on the GPUs are cannot be told",
-            because="the console sees other process numbers than the driver: run it on the machine, or with pid: host",
-        )  # fmt: skip
+        why = "the console sees other process numbers than the driver: run it on the machine, or with pid: host"
+        yield Unknown("", "Whose the processes on the GPUs are cannot be told", why)
     else:
-        yield Result(ID, "", "ok", "Somebody answers for every process on the GPUs")
+        yield Fine("", "Somebody answers for every process on the GPUs")
 
 
-def _finding(pid: int, rows: list[GpuProcess], snapshot: Snapshot) -> Result:
+def _case(rows: list[GpuProcess], snapshot: Snapshot) -> Case[None]:
     first, held = rows[0], _held(rows)
     cards = ", ".join(card(gpu) for gpu in snapshot.gpus if gpu.uuid in {row.gpu for row in rows}) or "a GPU"
     much = f"{size(held)} of {cards}" if held is not None else f"memory of {cards}"
-    evidence = [Evidence("command", clip(_command(first), 200), f"process {pid}"),
-                Evidence("holds", much, "NVML")]  # fmt: skip
+    subject, why = f"process {first.pid}", first.orphan or ""
+    command = " ".join(first.command) or first.name or "not known"
+    evidence = [Evidence("command", clip(command, 200), subject), Evidence("holds", much, "NVML")]
     if first.started_at is not None:
-        evidence.append(Evidence("runs since", duration(snapshot.taken_at - first.started_at), f"process {pid}"))
+        evidence.append(Evidence("runs since", duration(snapshot.taken_at - first.started_at), subject))
     if first.user:
-        evidence.append(Evidence("user", first.user, f"process {pid}"))
-    title = f"Process {pid} holds {much}, and nobody answers for it"
-    return compose.finding(
-        ID, f"process {pid}", _form(first), title, severity="warning", because=first.orphan or "",
-        evidence=tuple(evidence),
-        fix=FixSummary("manual", "look at the process, then end it"),
-    )  # fmt: skip
-
-
-def _form(process: GpuProcess) -> str:
-    return "zombie" if ZOMBIE in (process.orphan or "") else "left-behind"
+        evidence.append(Evidence("user", first.user, subject))
+    container = next((c.name for c in snapshot.containers if c.id == first.container), "")
+    words = {"pid": str(first.pid), "held": much, "why": why, "parent": str(first.parent or "PARENT")}
+    words["container"] = shlex.quote(container)
+    zombie = ZOMBIE_INSIDE if container else ZOMBIE
+    return Case(subject, zombie if "zombie" in why else LEFT_BEHIND, None, tuple(evidence), words)
 
 
 def _held(rows: list[GpuProcess]) -> int | None:
@@ -82,45 +103,8 @@ def _held(rows: list[GpuProcess]) -> int | None:
     return sum(known) if known else None
 
 
-def _command(process: GpuProcess) -> str:
-    return " ".join(process.command) or process.name or "not known"
-
-
-def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapping[str, str]) -> Plan:
-    """Says what to type. Ending somebody's process is the operator's."""
-    process = next((p for p in snapshot.gpu_processes if p.orphan and f"process {p.pid}" == result.subject), None)
-    if process is None:
-        return compose.manual(result, "There is nothing to repair any more.")
-    look = f"See what it is: ps -o pid,ppid,user,stat,lstart,args -p {process.pid}"
-    if _form(process) == "zombie":
-        return compose.manual(result, look, *_of_parent(process, snapshot))
-    return compose.manual(
-        result, look,
-        f"See what it still does: sudo ls -l /proc/{process.pid}/cwd /proc/{process.pid}/fd",
-        f"End it: sudo kill {process.pid}",
-        f"When it is still there after ten seconds: sudo kill -9 {process.pid}",
-        "Look again: its memory is free when the process is gone.",
-    )  # fmt: skip
-
-
-def _of_parent(process: GpuProcess, snapshot: Snapshot) -> tuple[str, ...]:
-    """A zombie cannot be killed: its parent has to ask for it, or to end."""
-    container = next((c for c in snapshot.containers if c.id == process.container), None)
-    if container is not None:
-        return (
-            "It has ended already and cannot be killed; it goes with its container.",
-            f"docker restart {shlex.quote(container.name)}",
-            "With init: true in the compose file it is given a first process that takes ended ones away.",
-        )
-    parent = process.parent or "PARENT"
-    return (
-        "It has ended already and cannot be killed; it goes with its parent.",
-        f"See the parent: ps -o pid,user,stat,lstart,args -p {parent}",
-        f"End the parent, if nobody needs it: sudo kill {parent}",
-    )
-
-
 CHECK = Check(
-    id=ID, title="Every process on a GPU belongs to somebody", severity="warning", doc=__doc__ or "", examine=examine,
-    plan=plan, examples=EXAMPLES,
+    "gpu.orphan", "Every process on a GPU belongs to somebody", __doc__ or "",
+    (LEFT_BEHIND, ZOMBIE, ZOMBIE_INSIDE), find, by_hand,
+    reads=("containers", "gpus", "gpu_driver", "gpu_processes"),
 )  # fmt: skip

@@ -17,32 +17,49 @@ Fix
 
 Sources
     The FastGPT deployment guides (pgvector: test, 1 million, 5 million vectors) and the guide for local models of
-    2024-03, as data in console/sizing.py.
+    2024-03, as data in console/products/sizing.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...console.findings import Evidence, FixSummary, Result
-from ...console.model import ComposeService, Container, Disk, Snapshot
-from ...console.plan import Plan
+from ...console.fix.plan import Plan
+from ...console.model import Snapshot
+from ...console.model.findings import Evidence
+from ...console.products.model_products import product_of_command, product_of_image
+from ...console.products.sizing import GB, HostRow, ModelRow, host_row, model_row
 from ...console.settings import Settings
-from ...console.sizing import GB, HostRow, ModelRow, host_row, model_row
-from ...console.stacks.model_products import product_of_command, product_of_image
-from ...console.text import size
-from .. import Check, compose
-from ..compose import put_away
-from .sizing_examples import EXAMPLES
+from ...console.text.cleaning import size
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
+from ..compose import everybody, put_away
+from ..server.companion import PRODUCTS
 
-ID = "host.sizing"
 CLEARLY = 0.8
 LIMIT_SHARE = 0.3
 CHAT = 16
 """GB from which on a model's row is more than head room: an embedder loads in a fraction of what the guide says."""
-OWN = ("m3e-large-api", "m3e", "baichuan2", "chatglm2", "bge-reranker")
 LIVES = ("running", "restarting", "paused", "exited", "dead")
+SMALL = {
+    what: Form(
+        what,
+        "This machine has {said}",
+        "That is clearly less than the guides ask for what is there. It may work, slowly, until it does not",
+        "a larger machine, or less on this one",
+        "info",
+    )
+    for what in ("memory", "cores", "disk")
+}
+LIMIT = Form(
+    "limit",
+    "{subject} may use {limit} of memory, and {model} needs up to {needs}",
+    "The kernel ends a container (exit code 137) whose model does not fit its limit while it is loaded",
+    "raise the limit of the container",
+    "warning",
+    advice="Raise mem_limit, or deploy.resources.limits.memory, of the service in the compose file.\n"
+    "Then make the container anew: docker compose up -d",
+)
 
 
 @dataclass(frozen=True)
@@ -56,52 +73,45 @@ class Lives:
     source: str
 
 
-def examine(snapshot: Snapshot, settings: Settings) -> Iterator[Result]:
-    """One result for the machine, and one for each limit that is too low."""
-    models = tuple(_models(snapshot))
-    row = _base(snapshot, settings)
-    if row is None and not models:
-        return
-    low = [one for one in models if one.limit is not None and one.limit < LIMIT_SHARE * one.row.ram * GB]
-    for one in low:
-        yield _limited(one)
-    wants = tuple(_wants(snapshot, row, models))
-    if wants:
-        yield _small(snapshot, row, models, wants)
-    elif not low and _known(snapshot):
-        title = "The machine has what the guides ask for"
-        yield Result(ID, snapshot.host.name, "ok", title, evidence=_asked(row, models))
-    elif not low and snapshot.system is not None:
-        yield Result(
-            ID, snapshot.host.name, "unknown", "Whether the machine is large enough cannot be told",
-            because="neither its memory nor its cores are known", evidence=_asked(row, models),
-        )  # fmt: skip
+@dataclass(frozen=True)
+class Needs:
+    """What is there that needs room."""
 
-
-def _known(snapshot: Snapshot) -> bool:
-    return (snapshot.system is not None and snapshot.system.memory_total is not None) or snapshot.host.cpus is not None
-
-
-def _base(snapshot: Snapshot, settings: Settings) -> HostRow | None:
+    base: HostRow | None
     """The line for FastGPT and its databases; None where there is no FastGPT."""
-    there = any(service.role == "fastgpt" for service in snapshot.services)
-    return host_row(settings.checks.vectors) if there else None
+    models: tuple[Lives, ...]
+
+
+def find(snapshot: Snapshot, settings: Settings) -> Iterator[Found]:
+    """The machine, and each limit that is too low."""
+    fastgpt = any(service.role == "fastgpt" for service in snapshot.services)
+    needs = Needs(host_row(settings.checks.vectors) if fastgpt else None, tuple(_models(snapshot)))
+    if needs.base is None and not needs.models:
+        return
+    low = [one for one in needs.models if one.limit is not None and one.limit < LIMIT_SHARE * one.row.ram * GB]
+    for one in low:
+        yield _limited(one, needs)
+    name, wants, asked = snapshot.host.name, tuple(_wants(snapshot, needs)), tuple(_asked(needs))
+    if wants:
+        yield _small(name, needs, wants)
+    elif low:
+        return
+    elif snapshot.host.cpus is not None or (snapshot.system and snapshot.system.memory_total is not None):
+        yield Fine(name, "The machine has what the guides ask for", asked)
+    elif snapshot.system is not None:
+        title = "Whether the machine is large enough cannot be told"
+        yield Unknown(name, title, "neither its memory nor its cores are known", asked)
 
 
 def _models(snapshot: Snapshot) -> Iterator[Lives]:
     """Local models of the guide that run, ran, or are declared and not started."""
-    for container in snapshot.containers:
-        row = _row(container.image, _words(container)) if container.state in LIVES and not put_away(container) else None
-        if row is not None:
-            yield Lives(container.name, row, container.memory_limit, f"docker inspect {container.name}")
-    there = {(c.project, c.service) for c in snapshot.containers}
-    for project in snapshot.projects:
-        for service in project.services:
-            if service.profiles or (project.name, service.name) in there:
-                continue
-            row = _row(service.image or "", _words(service))
-            if row is not None:
-                yield Lives(f"{project.name}/{service.name}", row, service.memory_limit, "compose files")
+    for place in everybody(snapshot):
+        container, told = place.container, place.told_by
+        if container is not None and (container.state not in LIVES or put_away(container)):
+            continue
+        row = _row(place.image or "", place.words)
+        if row is not None and told is not None:
+            yield Lives(place.subject, row, told.memory_limit, place.source)
 
 
 def _row(image: str, words: tuple[str, ...]) -> ModelRow | None:
@@ -109,91 +119,69 @@ def _row(image: str, words: tuple[str, ...]) -> ModelRow | None:
     told = product_of_image(image)
     command = product_of_command(words)
     product = told or (command[0] if command else None)
-    return model_row(image, words) if product is None or product in OWN else None
+    return model_row(image, words) if product is None or product in PRODUCTS else None
 
 
-def _words(of: Container | ComposeService) -> tuple[str, ...]:
-    return (*of.entrypoint, *of.command)
-
-
-def _wants(snapshot: Snapshot, row: HostRow | None, models: tuple[Lives, ...]) -> Iterator[tuple[str, str, str]]:
-    """What is too small: what, has, least."""
+def _wants(snapshot: Snapshot, needs: Needs) -> Iterator[tuple[str, str]]:
+    """What is too small: what, and how much of it there is and should be."""
+    row, models = needs.base, needs.models
     needed = (row.ram if row else 0) + max((one.row.ram for one in models), default=0)
     total = snapshot.system.memory_total if snapshot.system else None
     if total is not None and total < CLEARLY * needed * GB:
-        yield "memory", f"{total / GB:.1f} GB of memory", f"{needed:g} GB"
+        yield "memory", f"{total / GB:.1f} GB of memory, the least is {needed:g} GB"
     cores = snapshot.host.cpus
     if row is not None and cores is not None and cores < row.cores:
-        yield "cores", f"{cores} core{'s' if cores != 1 else ''}", str(row.cores)
+        yield "cores", f"{cores} core{'s' if cores != 1 else ''}, the least is {row.cores}"
     space = (row.disk or 0 if row else 0) + sum(one.row.disk for one in models)
-    disk = _disk(snapshot)
-    if disk is not None and disk.total is not None and disk.total < CLEARLY * space * GB:
-        yield "disk", f"disks of {disk.total / GB:.0f} GB at the most", f"{space:g} GB"
+    # the largest one: which of the file systems holds a model's files is not known
+    disk = max((one.total or 0 for one in (snapshot.system.disks if snapshot.system else ())), default=0)
+    if 0 < disk < CLEARLY * space * GB:
+        yield "disk", f"disks of {disk / GB:.0f} GB at the most, the least is {space:g} GB"
 
 
-def _disk(snapshot: Snapshot) -> Disk | None:
-    """The largest of the file systems that matter: which of them holds a model's files is not known."""
-    disks = [disk for disk in (snapshot.system.disks if snapshot.system else ()) if disk.total is not None]
-    return max(disks, key=lambda disk: disk.total or 0, default=None)
-
-
-def _small(
-    snapshot: Snapshot, row: HostRow | None, models: tuple[Lives, ...], wants: tuple[tuple[str, str, str], ...]
-) -> Result:
-    said = " and ".join(f"{has}, the least is {least}" for _, has, least in wants)
-    rows = [Evidence(what, f"{has}, the least is {least}", "the machine, and the guides") for what, has, least in wants]
-    bad = any(one.row.ram >= CHAT for one in models) and any(what == "memory" for what, _, _ in wants)
-    return compose.finding(
-        ID, snapshot.host.name, wants[0][0], f"This machine has {said}", severity="warning" if bad else "info",
-        because="That is clearly less than the guides ask for what is there. It may work, slowly, until it does not",
-        evidence=(*rows, *_asked(row, models)), fix=FixSummary("manual", "a larger machine, or less on this one"),
+def _small(name: str, needs: Needs, wants: tuple[tuple[str, str], ...]) -> Case[Needs]:
+    rows = [Evidence(what, said, "the machine, and the guides") for what, said in wants]
+    bad = any(one.row.ram >= CHAT for one in needs.models) and "memory" in dict(wants)
+    return Case(
+        name, SMALL[wants[0][0]], needs, (*rows, *_asked(needs)), {"said": " and ".join(said for _, said in wants)},
+        "warning" if bad else "info",
     )  # fmt: skip
 
 
-def _limited(one: Lives) -> Result:
-    limit, needs = size(one.limit), f"{one.row.ram:g} GB"
-    return compose.finding(
-        ID, one.name, "limit", f"{one.name} may use {limit} of memory, and {one.row.name} needs up to {needs}",
-        severity="warning",
-        because="The kernel ends a container (exit code 137) whose model does not fit its limit while it is loaded",
-        evidence=(Evidence("memory limit", limit, one.source),
-                  Evidence(one.row.name, f"{needs} of main memory", "the guide for local models")),
-        fix=FixSummary("manual", "raise the limit of the container"),
-    )  # fmt: skip
+def _limited(one: Lives, needs: Needs) -> Case[Needs]:
+    words = {"limit": size(one.limit), "model": one.row.name, "needs": f"{one.row.ram:g} GB"}
+    rows = (
+        Evidence("memory limit", words["limit"], one.source),
+        Evidence(one.row.name, f"{words['needs']} of main memory", "the guide for local models"),
+    )
+    return Case(one.name, LIMIT, needs, rows, words)
 
 
-def _asked(row: HostRow | None, models: tuple[Lives, ...]) -> tuple[Evidence, ...]:
-    rows = [Evidence(f"{one.name} ({one.row.name})", f"{one.row.ram:g} GB of main memory, {one.row.disk:g} GB of disk",
-                     "the guide for local models") for one in models]  # fmt: skip
+def _asked(needs: Needs) -> Iterator[Evidence]:
+    row = needs.base
     if row is not None:
         many = f"up to {row.vectors:,} vectors" if row.vectors else "a test"
-        rows.insert(
-            0, Evidence(f"FastGPT for {many}", f"{row.cores} cores, {row.ram:g} GB of memory", "the FastGPT guides")
-        )
-    return tuple(rows)
+        yield Evidence(f"FastGPT for {many}", f"{row.cores} cores, {row.ram:g} GB of memory", "the FastGPT guides")
+    for one in needs.models:
+        value = f"{one.row.ram:g} GB of main memory, {one.row.disk:g} GB of disk"
+        yield Evidence(f"{one.name} ({one.row.name})", value, "the guide for local models")
 
 
-def plan(result: Result, snapshot: Snapshot, settings: Settings, _answers: Mapping[str, str]) -> Plan:
+def plan(case: Case[Needs], _answers: Answers) -> Plan:
     """Says what helps. The machine and its limits are the operator's."""
-    now = {one.subject: one for one in examine(snapshot, settings)}.get(result.subject)
-    if now is None or now.form is None or now.form != result.form:
-        return compose.manual(result, "There is nothing to repair any more.")
-    if now.form == "limit":
-        return compose.manual(
-            result, "Raise mem_limit, or deploy.resources.limits.memory, of the service in the compose file.",
-            "Then make the container anew: docker compose up -d",
-        )  # fmt: skip
-    row = _base(snapshot, settings)
-    advised = f"The guides advise {row.advised_cores} cores and {row.advised_ram:g} GB of memory." if row else ""
-    says = [advised] if advised else []
-    if any(one.row.ram > (row.ram if row else 0) for one in _models(snapshot)):
+    if case.form is LIMIT:
+        return manual(*case.advice)
+    row, says = case.facts.base, []
+    if row:
+        says.append(f"The guides advise {row.advised_cores} cores and {row.advised_ram:g} GB of memory.")
+    if any(one.row.ram > (row.ram if row else 0) for one in case.facts.models):
         says.append("Move the local models to a machine of their own: FastGPT reaches them over the network.")
-    if now.form == "memory":
+    if case.form.id == "memory":
         says.append("Swap bridges the moment in which a model is loaded; it makes databases slow when they need it.")
-    return compose.manual(result, *says, "Nothing is changed by a key.")
+    return manual(*says, "Nothing is changed by a key.")
 
 
 CHECK = Check(
-    id=ID, title="The machine is large enough", severity="warning", doc=__doc__ or "", examine=examine, plan=plan,
-    examples=EXAMPLES,
+    "host.sizing", "The machine is large enough", __doc__ or "", (*SMALL.values(), LIMIT), find, plan,
+    reads=("host", "containers", "projects", "services", "system"),
 )  # fmt: skip

@@ -5,7 +5,9 @@ What it does
     compose file, else the newest release known here; ``librechat.release`` in the settings overrides it): the YAML with
     the line and column LibreChat logs, the schema with the reasons LibreChat lists, the Azure OpenAI groups, and the
     custom endpoints that are left out without a word because of ``baseUrl``, ``apikey`` or a missing ``models``. Of
-    endpoints that appear it reports those that lead nowhere: localhost inside a container, /v1 missing or doubled.
+    what is accepted it reports addresses (of endpoints, Azure groups, OCR, speech, MCP servers) without http:// or https://,
+    with /v1 missing or doubled or a whole request appended, and ``${NAME}`` that nothing sets. All faults are told at
+    once. Where an address leads is the matter of wiring.address.
 
 Why it matters
     A syntax error makes LibreChat run on its defaults with one line in the log; an error of the schema does the same up
@@ -16,7 +18,7 @@ Fix
     Damage with exactly one right answer is repaired in the text, proven and shown as a diff: keys that slipped out from
     under ``models`` or ``interface``, list items indented too deep, a missing ``version``, ``baseUrl`` and ``apikey``,
     numbers and dates that must be in quotes, ``yes`` for ``true``. A container that reads the file is recreated. For
-    everything else the plan says what to write and where.
+    everything else the plan says what to write and where; what can be repaired is, beside faults that are for you.
 
 Sources
     LibreChat v0.7.2, v0.8.2 and v0.8.7: loadCustomConfig.js, data-provider config.ts and azure.ts, loadEndpoints;
@@ -25,19 +27,50 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from ...console.findings import Evidence, FixSummary, Result, Safety, Severity
-from ...console.model import ConfigIssue, ConfigVerdict, Snapshot
-from ...console.plan import Plan
+from ...console.fix.plan import Plan
+from ...console.fix.steps import ComposeUp, EditFile, RepairConfig
+from ...console.model import ConfigIssue, ConfigRepair, ConfigVerdict, Snapshot
+from ...console.model.findings import Evidence
+from ...console.products.librechat.release import OLDEST, number
 from ...console.settings import Settings
-from ...console.steps import AnyStep, EditFile, RepairConfig
-from .. import Check, compose
+from .. import compose
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
 from ..compose import Placed, placed
-from .config_valid_examples import EXAMPLES
+from .process import api_of
 
-ID = "librechat.config-valid"
-SHOWN = 8
+SYNTAX = Form("syntax", "{path} is not valid YAML", "The YAML reader stops at the first fault. {boots}", "{repairs}")
+SYNTAX_AT = replace(SYNTAX, variant="at", title="{path} is not valid YAML ({where})")
+EMPTY = Form("empty", "{path} is empty", "There is nothing in the file but comments. {boots}", "{repairs}")
+SCHEMA = Form(
+    "schema", "LibreChat {release} refuses {path}", "A file with one fault is refused as a whole. {boots}", "{repairs}"
+)
+AZURE = Form(
+    "azure",
+    "The Azure OpenAI groups in {path} keep LibreChat from starting",
+    "The groups are checked at the start, and the first fault ends it. {boots}",
+    "{repairs}",
+)
+DROPPED = Form(
+    "dropped",
+    "{count} endpoints in {path} never appear in LibreChat",
+    "An endpoint without name, apiKey, baseURL and models is left out, and nothing is logged. {boots}",
+    "{repairs}",
+    "warning",
+)
+DROPPED_ONE = replace(DROPPED, variant="one", title="1 endpoint in {path} never appears in LibreChat")
+WIRING = Form(
+    "wiring",
+    "LibreChat accepts {path}, but not all of it can work",
+    "What it names lacks a part of its address, or a variable that nothing sets. {boots}",
+    "{repairs}",
+    "warning",
+)
+FORMS = (SYNTAX, SYNTAX_AT, EMPTY, SCHEMA, AZURE, DROPPED, DROPPED_ONE, WIRING)
+STAGES = {"yaml": SYNTAX, "empty": EMPTY, "schema": SCHEMA, "azure": AZURE, "dropped": DROPPED}
+SHOWN = 20
 """Issues that are listed; more of them are counted."""
 HOW = {
     "settings": "named in the settings", "log": "from the start banner in its log", "image": "from the image tag",
@@ -50,87 +83,87 @@ BOOTS = {
     "exit 1": "The server logs it and exits with 1, so it restarts for ever",
     "crash": "The server throws while starting and never comes up",
 }
-"""fact: librechat-stack 5.1"""
-TITLES = {
-    "syntax": "{path} is not valid YAML",
-    "empty": "{path} is empty",
-    "schema": "LibreChat {release} refuses {path}",
-    "azure": "The Azure OpenAI groups in {path} keep LibreChat from starting",
-    "dropped": "{count} in {path} never appear{s} in LibreChat",
-    "wiring": "An endpoint in {path} leads nowhere",
-}
-BECAUSE = {
-    "syntax": "The YAML reader stops at the first fault",
-    "empty": "There is nothing in the file but comments",
-    "schema": "A file with one fault is refused as a whole",
-    "azure": "The groups are checked at the start, and the first fault ends it",
-    "dropped": "An endpoint without name, apiKey, baseURL and models is left out, and nothing is logged",
-    "wiring": "The file is accepted, but requests to the address cannot arrive",
-}
+"""What becomes of the server: loadCustomConfig.js of v0.7.2, v0.8.2 and v0.8.7."""
+ENDS = ("exit 1", "crash")
 
 
-def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
-    """One result per LibreChat service."""
+@dataclass(frozen=True)
+class Judged:
+    """A LibreChat service, and the verdict on its file."""
+
+    place: Placed
+    verdict: ConfigVerdict
+
+    @property
+    def repairs(self) -> tuple[ConfigRepair, ...]:
+        """Those that are offered: none where a server that runs would end over what they bring to light."""
+        verdict = self.verdict
+        worse = verdict.boot in ("ok", "defaults") and verdict.left_boot in ENDS
+        return () if worse and verdict.container else verdict.repairs
+
+    @property
+    def recreate(self) -> ComposeUp | None:
+        """What makes the server read the file again; nothing where no container has it, or it would end over it."""
+        reads = self.verdict.mounted and self.verdict.left_boot not in ENDS
+        return compose.bring_up(self.place, force=True) if reads else None
+
+
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each LibreChat service that has a file to be judged."""
     for place in placed(snapshot, "librechat"):
-        yield _result(place, snapshot)
+        if not api_of(place, snapshot).config_url:
+            yield from _judge(place, snapshot)
 
 
-def verdict_of(place: Placed, snapshot: Snapshot) -> ConfigVerdict | None:
+def _judge(place: Placed, snapshot: Snapshot) -> Iterator[Found]:
+    verdict = _verdict_of(place, snapshot)
+    if verdict is None:
+        why = "It has not been looked at yet, or it lies where it cannot be looked at from here"
+        yield Unknown(place.subject, "Whether librechat.yaml is valid cannot be told", why)
+    elif verdict.problem is not None:
+        why = f"{verdict.path}: {verdict.problem}"
+        yield Unknown(place.subject, f"Whether {verdict.path} is valid cannot be told", why)
+    elif verdict.stage is not None and verdict.boot is not None:
+        rows, form = _verdict_rows(verdict), _form(verdict)
+        if form is None:
+            yield Fine(place.subject, f"LibreChat {verdict.release} accepts {verdict.path}", rows)
+            return
+        log = compose.log_evidence(snapshot, place.container, ("librechat.config",))[-1:]
+        rows, judged = (*rows, *_issue_rows(verdict), *log), Judged(place, verdict)
+        # beside faults that stay, a repair is proven by those that go
+        mended = [one.says for one in judged.repairs] if verdict.left else []
+        yield Case(place.subject, form, judged, rows, _words(judged), about="; ".join(mended) or None)
+
+
+def _verdict_of(place: Placed, snapshot: Snapshot) -> ConfigVerdict | None:
     """The verdict on a service's file: by its container, else by project and service."""
     if place.container is not None:
-        own = [one for one in snapshot.config_verdicts if one.container == place.container.id]
+        own = (one for one in snapshot.config_verdicts if one.container == place.container.id)
     else:
         names = (place.project_name, place.service)
-        own = [one for one in snapshot.config_verdicts if not one.container and (one.project, one.service) == names]
-    return own[0] if own else None
+        own = (one for one in snapshot.config_verdicts if not one.container and (one.project, one.service) == names)
+    return next(own, None)
 
 
-def _result(place: Placed, snapshot: Snapshot) -> Result:
-    setting = compose.variable("CONFIG_PATH", place)
-    if setting and setting.startswith(("http://", "https://")):
-        title = "CONFIG_PATH is a URL: LibreChat fetches its configuration itself"
-        return Result(ID, place.subject, "not_applicable", title)
-    verdict = verdict_of(place, snapshot)
-    if verdict is None:
-        because = "It has not been looked at yet, or it lies where it cannot be looked at from here"
-        return Result(ID, place.subject, "unknown", "Whether librechat.yaml is valid cannot be told", because=because)
-    if verdict.problem is not None:
-        title = f"Whether {verdict.path} is valid cannot be told"
-        return Result(ID, place.subject, "unknown", title, because=f"{verdict.path}: {verdict.problem}")
-    if verdict.stage is None or verdict.boot is None:
-        return Result(ID, place.subject, "not_applicable", "There is no librechat.yaml to judge")
-    form = _form(verdict)
-    if form is None:
-        title = f"LibreChat {verdict.release} accepts {verdict.path}"
-        return Result(ID, place.subject, "ok", title, evidence=_verdict_rows(verdict))
-    return _finding(place, snapshot, verdict, form)
-
-
-def _form(verdict: ConfigVerdict) -> str | None:
+def _form(verdict: ConfigVerdict) -> Form | None:
     if verdict.stage == "ok":
-        return "wiring" if verdict.issues else None
-    return {"yaml": "syntax"}.get(verdict.stage or "", verdict.stage)
+        return WIRING if verdict.issues else None
+    form = STAGES[verdict.stage or ""]
+    if form is SYNTAX and verdict.issues and _where(verdict.issues[0]):
+        return SYNTAX_AT
+    return DROPPED_ONE if form is DROPPED and len(verdict.dropped) == 1 else form
 
 
-def _finding(place: Placed, snapshot: Snapshot, verdict: ConfigVerdict, form: str) -> Result:
-    count = len(verdict.dropped)
-    title = TITLES[form].format(
-        path=verdict.path, release=verdict.release, s="s" if count == 1 else "",
-        count=f"{count} endpoint{'' if count == 1 else 's'}",
-    )  # fmt: skip
-    where = _where(verdict.issues[0]) if verdict.issues else ""
-    if form == "syntax" and where:
-        title = f"{title} ({where})"
-    severity: Severity = "warning" if form in {"dropped", "wiring"} else "error"
-    safety = _safety(place, verdict)
-    steps = [repair.says for repair in verdict.repairs]
-    summary = "; ".join(steps) if 0 < len(steps) <= 2 else f"{len(steps)} repairs of {verdict.path}"
-    return compose.finding(
-        ID, place.subject, form, title, severity=severity,
-        because=f"{BECAUSE[form]}. {BOOTS[verdict.boot or 'ok']}",
-        evidence=(*_verdict_rows(verdict), *_issue_rows(verdict), *_log_rows(place, snapshot)),
-        fix=FixSummary(safety, summary if steps else "say what to write, and where"),
-    )  # fmt: skip
+def _words(judged: Judged) -> dict[str, str]:
+    verdict = judged.verdict
+    says = [one.says for one in judged.repairs] or ["say what to write, and where"]
+    if judged.repairs and verdict.left:
+        says = [*says[:1], "the rest is for you to decide"] if len(says) == 1 else says
+    return {
+        "path": verdict.path, "release": verdict.release, "boots": BOOTS[verdict.boot or "ok"],
+        "where": _where(verdict.issues[0]) if verdict.issues else "", "count": str(len(verdict.dropped)),
+        "repairs": "; ".join(says) if len(says) <= 2 else f"{len(says)} repairs of {verdict.path}",
+    }  # fmt: skip
 
 
 def _verdict_rows(verdict: ConfigVerdict) -> tuple[Evidence, ...]:
@@ -139,71 +172,57 @@ def _verdict_rows(verdict: ConfigVerdict) -> tuple[Evidence, ...]:
     rows = [Evidence("stage", verdict.stage or "", judged), Evidence("boot", verdict.boot or "", judged)]
     if verdict.dropped:
         rows.append(Evidence("dropped", ",".join(verdict.dropped), judged))
-    return (*rows, Evidence("release", f"{verdict.release} ({HOW.get(verdict.release_from, '?')})", judged))
+    how = HOW.get(verdict.release_from, "?")
+    if (number(verdict.release) or OLDEST) < OLDEST:
+        how += f"; older than the rules known here, which begin at {'.'.join(map(str, OLDEST))}"
+    return (*rows, Evidence("release", f"{verdict.release} ({how})", judged))
 
 
 def _issue_rows(verdict: ConfigVerdict) -> Iterator[Evidence]:
     for issue in verdict.issues[:SHOWN]:
-        yield Evidence(_where(issue) or "fault", _sentence(issue), _source(verdict, issue))
+        source = verdict.path if issue.line is None else f"{verdict.path}:{issue.line}:{issue.column}"
+        yield Evidence(_where(issue) or "fault", _sentence(issue), source)
     more = len(verdict.issues) - SHOWN
     if more > 0:
         yield Evidence("further faults", str(more), verdict.path)
-
-
-def _log_rows(place: Placed, snapshot: Snapshot) -> tuple[Evidence, ...]:
-    return compose.log_evidence(snapshot, place.container, ("librechat.config",))[-1:]
 
 
 def _where(issue: ConfigIssue) -> str:
     return "" if issue.line is None else f"line {issue.line}, column {issue.column}"
 
 
-def _source(verdict: ConfigVerdict, issue: ConfigIssue) -> str:
-    return verdict.path if issue.line is None else f"{verdict.path}:{issue.line}:{issue.column}"
-
-
 def _sentence(issue: ConfigIssue) -> str:
     """What is wrong, where in the data, and what to write. No colon: behind ``apiKey:`` stands a secret."""
     at = f" (at {issue.path})" if issue.path and issue.kind == "schema" else ""
-    return f"{issue.message}{at}" + (f"; {issue.advice}" if issue.advice else "")
+    return f"{issue.message.rstrip('.')}{at}; {issue.advice}" if issue.advice else f"{issue.message}{at}"
 
 
-def _safety(place: Placed, verdict: ConfigVerdict) -> Safety:
-    if not verdict.repairs:
-        return "manual"
-    return "disruptive" if _restart(place, verdict) else "safe"
-
-
-def _restart(place: Placed, verdict: ConfigVerdict) -> AnyStep | None:
-    """What makes the server read the file again; nothing where no container has it."""
-    return compose.bring_up(place, force=True) if place.container is not None and verdict.mounted else None
-
-
-def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapping[str, str]) -> Plan:
-    """The repair of one finding, from the same Snapshot."""
-    place = next((p for p in placed(snapshot, "librechat") if p.subject == result.subject), None)
-    verdict = verdict_of(place, snapshot) if place else None
-    if place is None or verdict is None or verdict.problem is not None or _form(verdict) is None:
-        return compose.manual(result, "There is nothing to repair any more.")
-    if not verdict.repairs:
-        return compose.manual(result, *_by_hand(place, verdict))
-    edits = tuple(RepairConfig(repair, verdict.release) for repair in verdict.repairs)
-    steps: list[AnyStep] = [EditFile(path=verdict.path, edits=edits)]
-    restart = _restart(place, verdict)
-    steps += [restart] if restart else []
-    return Plan(
-        check=ID, subject=place.subject, title=result.title, steps=tuple(steps), safety=_safety(place, verdict),
-        restarts=(place.subject,) if restart else (), says=tuple(_says(place, verdict, restart)), lock=place.directory,
+def plan(case: Case[Judged], _answers: Answers) -> Plan:
+    """The repairs that are known, and the service made anew; what to write where none is."""
+    place, verdict, recreate = case.facts.place, case.facts.verdict, case.facts.recreate
+    if not case.facts.repairs:
+        return manual(*_by_hand(place, verdict))
+    edits = tuple(RepairConfig(one, verdict.release) for one in case.facts.repairs)
+    return repair(
+        EditFile(path=verdict.path, edits=edits), *((recreate,) if recreate else ()), says=_says(case.facts),
+        restarts=(place.subject,) if recreate else (), lock=place.directory,
+        uncovers=tuple(form.id for form in FORMS) if verdict.left else (),
     )  # fmt: skip
 
 
-def _says(place: Placed, verdict: ConfigVerdict, restart: AnyStep | None) -> Iterator[str]:
+def _says(judged: Judged) -> Iterator[str]:
+    place, verdict = judged.place, judged.verdict
     yield f"Nothing else in {verdict.path} is touched; comments and blank lines stay as they are."
-    if restart is not None:
+    if verdict.left:
+        yield f"What is left in {verdict.path} is for you to decide:"
+        yield from map(_located, verdict.left[:SHOWN])
+    if judged.recreate is not None:
         yield f"{place.subject} is recreated, so that it reads the file again; answers being written are cut off."
-        yield "No image is pulled: a newer `latest` stays where it is."
+        yield compose.NO_PULL
     elif place.container is None:
         yield "Nothing of this service has been started: only the file is written."
+    elif verdict.left_boot in ENDS:
+        yield f"{place.subject} does not start before that is done, so it is left alone."
     elif verdict.mounted:
         yield f"Restart {place.subject} yourself afterwards: it was not made by Compose, or its files are gone."
     else:
@@ -214,14 +233,17 @@ def _says(place: Placed, verdict: ConfigVerdict, restart: AnyStep | None) -> Ite
 
 def _by_hand(place: Placed, verdict: ConfigVerdict) -> Iterator[str]:
     yield f"Correct {verdict.path}; what is meant there is for you to decide:"
-    for issue in verdict.issues[:SHOWN]:
-        where = _where(issue)
-        yield f"{where}: {_sentence(issue)}" if where else _sentence(issue)
+    yield from map(_located, verdict.issues[:SHOWN])
     if verdict.mounted and place.service:
         yield f"Then: docker compose up -d --force-recreate --no-deps {place.service}"
 
 
+def _located(issue: ConfigIssue) -> str:
+    where = _where(issue)
+    return f"{where}: {_sentence(issue)}" if where else _sentence(issue)
+
+
 CHECK = Check(
-    id=ID, title="LibreChat accepts its librechat.yaml", severity="error", doc=__doc__ or "", examine=examine,
-    plan=plan, examples=EXAMPLES,
+    "librechat.config-valid", "LibreChat accepts its librechat.yaml", __doc__ or "", FORMS, find, plan,
+    reads=("containers", "projects", "services", "files", "log_marks", "config_verdicts"),
 )  # fmt: skip

@@ -35,23 +35,70 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ...console.findings import Evidence, FixSummary, Result, Severity, Status
+from msgspec.structs import replace
+
+from ...console.fix.plan import Plan, Question
+from ...console.fix.steps import AnyStep, ComposeUp, EditFile, EnvLine, RestartContainer, SetServiceKeys
 from ...console.model import CookieProof, Snapshot
-from ...console.plan import Plan, Question
+from ...console.model.findings import Evidence, Severity
+from ...console.products import librechat_env as rules
 from ...console.settings import Settings
-from ...console.stacks import librechat_env as rules
-from .. import Check, compose
+from .. import compose
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
 from ..compose import placed
-from . import cookie_repair as repair
-from .api import Api, Front, Given, api_of, front_of
-from .cookie_examples import EXAMPLES
+from .process import ApiProcess, Front, api_of, front_of, with_release
 
-ID = "librechat.cookie"
-LOGIN = "librechat-login"
-"""What the sources are asked for when this check is asked for by name."""
-NODEMON = ("librechat.nodemon-failed", "librechat.nodemon-fetched")
+_DROPPED = "browsers drop a Secure cookie that comes over http, so that a reload of the page leads back to the login"
+PRODUCTION = Form(
+    "production",
+    "LibreChat's session cookie is Secure: over plain http from another machine, a reload logs people out",
+    f"Releases up to v0.8.2 mark the cookie Secure whenever NODE_ENV is production; {_DROPPED}",
+    "{remedy}",
+)
+DOMAIN = Form(
+    "domain",
+    "The session cookie is Secure because DOMAIN_SERVER is {domain}: over plain http, a reload logs people out",
+    f"From v0.8.3 on it is Secure unless DOMAIN_SERVER names localhost, and before always; {_DROPPED}",
+    "{remedy}",
+)
+FORCED = Form(
+    "forced",
+    "SESSION_COOKIE_SECURE=true makes the session cookie Secure: over plain http, a reload logs people out",
+    f"The setting decides, whatever NODE_ENV and DOMAIN_SERVER say; {_DROPPED}",
+    "{remedy}",
+)
+RUNNING = Form(
+    "running",
+    "The running LibreChat marks its session cookie Secure, which its settings no longer ask for",
+    f"It reads its settings when it starts, and they were changed since; {_DROPPED}",
+    "{remedy}",
+)
+NODEMON = Form(
+    "nodemon",
+    "LibreChat is started with nodemon, which its image does not contain",
+    "Images since May 2024 have no nodemon: npx fetches it from the internet at every start, or fails to",
+    "{remedy}",
+)
+FORMS = (PRODUCTION, DOMAIN, FORCED, RUNNING, NODEMON)
+SETTING, LOCALHOST, DEVELOPMENT, RESTART = "setting", "localhost", "development", "restart"
+PROMPT = (
+    "How to keep logins over http: setting (SESSION_COOKIE_SECURE=false), "
+    "localhost (DOMAIN_SERVER names localhost), development (node started with NODE_ENV=development)"
+)
+SUMMARY = {
+    SETTING: "set SESSION_COOKIE_SECURE=false and restart LibreChat; https is the better way",
+    LOCALHOST: "let DOMAIN_SERVER name localhost and restart LibreChat; https is the better way",
+    DEVELOPMENT: "start node directly with NODE_ENV=development; https is the better way",
+    RESTART: "restart LibreChat, so that it reads its settings; https is the better way",
+}
+BETTER = (
+    "The better way is https: a reverse proxy (Caddy, nginx, Traefik) with a certificate, and DOMAIN_CLIENT and "
+    "DOMAIN_SERVER set to its https address. It is the only way fit for the internet."
+)
+UNTOLD = "Whether logins survive a reload of the page cannot be told"
+NODEMON_MARKS = ("librechat.nodemon-failed", "librechat.nodemon-fetched")
 _GUESSES: tuple[Mapping[str, str], ...] = (
     {}, {"DOMAIN_SERVER": "http://localhost"}, {"SESSION_COOKIE_SECURE": "true"}, {"SESSION_COOKIE_SECURE": "false"},
 )  # fmt: skip
@@ -59,16 +106,11 @@ _GUESSES: tuple[Mapping[str, str], ...] = (
 
 
 @dataclass(frozen=True)
-class Case:
-    """One LibreChat service, judged."""
+class Sight:
+    """One LibreChat service, and what is known of its cookie."""
 
-    api: Api
+    api: ApiProcess
     front: Front
-    status: Status = "ok"
-    form: str | None = None
-    title: str = ""
-    because: str | None = None
-    severity: Severity = "warning"
     proof: CookieProof | None = None
     """What a login has shown of the running process, or why it did not."""
 
@@ -78,117 +120,107 @@ class Case:
         return self.proof.secure if self.proof and self.proof.outcome == "cookie" else None
 
 
-_DROPPED = "browsers drop a Secure cookie that comes over http, so that a reload of the page leads back to the login"
-WORDS: dict[str, tuple[str, str]] = {
-    "production": (
-        "LibreChat's session cookie is Secure: over plain http from another machine, a reload logs people out",
-        f"Releases up to v0.8.2 mark the cookie Secure whenever NODE_ENV is production; {_DROPPED}",
-    ),
-    "domain": (
-        "The session cookie is Secure because DOMAIN_SERVER is {domain}: over plain http, a reload logs people out",
-        f"From v0.8.3 on it is Secure unless DOMAIN_SERVER names localhost, and before always; {_DROPPED}",
-    ),
-    "forced": (
-        "SESSION_COOKIE_SECURE=true makes the session cookie Secure: over plain http, a reload logs people out",
-        f"The setting decides, whatever NODE_ENV and DOMAIN_SERVER say; {_DROPPED}",
-    ),
-    "running": (
-        "The running LibreChat marks its session cookie Secure, which its settings no longer ask for",
-        f"It reads its settings when it starts, and they were changed since; {_DROPPED}",
-    ),
-    "nodemon": (
-        "LibreChat is started with nodemon, which its image does not contain",
-        "Images since May 2024 have no nodemon: npx fetches it from the internet at every start, or fails to",
-    ),
-}
-"""By form: title, cause."""
-
-
-def examine(snapshot: Snapshot, settings: Settings) -> Iterator[Result]:
-    """One result per LibreChat service."""
+def find(snapshot: Snapshot, settings: Settings) -> Iterator[Found]:
+    """Each LibreChat service."""
     for place in placed(snapshot, "librechat"):
-        api = api_of(place, snapshot, settings)
-        yield _result(_diagnose(api, front_of(api, snapshot), snapshot), snapshot)
+        api = with_release(api_of(place, snapshot), snapshot, settings)
+        proofs = (one for one in snapshot.cookie_proofs if place.container and one.container == place.container.id)
+        yield _judge(Sight(api, front_of(api, snapshot), next(proofs, None)), snapshot)
 
 
-def _diagnose(api: Api, front: Front, snapshot: Snapshot) -> Case:
-    container = api.place.container
-    case = Case(api, front, proof=_proof(snapshot, api))
+def _judge(sight: Sight, snapshot: Snapshot) -> Found:
+    api, subject, rows = sight.api, sight.api.place.subject, tuple(_rows(sight))
+    form, severity = _nodemon(api, snapshot)
+    why = _why_unread(api)
+    if why is None and form is None:
+        good = _why_good(sight)
+        if good is not None:
+            return Fine(subject, good, rows)
+        why = _why_untold(sight)
+    if why is not None:
+        return Unknown(subject, UNTOLD, why, rows)
+    if form is NODEMON:
+        rows = (*rows, *compose.log_evidence(snapshot, api.place.container, NODEMON_MARKS)[-1:])
+    else:
+        form, severity = _form(sight), "error" if sight.front.stated else "warning"
+    choices = _options(api, form)
+    refused = not choices or _refusal(api) is not None
+    words = {
+        "domain": (api.env() or {}).get("DOMAIN_SERVER") or "not set",
+        "remedy": "put https in front of it" if refused else SUMMARY[choices[0]],
+    }
+    return Case(subject, form, api, rows, words, severity)
+
+
+def _why_unread(api: ApiProcess) -> str | None:
+    container, broken = api.place.container, api.place.broken_file
     if container and not container.detailed:
-        return _untold(case, "the container has not been inspected yet")
-    broken = api.place.broken_file
-    if container is None and broken:
-        return _untold(case, f"{broken.path}: {broken.error}")
-    nodemon = _nodemon(case, snapshot)
-    if nodemon:
-        return nodemon
-    secure = _secure(api) if case.seen is None else case.seen
-    if secure is False:
-        told = "A login shows that the session" if case.seen is False else "The session"
-        return replace(case, title=f"{told} cookie is not Secure: logins survive a reload over plain http")
-    if not front.plain:
-        return replace(case, title="No other machine reaches LibreChat over plain http")
-    if front.https or front.tls:
-        return replace(case, title="People come to LibreChat over https, as its Secure session cookie wants it")
-    return _exposed(case, secure)
+        return "the container has not been inspected yet"
+    return f"{broken.path}: {broken.error}" if broken and container is None else None
 
 
-def _exposed(case: Case, secure: bool | None) -> Case:
-    """The port answers plain http to other machines, and nothing speaks https."""
-    api = case.api
-    if case.seen is None and isinstance(api.node_env(), str):
-        return _untold(case, f"it is not known what NODE_ENV the command `{' '.join(api.words) or 'unknown'}` sets")
-    if not isinstance(api.given("DOMAIN_CLIENT"), Given):
-        return _untold(case, f"{api.dotenv_path or 'its .env'} cannot be read from here")
-    if secure is None:
-        return _untold(case, _differs(api))
-    if case.front.maybe and not case.front.stated:
-        who = case.front.maybe[0].value
-        return _untold(case, f"{who} on this machine may speak https for it: DOMAIN_CLIENT can say so, or the contrary")
-    severity: Severity = "error" if case.front.stated else "warning"
-    return replace(case, status="finding", form=_form(case), severity=severity)
-
-
-def _proof(snapshot: Snapshot, api: Api) -> CookieProof | None:
+def _nodemon(api: ApiProcess, snapshot: Snapshot) -> tuple[Form | None, Severity]:
     container = api.place.container
-    return next((one for one in snapshot.cookie_proofs if container and one.container == container.id), None)
+    if api.launch != "backend-dev":
+        return None, "warning"
+    if container is None:
+        gone = api.release is not None and api.release > rules.NODEMON_UNTIL
+        return NODEMON if gone else None, "warning"
+    marks = {mark.mark for mark in compose.marks_since_start(snapshot, container)}
+    up = "librechat.listening" in marks and container.state == "running"
+    return NODEMON if marks & set(NODEMON_MARKS) else None, "warning" if up else "error"
 
 
-def _untold(case: Case, because: str) -> Case:
-    return replace(
-        case, status="unknown", title="Whether logins survive a reload of the page cannot be told", because=because
-    )
+def _why_good(sight: Sight) -> str | None:
+    secure = _secure(sight.api) if sight.seen is None else sight.seen
+    if secure is False:
+        told = "A login shows that the session" if sight.seen is False else "The session"
+        return f"{told} cookie is not Secure: logins survive a reload over plain http"
+    if not sight.front.plain:
+        return "No other machine reaches LibreChat over plain http"
+    return "People come to LibreChat over https, as its Secure session cookie wants it" if sight.front.https else None
 
 
-def _secure(api: Api) -> bool | None:
+def _why_untold(sight: Sight) -> str | None:
+    """The port answers plain http to other machines, and nothing speaks https: what else has to be known."""
+    api, maybe = sight.api, sight.front.maybe
+    if sight.seen is None and api.node_env() is None:
+        return f"it is not known what NODE_ENV the command `{' '.join(api.words) or 'unknown'}` sets"
+    if api.given("DOMAIN_CLIENT") is None:
+        return f"{api.dotenv_path or 'its .env'} cannot be read from here"
+    if sight.seen is None and _secure(api) is None:
+        return _differs(api)
+    if maybe and not sight.front.stated:
+        return f"{maybe[0].value} on this machine may speak https for it: DOMAIN_CLIENT can say so, or the contrary"
+    return None
+
+
+def _secure(api: ApiProcess) -> bool | None:
     """Whether the cookie is Secure, under all that is possible; None where that differs."""
-    node_env = api.node_env()
-    values = [node_env.value] if isinstance(node_env, Given) else [None, "production"]
-    env = api.env()
+    node_env, env = api.node_env(), api.env()
+    values = [node_env.value] if node_env else [None, "production"]
     guesses = [env] if env is not None else [{**guess, **api.inside} for guess in _GUESSES]
     found = {rules.verdict(api.release, value, guess) for value in values for guess in guesses}
     return found.pop() if len(found) == 1 else None
 
 
-def _form(case: Case) -> str:
+def _form(sight: Sight) -> Form:
     """Why it is Secure: of the rules that may hold, the newest one's reason; of a cookie seen, one that explains it."""
-    api, env = case.api, case.api.env() or {}
-    found = rules.rules(api.release)
-    node_env = api.node_env()
-    if case.seen and isinstance(node_env, Given) and api.env() is not None:
+    api, env = sight.api, sight.api.env() or {}
+    found, node_env = rules.rules(api.release), api.node_env()
+    if sight.seen and node_env and api.env() is not None:
         found = tuple(rule for rule in found if rules.secure(rule, node_env.value, env))
         if not found:
-            return "running"
-    newest = found[-1]
-    if newest == "setting" and rules.setting(env.get("SESSION_COOKIE_SECURE")):
-        return "forced"
-    return "production" if newest == "production" else "domain"
+            return RUNNING
+    if found[-1] == "setting" and rules.setting(env.get("SESSION_COOKIE_SECURE")):
+        return FORCED
+    return PRODUCTION if found[-1] == "production" else DOMAIN
 
 
-def _differs(api: Api) -> str:
+def _differs(api: ApiProcess) -> str:
     """What would be under which release."""
     node_env, env = api.node_env(), api.env() or {}
-    value = node_env.value if isinstance(node_env, Given) else None
+    value = node_env.value if node_env else None
     found = {rule: rules.secure(rule, value, env) for rule in rules.rules(api.release)}
     breaks = ", ".join(rules.span(rule) for rule, secure in found.items() if secure)
     works = ", ".join(rules.span(rule) for rule, secure in found.items() if not secure)
@@ -198,106 +230,132 @@ def _differs(api: Api) -> str:
     )
 
 
-def _nodemon(case: Case, snapshot: Snapshot) -> Case | None:
-    api, container = case.api, case.api.place.container
-    if api.launch != "backend-dev":
-        return None
-    if container is None:
-        gone = api.release is not None and api.release > rules.NODEMON_UNTIL
-        return replace(case, status="finding", form="nodemon") if gone else None
-    marks = {mark.mark for mark in compose.marks_since_start(snapshot, container)}
-    if not marks & set(NODEMON):
-        return None
-    up = "librechat.listening" in marks and container.state == "running"
-    return replace(case, status="finding", form="nodemon", severity="warning" if up else "error")
-
-
-def _result(case: Case, snapshot: Snapshot) -> Result:
-    api = case.api
-    subject, evidence = api.place.subject, tuple(_evidence(case, snapshot))
-    if case.form is None:
-        return Result(ID, subject, case.status, case.title, evidence=evidence, because=case.because)
-    title, because = _words(case)
-    bare = Result(ID, subject, "finding", title, form=case.form)
-    plan_now = _plan_for(case, bare, {})
-    choice = repair.options(api, case.form)
-    summary = repair.SUMMARY[choice[0]] if choice and plan_now.steps else "put https in front of it"
-    return compose.finding(
-        ID, subject, case.form, title, severity=case.severity, because=because, evidence=evidence,
-        fix=FixSummary(plan_now.safety, summary),
-    )  # fmt: skip
-
-
-def _words(case: Case) -> tuple[str, str]:
-    title, because = WORDS[case.form or ""]
-    domain = (case.api.env() or {}).get("DOMAIN_SERVER")
-    return title.format(domain=domain or "not set"), because
-
-
-def _evidence(case: Case, snapshot: Snapshot) -> Iterator[Evidence]:
-    api, front = case.api, case.front
+def _rows(sight: Sight) -> Iterator[Evidence]:
+    api, front, found = sight.api, sight.front, rules.rules(sight.api.release)
     yield Evidence("release", str(api.release) if api.release else "not known", api.release_source)
-    for name, given in (("NODE_ENV", api.node_env()), *((one, api.given(one)) for one in _looked_at(api))):
-        if isinstance(given, Given):
+    names = ["DOMAIN_CLIENT", *(["DOMAIN_SERVER"] if found != ("production",) else [])]
+    names += ["SESSION_COOKIE_SECURE"] if "setting" in found else []
+    for name, given in (("NODE_ENV", api.node_env()), *((one, api.given(one)) for one in names)):
+        if given is not None:
             yield Evidence(name, "not set" if given.value is None else given.value or "empty", given.source)
         else:
             yield Evidence(name, "not known", api.dotenv_path or api.inspected)
-    yield from _seen_evidence(case)
+    if sight.proof is not None:
+        yield _seen(sight.proof)
     yield from (*front.plain, *front.tls, *front.maybe)
-    if case.form == "nodemon":
-        yield from compose.log_evidence(snapshot, api.place.container, NODEMON)[-1:]
 
 
-def _seen_evidence(case: Case) -> Iterator[Evidence]:
-    proof = case.proof
-    if proof is None:
-        return
+def _seen(proof: CookieProof) -> Evidence:
     source = f"POST {proof.address}/api/auth/login" if proof.address else "settings"
     if proof.outcome != "cookie":
-        yield Evidence("login", proof.sentence or proof.outcome, source)
-        return
-    words = ("Secure" if proof.secure else "not Secure", "HttpOnly" if proof.http_only else "", proof.same_site)
-    same = f"SameSite={words[2]}" if words[2] else ""
-    yield Evidence("seen at a login", ", ".join(filter(None, (*words[:2], same))), source)
+        return Evidence("login", proof.sentence or proof.outcome, source)
+    same = f"SameSite={proof.same_site}" if proof.same_site else ""
+    shown = ("Secure" if proof.secure else "not Secure", "HttpOnly" if proof.http_only else "", same)
+    return Evidence("seen at a login", ", ".join(filter(None, shown)), source)
 
 
-def _looked_at(api: Api) -> tuple[str, ...]:
-    """The variables that the rules of this release look at, and the address that people are given."""
+def _options(api: ApiProcess, form: Form) -> tuple[str, ...]:
+    """What can be done, the best first. What a release may not have is not offered while it is not known."""
     found = rules.rules(api.release)
-    names = ("DOMAIN_SERVER",) if found != ("production",) else ()
-    return ("DOMAIN_CLIENT", *names, *(("SESSION_COOKIE_SECURE",) if "setting" in found else ()))
+    if form is RUNNING:
+        return (RESTART,)
+    return (
+        *((SETTING,) if found == ("setting",) else ()),
+        *((DEVELOPMENT,) if form is not FORCED and _direct(api) is not None else ()),
+        *((LOCALHOST,) if form is DOMAIN and "production" not in found else ()),
+    )
 
 
-def plan(result: Result, snapshot: Snapshot, settings: Settings, answers: Mapping[str, str]) -> Plan:
-    """The repair of one finding, from the same Snapshot."""
-    for place in placed(snapshot, "librechat"):
-        if place.subject == result.subject:
-            api = api_of(place, snapshot, settings)
-            case = _diagnose(api, front_of(api, snapshot), snapshot)
-            if case.form is not None:
-                return _plan_for(case, result, answers)
-    return compose.manual(result, "There is nothing to repair any more.")
+def _direct(api: ApiProcess) -> tuple[str, ...] | None:
+    """The command that starts node without npm: empty where it is started so already, None where that is not known."""
+    if api.launch == "node":
+        return () if rules.given_node_env(api.words) is None else None
+    told = api.place.told_by
+    npm_in_entrypoint = told is not None and rules.launch(told.entrypoint) != "unknown"
+    if api.launch in ("backend", "backend-dev") and not npm_in_entrypoint:
+        return rules.DIRECT if api.kind != "api" else rules.COMMANDS["api"]
+    return None
 
 
-def _plan_for(case: Case, result: Result, answers: Mapping[str, str]) -> Plan:
-    api, form = case.api, case.form or ""
-    choices = repair.options(api, form)
-    refused = repair.refusal(api, choices)
+def _refusal(api: ApiProcess) -> str | None:
+    return compose.refusal(api.place, ": make it anew with the setting.")
+
+
+def plan(case: Case[ApiProcess], answers: Answers) -> Plan:
+    """What keeps logins over http in this release; https is named as the better way and never done by a key."""
+    api, choices = case.facts, _options(case.facts, case.form)
+    refused = _refusal(api)
+    if not choices and not api.place.broken_file:
+        refused = "It is not known how this image is started, so no other start can be proposed."
     if refused:
-        return compose.manual(result, refused, repair.BETTER)
+        return manual(refused, BETTER)
     chosen = answers.get("repair", choices[0])
     if chosen not in choices:
-        return compose.manual(result, f"There is no repair {chosen} here; choose one of: {', '.join(choices)}.")
-    steps, ends = repair.steps(api, chosen, form)
-    asked = Question("repair", repair.PROMPT, default=choices[0], choices=choices)
-    return Plan(
-        check=ID, subject=api.place.subject, title=result.title, steps=steps, safety="disruptive" if ends else "safe",
-        questions=(asked,) if len(choices) > 1 else (), restarts=(api.place.subject,) if ends else (),
-        says=tuple(repair.says(api, chosen, ends=ends)), lock=api.place.directory, settle=5.0,
+        return manual(f"There is no repair {chosen} here; choose one of: {', '.join(choices)}.")
+    steps = _steps(api, chosen, case.form)
+    ends = any(step.is_service_step for step in steps)
+    asked = Question("repair", PROMPT, default=choices[0], choices=choices)
+    return repair(
+        *steps, says=_says(api, chosen, ends=ends), restarts=(api.place.subject,) if ends else (),
+        questions=(asked,) if len(choices) > 1 else (), lock=api.place.directory, settle=5.0,
     )  # fmt: skip
 
 
+def _steps(api: ApiProcess, chosen: str, form: Form) -> tuple[AnyStep, ...]:
+    """What is written, then what makes LibreChat follow it, where it has been started."""
+    override, written = compose.override_for(api.place), list[AnyStep]()
+    keys = SetServiceKeys(api.place.service or "")
+    if chosen == DEVELOPMENT:
+        keys = replace(keys, command=_direct(api) or (), environment=(("NODE_ENV", "development"),))
+    elif chosen != RESTART:
+        name, value = ("SESSION_COOKIE_SECURE", "false") if chosen == SETTING else ("DOMAIN_SERVER", api.local_address)
+        if api.in_dotenv(name):
+            written.append(EditFile(path=api.env_file or "", edits=(EnvLine(name, value),)))
+        else:
+            keys = replace(keys, environment=((name, value),))
+        if form is NODEMON:
+            keys = replace(keys, command=rules.COMMANDS[api.kind or "main"])
+    extra: tuple[str, ...] = ()
+    if override and (keys.command or keys.environment):
+        written.append(EditFile(path=override.path, edits=(keys,), create=not override.exists))
+        extra = (override.path,)
+    end = _end(api, extra)
+    return (*written, *((end,) if end else ()))
+
+
+def _end(api: ApiProcess, extra: tuple[str, ...]) -> ComposeUp | RestartContainer | None:
+    """A restart is enough for what the process reads from ``.env`` itself."""
+    container = api.place.container
+    if container and not extra and not api.from_env_file and container.state not in compose.ENDED:
+        return RestartContainer(container=container.id, name=container.name)
+    return compose.bring_up(api.place, extra=extra, force=True)
+
+
+def _says(api: ApiProcess, chosen: str, *, ends: bool) -> Iterator[str]:
+    """What the operator should know before he agrees."""
+    yield "The session cookie then travels in clear: whoever can read the network can take over a login."
+    yield BETTER
+    if chosen == SETTING:
+        yield "Take SESSION_COOKIE_SECURE=false out again when https is there."
+    if chosen == LOCALHOST:
+        built = "Whatever is built from DOMAIN_SERVER (links in mails, OAuth callbacks)"
+        yield f"{built} points to {api.local_address} then."
+    if chosen == DEVELOPMENT:
+        yield "In development LibreChat logs more and lets browsers keep no static files."
+        override = compose.override_for(api.place)
+        yield from compose.not_in_use(api.place, override) if override else ()
+    if ends:
+        yield f"{api.place.subject} starts anew: answers being written are cut off, and everybody logs in once more."
+        yield compose.NO_PULL
+    else:
+        yield "Nothing of this service has been started: only files are written."
+    yield "Undo puts the files back and starts LibreChat as it was."
+
+
 CHECK = Check(
-    id=ID, title="Logins survive a reload of the page", severity="error", doc=__doc__ or "", examine=examine, plan=plan,
-    examples=EXAMPLES, proves=(LOGIN,),
+    "librechat.cookie", "Logins survive a reload of the page", __doc__ or "", FORMS, find, plan,
+    reads=(
+        "containers", "projects", "services", "processes", "files", "log_marks", "package_releases", "cookie_proofs",
+    ),
+    proves=("librechat-login",),
 )  # fmt: skip

@@ -27,103 +27,136 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from ...console.findings import Evidence, FixSummary, Result, Severity, Status
-from ...console.model import Snapshot
-from ...console.plan import Plan
+from ...console.fix.plan import Plan
+from ...console.fix.steps import ComposeUp
+from ...console.model import ComposeService, Container, FileFact, Role, Snapshot
+from ...console.model.findings import Evidence, Severity
+from ...console.products.librechat_env import working_dir
+from ...console.products.services import (
+    LABEL_HASH,
+    LABEL_VERSION,
+    newer,
+    newer_than_container,
+    role_of_container,
+    same_compose,
+)
 from ...console.settings import Settings
-from ...console.steps import ComposeUp
-from .. import Check, compose
-from ..compose import Placed, placed
+from .. import compose
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..compose import Placed, override_for, placed
+from ..mounts import fact_of, reach
 from . import config_mount
-from .behind import SECRETS, Behind, behind, moment
-from .not_applied_examples import EXAMPLES
+from .process import moment
 
-ID = "librechat.not-applied"
-ORDER = ("stale-values", "override-not-in-use", "definition", "env-changed")
+STALE_VALUES = Form(
+    "stale-values",
+    "{who} still {run} with values that the files no longer have: {names}{also}",
+    "Compose puts these values into a container when it makes it; a restart keeps the old ones",
+    "recreate {all}",
+)
+OVERRIDE_NOT_IN_USE = Form(
+    "override-not-in-use",
+    "{who} {was} made without {path}{also}",
+    "The containers were made before that file was there, or with a list of files (-f) that leaves it out",
+    "recreate {all}",
+    "warning",
+)
+DEFINITION = Form(
+    "definition",
+    "{who} {was} made before {path} was changed{also}",
+    "A container keeps the definition it was made with; a restart does not change it",
+    "recreate {all}",
+    "warning",
+)
+ENV_CHANGED = Form(
+    "env-changed",
+    "{path} changed after {who} read it{also}",
+    "LibreChat reads its .env once, when it starts",
+    "recreate {all}",
+    "warning",
+)
+FORMS = (STALE_VALUES, OVERRIDE_NOT_IN_USE, DEFINITION, ENV_CHANGED)
 """The worst first: what makes requests fail, before what is merely old."""
-WORDS: dict[str, tuple[str, str]] = {
-    "stale-values": (
-        "{who} still {run} with values that the files no longer have: {names}",
-        "Compose puts these values into a container when it makes it; a restart keeps the old ones",
+RUNS = ("running", "paused", "restarting")
+SECRETS = frozenset({"JWT_SECRET", "MEILI_MASTER_KEY"})
+"""Which two services of the stack must hold alike, or one refuses the other: rag_api app/middleware.py, Meilisearch."""
+_READS: dict[Role, re.Pattern[str]] = {
+    "rag_api": re.compile(
+        r"RAG_|JWT_SECRET$|DB_|POSTGRES_|EMBEDD|OPENAI_API_KEY$|AZURE_OPENAI_|OLLAMA_BASE_URL$|HF_TOKEN$|GOOGLE_|AWS_"
+        r"|VECTOR_DB_TYPE$|ATLAS_|MONGO_VECTOR|COLLECTION_NAME$|CHUNK_|PDF_EXTRACT|DEBUG_RAG_API$|CONSOLE_JSON$"
+        r"|(?:HTTPS?|NO)_PROXY$",
+        re.IGNORECASE,
     ),
-    "override-not-in-use": (
-        "{who} {was} made without {path}",
-        "The containers were made before that file was there, or with a list of files (-f) that leaves it out",
-    ),
-    "definition": (
-        "{who} {was} made before {path} was changed",
-        "A container keeps the definition it was made with; a restart does not change it",
-    ),
-    "env-changed": (
-        "{path} changed after {who} read it",
-        "LibreChat reads its .env once, when it starts",
-    ),
+    "meilisearch": re.compile(r"MEILI_"),
 }
-"""By form: title, cause."""
+"""What a service looks at of a whole ``.env`` that Compose hands to it: the rest may differ without any harm.
+
+From rag_api app/config.py; every variable of Meilisearch begins with MEILI_.
+"""
 
 
 @dataclass(frozen=True)
-class Case:
-    """One LibreChat stack, judged."""
+class Behind:
+    """One container that is behind, and in what."""
 
     place: Placed
-    """LibreChat's own container."""
-    status: Status = "ok"
-    title: str = "The containers of this stack are as its files say"
-    because: str | None = None
-    stale: tuple[Behind, ...] = ()
-    """The worst first."""
-
-    @property
-    def form(self) -> str | None:
-        """The worst form."""
-        return self.stale[0].form if self.stale else None
-
-    @property
-    def in_order(self) -> tuple[Behind, ...]:
-        """LibreChat's own container last: what it asks is there before it starts."""
-        return tuple(sorted(self.stale, key=lambda one: _same(one.place, self.place)))
-
-    @property
-    def worst(self) -> tuple[Behind, ...]:
-        """All that have the worst form."""
-        return tuple(one for one in self.stale if one.form == self.form)
+    container: Container
+    form: Form
+    path: str
+    """The file that it is behind of."""
+    files: tuple[FileFact, ...] = ()
+    """Everything that was written after it."""
+    variables: tuple[str, ...] = ()
+    """Names whose values differ."""
+    others: tuple[str, ...] = ()
+    """What differs besides, for people."""
+    hashed: bool = False
+    """Compose's own hash says so."""
 
 
-def examine(snapshot: Snapshot, settings: Settings) -> Iterator[Result]:
-    """One result per LibreChat stack."""
+@dataclass(frozen=True)
+class StaleStack:
+    """One LibreChat stack: its own container, and all that are behind, the worst first."""
+
+    place: Placed
+    stale: tuple[Behind, ...]
+
+
+def find(snapshot: Snapshot, settings: Settings) -> Iterator[Found]:
+    """Each LibreChat stack of which something has been started."""
     for place in placed(snapshot, "librechat"):
-        yield _result(_diagnose(place, snapshot, settings))
+        if place.container is None:
+            continue
+        why = _why_untold(place, place.container)
+        if why is not None:
+            yield Unknown(place.subject, "Whether the files are applied cannot be told", why)
+            continue
+        covered = _has_mount_finding(place, snapshot, settings)
+        found = (_behind(one, snapshot) for one in _members(place, snapshot) if not (covered and _same(one, place)))
+        stale = sorted((one for one in found if one), key=lambda one: (FORMS.index(one.form), one.place.subject))
+        if stale:
+            yield _case(StaleStack(place, tuple(stale)))
+        else:
+            yield Fine(place.subject, "The containers of this stack are as its files say")
 
 
-def _diagnose(place: Placed, snapshot: Snapshot, settings: Settings) -> Case:
-    case = Case(place)
-    container, broken = place.container, place.broken_file
-    if container is None:
-        return replace(case, status="not_applicable", title="Nothing of this service has been started")
+def _why_untold(place: Placed, container: Container) -> str | None:
     if not container.detailed:
-        return _untold(case, "it has not been inspected yet")
+        return "it has not been inspected yet"
     if place.project is None and compose.LABEL_FILES in container.labels:
-        return _untold(case, f"the files in {place.directory} cannot be looked at from here")
-    if broken and broken.in_use:
-        return _untold(case, f"{broken.path}: {broken.error}")
-    covered = _has_mount_finding(place, snapshot, settings)
-    found = (behind(one, snapshot) for one in _members(place, snapshot) if not (covered and _same(one, place)))
-    stale = sorted((one for one in found if one), key=lambda one: (ORDER.index(one.form), one.place.subject))
-    return replace(case, status="finding" if stale else "ok", stale=tuple(stale))
-
-
-def _untold(case: Case, because: str) -> Case:
-    return replace(case, status="unknown", title="Whether the files are applied cannot be told", because=because)
+        return f"the files in {place.directory} cannot be looked at from here"
+    broken = place.broken_file
+    return f"{broken.path}: {broken.error}" if broken and broken.in_use else None
 
 
 def _members(place: Placed, snapshot: Snapshot) -> Iterator[Placed]:
     """The containers of the stack, LibreChat's own among them."""
-    roles = dict.fromkeys(one.role for one in snapshot.services)
-    for role in roles:
+    for role in dict.fromkeys(one.role for one in snapshot.services):
         for one in placed(snapshot, role):
             in_project = place.project_name is not None and one.project_name == place.project_name
             if one.container and (_same(one, place) or in_project):
@@ -136,82 +169,150 @@ def _same(one: Placed, other: Placed) -> bool:
 
 def _has_mount_finding(place: Placed, snapshot: Snapshot, settings: Settings) -> bool:
     """Whether ``librechat.config-mount`` repairs this very container already."""
-    if config_mount.ID in settings.checks.disable:
+    if config_mount.CHECK.id in settings.checks.disable:
         return False
-    results = config_mount.examine(snapshot, settings)
-    return any(one.subject == place.subject and one.status == "finding" for one in results)
+    return any(isinstance(f, Case) and f.subject == place.subject for f in config_mount.find(snapshot, settings))
 
 
-def _result(case: Case) -> Result:
-    subject = case.place.subject
-    if case.form is None:
-        return Result(ID, subject, case.status, case.title, because=case.because)
-    title, because = WORDS[case.form]
-    first = case.stale[0]
-    whole = title.format(
-        who=_names(case.worst), run="runs" if len(case.worst) == 1 else "run",
-        was="was" if len(case.worst) == 1 else "were", path=first.path, names=", ".join(_variables(case)),
+def _behind(place: Placed, snapshot: Snapshot) -> Behind | None:
+    """How a container is behind; None when it is not, or does not run: what is started next reads everything anew."""
+    container = place.container
+    if container is None or container.state not in RUNS or not container.detailed:
+        return None
+    return (
+        _made_before(place, container, snapshot)
+        or _made_without(place, container, snapshot)
+        or _read_before(place, container, snapshot)
+    )
+
+
+def _made_before(place: Placed, container: Container, snapshot: Snapshot) -> Behind | None:
+    """Made before a compose file, ``.env`` or an env file was changed, and different from what they say now."""
+    written = newer_than_container(container, place.project, snapshot.files)
+    if not written or place.declared is None:
+        return None
+    hashed = _hash_differs(place, container, snapshot)
+    variables, others = tuple(_variables(container, place.declared)), tuple(_others(container, place.declared))
+    if hashed is False or not (hashed or variables or others):
+        return None
+    form, names = (STALE_VALUES, (".env",)) if variables and not others else (DEFINITION, (".yml", ".yaml"))
+    path = next((fact.path for fact in written if fact.path.endswith(names)), written[0].path)
+    return Behind(place, container, form, path, written, variables, others, hashed=bool(hashed))
+
+
+def _hash_differs(place: Placed, container: Container, snapshot: Snapshot) -> bool | None:
+    """What Compose's hash says; None where it cannot be compared."""
+    label = container.labels.get(LABEL_HASH)
+    wanted = (place.project_name, place.service)
+    now = next((one for one in snapshot.service_hashes if (one.project, one.service) == wanted), None)
+    if label is None or now is None or not same_compose(container.labels.get(LABEL_VERSION), now.compose_version):
+        return None
+    return label != now.value
+
+
+def _variables(container: Container, declared: ComposeService) -> Iterator[str]:
+    """Names whose values in the container are not those of the files, as far as the service looks at them."""
+    inside = {one.name: one.value for one in container.env}
+    looks = _READS.get(role_of_container(container)) if declared.env_files else None
+    for one in declared.env:
+        if inside.get(one.name) != one.value and (looks is None or looks.match(one.name)):
+            yield one.name
+
+
+def _others(container: Container, declared: ComposeService) -> Iterator[str]:
+    """What else of the definition is visibly another."""
+    tagged = not re.match(r"sha256:|[0-9a-f]{12,64}$", container.image)
+    if declared.image and tagged and declared.image != container.image:
+        yield "image"
+    if declared.command and declared.command != container.command:
+        yield "command"
+    mounted = {posixpath.normpath(mount.target) for mount in container.mounts}
+    if any(volume.kind == "bind" and posixpath.normpath(volume.target) not in mounted for volume in declared.volumes):
+        yield "mounts"
+
+
+def _made_without(place: Placed, container: Container, snapshot: Snapshot) -> Behind | None:
+    """The automatic override says something of this service and is not in use.
+
+    A list of files of the operator's own (deploy-compose.yml) that is younger than the override left it out on purpose.
+    """
+    left_out, override = place.left_out, override_for(place)
+    if left_out is None or left_out == ComposeService(name=left_out.name):
+        return None
+    if override is None or not override.exists or override.path in place.files:
+        return None
+    if not override.read_by_itself and not newer([override.path], container.created_at, snapshot.files):
+        return None
+    fact = fact_of(snapshot, override.path)
+    return Behind(
+        place, container, OVERRIDE_NOT_IN_USE, override.path, (fact,) if fact else (),
+        tuple(_variables(container, left_out)), tuple(_others(container, left_out)),
     )  # fmt: skip
-    also = [one for one in case.stale if one.form != case.form]
-    whole += f"; {_names(also)} {'is' if len(also) == 1 else 'are'} behind too" if also else ""
-    safety = _plan_for(case, Result(ID, subject, "finding", whole)).safety
-    return compose.finding(
-        ID, subject, case.form, whole, severity=_severity(case), because=because, evidence=tuple(_evidence(case)),
-        fix=FixSummary(safety, f"recreate {_names(case.stale)}"),
-    )  # fmt: skip
 
 
-def _names(some: tuple[Behind, ...] | list[Behind]) -> str:
+def _read_before(place: Placed, container: Container, snapshot: Snapshot) -> Behind | None:
+    """LibreChat's own ``.env``: changed, or replaced by another file, after LibreChat read it."""
+    if role_of_container(container) != "librechat":
+        return None
+    found = reach(posixpath.join(working_dir(container.working_dir, container.image), ".env"), container.mounts)
+    if found is None or found.kind != "bind":
+        return None
+    written = newer([posixpath.normpath(found.source)], container.started_at, snapshot.files)
+    replaced = found.exact and getattr(found.mount, "stale", None) is True
+    fact = fact_of(snapshot, found.source)
+    if not (written or (replaced and fact is not None and fact.kind == "file")):
+        return None
+    return Behind(place, container, ENV_CHANGED, found.source, written or ((fact,) if fact else ()))
+
+
+def _case(stack: StaleStack) -> Case[StaleStack]:
+    form = stack.stale[0].form
+    worst = [one for one in stack.stale if one.form is form]
+    also = [one for one in stack.stale if one.form is not form]
+    variables = dict.fromkeys(name for one in worst for name in one.variables)
+    single = len(worst) == 1
+    words = {
+        "who": _names(worst), "run": "runs" if single else "run", "was": "was" if single else "were",
+        "path": stack.stale[0].path, "names": ", ".join(variables), "all": _names(stack.stale),
+        "also": f"; {_names(also)} {'is' if len(also) == 1 else 'are'} behind too" if also else "",
+    }  # fmt: skip
+    # two containers of one stack that hold different secrets refuse each other; both old, they still work together
+    refused = not SECRETS.isdisjoint(variables) and all(one.form is not ENV_CHANGED for one in stack.stale)
+    severity: Severity = "error" if refused else "warning"
+    return Case(stack.place.subject, form, stack, tuple(_rows(stack.stale)), words, severity)
+
+
+def _names(some: Iterable[Behind]) -> str:
     return ", ".join(one.place.subject for one in some)
 
 
-def _variables(case: Case) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for one in case.worst for name in one.variables))
-
-
-def _severity(case: Case) -> Severity:
-    """An error where two containers of one stack hold different secrets, so that requests are refused."""
-    waits = any(one.form == "env-changed" for one in case.stale)
-    return "error" if not waits and set(_variables(case)) & SECRETS else "warning"
-
-
-def _evidence(case: Case) -> Iterator[Evidence]:
-    for one in case.stale:
-        container = one.place.container
-        if container is None:
-            continue
+def _rows(stale: Iterable[Behind]) -> Iterator[Evidence]:
+    """Names of variables are told, values never."""
+    for one in stale:
+        name, container = one.place.subject, one.container
         source = f"docker inspect {container.name}"
-        at, what = (container.started_at, "started") if one.form == "env-changed" else (container.created_at, "made")
-        yield Evidence(f"{one.place.subject} {what}", moment(at), source)
-        if one.differs:
-            yield Evidence(f"{one.place.subject} differs in", ", ".join(one.differs), source)
+        read = one.form is ENV_CHANGED
+        at, what = (container.started_at, "started") if read else (container.created_at, "made")
+        yield Evidence(f"{name} {what}", moment(at), source)
+        if one.others or one.variables:
+            yield Evidence(f"{name} differs in", ", ".join((*one.others, *one.variables)), source)
         if one.hashed:
             yield Evidence("config-hash", "another one than the files give now", f"{source}, docker compose config")
-    files = {fact.path: fact for one in case.stale for fact in one.files}
+    files = {fact.path: fact for one in stale for fact in one.files}
     for path, fact in files.items():
         yield Evidence("written", moment(fact.mtime), path)
 
 
-def plan(result: Result, snapshot: Snapshot, settings: Settings, _answers: Mapping[str, str]) -> Plan:
-    """The repair of one finding, from the same Snapshot."""
-    for place in placed(snapshot, "librechat"):
-        if place.subject == result.subject:
-            case = _diagnose(place, snapshot, settings)
-            if case.stale:
-                return _plan_for(case, result)
-    return compose.manual(result, "There is nothing to repair any more.")
-
-
-def _plan_for(case: Case, result: Result) -> Plan:
-    steps = [_up(one) for one in case.in_order]
-    if None in steps:
-        return compose.manual(
-            result, "The container was not made by Compose, or its files are gone: restart it by hand to apply .env."
-        )
-    return Plan(
-        check=ID, subject=case.place.subject, title=result.title, steps=tuple(one for one in steps if one),
-        safety="disruptive", restarts=tuple(one.place.subject for one in case.in_order),
-        says=tuple(_says(case)), lock=case.place.directory, settle=5.0,
+def plan(case: Case[StaleStack], _answers: Answers) -> Plan:
+    """All that are behind are made anew, LibreChat's own container last: what it asks is there before it starts."""
+    stack = case.facts
+    in_order = sorted(stack.stale, key=lambda one: _same(one.place, stack.place))
+    steps = [up for one in in_order if (up := _up(one)) is not None]
+    if len(steps) < len(in_order):
+        return manual("The container was not made by Compose, or its files are gone: restart it by hand to apply .env.")
+    return repair(
+        *steps, says=_says(stack), restarts=[one.place.subject for one in in_order], lock=stack.place.directory,
+        settle=5.0,
     )  # fmt: skip
 
 
@@ -219,22 +320,22 @@ def _up(one: Behind) -> ComposeUp | None:
     """From the files the project uses now, which may be more than those this container was made with."""
     project = one.place.project
     used = tuple(file.path for file in project.files if file.in_use) if project else ()
-    extra = (*used, *((one.path,) if one.form == "override-not-in-use" else ()))
+    extra = (*used, *((one.path,) if one.form is OVERRIDE_NOT_IN_USE else ()))
     return compose.bring_up(one.place, extra=extra, force=True)
 
 
-def _says(case: Case) -> Iterator[str]:
+def _says(stack: StaleStack) -> Iterator[str]:
     yield "Only these containers are made anew, from the files as they are; what they do at that moment is cut off."
     yield "Their data stays: it lies in folders and volumes, not in the containers. No image is pulled."
-    override = compose.override_for(case.place)
-    left_out = next((one for one in case.stale if one.form == "override-not-in-use"), None)
-    if left_out and override and not override.read_by_itself:
-        yield f"Your compose files are listed without {left_out.path}: add it to -f or COMPOSE_FILE, or `up` loses it."
-    elif left_out:
-        yield f"Everything that {left_out.path} declares for these services takes effect."
+    override = override_for(stack.place)
+    path = next((one.path for one in stack.stale if one.form is OVERRIDE_NOT_IN_USE), None)
+    if path and override and not override.read_by_itself:
+        yield f"Your compose files are listed without {path}: add it to -f or COMPOSE_FILE, or `up` loses it."
+    elif path:
+        yield f"Everything that {path} declares for these services takes effect."
 
 
 CHECK = Check(
-    id=ID, title="The containers run what the files say", severity="error", doc=__doc__ or "", examine=examine,
-    plan=plan, examples=EXAMPLES,
+    "librechat.not-applied", "The containers run what the files say", __doc__ or "", FORMS, find, plan,
+    reads=("containers", "projects", "services", "files", "service_hashes", "log_marks"),
 )  # fmt: skip

@@ -22,116 +22,94 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from ...console.findings import Evidence, FixSummary, Result
 from ...console.model import Snapshot
-from ...console.plan import Plan
+from ...console.model.findings import Evidence
 from ...console.settings import Settings
-from .. import Check, compose
-from .cpu_examples import EXAMPLES
-from .node import Node, fine, nodes
+from .. import compose
+from ..api import Case, Check, Fine, Form, Found, by_hand
+from .node import MongoNode, nodes
 
-ID = "mongo.cpu"
 SIGILL = 132
 X86, ARM = ("x86_64", "amd64"), ("aarch64", "arm64")
 FROM_X86, FROM_ARM = (5,), (4, 4, 19)
-"""fact: mongo-docker-db 2.4"""
+"""First versions that ask for it (SERVER-54407, SERVER-71772)."""
 ARM_82 = frozenset({"fphp", "dcpop", "sha3", "sm3", "sm4", "asimddp", "sha512", "sve"})
-"""What the image's entrypoint looks for, any of them. fact: docker-entrypoint.sh"""
-WARNED = {"mongo.no-avx": "no-avx", "mongo.old-arm": "old-arm"}
+"""What the image's docker-entrypoint.sh looks for, any of them."""
 ILLEGAL = "mongo.illegal-instruction"
-WORDS = {
-    "no-avx": ("the processor has no AVX", "MongoDB from 5.0 on is built for processors with AVX"),
-    "old-arm": ("the processor is older than ARMv8.2-A", "MongoDB from 4.4.19 on is built for ARMv8.2-A"),
-    "illegal-instruction": (
-        "it met an instruction that its processor does not have",
-        (
-            "the machine's own processor has what MongoDB needs, so the container sees another one: an emulator, or an"
-            " image for another platform"
-        ),
-    ),
-}
+_FIX = "pass the processor through, or use image 4.4"
+_VM = "In a virtual machine: set its processor type to host (Proxmox, libvirt: host-passthrough), start it anew."
+_IMAGE = (
+    "Or use {image} in the compose file, with an empty data folder or one that 4.4 wrote; keep the old folder.\n"
+    "It does not open files of 5.0 and later."
+)
+NO_AVX = Form("no-avx", "{subject} {verb} here: the processor has no AVX",
+              "MongoDB from 5.0 on is built for processors with AVX", _FIX, advice=f"{_VM}\n{_IMAGE}")  # fmt: skip
+OLD_ARM = Form("old-arm", "{subject} {verb} here: the processor is older than ARMv8.2-A",
+               "MongoDB from 4.4.19 on is built for ARMv8.2-A", _FIX, advice=f"{_VM}\n{_IMAGE}")  # fmt: skip
+OTHER = Form(
+    "illegal-instruction",
+    "{subject} {verb} here: it met an instruction that its processor does not have",
+    "the machine's own processor has what MongoDB needs, so the container sees another one: an emulator, or an image"
+    " for another platform",
+    _FIX,
+    advice="Take platform: out of the compose file, or use an image for this machine's own processor.\n"
+    f"{_VM}\n"
+    f"{_IMAGE}",
+)
+WARNED = {"mongo.no-avx": NO_AVX, "mongo.old-arm": OLD_ARM}
 
 
-def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
-    """One result per mongod that asks much of its processor."""
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each mongod that asks much of its processor, by its version; one of unknown version is asked as well."""
+    least = FROM_ARM if snapshot.host.arch in ARM else FROM_X86
     for node in nodes(snapshot):
-        if not _asks_much(node, snapshot):
+        if node.version is not None and node.version < least:
             continue
         form = _form(node, snapshot)
         if form is not None:
-            yield _finding(node, form, snapshot)
+            yield _case(node, form, snapshot)
         elif node.container is not None or snapshot.host.cpu_features is not None:
-            yield fine(ID, node, f"Nothing says that the processor is too old for {node.subject}")
+            yield Fine(node.subject, f"Nothing says that the processor is too old for {node.subject}")
 
 
-def _asks_much(node: Node, snapshot: Snapshot) -> bool:
-    """By its version; one of unknown version is asked as well."""
-    least = FROM_ARM if snapshot.host.arch in ARM else FROM_X86
-    return node.version is None or node.version >= least
-
-
-def _form(node: Node, snapshot: Snapshot) -> str | None:
+def _form(node: MongoNode, snapshot: Snapshot) -> Form | None:
     lacks = _lacks(snapshot)
-    if node.answers or (node.state is not None and node.state.alive):
+    if node.answers or node.said.alive:
         return None
     if node.container is None:
         return lacks if node.version is not None else None
     warned = next((WARNED[mark] for mark in node.marks if mark in WARNED), None)
-    died = ILLEGAL in node.marks or (not node.running and node.container.exit_code == SIGILL)
-    if died:
+    if ILLEGAL in node.marks or (not node.running and node.exited(SIGILL)):
         unread = snapshot.host.cpu_features is None or snapshot.host.arch not in (*X86, *ARM)
-        guess = ("old-arm" if snapshot.host.arch in ARM else "no-avx") if unread else "illegal-instruction"
+        guess = (OLD_ARM if snapshot.host.arch in ARM else NO_AVX) if unread else OTHER
         return warned or lacks or guess
     # stopped or never started here, and it would die: known from the processor alone
     return (warned or lacks) if node.version is not None and not node.running else None
 
 
-def _lacks(snapshot: Snapshot) -> str | None:
+def _lacks(snapshot: Snapshot) -> Form | None:
     """What this machine's processor does not have; None when it has it, or cannot be read."""
     features, arch = snapshot.host.cpu_features, snapshot.host.arch
     if features is None or (snapshot.engine is not None and not snapshot.engine.local):
         return None
     if arch in X86 and "avx" not in features:
-        return "no-avx"
-    return "old-arm" if arch in ARM and ARM_82.isdisjoint(features) else None
+        return NO_AVX
+    return OLD_ARM if arch in ARM and ARM_82.isdisjoint(features) else None
 
 
-def _finding(node: Node, form: str, snapshot: Snapshot) -> Result:
-    what, because = WORDS[form]
-    container = node.container
-    version = ".".join(map(str, node.version)) if node.version else "unknown"
-    evidence = [Evidence("MongoDB", version, "image")]
+def _case(node: MongoNode, form: Form, snapshot: Snapshot) -> Case[None]:
+    rows = [Evidence("MongoDB", node.version_words, "image")]
     if _lacks(snapshot) is not None:
-        evidence.append(Evidence("processor", what.removeprefix("the processor "), "/proc/cpuinfo"))
-    if container is not None and container.exit_code == SIGILL:
-        evidence.append(Evidence("exit code", str(SIGILL), f"docker inspect {container.name}"))
-    evidence += compose.log_evidence(snapshot, container, (*WARNED, ILLEGAL))
-    verb = "cannot run" if container is not None else "will not run"
-    return compose.finding(
-        ID, node.subject, form, f"{node.subject} {verb} here: {what}", severity="error", because=because,
-        evidence=tuple(evidence), fix=FixSummary("manual", "pass the processor through, or use image 4.4"),
-    )  # fmt: skip
-
-
-def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapping[str, str]) -> Plan:
-    """Says what can be done. Images and data folders are the operator's."""
-    node = next((one for one in nodes(snapshot) if one.subject == result.subject), None)
-    if node is None or result.form is None:
-        return compose.manual(result, "There is nothing to repair any more.")
-    image = "mongo:4.4.18" if result.form == "old-arm" else "mongo:4.4.29"
-    says = [
-        "In a virtual machine: set its processor type to host (Proxmox, libvirt: host-passthrough), start it anew.",
-        f"Or use {image} in the compose file, with an empty data folder or one that 4.4 wrote; keep the old folder.",
-        "It does not open files of 5.0 and later.",
-    ]
-    if result.form == "illegal-instruction":
-        says.insert(0, "Take platform: out of the compose file, or use an image for this machine's own processor.")
-    return compose.manual(result, *says)
+        rows.append(Evidence("processor", form.title.partition("the processor ")[2], "/proc/cpuinfo"))
+    rows += [*node.exited(SIGILL), *compose.log_evidence(snapshot, node.container, (*WARNED, ILLEGAL))]
+    verb = "cannot run" if node.container is not None else "will not run"
+    image = "mongo:4.4.18" if form is OLD_ARM else "mongo:4.4.29"
+    return Case(node.subject, form, None, tuple(rows), {"verb": verb, "image": image})
 
 
 CHECK = Check(
-    id=ID, title="The processor can run this MongoDB", severity="error", doc=__doc__ or "", examine=examine, plan=plan,
-    examples=EXAMPLES,
+    "mongo.cpu", "The processor can run this MongoDB", __doc__ or "", (NO_AVX, OLD_ARM, OTHER), find, by_hand,
+    reads=("host", "engine", "containers", "projects", "services", "mongod_configs", "mongos", "log_marks"),
 )  # fmt: skip

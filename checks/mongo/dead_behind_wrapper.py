@@ -20,90 +20,94 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
-from ...console.findings import Evidence, FixSummary, Result
+from ...console.fix.plan import Plan
+from ...console.fix.steps import RestartContainer
 from ...console.model import Snapshot
-from ...console.plan import Plan
+from ...console.model.findings import Evidence
 from ...console.settings import Settings
-from ...console.steps import RestartContainer
-from .. import Check, compose
-from .dead_behind_wrapper_examples import EXAMPLES
-from .node import Node, fine, nodes, unknown
+from .. import compose
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from .node import MongoNode, nodes
 
-ID = "mongo.dead-behind-wrapper"
 GRACE = 10.0
 """Seconds after the start in which there may be no mongod yet."""
 CAUSES = {
     "mongo.20254": "mongo.keyfile", "mongo.20255": "mongo.keyfile", "mongo.20575": "mongo.keyfile",
     "mongo.keyfile-too-open": "mongo.keyfile", "mongo.keyfile-required": "mongo.keyfile",
+    "mongo.20557": "mongo.data-folder", "mongo.20558": "mongo.data-folder",
     "mongo.20573": "mongo.version-files", "mongo.12257600": "mongo.kernel",
     "mongo.illegal-instruction": "mongo.cpu", "mongo.no-avx": "mongo.cpu", "mongo.old-arm": "mongo.cpu",
 }  # fmt: skip
 """Marks of an end that would come again, and the check that knows of it."""
-LOG = (*CAUSES, "mongo.bad-option", "mongo.root-variables", "mongo.waiting-for-start")
 LASTING = ("mongo.bad-option", "mongo.root-variables")
+LOG = (*CAUSES, *LASTING, "mongo.waiting-for-start")
+NO_MONGOD = Form(
+    "no-mongod",
+    "{subject} runs without a mongod in it",
+    "mongod ended, and the start script that is process 1 goes on waiting for it, so nothing restarts it",
+    "restart the container",
+)
+OF_A_CAUSE = replace(
+    NO_MONGOD, id="of-a-cause", fix="repair what mongod died of first",
+    advice="A restart would end the same way. First repair {cause}.\nThen: docker restart {subject}",
+)  # fmt: skip
 
 
-def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
-    """One result per running container in which a script is process 1."""
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each running container in which a script is process 1."""
     for node in nodes(snapshot):
         if node.container is not None and node.running and node.mongod.wrapped and node.container.detailed:
             yield _judge(node, snapshot)
 
 
-def _judge(node: Node, snapshot: Snapshot) -> Result:
-    alive = None if node.state is None else node.state.alive
+def _judge(node: MongoNode, snapshot: Snapshot) -> Found:
     title = f"Whether a mongod runs in {node.subject} cannot be told"
-    if alive:
-        return fine(ID, node, f"A mongod runs in {node.subject}")
-    if alive is None:
-        return unknown(ID, node, title, "mongod does not answer, and the container's processes could not be listed")
+    if node.said.alive is None:
+        why = "mongod does not answer, and the container's processes could not be listed"
+        return Unknown(node.subject, title, why)
+    if node.said.alive:
+        return Fine(node.subject, f"A mongod runs in {node.subject}")
     if node.age is None or node.age < GRACE:
-        return unknown(ID, node, title, "the container has just been started")
-    said = node.state.sentence if node.state else None
-    evidence = (
+        return Unknown(node.subject, title, "the container has just been started")
+    rows = (
         Evidence("container", "running", f"docker inspect {node.subject}"),
         Evidence("processes", "no mongod", f"docker top {node.subject}"),
-        *((Evidence("asked", said, node.subject),) if said else ()),
+        *((Evidence("asked", node.said.sentence, node.subject),) if node.said.sentence else ()),
         *compose.log_evidence(snapshot, node.container, LOG),
     )
-    form = "of-a-cause" if _cause(node) else "no-mongod"
-    return compose.finding(
-        ID, node.subject, form, f"{node.subject} runs without a mongod in it", severity="error", evidence=evidence,
-        because="mongod ended, and the start script that is process 1 goes on waiting for it, so nothing restarts it",
-        fix=FixSummary("disruptive", "restart the container") if form == "no-mongod"
-        else FixSummary("manual", "repair what mongod died of first"),
-    )  # fmt: skip
-
-
-def _cause(node: Node) -> str | None:
-    """The check that knows what it died of, or the log itself; None where nothing tells."""
-    known = next((CAUSES[mark] for mark in reversed(node.marks) if mark in CAUSES), None)
-    return known or ("the log" if any(mark in LASTING for mark in node.marks) else None)
-
-
-def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapping[str, str]) -> Plan:
-    """A restart, or the name of the check that comes first."""
-    node = next((one for one in nodes(snapshot) if one.subject == result.subject), None)
-    if node is None or node.container is None or result.form is None:
-        return compose.manual(result, "There is nothing to repair any more.")
     cause = _cause(node)
-    if cause is not None:
-        where = "its log, which names the option" if cause == "the log" else f"what {cause} finds: stackops fix {cause}"
-        return compose.manual(result, f"A restart would end the same way. First repair {where}.",
-                              f"Then: docker restart {node.subject}")  # fmt: skip
-    return Plan(
-        check=ID, subject=node.subject, title=result.title, safety="disruptive", restarts=(node.subject,),
-        steps=(RestartContainer(container=node.container.id, name=node.container.name),), lock=node.place.directory,
+    return Case(node.subject, OF_A_CAUSE if cause else NO_MONGOD, node, rows, {"cause": cause or ""})
+
+
+def _cause(node: MongoNode) -> str | None:
+    """What tells what it died of: a check that knows, or the log itself; None where nothing does."""
+    known = next((CAUSES[mark] for mark in reversed(node.marks) if mark in CAUSES), None)
+    if known is not None:
+        return f"what {known} finds: stackops fix {known}"
+    return "its log, which names the option" if any(mark in LASTING for mark in node.marks) else None
+
+
+def plan(case: Case[MongoNode], _answers: Answers) -> Plan:
+    """A restart, or the name of the check that comes first."""
+    node, container = case.facts, case.facts.container
+    if case.form is OF_A_CAUSE or container is None:
+        return manual(*case.advice)
+    return repair(
+        RestartContainer(container=container.id, name=container.name),
         says=(
             "What uses the database has lost its connections already.",
             "If mongod dies again, its log says why; a kill for want of memory leaves no line.",
         ),
-    )  # fmt: skip
+        restarts=(node.subject,),
+        lock=node.place.directory,
+    )
 
 
 CHECK = Check(
-    id=ID, title="There is a mongod behind the start script", severity="error", doc=__doc__ or "", examine=examine,
-    plan=plan, examples=EXAMPLES,
+    "mongo.dead-behind-wrapper", "There is a mongod behind the start script", __doc__ or "", (NO_MONGOD, OF_A_CAUSE),
+    find, plan,
+    reads=("containers", "projects", "services", "mongod_configs", "mongos", "log_marks"),
 )  # fmt: skip

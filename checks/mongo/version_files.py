@@ -22,87 +22,72 @@ Sources
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
-from ...console.findings import Evidence, FixSummary, Result
-from ...console.model import Snapshot
-from ...console.plan import Plan
+from ...console.model import Container, Snapshot
+from ...console.model.findings import Evidence
 from ...console.settings import Settings
-from .. import Check, compose
-from .node import Node, fine, nodes, unknown
-from .version_files_examples import EXAMPLES
+from .. import compose
+from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
+from .node import MongoNode, nodes
 
-ID = "mongo.version-files"
 EXIT = 62
-"""fact: mongo-docker-db 2.4"""
+"""Exit code "need downgrade" (mongo exit_codes.h)."""
 MARK = "mongo.20573"
 OPENED = "mongo.23016"
 _FOUND = re.compile(r'version: \\?"(\d+\.\d+)')
+_BACK = "Write {} into the compose file and bring it up: docker compose up -d {{service}}. The data are all there."
+_UP = (
+    "To go up: back up first, then one version at a time (4.4, 5.0, 6.0, 7.0, 8.0), and in each"
+    " db.adminCommand({{setFeatureCompatibilityVersion: 'X.Y'}}), from 7.0 on with confirm: true.\n"
+    "Do not delete the data folder: it holds every user and every conversation."
+)
+OTHER_VERSION = Form(
+    "other-version",
+    "The data folder of {subject} is of another MongoDB version, and {image} does not open it",
+    "a mongod opens its own files and those of the version before; the image was changed by more than that",
+    "go back to the image that wrote the files",
+    advice=f"{_BACK.format('the image that ran before (docker images shows it)')}\n{_UP}",
+)
+KNOWN_VERSION = replace(
+    OTHER_VERSION, title="The data folder of {subject} is of MongoDB {wrote}, and {image} does not open it",
+    variant="known", advice=f"{_BACK.format('mongo:{wrote}')}\n{_UP}",
+)  # fmt: skip
 
 
-def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
-    """One result per mongod that was started at least once."""
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each mongod that was started at least once."""
     for node in nodes(snapshot):
         container = node.container
         if container is None or container.state == "created":
             continue
-        if not container.detailed:
-            yield unknown(
-                ID, node, f"Whether {node.subject} opens its files cannot be told", "it was not inspected yet"
-            )
+        if container.detailed:
+            yield _judge(node, container, snapshot)
         else:
-            yield _judge(node, snapshot)
+            title = f"Whether {node.subject} opens its files cannot be told"
+            yield Unknown(node.subject, title, "it was not inspected yet")
 
 
-def _judge(node: Node, snapshot: Snapshot) -> Result:
-    container = node.container
+def _judge(node: MongoNode, container: Container, snapshot: Snapshot) -> Found:
     said = [mark for mark in node.marks if mark in (MARK, OPENED)]
-    refused = bool(said) and said[-1] == MARK
-    ended = container is not None and container.state != "running" and container.exit_code == EXIT
-    image = container.image if container else ""
-    evidence = (
-        Evidence("image", image, f"docker inspect {node.subject}"),
-        *((Evidence("exit code", str(EXIT), f"docker inspect {node.subject}"),) if ended else ()),
-        *compose.log_evidence(snapshot, container, (MARK,)),
-    )
-    if node.answers or not (refused or ended):
-        return fine(ID, node, f"Nothing says that {node.subject} refuses its data folder", evidence[:1])
+    ended = node.exited(EXIT) if not node.running else ()
+    image = Evidence("image", container.image, f"docker inspect {node.subject}")
+    if node.answers or not (ended or said[-1:] == [MARK]):
+        return Fine(node.subject, f"Nothing says that {node.subject} refuses its data folder", (image,))
     wrote = _written_by(node, snapshot)
-    of = f" of MongoDB {wrote}" if wrote else " of another MongoDB version"
-    return compose.finding(
-        ID, node.subject, "other-version", f"The data folder of {node.subject} is{of}, and {image} does not open it",
-        severity="error", evidence=evidence, fix=FixSummary("manual", "go back to the image that wrote the files"),
-        because="a mongod opens its own files and those of the version before; the image was changed by more than that",
-    )  # fmt: skip
+    rows = (image, *ended, *compose.log_evidence(snapshot, container, (MARK,)))
+    words = {"image": container.image, "wrote": wrote or "", "service": node.place.service or node.subject}
+    return Case(node.subject, KNOWN_VERSION if wrote else OTHER_VERSION, None, rows, words)
 
 
-def _written_by(node: Node, snapshot: Snapshot) -> str | None:
+def _written_by(node: MongoNode, snapshot: Snapshot) -> str | None:
     """The version that the log names, where it does."""
-    for mark in compose.marks_since_start(snapshot, node.container):
-        found = _FOUND.search(mark.text) if mark.mark == MARK else None
-        if found:
-            return found[1]
-    return None
-
-
-def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapping[str, str]) -> Plan:
-    """Says how to go back, and how to go up. The data folder is never touched."""
-    node = next((one for one in nodes(snapshot) if one.subject == result.subject), None)
-    if node is None or result.form is None:
-        return compose.manual(result, "There is nothing to repair any more.")
-    wrote = _written_by(node, snapshot)
-    image = f"mongo:{wrote}" if wrote else "the image that ran before (docker images shows it)"
-    service = node.place.service or node.subject
-    return compose.manual(
-        result,
-        f"Write {image} into the compose file and bring it up: docker compose up -d {service}. The data are all there.",
-        "To go up: back up first, then one version at a time (4.4, 5.0, 6.0, 7.0, 8.0), and in each"
-        " db.adminCommand({setFeatureCompatibilityVersion: 'X.Y'}), from 7.0 on with confirm: true.",
-        "Do not delete the data folder: it holds every user and every conversation.",
-    )
+    told = (mark.text for mark in compose.marks_since_start(snapshot, node.container) if mark.mark == MARK)
+    return next((found[1] for text in told if (found := _FOUND.search(text))), None)
 
 
 CHECK = Check(
-    id=ID, title="mongod opens its data folder", severity="error", doc=__doc__ or "", examine=examine, plan=plan,
-    examples=EXAMPLES,
+    "mongo.version-files", "mongod opens its data folder", __doc__ or "", (OTHER_VERSION, KNOWN_VERSION), find, by_hand,
+    reads=("containers", "projects", "services", "mongod_configs", "mongos", "log_marks"),
 )  # fmt: skip

@@ -23,59 +23,125 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from ...console.findings import Evidence, FixSummary, Result
-from ...console.model import Container, Snapshot
-from ...console.plan import Plan
+from ...console.fix.plan import Plan
+from ...console.fix.steps import SetServiceKeys
+from ...console.model import Container, EngineInfo, Snapshot
+from ...console.model.findings import Evidence
+from ...console.products.dockerd import is_desktop, is_podman
+from ...console.products.gateways import names_of, release, share_network
+from ...console.products.model_users import is_server_variable
 from ...console.settings import Settings
-from ...console.stacks.engines import is_desktop, is_podman
-from ...console.stacks.gateways import names_of, release, share_network
-from ...console.steps import SetServiceKeys
-from ...console.text import clean_line
-from .. import Check, compose
-from ..compose import Placed, bring_up
-from .common import place_of, plan_edit, refusal, severity_of
-from .host_gateway_examples import EXAMPLES
+from ...console.text.cleaning import clean_line
+from .. import compose
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..compose import Placed, bring_up, put_away, severity_of
+from ..parties import Party, parties
+from ..wiring.connections import in_files
 
-ID = "ollama.host-gateway"
 NAME = "host.docker.internal"
 GATEWAY = "host-gateway"
 SETTINGS = "settings of the stack"
 SINCE = (20, 10)
-"""fact: the first Engine that knows ``host-gateway``."""
+"""The first Engine that knows ``host-gateway`` (its release notes)."""
 _ADDRESS = re.compile(rf"(?:^|[/@;,\s\"'=]){re.escape(NAME)}(?=$|[:/;,\s\"'])", re.IGNORECASE)
 _NO_USE = re.compile(
     r"no_proxy|(?:^|_)(?:allowed|trusted)_?(?:hosts|origins|addresses)|^(?:HOSTNAME|HOME|PATH|PWD)$", re.IGNORECASE
 )
+_CHOICE = re.compile(r"(?:_TYPE|_STORE|_PROVIDER|_BACKEND|_ENGINE)$")
 _MACHINES = re.compile(r"^(?:lima-|colima|docker-desktop|orbstack)", re.IGNORECASE)
 
 
-def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
-    """One result for each container that asks for the name."""
-    for container in snapshot.containers:
-        asked = uses(container, snapshot)
-        if asked:
-            yield _judge(container, asked, snapshot)
+MISSING = Form(
+    "missing",
+    f"{{subject}} asks for {NAME}, which it cannot resolve",
+    f"On Linux {NAME} is no name inside a container unless the container is given it as an extra host.",
+    f"add {NAME}:{GATEWAY} to its extra hosts and recreate it",
+)
+NOT_RECREATED = replace(
+    MISSING, id="not-recreated", fix="recreate the service from its compose files",
+    because=f"{MISSING.because} The compose file does so by now, but the container was made before.",
+)  # fmt: skip
+BY_HAND = {
+    form.id: replace(form, fix="give it the name by hand", variant="by-hand") for form in (MISSING, NOT_RECREATED)
+}
 
 
-def uses(container: Container, snapshot: Snapshot) -> tuple[Evidence, ...]:
+@dataclass(frozen=True)
+class Nameless:
+    """A container that cannot resolve the name."""
+
+    place: Placed
+    engine: EngineInfo | None
+    """None before anything runs."""
+
+    @property
+    def refusal(self) -> str | None:
+        """Why it cannot be given the name here."""
+        numbers = release(self.engine.version) if self.engine else None
+        if numbers is not None and numbers < SINCE:
+            return (
+                f"Docker {self.engine.version if self.engine else ''} does not know {GATEWAY}, which came with 20.10."
+            )
+        return compose.refusal(self.place, ": make it anew with the setting.")
+
+
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each container that asks for the name, and each service of a folder that will."""
+    for party in parties(snapshot):
+        asked = uses(party, party.place, snapshot)
+        if asked and party.runs:
+            yield _judge(party.container, party.place, asked, snapshot)
+        elif asked and snapshot.engine is None and not snapshot.containers:
+            yield _declared(party, party.place, asked, snapshot)
+
+
+def uses(party: Party, place: Placed, snapshot: Snapshot) -> tuple[Evidence, ...]:
     """Where the container has the name as an address.
 
     Of an env file that several services share only what is known to be read counts, as an address of a model server.
     """
+    container = party.container
     names = {container.name, container.service}
     users = (user for server in snapshot.servers for user in server.users if user.service in names)
     followed = [clean_line(user.who, 120) for user in users if _ADDRESS.search(user.address or "")]
-    rows, place = [], place_of(snapshot, container)
+    rows = []
     for variable in container.env:
         if not _ADDRESS.search(variable.value) or _NO_USE.search(variable.name):
             continue
         who = clean_line(f"{container.name}, {variable.name}")
-        if who in followed or not _from_env_file(place, variable.name):
-            rows.append(Evidence(variable.name, NAME, f"docker inspect {container.name}"))
+        known = who in followed or (not party.runs and is_server_variable(variable.name))
+        if (known or not _from_env_file(place, variable.name)) and not _unused(variable.name, party.env):
+            rows.append(Evidence(variable.name, NAME, party.source))
     own = f"{container.name}, "
     rows += [Evidence(who, NAME, SETTINGS) for who in followed if not who.startswith(own)]
+    named = in_files(party, snapshot)
+    rows += [Evidence(f"{one.key} of {one.whose}", NAME, source) for source, one in named if one.host.lower() == NAME]
     return tuple(dict.fromkeys(rows))
+
+
+def _unused(name: str, env: Mapping[str, str]) -> bool:
+    """Whether another product is chosen in its place: ``MILVUS_URI`` beside ``VECTOR_STORE: weaviate``, as in Dify."""
+    mine = name.partition("_")[0].lower()
+    chosen = {value.lower() for key, value in env.items() if _CHOICE.search(key)}
+    others = {other for other in chosen if any(key.startswith(f"{other.upper()}_") for key in env)}
+    return bool(others) and mine not in chosen and not is_server_variable(name)
+
+
+def _declared(party: Party, place: Placed, asked: tuple[Evidence, ...], snapshot: Snapshot) -> Found:
+    """Before anything runs: on Linux only an extra host gives the name."""
+    name = party.subject
+    if any(_names_it(entry) for entry in party.container.extra_hosts):
+        return Fine(name, f"{name} will know {NAME}: it is one of its extra hosts", asked)
+    if _MACHINES.match(snapshot.host.name) or (snapshot.host.os or "").startswith(("Darwin", "macOS", "Windows")):
+        return _unknown(
+            name, "Docker Desktop resolves the name by itself, and which Engine there is cannot be told here"
+        )
+    if (party.container.network_mode or "").startswith(("service:", "container:")):
+        return _unknown(name, "it shares another container's network, whose names count")
+    rows = (*asked, Evidence("extra hosts", ", ".join(party.container.extra_hosts) or "none", party.source))
+    return Case(name, MISSING, Nameless(place, None), rows)
 
 
 def _from_env_file(place: Placed, name: str) -> bool:
@@ -86,14 +152,14 @@ def _from_env_file(place: Placed, name: str) -> bool:
     return any(variable.name == name for variable in declared.env)
 
 
-def _judge(container: Container, asked: tuple[Evidence, ...], snapshot: Snapshot) -> Result:
-    name = container.name
+def _judge(container: Container, place: Placed, asked: tuple[Evidence, ...], snapshot: Snapshot) -> Found:
+    name, engine = container.name, snapshot.engine
     if not container.detailed:
         return _unknown(name, "the container has not been inspected yet")
     known = _known(container, snapshot)
     if known is not None:
-        return Result(ID, name, "ok", f"{name} knows {NAME}: {known}", evidence=asked)
-    if snapshot.engine is None or not snapshot.engine.os:
+        return Fine(name, f"{name} knows {NAME}: {known}", asked)
+    if engine is None or not engine.os:
         return _unknown(
             name, "the Engine does not tell whether it is Docker Desktop, which resolves the name by itself"
         )
@@ -101,29 +167,16 @@ def _judge(container: Container, asked: tuple[Evidence, ...], snapshot: Snapshot
         return _unknown(name, "it shares another container's network, whose names count")
     if any(mount.target == "/etc/hosts" for mount in container.mounts):
         return _unknown(name, "a file of yours is mounted as its /etc/hosts, and may well name it")
-    place = place_of(snapshot, container)
-    declared = place.declared is not None and any(_names_it(one) for one in place.declared.extra_hosts)
-    form = "not-recreated" if declared else "missing"
-    safety = _plan(container, snapshot, Result(ID, name, "finding", "", form=form)).safety
-    engine = snapshot.engine
+    nameless, declared = Nameless(place, engine), place.declared.extra_hosts if place.declared else ()
+    form = NOT_RECREATED if any(_names_it(one) for one in declared) else MISSING
     rows = (
         *asked, Evidence("extra hosts", ", ".join(container.extra_hosts) or "none", f"docker inspect {name}"),
         Evidence("Engine", f"{engine.version} on {engine.os}", engine.address),
     )  # fmt: skip
-    because = f"On Linux {NAME} is no name inside a container unless the container is given it as an extra host."
-    if declared:
-        because += " The compose file does so by now, but the container was made before."
-    return compose.finding(
-        ID, name, form, f"{name} asks for {NAME}, which it cannot resolve", because=because, evidence=rows,
+    return Case(
+        name, BY_HAND[form.id] if nameless.refusal else form, nameless, rows,
         severity=severity_of(container, "error" if _meant(place, asked) else "warning"),
-        fix=FixSummary(safety, _SUMMARY[form] if safety != "manual" else "give it the name by hand"),
     )  # fmt: skip
-
-
-_SUMMARY = {
-    "missing": f"add {NAME}:{GATEWAY} to its extra hosts and recreate it",
-    "not-recreated": "recreate the service from its compose files",
-}
 
 
 def _meant(place: Placed, asked: tuple[Evidence, ...]) -> bool:
@@ -131,7 +184,7 @@ def _meant(place: Placed, asked: tuple[Evidence, ...]) -> bool:
     if place.declared is None:
         return True
     names = {variable.name for variable in place.declared.env}
-    return any(row.label in names or row.source == SETTINGS for row in asked)
+    return any(row.label in names or not row.source.startswith("docker inspect") for row in asked)
 
 
 def _known(container: Container, snapshot: Snapshot) -> str | None:
@@ -155,48 +208,40 @@ def _names_it(entry: str) -> bool:
     return re.split("[:=]", entry)[0].lower() == NAME
 
 
-def _unknown(name: str, because: str) -> Result:
-    return Result(ID, name, "unknown", f"Whether {name} can resolve {NAME} is not known", because=because)
+def _unknown(name: str, why: str) -> Unknown:
+    return Unknown(name, f"Whether {name} can resolve {NAME} is not known", why)
 
 
-def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapping[str, str]) -> Plan:
+def plan(case: Case[Nameless], _answers: Answers) -> Plan:
     """The extra host in the override, then the service anew."""
-    for container in snapshot.containers:
-        if container.name == result.subject and _known(container, snapshot) is None:
-            return _plan(container, snapshot, result)
-    return compose.manual(result, "There is nothing to repair any more.")
-
-
-def _plan(container: Container, snapshot: Snapshot, result: Result) -> Plan:
-    place, engine = place_of(snapshot, container), snapshot.engine
-    why = refusal(place)
-    numbers = release(engine.version) if engine else None
-    if numbers is not None and numbers < SINCE:
-        why = f"Docker {engine.version if engine else ''} does not know {GATEWAY}, which came with 20.10."
+    place, why = case.facts.place, case.facts.refusal
     if why is not None:
-        return compose.manual(
-            result, why, f"By hand: `docker run --add-host {NAME}:{GATEWAY}`, or write the machine's own address "
-            "in the LAN in place of the name.",
-        )  # fmt: skip
-    says = [
-        f"{container.name} is recreated: what it is doing is cut off. Its data stay.",
-        "The server on the host has to listen for containers too (ollama.bind), and its firewall has to let them in.",
-        "Undo takes the name out again and recreates the service.",
-    ]
-    if engine is not None and engine.rootless:
-        says.append("The Engine runs rootless: the name then leads into its own namespace, and often not to the host.")
-    resting, left = compose.put_away(container), f"{container.name} lies stopped: it is made anew and left so."
-    end = bring_up(place, force=True, start=not resting)
-    if result.form == "not-recreated" and end is not None:
-        return Plan(
-            ID, result.subject, result.title, steps=(end,), safety="disruptive", restarts=(place.service or "",),
-            says=(left if resting else says[0], says[1]), lock=place.directory, deadline=90.0,
-        )  # fmt: skip
-    edit = SetServiceKeys(place.service or "", extra_hosts=((NAME, GATEWAY),))
-    return plan_edit(ID, result, place, edit, *says)
+        return manual(
+            why,
+            f"By hand: `docker run --add-host {NAME}:{GATEWAY}`, or write the machine's own address in the LAN in "
+            "place of the name.",
+        )
+    becomes = compose.left_so(place) or f"{place.subject} is recreated: what it is doing is cut off. Its data stay."
+    if place.container is None:
+        becomes = f"Nothing of {place.subject} runs yet: only a file is written."
+    listens = (
+        "The server on the host has to listen for containers too (ollama.bind), and its firewall has to let them in."
+    )
+    end = bring_up(place, force=True, start=not put_away(place.container))
+    if case.form is NOT_RECREATED and end is not None:
+        return repair(
+            end, says=(becomes, listens), restarts=(place.service or "",), lock=place.directory, deadline=90.0
+        )
+    engine = case.facts.engine
+    rootless = "The Engine runs rootless: the name then leads into its own namespace, and often not to the host."
+    return compose.edit_override(
+        place, SetServiceKeys(place.service or "", extra_hosts=((NAME, GATEWAY),)), becomes, listens,
+        "Undo takes the name out again and recreates the service.", rootless if engine and engine.rootless else None,
+    )  # fmt: skip
 
 
 CHECK = Check(
-    id=ID, title=f"Containers that ask for {NAME} can resolve it", severity="error", doc=__doc__ or "", examine=examine,
-    plan=plan, examples=EXAMPLES,
+    "ollama.host-gateway", f"Containers that ask for {NAME} can resolve it", __doc__ or "",
+    (MISSING, NOT_RECREATED, *BY_HAND.values()), find, plan,
+    reads=("host", "engine", "containers", "projects", "servers", "config_verdicts"),
 )  # fmt: skip

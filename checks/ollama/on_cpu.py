@@ -21,106 +21,298 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from ...console.findings import Evidence, FixSummary, Result
-from ...console.model import Snapshot
-from ...console.plan import Plan
+from ...console.fix.plan import Plan
+from ...console.fix.steps import RestartContainer
+from ...console.model import Container, Gpu, GpuDriver, LoadedModel, LogMark, Server, Snapshot
+from ...console.model.findings import Evidence
+from ...console.products.gateways import environment
+from ...console.products.gpu_grants import Grant, grant_of, granted
 from ...console.settings import Settings
-from ...console.steps import RestartContainer
-from ...console.text import clean_line, size
-from .. import Check, compose
-from .on_cpu_case import Case, cases, form_of
-from .on_cpu_examples import EXAMPLES
-from .on_cpu_words import ADVICE, BECAUSE, SEVERITY, SUMMARY, TITLE
+from ...console.text.cleaning import clean_line, size
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..compose import LABEL_DIRECTORY, marks_since_start
+from ..gpu.common import free
+from .common import containers, natives
 
-ID = "ollama.on-cpu"
-RESTART = ("lost", "not-seen")
+CPU, GPU = "ollama.inference-cpu", "ollama.inference-gpu"
+_OFF = ("-1", "none", "void", "")
+HEALTHY = ("ok", "stale")
+WORKING = ("up", "busy", "loading")
+LOST = Form(
+    "lost",
+    "{subject} has lost its GPU and computes on the CPU",
+    "It is granted a GPU ({grant}) and the driver works, with {free} free, but nothing of {model} lies on it. "
+    "A daemon-reload or a driver that was replaced takes the GPU from containers that run; nothing inside heals that.",
+    "restart the container",
+    "warning",
+    advice="Answers being written are cut off; its models stay on the disk and are loaded again at the next request.\n"
+    "Where a request or a Modelfile asks for num_gpu 0, the CPU is meant, and a restart changes nothing.\n"
+    "The next `systemctl daemon-reload` may take it away again: gpu.lost-in-container tells how to prevent that.",
+)
+NOT_SEEN = Form(
+    "not-seen",
+    "{subject} found no GPU when it started, although it was granted one",
+    "It looks for GPUs once, at its start, and saw none then. The driver works now and the grant ({grant}) "
+    "is there, so what was missing at that moment may well be there by now.",
+    "restart the container",
+    "warning",
+    advice="Answers being written are cut off; its models stay on the disk and are loaded again at the next request.\n"
+    "If it sees none again, look at gpu.driver and gpu.toolkit: the image's CUDA may be newer than the driver.",
+)
+NO_GRANT = Form(
+    "no-grant",
+    "{subject} computes on the CPU, as its container was granted no GPU",
+    "This machine has a GPU that works, but the container was made without one, so Ollama cannot see it.",
+    "grant it a GPU in the compose file",
+    "info",
+    advice="If it is meant to use a GPU, add this to the service and recreate it (the toolkit must be there):\n"
+    "deploy: {{resources: {{reservations: {{devices: [{{driver: nvidia, count: all, capabilities: [gpu]}}]}}}}}}\n"
+    "An Ollama that only computes vectors is often left on the CPU on purpose; then nothing is wrong.",
+)
+DRIVER = Form(
+    "driver",
+    "{subject} computes on the CPU, as its GPU works for nobody",
+    "It is granted a GPU ({grant}), but: {driver}.",
+    "repair the driver first: gpu.driver",
+    "warning",
+    advice="Nothing inside the container can help: gpu.driver tells what to do. Restart {subject} afterwards.",
+)
+NATIVE = Form(
+    "native",
+    "{subject} computes on the CPU, although this machine has a GPU",
+    "The driver works and {free} are free, but nothing of {model} lies on a GPU.",
+    "look at its log, and restart it",
+    "warning",
+    advice="`journalctl -u ollama | grep 'inference compute'` tells what it saw at its start.\n"
+    "Restart it (`systemctl restart ollama`) if the driver was loaded or replaced since.",
+)
+TOO_BIG = Form(
+    "too-big",
+    "{model} is bigger than the GPUs of {subject}, which computes it on the CPU",
+    "It needs {size}, and the GPUs that it may use have {total} together.",
+    "take a smaller model or a stronger quantisation",
+    "info",
+    advice="Take a smaller model, or a stronger quantisation of it: `stackops gpu --fit` tells what would fit.\n"
+    "OLLAMA_CONTEXT_LENGTH makes the context shorter, which takes memory as well.",
+)
+NO_ROOM = Form(
+    "no-room",
+    "{model} found no room on the GPUs of {subject}, and is computed on the CPU",
+    "It needs {size}, and only {free} of {total} were left: other processes hold the rest.",
+    "make room on the GPU",
+    "warning",
+    advice="See who holds the memory (gpu.memory-full), and unload or stop what is not needed.\n"
+    "Then let the model be loaded anew: it stays where it was loaded.",
+)
+PARTIAL = Form(
+    "partial",
+    "{model} of {subject} lies partly on the CPU",
+    "{vram} of {size} lie on GPUs, the rest is computed on the CPU, which is as fast as its slower part.",
+    "take a smaller model or a shorter context, or make room",
+    "info",
+    advice="{vram} of {size} are on GPUs, {free} of {total} are free now.\n"
+    "Take a smaller model, a stronger quantisation or a shorter context (OLLAMA_CONTEXT_LENGTH).\n"
+    "Or make room, and let it be loaded anew.",
+)
+WHOLLY = replace(PARTIAL, title="{model} of {subject} lies wholly on the CPU", variant="wholly")
 
 
-def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
-    """One result for each Ollama."""
-    for case in cases(snapshot):
-        yield _judge(case)
+@dataclass(frozen=True)
+class Ollama:
+    """One Ollama that runs."""
+
+    name: str
+    container: Container | None
+    server: Server | None
+    grant: Grant | None
+    cards: tuple[Gpu, ...]
+    """GPUs of the machine that it may use: those granted, or all for one on the machine itself."""
+    present: bool
+    """Whether the machine has a GPU that works."""
+    driver: GpuDriver | None
+    mark: LogMark | None = None
+    """What it said of its devices at its start."""
+    rules: bool | None = None
+    """Whether systemd knows of its GPU."""
+
+    @property
+    def loaded(self) -> tuple[LoadedModel, ...] | None:
+        """Models in memory; None where it does not tell, or does not answer."""
+        return self.server.loaded if self.server and self.server.state in WORKING else None
+
+    @property
+    def on_cpu(self) -> tuple[LoadedModel, ...]:
+        """Those of which nothing lies on a GPU."""
+        return tuple(m for m in self.loaded or () if m.size and m.size_vram == 0)
+
+    @property
+    def biggest(self) -> LoadedModel | None:
+        """The biggest model that is not whole on GPUs, by more than rounding."""
+        known = ((m.size or 0, m.size_vram, m) for m in self.loaded or ())
+        parted = [(whole, m) for whole, vram, m in known if vram is not None and vram < 0.98 * whole]
+        return max(parted, key=lambda each: each[0])[1] if parted else None
+
+    @property
+    def deliberate(self) -> str | None:
+        """The setting by which it was told to use the CPU."""
+        env = environment(self.container) if self.container else {}
+        if env.get("OLLAMA_LLM_LIBRARY", "").startswith("cpu"):
+            return "OLLAMA_LLM_LIBRARY=cpu"
+        if "CUDA_VISIBLE_DEVICES" in env and env["CUDA_VISIBLE_DEVICES"].strip().lower() in _OFF:
+            return f"CUDA_VISIBLE_DEVICES={env['CUDA_VISIBLE_DEVICES'].strip() or 'nothing'}"
+        return None
+
+    @property
+    def fault(self) -> str | None:
+        """Why no GPU of its can be used by anybody; None where one works, or nothing tells."""
+        if self.driver is not None and self.driver.state not in ("ok", "unknown", "stalled"):
+            return self.driver.sentence or f"the driver is {self.driver.state.replace('_', ' ')}"
+        if self.cards and all(card.health not in HEALTHY for card in self.cards):
+            return self.cards[0].trouble or f"its GPU is {self.cards[0].health.replace('_', ' ')}"
+        return None
+
+    @property
+    def expected(self) -> bool:
+        """Whether it should use a GPU: one is there for it, or was granted though it does not work."""
+        return not self.deliberate and (self.present or (self.fault is not None and self.grant is not None))
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing tells if it uses the GPU that it was granted."""
+        return self.expected and self.loaded is None and self.mark is None and self.grant is not None
+
+    @property
+    def total(self) -> int | None:
+        """Bytes of all its cards; Ollama divides a model among them."""
+        known = [card.memory_total for card in self.cards if card.memory_total is not None]
+        return sum(known) if known and len(known) == len(self.cards) else None
+
+    @property
+    def free(self) -> int | None:
+        """Bytes that are free on its cards."""
+        known = [free(card) for card in self.cards]
+        return sum(one or 0 for one in known) if known and None not in known else None
 
 
-def _judge(case: Case) -> Result:
-    form = form_of(case)
-    rows = tuple(_evidence(case))
-    if form == "unknown":
-        because = "it has a GPU, but tells neither which models are loaded nor what it found at its start"
-        title = f"Whether {case.name} uses its GPU is not known"
-        return Result(ID, case.name, "unknown", title, evidence=rows, because=because)
-    if form is None:
-        return Result(ID, case.name, "ok", _fine(case), evidence=rows)
-    words = _facts(case)
-    safety = _plan(case, Result(ID, case.name, "finding", "", form=form)).safety
-    return compose.finding(
-        ID, case.name, form, TITLE[form].format(**words), severity=SEVERITY[form],
-        because=BECAUSE[form].format(**words), evidence=rows, fix=FixSummary(safety, SUMMARY[form]),
-    )  # fmt: skip
+def ollamas(snapshot: Snapshot) -> Iterator[Ollama]:
+    """Every Ollama that runs, in a container or on the machine."""
+    present, driver = any(card.health in HEALTHY for card in snapshot.gpus), snapshot.gpu_driver
+    for container, server in containers(snapshot):
+        if container.state != "running" or not container.detailed:
+            continue
+        grant = grant_of(container)
+        uuids = granted(grant, snapshot.gpus) if grant else frozenset()
+        cards = tuple(card for card in snapshot.gpus if uuids is not None and card.uuid in uuids)
+        marks = [mark for mark in marks_since_start(snapshot, container) if mark.mark in (CPU, GPU)]
+        rules = next((one.nvidia for one in snapshot.device_rules if one.container == container.id), None)
+        mark = marks[-1] if marks else None
+        yield Ollama(container.name, container, server, grant, cards, present, driver, mark, rules)
+    for server in natives(snapshot):
+        yield Ollama(server.key, None, server, None, snapshot.gpus, present, driver)
 
 
-def _fine(case: Case) -> str:
-    if case.deliberate:
-        return f"{case.name} was told to use the CPU ({case.deliberate})"
-    if case.loaded and not case.on_cpu:
-        return f"{case.name} has its models on GPUs"
-    return f"{case.name} has no model loaded on the CPU that belongs on a GPU"
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each Ollama that runs."""
+    for ollama in ollamas(snapshot):
+        rows = tuple(_evidence(ollama))
+        if ollama.silent:
+            why = "it has a GPU, but tells neither which models are loaded nor what it found at its start"
+            yield Unknown(ollama.name, f"Whether {ollama.name} uses its GPU is not known", why, rows)
+            continue
+        form = form_of(ollama)
+        if form is None:
+            yield Fine(ollama.name, _fine(ollama), rows)
+        else:
+            yield Case(ollama.name, form, ollama, rows, _words(ollama))
 
 
-def _facts(case: Case) -> dict[str, str]:
-    model = case.biggest
+def form_of(ollama: Ollama) -> Form | None:
+    """Which way it misses its GPU; None where it does not, or nothing tells."""
+    if not ollama.expected:
+        return None
+    saw_none = ollama.mark is not None and ollama.mark.mark == CPU
+    if ollama.on_cpu and len(ollama.on_cpu) == len(ollama.loaded or ()):
+        return _all_on_cpu(ollama, saw_none=saw_none)
+    if saw_none and not ollama.loaded:  # nothing is loaded that would tell more
+        return None if ollama.grant is None else DRIVER if ollama.fault else NOT_SEEN
+    model = ollama.biggest
+    if model is None or (ollama.container is not None and ollama.grant is None):
+        return None
+    return WHOLLY if model.size_vram == 0 else PARTIAL
+
+
+def _all_on_cpu(ollama: Ollama, *, saw_none: bool) -> Form:
+    if ollama.container is not None and ollama.grant is None:
+        return NO_GRANT
+    if ollama.fault:
+        return DRIVER
+    need = max((model.size or 0 for model in ollama.on_cpu), default=0)
+    if ollama.total is not None and need > ollama.total:
+        return TOO_BIG
+    if not saw_none and ollama.free is not None and need > ollama.free:
+        return NO_ROOM
+    if ollama.container is None:
+        return NATIVE
+    return NOT_SEEN if saw_none else LOST
+
+
+def _fine(ollama: Ollama) -> str:
+    if ollama.deliberate:
+        return f"{ollama.name} was told to use the CPU ({ollama.deliberate})"
+    if ollama.loaded and not ollama.on_cpu:
+        return f"{ollama.name} has its models on GPUs"
+    return f"{ollama.name} has no model loaded on the CPU that belongs on a GPU"
+
+
+def _words(ollama: Ollama) -> dict[str, str]:
+    model = ollama.biggest
     return {
-        "name": case.name, "model": clean_line(model.name, 80) if model else "its model",
+        "model": clean_line(model.name, 80) if model else "its model",
         "size": size(model.size) if model else "–", "vram": size(model.size_vram) if model else "–",
-        "how": "wholly" if model and model.size_vram == 0 else "partly",
-        "total": size(case.total), "free": size(case.free), "grant": case.grant.words if case.grant else "none",
-        "driver": (case.fault or "the driver does not answer").rstrip("."),
+        "total": size(ollama.total), "free": size(ollama.free),
+        "grant": ollama.grant.words if ollama.grant else "none",
+        "driver": (ollama.fault or "the driver does not answer").rstrip("."),
     }  # fmt: skip
 
 
-def _evidence(case: Case) -> Iterator[Evidence]:
-    source = f"docker inspect {case.name}" if case.container else f"process {case.server.pid if case.server else '?'}"
-    if case.container is not None:
-        yield Evidence("GPU grant", case.grant.words if case.grant else "none", source)
-    if case.deliberate:
-        yield Evidence("told to use the CPU", case.deliberate, source)
-    for model in case.loaded or ():
+def _evidence(ollama: Ollama) -> Iterator[Evidence]:
+    source = (
+        f"docker inspect {ollama.name}"
+        if ollama.container
+        else f"process {ollama.server.pid if ollama.server else '?'}"
+    )
+    if ollama.container is not None:
+        yield Evidence("GPU grant", ollama.grant.words if ollama.grant else "none", source)
+    if ollama.deliberate:
+        yield Evidence("told to use the CPU", ollama.deliberate, source)
+    for model in ollama.loaded or ():
         share = f"{size(model.size_vram)} of {size(model.size)} on GPUs"
-        address = case.server.address if case.server else case.name
+        address = ollama.server.address if ollama.server else ollama.name
         yield Evidence(clean_line(model.name, 80), share, f"{address}/api/ps")
-    if case.mark is not None:
-        yield Evidence("log", case.mark.text, f"docker logs {case.name}")
-    if case.cards:
-        yield Evidence("GPU memory free", f"{size(case.free)} of {size(case.total)}", "GPU driver")
-    if case.rules is False:
+    if ollama.mark is not None:
+        yield Evidence("log", ollama.mark.text, f"docker logs {ollama.name}")
+    if ollama.cards:
+        yield Evidence("GPU memory free", f"{size(ollama.free)} of {size(ollama.total)}", "GPU driver")
+    if ollama.rules is False:
         yield Evidence("systemd", "does not know of its GPU: a daemon-reload takes it away", "device rules")
 
 
-def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapping[str, str]) -> Plan:
+def plan(case: Case[Ollama], _answers: Answers) -> Plan:
     """A restart where that helps, else words with the numbers."""
-    for case in cases(snapshot):
-        if case.name == result.subject:
-            form = form_of(case)
-            if form is not None and form != "unknown":
-                return _plan(case, result)
-    return compose.manual(result, "There is nothing to repair any more.")
-
-
-def _plan(case: Case, result: Result) -> Plan:
-    form = result.form or ""
-    says = tuple(text.format(**_facts(case)) for text in ADVICE[form])
-    if form not in RESTART or case.container is None:
-        return compose.manual(result, *says)
-    step = RestartContainer(case.container.id, case.container.name)
-    return Plan(
-        ID, result.subject, result.title, steps=(step,), safety="disruptive", restarts=(case.container.name,),
-        says=says, lock=case.container.labels.get(compose.LABEL_DIRECTORY), deadline=60.0,
+    container = case.facts.container
+    if case.form not in (LOST, NOT_SEEN) or container is None:
+        return manual(*case.advice)
+    return repair(
+        RestartContainer(container.id, container.name), says=case.advice, restarts=(container.name,),
+        lock=container.labels.get(LABEL_DIRECTORY),
     )  # fmt: skip
 
 
 CHECK = Check(
-    id=ID, title="Ollama uses the GPU that is there for it", severity="warning", doc=__doc__ or "", examine=examine,
-    plan=plan, examples=EXAMPLES,
+    "ollama.on-cpu", "Ollama uses the GPU that is there for it", __doc__ or "",
+    (LOST, NOT_SEEN, NO_GRANT, DRIVER, NATIVE, TOO_BIG, NO_ROOM, PARTIAL, WHOLLY), find, plan,
+    reads=("containers", "gpus", "gpu_driver", "device_rules", "servers", "log_marks"),
 )  # fmt: skip

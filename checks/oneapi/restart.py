@@ -27,128 +27,103 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from msgspec.structs import replace
-
-from ...console.findings import Evidence, FixSummary, Result, Severity
-from ...console.model import Snapshot
-from ...console.plan import Plan
+from ...console.fix.plan import Plan
+from ...console.fix.steps import ComposeUp, RestartContainer
+from ...console.model import FileFact, JsonFact, Snapshot
+from ...console.model.findings import Evidence
+from ...console.products.gateways import release
 from ...console.settings import Settings
-from ...console.text import duration
-from .. import Check, compose
-from ..compose import placed
-from .boot import boot_of, seconds_left, too_early
-from .case import Case, basics, case_of
-from .channels import caches, complaints, frequency, last_sync, stale_of, undecided
-from .config import Change, change_of
-from .repair import facts_of, plan_boot, plan_change, plan_stale
-from .restart_examples import EXAMPLES
-from .words import WORDS
+from ...console.text.cleaning import duration
+from .. import compose
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..compose import Placed, placed
+from ..mounts import Reach, fact_of, reach
+from .boot import FORMS, Down, bring_up, down_case, down_of
+from .channels import STALE, Stale, caches, complaints, frequency, last_sync, restart, stale_case, stale_of, undecided
+from .one_api import OneApi, basics, one_api, version_of
 
-ID = "oneapi.restart"
-DEATHS = ("oneapi.db-", "oneapi.token-encoder", "oneapi.redis-failed", "oneapi.thread-refused", "oneapi.fatal")
-USUAL = 6
-"""Starts that are normal while the database comes up. fact: fastgpt-stack 5, two to six times."""
+TARGET = "/app/data/config.json"
+JSON5_SINCE = (4, 8, 4)
+MODELS_ELSEWHERE = (4, 8, 20)
+SLACK = 1.0
+"""Seconds: file systems and the Engine do not agree to the last digit."""
+LISTS = frozenset({"llmModels", "vectorModels", "chatModels", "qaModels", "reRankModels", "audioSpeechModels"})
+CONFIG_CHANGED = Form(
+    "config-changed",
+    "{subject} still runs on the config.json from before {path} was changed",
+    "FastGPT reads the file once, when it starts",
+    "recreate FastGPT",
+    "warning",
+    advice="The container was not made by Compose: make it anew, so that it gets the new file.",
+)
+CONFIG_UNREADABLE = Form(
+    "config-unreadable",
+    "{path} was changed, and {subject} could not read it: {complaint}",
+    "The running FastGPT still has the old one; at its next start it would end and be started again for ever",
+    "correct the file first",
+    "warning",
+    advice="Correct it at the place named, then look again. Do not restart {subject} before.",
+)
 
 
-def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
-    """One result per One API, and one for each FastGPT whose config.json has changed."""
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each One API, and each FastGPT whose config.json has changed."""
     for place in placed(snapshot, "oneapi"):
-        yield _judge(case_of(place, snapshot), snapshot)
+        yield _judge(one_api(place, snapshot), snapshot)
     for place in placed(snapshot, "fastgpt"):
         change = change_of(place, snapshot)
         if change is not None:
             yield _changed(change)
 
 
-def _judge(case: Case, snapshot: Snapshot) -> Result:
-    container = case.container
+def _judge(one: OneApi, snapshot: Snapshot) -> Found:
+    container = one.container
     if container is not None and not container.detailed:
-        return _unknown(case, "the container has not been inspected yet")
-    boot = boot_of(case)
-    if boot is not None:
-        return _down(case, snapshot)
-    if container is None:
-        return Result(ID, case.name, "ok", f"{case.name} has not been started", evidence=basics(case))
-    if container.state != "running":
-        return Result(ID, case.name, "ok", f"{case.name} is {container.state}", evidence=basics(case))
-    if too_early(case):
-        return _unknown(case, "it has only just been started and does not answer yet")
-    if not case.up:
-        why = case.state.sentence if case.state and case.state.sentence else "nobody answers"
-        return _unknown(case, f"it runs, but does not answer: {why}")
-    return _running(case, snapshot)
+        return _unknown(one, "the container has not been inspected yet")
+    down = down_of(one)
+    if down is not None:
+        return down_case(down, snapshot)
+    if not one.running:
+        state = "has not been started" if container is None else f"is {container.state}"
+        return Fine(one.name, f"{one.name} {state}", basics(one))
+    if one.early:
+        return _unknown(one, "it has only just been started and does not answer yet")
+    if not one.up:
+        why = one.state.sentence if one.state and one.state.sentence else "nobody answers"
+        return _unknown(one, f"it runs, but does not answer: {why}")
+    return _running(one, snapshot)
 
 
-def _down(case: Case, snapshot: Snapshot) -> Result:
-    boot = boot_of(case)
-    if boot is None:
-        return _unknown(case, "it has come up meanwhile")
-    title, because, fix = (text.format(**facts_of(case, snapshot)) for text in WORDS[boot.form])
-    evidence, facts = [*basics(case), *_said(case, snapshot)], {}
-    severity: Severity = "error"
-    if boot.until is not None:
-        left = seconds_left(boot, snapshot.taken_at)
-        title += f": at most {left:.0f} s more"
-        evidence.append(Evidence("time left", f"{left:.0f} s", "reckoned from the start of the database"))
-        facts = {"deadline": f"{boot.until:.1f}", "seconds_left": f"{left:.0f}"}
-        restarts = case.container.restart_count if case.container else None
-        severity = "warning" if (restarts or 0) > USUAL else "info"
-    safety = plan_boot(case, _bare(case.name, boot.form, title), snapshot).safety
-    found = compose.finding(
-        ID, case.name, boot.form, title, severity=severity, because=because, evidence=tuple(evidence),
-        fix=FixSummary(safety, fix),
-    )  # fmt: skip
-    return replace(found, facts=facts)
-
-
-def _said(case: Case, snapshot: Snapshot) -> Iterator[Evidence]:
-    """The lines it died with, and those of a database that does not come up; each line once."""
-    rows = compose.log_evidence(snapshot, case.container, DEATHS)
-    if not rows:
-        source = f"docker logs {case.name}"
-        rows = tuple(Evidence("log of the run before", mark.text, source) for mark in case.before)
-    if case.database:
-        rows += compose.log_evidence(snapshot, case.database.container, ("mysql.",))
-    yield from dict.fromkeys(rows)
-
-
-def _running(case: Case, snapshot: Snapshot) -> Result:
+def _running(one: OneApi, snapshot: Snapshot) -> Found:
     """It is up: whether it relays by an old list."""
-    evidence = (*basics(case), *_http(case))
-    stale = stale_of(case)
+    rows, stale = (*basics(one), *_http(one)), stale_of(one, snapshot)
     if stale is not None:
-        facts = facts_of(case, snapshot)
-        title, because, fix = (text.format(**facts) for text in WORDS["stale-channels"])
-        rows = [*evidence, *(Evidence("log", one.line.text, f"docker logs {case.name}") for one in stale.asked)]
-        for channel in stale.channels:
-            late = (channel.created_at or 0.0) - (last_sync(case) or 0.0)
-            value = f"made {duration(late)} after One API last read its channels"
-            rows.append(Evidence(f"channel {channel.id} {channel.name}", value, "/api/channel"))
-        return compose.finding(
-            ID, case.name, "stale-channels", title, severity="error" if stale.asked else "warning", because=because,
-            evidence=tuple(rows), fix=FixSummary("disruptive", fix),
-        )  # fmt: skip
-    doubtful = undecided(case)
+        return stale_case(stale, rows)
+    doubtful = ", ".join(each.model for each in undecided(one))
     if doubtful:
-        names = ", ".join(one.model for one in doubtful)
-        return _unknown(case, f"the relay has no channel for {names}, and {_why_not_told(case)}", evidence)
-    return Result(ID, case.name, "ok", _fine(case), evidence=evidence)
+        return _unknown(one, f"the relay has no channel for {doubtful}, and {_why_not_told(one)}", rows)
+    return Fine(one.name, _fine(one), rows)
 
 
-def _fine(case: Case) -> str:
-    without = ", ".join(one.model for one in complaints(case))
-    if without and caches(case):
-        return f"{case.name} runs; no restart helps with {without}: no channel offers it"
+def _unknown(one: OneApi, why: str, rows: tuple[Evidence, ...] = ()) -> Unknown:
+    return Unknown(one.name, f"Whether {one.name} needs a restart cannot be told", why, rows or basics(one))
+
+
+def _fine(one: OneApi) -> str:
+    without = ", ".join(each.model for each in complaints(one))
+    if without and caches(one):
+        return f"{one.name} runs; no restart helps with {without}: no channel offers it"
     if without:
-        return f"{case.name} keeps no list of channels, so no restart helps with {without}"
-    return f"{case.name} runs and knows its channels" if case.answers else f"{case.name} runs"
+        return f"{one.name} keeps no list of channels, so no restart helps with {without}"
+    return f"{one.name} runs and knows its channels" if one.answers else f"{one.name} runs"
 
 
-def _why_not_told(case: Case) -> str:
+def _why_not_told(one: OneApi) -> str:
     """Why nobody can tell whether the database has a channel for it."""
-    state = case.state
+    state = one.state
     if state is None or state.trouble:
         return "One API could not be asked over HTTP"
     if state.models_trouble == "no-key":
@@ -160,29 +135,67 @@ def _why_not_told(case: Case) -> str:
     return "this release lists every model whether or not there is a channel; an access token would tell"
 
 
-def _http(case: Case) -> Iterator[Evidence]:
-    state = case.state
+def _http(one: OneApi) -> Iterator[Evidence]:
+    state = one.state
     if state is None or state.address is None:
         return
     if state.start_time is not None:
-        ago = max(0.0, case.now - state.start_time)
+        ago = max(0.0, one.now - state.start_time)
         yield Evidence("process started", f"{duration(ago)} ago", f"GET {state.address}/api/status")
     if state.models is not None:
         shown = ", ".join(state.models[:8]) + (f" and {len(state.models) - 8} more" if len(state.models) > 8 else "")
         yield Evidence("models listed", shown or "none", f"GET {state.address}/v1/models with FastGPT's key")
-    read = last_sync(case)
+    read = last_sync(one)
     if read is not None:
-        every = f"every {duration(frequency(case))}"
-        yield Evidence("channels last read", f"{duration(case.now - read)} ago, {every}", "log and environment")
+        every = f"every {duration(frequency(one))}"
+        yield Evidence("channels last read", f"{duration(one.now - read)} ago, {every}", "log and environment")
 
 
-def _changed(change: Change) -> Result:
-    """A FastGPT whose config.json was edited after its start."""
-    place, path = change.place, change.fact.path
+@dataclass(frozen=True)
+class UnreadEdit:
+    """An edit that the running FastGPT has not read."""
+
+    place: Placed
+    found: Reach
+    fact: FileFact
+    replaced: bool
+    """The container still holds the file that was there before: its editor wrote a new one."""
+    complaint: str | None
+    """What this release would say of the new content and end; None when it would read it, as far as can be told."""
+    unsure: bool
+    """Whether it would read it could not be judged."""
+    lists_ignored: bool
+    """The file lists models, which this release does not read any more."""
+
+
+def change_of(place: Placed, snapshot: Snapshot) -> UnreadEdit | None:
+    """What changed since this FastGPT started; None when nothing did, or it does not run."""
     container = place.container
-    form = "config-unreadable" if change.complaint else "config-changed"
-    facts = {"name": place.subject, "path": path, "complaint": change.complaint or ""}
-    title, because, fix = (text.format(**facts) for text in WORDS[form])
+    if container is None or not container.detailed or container.state != "running" or container.started_at is None:
+        return None
+    found = reach(TARGET, container.mounts)
+    fact = fact_of(snapshot, found.source) if found and found.kind == "bind" else None
+    if found is None or fact is None or fact.kind != "file":
+        return None
+    replaced = getattr(found.mount, "stale", None) is True
+    newer = fact.mtime is not None and fact.mtime > container.started_at + SLACK
+    if not (newer or replaced):
+        return None
+    json = next((j for j in snapshot.json_files if j.path == fact.path), None)
+    return UnreadEdit(place, found, fact, replaced, *as_read(json, release(version_of(snapshot, container))))
+
+
+def as_read(json: JsonFact | None, version: tuple[int, ...] | None) -> tuple[str | None, bool, bool]:
+    """What this release would complain of, whether that is unsure, and whether it ignores lists of models there."""
+    if json is None:
+        return None, True, False
+    strict = version is not None and version < JSON5_SINCE
+    ignored = version is not None and version >= MODELS_ELSEWHERE and bool(LISTS & set(json.keys))
+    return json.strict if strict else json.relaxed, json.unsure and not strict, ignored
+
+
+def _changed(change: UnreadEdit) -> Case[UnreadEdit]:
+    place, path, container = change.place, change.fact.path, change.place.container
     rows = [Evidence("mounted at", change.found.mount.target, f"docker inspect {place.subject}")]
     if change.fact.mtime is not None and container and container.started_at is not None:
         late = change.fact.mtime - container.started_at
@@ -190,39 +203,39 @@ def _changed(change: Change) -> Result:
         rows.append(Evidence("file written", words, path))
     if change.replaced:
         rows.append(Evidence("container holds", "the file that was there before", "mountinfo of its process"))
-    safety = plan_change(change, _bare(place.subject, form, title)).safety
-    return compose.finding(
-        ID, place.subject, form, title, severity="warning", because=because, evidence=tuple(rows),
-        fix=FixSummary(safety, fix),
+    return Case(
+        place.subject, CONFIG_UNREADABLE if change.complaint else CONFIG_CHANGED, change, tuple(rows),
+        {"path": path, "complaint": change.complaint or ""},
     )  # fmt: skip
 
 
-def _bare(subject: str, form: str, title: str) -> Result:
-    return Result(ID, subject, "finding", title, form=form)
+def plan(case: Case[Down | Stale | UnreadEdit], answers: Answers) -> Plan:
+    """Wait, restart One API alone, recreate FastGPT alone, or say what only a person can do."""
+    if isinstance(case.facts, Down):
+        return bring_up(case.facts, case.advice)
+    return restart(case.facts, answers) if isinstance(case.facts, Stale) else _recreate(case.facts, case.advice)
 
 
-def _unknown(case: Case, because: str, evidence: tuple[Evidence, ...] | None = None) -> Result:
-    title = f"Whether {case.name} needs a restart cannot be told"
-    return Result(ID, case.name, "unknown", title, evidence=evidence or basics(case), because=because)
+def _recreate(change: UnreadEdit, advice: tuple[str, ...]) -> Plan:
+    place, container = change.place, change.place.container
+    step: ComposeUp | RestartContainer | None = compose.bring_up(place, force=True)
+    if step is None and container is not None and not change.replaced:
+        step = RestartContainer(container=container.id, name=container.name)
+    if step is None or change.complaint:
+        return manual(*advice)
+    return repair(step, says=_says(change), restarts=(place.subject,), lock=place.directory)
 
 
-def plan(result: Result, snapshot: Snapshot, _settings: Settings, answers: Mapping[str, str]) -> Plan:
-    """The repair of one finding, from the same Snapshot."""
-    for place in placed(snapshot, "oneapi"):
-        if place.subject == result.subject:
-            case = case_of(place, snapshot)
-            if boot_of(case) is not None:
-                return plan_boot(case, result, snapshot)
-            if stale_of(case) is not None:
-                return plan_stale(case, result, snapshot, answers)
-    for place in placed(snapshot, "fastgpt"):
-        change = change_of(place, snapshot) if place.subject == result.subject else None
-        if change is not None:
-            return plan_change(change, result)
-    return compose.manual(result, "There is nothing to repair any more.")
+def _says(change: UnreadEdit) -> Iterator[str]:
+    yield "Only FastGPT is recreated; One API does not read this file and is not restarted."
+    if change.unsure:
+        yield f"Whether this FastGPT can read the new {change.fact.path} could not be judged; if not, it is taken back."
+    if change.lists_ignored:
+        yield "The lists of models in it are ignored from v4.8.20 on: manage models on FastGPT's own pages."
 
 
 CHECK = Check(
-    id=ID, title="One API is up and knows its channels", severity="error", doc=__doc__ or "", examine=examine,
-    plan=plan, examples=EXAMPLES,
+    "oneapi.restart", "One API is up and knows its channels", __doc__ or "",
+    (*FORMS, STALE, CONFIG_CHANGED, CONFIG_UNREADABLE), find, plan,
+    reads=("containers", "projects", "services", "oneapis", "files", "json_files", "log_marks"),
 )  # fmt: skip

@@ -4,7 +4,7 @@ What it does
     For m3e-large-api and the servers of FastGPT's distributed guide, tells whether the key they take is one of the
     public ones: the default in their code, the one baked into the second generation's images (also the placeholder in
     both of the guide's compose files), or the literal ``ACCESS_TOKEN`` of the reranker. Looks whether their port can be
-    reached from outside this machine. Keys are compared by their hashes.
+    reached from outside this machine.
 
 Why it matters
     Whoever reaches the port uses the GPU for free, reads nothing of yours, but can keep the model busy or fill its
@@ -20,48 +20,52 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
-from ...console.findings import Evidence, FixSummary, Result
+from ...console.fix.plan import Plan
 from ...console.model import Snapshot
-from ...console.plan import Plan
+from ...console.model.findings import Evidence
 from ...console.settings import Settings
-from .. import Check, compose
-from .companion import Companion, companions, exposed, given, is_public, users
-from .default_key_examples import EXAMPLES
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
+from ..compose import used_by
+from .companion import Companion, companions, exposed, given, is_public
 from .wrong_key import misspelt
 
-ID = "server.default-key"
+EXPOSED = Form(
+    "exposed",
+    "{subject} takes a key that is public",
+    "The key stands in public guides and images, so it protects from nobody, and the port is open to whoever reaches "
+    "this machine.",
+    "give it a key of its own, and its users the same one",
+    "warning",
+)
+INSIDE = replace(
+    EXPOSED, id="inside", severity="info",
+    because="The key stands in public guides and images, so it protects from nobody; only this machine gets there.",
+)  # fmt: skip
 
 
-def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
-    """One result for each of the guides' servers."""
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each of the guides' servers."""
     for companion in companions(snapshot):
         yield _judge(companion)
 
 
-def _judge(companion: Companion) -> Result:
+def _judge(companion: Companion) -> Found:
     name, container = companion.name, companion.place.container
     if container is not None and not container.detailed:
-        return Result(ID, name, "unknown", f"Which key {name} takes is not known", because="not inspected yet")
+        return Unknown(name, f"Which key {name} takes is not known", "not inspected yet")
     if misspelt(companion) is not None:
-        return Result(ID, name, "ok", f"{name} was given a key of its own, which it does not read: server.wrong-key")
+        return Fine(name, f"{name} was given a key of its own, which it does not read: server.wrong-key")
     why = _why_public(companion)
     if why is None:
-        return Result(ID, name, "ok", f"{name} takes no key that is known to be public")
-    outside = exposed(companion.place)
-    rows = [Evidence("key in force", why, companion.source)]
-    rows += [Evidence("reached from outside", address, companion.source) for address in outside]
-    if not outside:
-        rows.append(Evidence("reached from outside", "no, as far as Docker's ports tell", companion.source))
-    because = "The key stands in public guides and images, so it protects from nobody"
-    because += (
-        ", and the port is open to whoever reaches this machine." if outside else "; only this machine gets there."
-    )
-    return compose.finding(
-        ID, name, "exposed" if outside else "inside", f"{name} takes a key that is public",
-        severity="warning" if outside else "info", because=because, evidence=(*rows, *users(companion.server)),
-        fix=FixSummary("manual", "give it a key of its own, and its users the same one"),
+        return Fine(name, f"{name} takes no key that is known to be public")
+    outside = exposed(companion.place) or ("no, as far as Docker's ports tell",)
+    rows = [Evidence("reached from outside", address, companion.place.source) for address in outside]
+    return Case(
+        name, EXPOSED if exposed(companion.place) else INSIDE, companion,
+        (Evidence("key in force", why, companion.place.source), *rows, *used_by(companion.users)),
     )  # fmt: skip
 
 
@@ -78,30 +82,26 @@ def _why_public(companion: Companion) -> str | None:
     return f"the default of its code, as {companion.variable} is not set"
 
 
-def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapping[str, str]) -> Plan:
+def plan(case: Case[Companion], _answers: Answers) -> Plan:
     """The places in which the key stands."""
-    companion = next((one for one in companions(snapshot) if one.name == result.subject), None)
-    if companion is None:
-        return compose.manual(result, "There is nothing to repair any more.")
+    companion = case.facts
     name = companion.variable or "SK-KEY or SK_KEY (the image decides)"
     where = companion.place.files[0] if companion.place.files else "its `docker run` command"
-    says = [
-        f"Make a key, for example with `openssl rand -hex 24`, and set {name} of {result.subject} to it in {where}."
-    ]
-    people = companion.server.users if companion.server else ()
+    says = [f"Make a key, for example with `openssl rand -hex 24`, and set {name} of {case.subject} to it in {where}."]
+    people = companion.users
     says += [f"Give the same key to {user.who}." for user in people]
     if not people:
         says.append("Give the same key to everybody who uses it: the channel in One API, or the model in FastGPT.")
     says.append("Then recreate the service. Until both sides have the new key, requests get 401.")
-    if result.form == "exposed":
+    if case.form is EXPOSED:
         says.append(
             "Or close the port: write 127.0.0.1: in front of it, or leave it out. Containers in one network reach "
-            f"{companion.place.service or result.subject} by its name without it."
+            f"{companion.place.service or case.subject} by its name without it."
         )
-    return compose.manual(result, *says)
+    return manual(*says)
 
 
 CHECK = Check(
-    id=ID, title="Model servers do not take a public key", severity="warning", doc=__doc__ or "", examine=examine,
-    plan=plan, examples=EXAMPLES,
+    "server.default-key", "Model servers do not take a public key", __doc__ or "", (EXPOSED, INSIDE), find, plan,
+    reads=("containers", "projects", "services", "servers"),
 )  # fmt: skip

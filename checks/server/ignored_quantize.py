@@ -19,56 +19,54 @@ Sources
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
-from ...console.findings import Evidence, FixSummary, Result
+from ...console.fix.plan import Plan
 from ...console.model import Snapshot
-from ...console.plan import Plan
+from ...console.model.findings import Evidence
 from ...console.settings import Settings
-from ...console.text import size
-from .. import Check, compose
+from ...console.text.cleaning import size
+from ..api import Answers, Case, Check, Fine, Form, Found, manual
 from .companion import Companion, companions
-from .ignored_quantize_examples import EXAMPLES
 
-ID = "server.ignored-quantize"
 VARIABLE = "QUANTIZE_BIT"
 GIB = 1 << 30
 _WEIGHTS: tuple[tuple[str, str, float], ...] = (
     ("chatglm2", "", 11.6), ("baichuan2", "13b", 25.9), ("baichuan2", "7b", 14.0),
 )  # fmt: skip
-"""Product, what its image's name has, GiB of the weights in fp16. fact: gpu-model-servers 5."""
+"""Product, what its image's name has, GiB of the weights in fp16: two bytes for each parameter of their config.json."""
+_BECAUSE = (
+    f"The script compares {VARIABLE}, which is a text, with the numbers 4 and 8, so the model is always loaded in fp16"
+)
+FP16 = Form(
+    "fp16", f"{VARIABLE}={{bits}} of {{subject}} has no effect", f"{_BECAUSE}.",
+    "make the script read it as a number, or plan for fp16", "warning",
+)  # fmt: skip
+HELD = replace(FP16, because=_BECAUSE + ": it holds {held}.", variant="held")
 
 
-def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
-    """One result for each chat model of the guide."""
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each chat model of the guide."""
     for companion in companions(snapshot):
         if companion.product in ("baichuan2", "chatglm2"):
             yield _judge(companion, snapshot)
 
 
-def _judge(companion: Companion, snapshot: Snapshot) -> Result:
+def _judge(companion: Companion, snapshot: Snapshot) -> Found:
     name, bits = companion.name, companion.env.get(VARIABLE, "").strip()
     if bits not in ("4", "8"):
-        return Result(ID, name, "ok", f"{name} is not asked to quantise its model")
+        return Fine(name, f"{name} is not asked to quantise its model")
     held, full = _held(companion, snapshot), _full(companion)
     if held is not None and full is not None and held < 0.85 * full:
-        return Result(
-            ID, name, "ok", f"{name} holds {size(held)}, less than the model takes in full: the script is patched"
-        )
-    rows = [Evidence(VARIABLE, bits, companion.source)]
+        return Fine(name, f"{name} holds {size(held)}, less than the model takes in full: the script is patched")
+    rows = [Evidence(VARIABLE, bits, companion.place.source)]
     if held is not None:
         rows.append(Evidence("GPU memory held", size(held), "GPU driver"))
     if full is not None:
         rows.append(Evidence("weights in fp16", f"{size(full)} and more with its cache", "parameters of the model"))
-    because = (
-        f"The script compares {VARIABLE}, which is a text, with the numbers 4 and 8, so the model is always loaded in "
-        "fp16"
-    )
-    because += f": it holds {size(held)}." if held is not None else "."
-    return compose.finding(
-        ID, name, "fp16", f"{VARIABLE}={bits} of {name} has no effect", severity="warning", because=because,
-        evidence=tuple(rows), fix=FixSummary("manual", "make the script read it as a number, or plan for fp16"),
-    )  # fmt: skip
+    words = {"bits": bits, "held": size(held)}
+    return Case(name, FP16 if held is None else HELD, None, tuple(rows), words)
 
 
 def _held(companion: Companion, snapshot: Snapshot) -> int | None:
@@ -87,10 +85,9 @@ def _full(companion: Companion) -> int | None:
     return None
 
 
-def plan(result: Result, _snapshot: Snapshot, _settings: Settings, _answers: Mapping[str, str]) -> Plan:
+def plan(_case: Case[None], _answers: Answers) -> Plan:
     """Words only: the script is not ours to change."""
-    return compose.manual(
-        result,
+    return manual(
         f'In its script, read the variable as a number, int(os.environ.get("{VARIABLE}", "16")), and make the image '
         "anew, or mount the changed script over the one in the image.",
         "Without that, count on fp16: about 16 GB for Baichuan2-7B and ChatGLM2-6B, 28 GB for Baichuan2-13B.",
@@ -99,6 +96,6 @@ def plan(result: Result, _snapshot: Snapshot, _settings: Settings, _answers: Map
 
 
 CHECK = Check(
-    id=ID, title="Quantisation that was asked for takes effect", severity="warning", doc=__doc__ or "", examine=examine,
-    plan=plan, examples=EXAMPLES,
+    "server.ignored-quantize", "Quantisation that was asked for takes effect", __doc__ or "", (FP16, HELD), find, plan,
+    reads=("containers", "projects", "services", "gpu_processes", "servers"),
 )  # fmt: skip

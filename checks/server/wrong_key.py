@@ -5,7 +5,7 @@ What it does
     operator's key with the one the program reads: ``sk-key`` for m3e-large-api, ``SK-KEY`` for the guide's first
     generation (images ``:v1``), ``SK_KEY`` for the second (``:v2``), ``ACCESS_TOKEN`` for the rerankers. For every
     model server whose key is in its own environment or command, compares it with the key that containers send that
-    have its address in a variable. Keys are compared by their hashes and never shown.
+    have its address in a variable. Keys are never shown.
 
 Why it matters
     A misspelt variable is ignored without a word. The operator's key gets 401 (``Invalid authorization code``), and a
@@ -22,39 +22,182 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from ...console.findings import Evidence, FixSummary, Result
-from ...console.model import Snapshot
-from ...console.plan import Plan
+from ...console.fix.plan import Plan
+from ...console.fix.steps import EditFile, RenameVariable
+from ...console.model import Container, Server, Snapshot
+from ...console.model.findings import Evidence
+from ...console.products.gateways import environment
+from ...console.products.registry import SERVERS
+from ...console.products.services import role_of_container
 from ...console.settings import Settings
-from ...console.steps import EditFile, RenameVariable
-from ...console.text import clean_line
-from .. import Check, compose
-from ..compose import bring_up, put_away
-from .companion import Companion, companions, given, is_public, same, users
-from .sent_keys import Mismatch, mismatches
-from .wrong_key_examples import EXAMPLES
+from ...console.text.cleaning import clean_line
+from .. import compose
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..compose import Placed, bring_up, put_away, severity_of, used_by
+from .companion import Companion, companions, given, is_public
 
-ID = "server.wrong-key"
+PAIRS: dict[str, tuple[str, ...]] = {
+    "OPENAI_API_BASE_URL": ("OPENAI_API_KEY",),
+    "OPENAI_API_BASE_URLS": ("OPENAI_API_KEYS",),
+    "OPENAI_API_BASE": ("OPENAI_API_KEY",),
+    "OPENAI_REVERSE_PROXY": ("OPENAI_API_KEY",),
+    "RAG_OPENAI_BASEURL": ("RAG_OPENAI_API_KEY", "OPENAI_API_KEY"),
+    "AIPROXY_API_ENDPOINT": ("AIPROXY_API_TOKEN",),
+}
+"""Variables with an address, and those with the key that is sent there, the first that is set."""
+FASTGPT: dict[str, tuple[str, ...]] = {"OPENAI_BASE_URL": ("CHAT_API_KEY",), "ONEAPI_URL": ("CHAT_API_KEY",)}
+_NO_KEY = frozenset({"", "user_provided", "none", "null", "empty", "false", "ollama", "not-needed"})
+_MAKES_KEYS = frozenset({"litellm", "aiproxy"})
+"""Gateways that hand out further keys of their own, which stand in a database."""
+_FLAGS = ("--api-key", "--api_key", "--api-keys", "--api_keys")
+MISSPELT = Form(
+    "misspelt",
+    "{subject} ignores its key: the variable is called {right}, not {wrong}",
+    "{subject} reads its key from {right} and from nothing else. {wrong} is ignored without a word, so every request "
+    "with the operator's key gets 401.",
+    "rename {wrong} to {right} and recreate the service",
+)
+_PUBLIC = MISSPELT.because.removesuffix(".") + ", while the public default is valid for whoever knows it."
+WAYS = {
+    (public, anew): replace(
+        MISSPELT,
+        because=_PUBLIC if public else MISSPELT.because,
+        fix=MISSPELT.fix if anew else "rename {wrong} to {right}",
+        variant=f"{'public' if public else 'own'}-{'anew' if anew else 'name'}",
+    )
+    for public in (True, False)
+    for anew in (True, False)
+}
+"""By whether a public key is valid meanwhile, and whether the repair recreates the service."""
+USER_KEY = Form(
+    "user-key",
+    "{who} sends {subject} another key than it takes",
+    "Every request with that key is refused with 401, whatever the model.",
+    "write the same key in both places",
+)
+_NOT_COMPOSE = ": make it anew with the right name."
 
 
-def examine(snapshot: Snapshot, _settings: Settings) -> Iterator[Result]:
-    """One result for each of the guides' servers, and one for each other server whose users send another key."""
-    differing = {one.subject: one for one in mismatches(snapshot)}
-    told = set()
+@dataclass(frozen=True)
+class Misspelt:
+    """A server that does not read the variable with its key."""
+
+    companion: Companion
+    wrong: str
+    right: str
+
+
+@dataclass(frozen=True)
+class User:
+    """A container that sends a key."""
+
+    name: str
+    variable: str
+    """That holds the key."""
+    address: str
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A server, and those who send it a key that it does not take."""
+
+    subject: str
+    """Name of the server's container."""
+    own: str
+    """Where its own key stands."""
+    users: tuple[User, ...]
+
+
+def mismatches(snapshot: Snapshot) -> Iterator[Mismatch]:
+    """Servers in containers whose users send another key."""
+    by_id = {container.id: container for container in snapshot.containers}
+    for server in snapshot.servers:
+        container = by_id.get(server.container or "")
+        taken = None if container is None else _taken(snapshot, server, container)
+        if container is None or taken is None:
+            continue
+        keys, own = taken
+        wrong = tuple(user for user, key in _sent(snapshot, server) if key not in keys)
+        if wrong:
+            yield Mismatch(container.name, own, wrong)
+
+
+def _taken(snapshot: Snapshot, server: Server, container: Container) -> tuple[tuple[str, ...], str] | None:
+    """Every key the server takes, and where they stand; None where that is not certain."""
     for companion in companions(snapshot):
-        told.add(companion.name)
-        yield _judge(companion, differing.get(companion.name))
-    for subject, one in differing.items():
-        if subject not in told:
-            yield _differs(one)
+        if companion.place.container is container:
+            own = f"{companion.variable} of {container.name}"
+            return None if companion.key is None else ((companion.key,), own)
+    words = [word for argument in (*container.entrypoint, *container.command) for word in argument.split()]
+    if any(word.startswith("--api-key-file") for word in words):
+        return None
+    keys = _after_flags(words)
+    if keys:
+        return (keys, f"--api-key of {container.name}") if not any("$" in key for key in keys) else None
+    if server.product in _MAKES_KEYS:
+        return None
+    env = environment(container)
+    for name in SERVERS[server.product].key_variables:
+        if env.get(name):
+            return tuple(part.strip() for part in env[name].split(",")), f"{name} of {container.name}"
+    return None
 
 
-def _judge(companion: Companion, differing: Mismatch | None) -> Result:
+def _after_flags(words: list[str]) -> tuple[str, ...]:
+    """Values of every ``--api-key``: one, several in a row, or several with commas. fact: vLLM, llama.cpp."""
+    found: list[str] = []
+    taking = False
+    for word in words:
+        name, equals, value = word.partition("=")
+        if word.startswith("-"):
+            taking = name in _FLAGS and not equals
+            found += [value] if name in _FLAGS and equals else []
+        elif taking:
+            found.append(word)
+    return tuple(part.strip("\"'") for value in found for part in value.split(",") if part)
+
+
+def _sent(snapshot: Snapshot, server: Server) -> Iterator[tuple[User, str]]:
+    """Who sends which key. A user is named ``container, VARIABLE`` where an environment has the address."""
+    by_name = {container.name: container for container in snapshot.containers}
+    for user in server.users:
+        who, comma, variable = user.who.partition(", ")
+        container = by_name.get(who)
+        if not comma or container is None or put_away(container):
+            continue
+        env = environment(container)
+        names = (FASTGPT if role_of_container(container) == "fastgpt" else PAIRS).get(variable, ())
+        name = next((name for name in names if env.get(name)), None)
+        key = None if name is None else _one_of(env.get(variable, ""), env[name], user.address or "")
+        if name is not None and key is not None and key.lower() not in _NO_KEY and "$" not in key:
+            yield User(container.name, name, user.address or variable), key
+
+
+def _one_of(addresses: str, keys: str, address: str) -> str | None:
+    """Of lists, the key at the same place. fact: open-webui divides both by semicolons."""
+    if ";" not in addresses:
+        return keys.strip()
+    rows, own = addresses.split(";"), keys.split(";")
+    at = next((n for n, row in enumerate(rows) if row.strip().rstrip("/") == address.strip().rstrip("/")), None)
+    return own[at].strip() if at is not None and len(own) == len(rows) else None
+
+
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each of the guides' servers, and each other server whose users send another key."""
+    differing = {one.subject: one for one in mismatches(snapshot)}
+    for companion in companions(snapshot):
+        yield _judge(companion, differing.pop(companion.name, None))
+    for one in differing.values():
+        yield _differs(one)
+
+
+def _judge(companion: Companion, differing: Mismatch | None) -> Found:
     name = companion.name
     if companion.place.container is not None and not companion.place.container.detailed:
-        return Result(ID, name, "unknown", f"Which key {name} takes is not known", because="not inspected yet")
+        return Unknown(name, f"Which key {name} takes is not known", "not inspected yet")
     wrong = misspelt(companion)
     if wrong is not None:
         return _misspelt(companion, wrong)
@@ -62,13 +205,13 @@ def _judge(companion: Companion, differing: Mismatch | None) -> Result:
         return _differs(differing)
     names = given(companion.env)
     if companion.variable is None and names and not all(is_public(key) for key in names.values()):
-        because = (
+        why = (
             "the guide's first generation reads SK-KEY and the second SK_KEY; the image's tag tells neither, "
             f"and only {' and '.join(names)} is set"
         )
-        return Result(ID, name, "unknown", f"Whether {name} reads its key is not known", because=because)
+        return Unknown(name, f"Whether {name} reads its key is not known", why)
     where = f"from {companion.variable}" if companion.variable in names else "by its default"
-    return Result(ID, name, "ok", f"{name} has its key {where}", evidence=users(companion.server))
+    return Fine(name, f"{name} has its key {where}", used_by(companion.users))
 
 
 def misspelt(companion: Companion) -> str | None:
@@ -76,33 +219,24 @@ def misspelt(companion: Companion) -> str | None:
     right, names = companion.variable, given(companion.env)
     if right is None or (right in names and not is_public(names[right])):
         return None
-    ignored = [name for name in names if name != right and not same(names[name], companion.key)]
+    ignored = [name for name in names if name != right and names[name] != companion.key]
     return ignored[0] if ignored else None
 
 
-def _misspelt(companion: Companion, wrong: str) -> Result:
-    name, right = companion.name, companion.variable or ""
-    image = clean_line(companion.image, 200)
+def _misspelt(companion: Companion, wrong: str) -> Case[Misspelt]:
+    right, image = companion.variable or "", f"image {clean_line(companion.image, 200)}"
     rows = [
-        Evidence("set", f"{wrong}, which it does not read", companion.source),
-        Evidence("read", right, f"image {image}"),
-        Evidence("key in force", _in_force(companion), f"image {image}"),
+        Evidence("set", f"{wrong}, which it does not read", companion.place.source),
+        Evidence("read", right, image),
+        Evidence("key in force", _in_force(companion), image),
     ]
     if companion.server is not None and companion.server.state == "wrong_key":
         rows.append(Evidence("server says", companion.server.reason or "the key is wrong", companion.server.address))
-    because = (
-        f"{name} reads its key from {right} and from nothing else. {wrong} is ignored without a word, so every request "
-        "with the operator's key gets 401"
-    )
-    if companion.default or right in given(companion.env):
-        because += ", while the public default is valid for whoever knows it"
-    safety = _plan(companion, wrong, _bare(name, "misspelt")).safety
-    summary = f"rename {wrong} to {right}" + (" and recreate the service" if safety == "disruptive" else "")
-    return compose.finding(
-        ID, name, "misspelt", f"{name} ignores its key: the variable is called {right}, not {wrong}",
-        severity="info" if put_away(companion.place.container) else "error",
-        because=f"{because}.", evidence=(*rows, *users(companion.server)),
-        fix=FixSummary(safety, summary),
+    public = bool(companion.default or right in given(companion.env))
+    anew = companion.place.container is not None and _refusal(companion.place, wrong, right) is None
+    return Case(
+        companion.name, WAYS[public, anew], Misspelt(companion, wrong, right), (*rows, *used_by(companion.users)),
+        {"right": right, "wrong": wrong}, severity_of(companion.place.container, "error"),
     )  # fmt: skip
 
 
@@ -112,71 +246,44 @@ def _in_force(companion: Companion) -> str:
     return "a public default" if is_public(companion.key) else "another one"
 
 
-def _differs(one: Mismatch) -> Result:
-    rows = [
-        Evidence("its own key", f"stands in {one.own}", f"docker inspect {one.subject}"),
-        *(Evidence("sent", f"another key, from {user.variable} of {user.name}, to {user.address}",
-                   f"docker inspect {user.name}") for user in one.users),
-    ]  # fmt: skip
-    who = ", ".join(user.name for user in one.users)
-    return compose.finding(
-        ID, one.subject, "user-key", f"{who} sends {one.subject} another key than it takes", severity="error",
-        because="Every request with that key is refused with 401, whatever the model.", evidence=tuple(rows),
-        fix=FixSummary("manual", "write the same key in both places"),
-    )  # fmt: skip
+def _differs(one: Mismatch) -> Case[Mismatch]:
+    rows = [Evidence("its own key", f"stands in {one.own}", f"docker inspect {one.subject}")]
+    for user in one.users:
+        value = f"another key, from {user.variable} of {user.name}, to {user.address}"
+        rows.append(Evidence("sent", value, f"docker inspect {user.name}"))
+    return Case(one.subject, USER_KEY, one, tuple(rows), {"who": ", ".join(user.name for user in one.users)})
 
 
-def _bare(subject: str, form: str) -> Result:
-    return Result(ID, subject, "finding", f"{subject} ignores its key", form=form)
-
-
-def plan(result: Result, snapshot: Snapshot, _settings: Settings, _answers: Mapping[str, str]) -> Plan:
+def plan(case: Case[Misspelt | Mismatch], _answers: Answers) -> Plan:
     """Rename the variable where it stands and recreate the service; for differing keys only words."""
-    for companion in companions(snapshot):
-        wrong = misspelt(companion)
-        if companion.name == result.subject and wrong is not None:
-            return _plan(companion, wrong, result)
-    for one in mismatches(snapshot):
-        if one.subject == result.subject:
-            return _by_hand(one, result)
-    return compose.manual(result, "There is nothing to repair any more.")
+    return _by_hand(case.facts) if isinstance(case.facts, Mismatch) else _rename(case.facts)
 
 
-def _plan(companion: Companion, wrong: str, result: Result) -> Plan:
-    place, right = companion.place, companion.variable or ""
-    why = _refusal(companion, wrong)
+def _rename(one: Misspelt) -> Plan:
+    place, wrong, right = one.companion.place, one.wrong, one.right
+    why = _refusal(place, wrong, right)
     if why is not None:
-        return compose.manual(result, f"Rename {wrong} to {right}, the value stays, and recreate the container.", why)
-    edit = RenameVariable(place.service or "", wrong, right)
-    resting = put_away(place.container)
-    end = bring_up(place, start=not resting)
+        return manual(f"Rename {wrong} to {right}, the value stays, and recreate the container.", why)
+    end = bring_up(place, start=not put_away(place.container))
     says = [
         "Only the name of the variable changes; the key stays as it is.",
         f"From then on {place.subject} takes this key and no longer the public default: who used that gets 401.",
     ]
-    if end is not None and resting:
-        says.append(f"{place.subject} lies stopped: it is made anew and left so.")
-    elif end is not None:
-        says.append(f"{place.subject} starts anew and loads its model again: requests fail meanwhile.")
     if end is not None:
-        says.append("Undo puts the old name back and recreates the service.")
-    return Plan(
-        ID, place.subject, result.title, steps=(*(EditFile(path, (edit,)) for path in place.files),
-                                                *((end,) if end else ())),
-        safety="disruptive" if end else "safe", restarts=(place.service or "",) if end else (), says=tuple(says),
+        loads = f"{place.subject} starts anew and loads its model again: requests fail meanwhile."
+        says += [compose.left_so(place) or loads, "Undo puts the old name back and recreates the service."]
+    edits = (EditFile(path, (RenameVariable(place.service or "", wrong, right),)) for path in place.files)
+    return repair(
+        *edits, *((end,) if end else ()), says=says, restarts=(place.service or "",) if end else (),
         lock=place.directory, deadline=90.0,
     )  # fmt: skip
 
 
-def _refusal(companion: Companion, wrong: str) -> str | None:
+def _refusal(place: Placed, wrong: str, right: str) -> str | None:
     """Why this is left to the operator."""
-    place, right = companion.place, companion.variable or ""
-    if place.broken_file:
-        return f"Repair {place.broken_file.path} first: {place.broken_file.error}"
-    if place.declared is None or not place.files or place.service is None:
-        return "The container was not made by Compose, or its files are gone: make it anew with the right name."
-    if place.container is not None and bring_up(place) is None:
-        return "The container was not made by Compose, or its files are gone: make it anew with the right name."
+    why = compose.refusal(place, _NOT_COMPOSE)
+    if why is not None or place.declared is None or not place.files:
+        return why or f"The container was not made by Compose, or its files are gone{_NOT_COMPOSE}"
     if wrong not in place.declared.named:
         files = ", ".join(place.declared.env_files) or "the image itself"
         return f"No compose file names {wrong}; it comes from {files}, which other services may use too."
@@ -185,16 +292,17 @@ def _refusal(companion: Companion, wrong: str) -> str | None:
     return None
 
 
-def _by_hand(one: Mismatch, result: Result) -> Plan:
+def _by_hand(one: Mismatch) -> Plan:
     places = [f"{user.variable} of {user.name}" for user in one.users]
-    return compose.manual(
-        result, f"Two places must hold the same key: {one.own}, and {', '.join(places)}.",
+    return manual(
+        f"Two places must hold the same key: {one.own}, and {', '.join(places)}.",
         "Which of them is meant only you know. Changing the user's is the smaller change: nothing else uses it.",
         "Recreate the service whose variable was changed; a restart does not read it anew.",
-    )  # fmt: skip
+    )
 
 
 CHECK = Check(
-    id=ID, title="Model servers read their key, and their users send it", severity="error", doc=__doc__ or "",
-    examine=examine, plan=plan, examples=EXAMPLES,
+    "server.wrong-key", "Model servers read their key, and their users send it", __doc__ or "",
+    (*WAYS.values(), USER_KEY), find, plan,
+    reads=("containers", "projects", "services", "servers"),
 )  # fmt: skip

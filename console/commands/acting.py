@@ -2,65 +2,61 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from ..exits import ExitCode
-from ..findings import Result
-from .session import Session, Stop, engine_fault
+import click
+
+from ..exit_codes import ExitCode
+from .output import shown
+from .session import Session, Stop
 
 if TYPE_CHECKING:
-    from ..fixing import Fixer, Outcome, Progress
-    from ..plan import PreparedPlan
+    from ...checks.api import Check
+    from ..fix.engine import Fixer, Outcome, Progress
+    from ..fix.plan import PreparedPlan
+    from ..model import Snapshot
+    from ..model.findings import Result
 
 Act = Callable[[Callable[["Progress"], None], threading.Event], "Outcome"]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def fixer(session: Session, check_id: str, subject: str) -> Fixer:
-    """The engine for one finding."""
-    from ..fixing import Fixer
+def fixer(session: Session, check_id: str, subject: str, folder: str | None) -> Fixer:
+    """The engine for one finding; ``folder`` is what its plan locks."""
+    from ..fix.engine import Fixer
+    from ..fix.proving import Look
 
-    return Fixer(session.host, session.journal(), lambda: look_again(session, check_id, subject))
+    def find(wanted: str) -> Check | None:
+        return next((check for check in session.doors.checks() if check.id == wanted), None)
 
+    def see(on_request: Sequence[str]) -> Snapshot:
+        return session.look(on_request=on_request, whole=True)
 
-def look_again(session: Session, check_id: str, subject: str) -> Result:
-    """What the check says of the subject now. Not seeing it counts as gone only if everything could be seen."""
-    check = next((check for check in session.doors.checks() if check.id == check_id), None)
-    if check is None:
-        return Result(check_id, subject, "unknown", f"This version has no check {check_id}")
-    snapshot = session.look(on_request=check.proves)
-    fault = engine_fault(session, snapshot)
-    if fault is not None:
-        return Result(check_id, subject, "unknown", fault[0], because=fault[0])
-    results = session.doors.examine(snapshot, session.settings, [check_id])
-    broken = next((result for result in results if result.status == "crashed"), None)
-    found = next((result for result in results if result.subject == subject), broken)
-    if found is not None:
-        return found
-    if snapshot.faults:
-        why = snapshot.faults[0].sentence
-        return Result(
-            check_id, subject, "unknown", f"{subject} is not seen any more, and not all could be read", because=why
-        )
-    return Result(check_id, subject, "not_applicable", f"{subject} is not there any more")
+    def examine(snapshot: Snapshot, only: Collection[str]) -> Sequence[Result]:
+        return session.doors.examine(snapshot, session.settings, only)
+
+    look = Look(check_id, subject, find, see, examine, folder, files_only=session.folder is not None)
+    return Fixer(session.host, session.journal(), look)
 
 
 def act(session: Session, do: Act, prepared: PreparedPlan | None = None, *, wanted: str = "done") -> int:
-    """Do it with a hand on the signals, tell what happens, print how it ended; the exit code.
+    """Run it, handle signals, report progress and the outcome; returns the exit code.
 
-    ``wanted`` is the ending that was asked for: a roll-back that rolls back has done its work.
+    ``wanted`` is the outcome that counts as success: a roll-back succeeds when it has rolled back.
     """
     with stop_flag(session) as stop:
         outcome = do(lambda progress: _tell(session, progress), stop)
     well = outcome.name in {wanted, "nothing"}
     _end(session, outcome, prepared, well=well)
     if not well:
-        raise Stop("; ".join(filter(None, (outcome.sentence, outcome.remedy))), ExitCode(outcome.code))
+        raise Stop.because(ExitCode(outcome.code), outcome.sentence, outcome.remedy)
     return ExitCode.OK
 
 
@@ -89,10 +85,10 @@ def _tell(session: Session, progress: Progress) -> None:
 
 
 def _end(session: Session, outcome: Outcome, prepared: PreparedPlan | None, *, well: bool) -> None:
-    """What went well as data; for people, what did not is said on stderr by the Stop that follows."""
+    """Print the outcome. For people a failure is left to the Stop that follows, which goes to stderr."""
     output = session.output
     if output.json:
-        from ..export import json_
+        from ..report import json_
 
         plan = {} if prepared is None else {"plan": json_.plan(prepared)}
         output.document({**plan, "outcome": json_.outcome(outcome)})
@@ -106,6 +102,74 @@ def _end(session: Session, outcome: Outcome, prepared: PreparedPlan | None, *, w
             output.painted(word, "ok", f" {rest}")
         for line in outcome.says:
             output.data(f"  {line}")
-        lasting = prepared is not None and prepared.kind == "fix" and not session.demo
-        if outcome.name == "done" and outcome.entry and lasting:
+        if outcome.name == "done" and outcome.entry and prepared is not None and _undoable(session, outcome.entry):
             output.data(f"To take it back: {session.command} undo {outcome.entry}")
+
+
+def _undoable(session: Session, entry: str) -> bool:
+    """Whether it may be offered; what is done to the practice stack is forgotten with it."""
+    from ..fix.preparing import undo_refusal
+
+    return not session.demo and not undo_refusal(session.journal().get(entry), session.host)
+
+
+def interactive() -> bool:
+    """Whether a person can be asked: stdin and stderr are a terminal."""
+    return bool(sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty())
+
+
+def confirm(question: str, *, yes: bool, undone: str = "nothing was changed", look: str = "") -> None:
+    """Come back only when a person agrees, or ``yes`` agreed before. ``look`` names a way to only look."""
+    if yes:
+        return
+    if not interactive():
+        raise Stop(f"nobody can be asked here; to agree add --yes{look}", ExitCode.REFUSED)
+    if not click.confirm(question, default=False, err=True):
+        raise Stop(undone, ExitCode.REFUSED)
+
+
+def show(session: Session, prepared: PreparedPlan, *, narrate: bool = False) -> None:
+    """The plan with its diffs; ``narrate`` sends it to stderr, where it is for a person to agree to."""
+    output = session.output
+    if output.plain and not narrate:
+        from ..report import plain
+
+        for facts in plain.plan(prepared):
+            output.facts(*facts)
+        return
+    from ..report import text
+
+    width = min(120, shutil.get_terminal_size((100, 24)).columns)
+    for word, kind, rest in text.plan(prepared, width):
+        if narrate:
+            output.say(f"{word}{rest}")
+        else:
+            output.painted(word, kind, rest)
+
+
+def agree(session: Session, prepared: PreparedPlan, *, yes: bool, disruptive: bool, fix: bool = True) -> None:
+    """Come back only with consent; Stop(REFUSED) otherwise. What is disruptive has to be asked for by that word."""
+    if session.settings.read_only:
+        raise Stop("read-only: nothing is changed; start without --read-only", ExitCode.REFUSED)
+    plan = prepared.plan
+    names = ", ".join(plan.restarts)
+    undecided = fix and plan.safety == "disruptive" and not disruptive
+    risk = f"it restarts {names}" if names else "a step of it cannot be taken back"
+    if undecided and (yes or not interactive()):
+        raise Stop(f"this fix is disruptive ({risk}); to agree add --disruptive", ExitCode.REFUSED)
+    if session.output.json and not yes and interactive():
+        show(session, prepared, narrate=True)
+    if undecided and prepared.harms:
+        _typed(prepared)
+    else:
+        question = f"This is disruptive: {risk}. Do it?" if undecided else "Do it?"
+        confirm(question, yes=yes, look=", to only look --dry-run")
+
+
+def _typed(prepared: PreparedPlan) -> None:
+    """Ask for the name of what is changed for good, because y is pressed out of habit."""
+    harm = "; ".join(step.describe() for step in prepared.lasting)
+    word = shown(prepared.word)
+    asked = f"{shown(f'This cannot be taken back: {harm}')}. Type {word} to do it"
+    if click.prompt(asked, default="", show_default=False, err=True) != word:
+        raise Stop("nothing was changed", ExitCode.REFUSED)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from ..exits import ExitCode
-from .session import Session, Stop, engine_fault, pass_session, project_dir_option
+from ..exit_codes import ExitCode
+from ..judge import judge
+from .session import Session, Stop, pass_session, project_dir_option, require_engine
 
 if TYPE_CHECKING:
-    from ..findings import Result
     from ..model import Snapshot
+    from ..model.findings import Result
+    from ..model.judgement import Judgement
 
 _LEVELS = ("error", "warning", "info")
 
@@ -41,7 +41,7 @@ def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_
         session.tell_open_intents()
         snapshot = session.look(on_request=asked)
     results = session.doors.examine(snapshot, session.settings, ids or None)
-    _print(session, snapshot, results)
+    _print(session, snapshot, results, None if ids or project_dir is not None else judge(snapshot, results))
     if project_dir is not None:
         _require_judged(snapshot, results, fail_on)
     return _exit_code(session, snapshot, results, fail_on)
@@ -54,35 +54,26 @@ def _require_judged(snapshot: Snapshot, results: Sequence[Result], fail_on: str)
     known = any(result.status in ("ok", "finding") for result in results)
     judged = _found(results, fail_on) if refused else known
     if fault is not None and not judged:
-        raise Stop("; ".join(filter(None, (fault.sentence, fault.remedy))), ExitCode.USAGE)
+        raise Stop.because(ExitCode.USAGE, fault.sentence, fault.remedy)
 
 
-def _print(session: Session, snapshot: Snapshot, results: Sequence[Result]) -> None:
+def _print(session: Session, snapshot: Snapshot, results: Sequence[Result], judgement: Judgement | None) -> None:
+    from ..report import json_, plain, text
+
     output = session.output
-    if output.json:
-        from ..export import json_
-
-        output.document(json_.check(snapshot, results))
-    elif output.plain:
-        from ..export import plain
-
-        for facts in plain.check(snapshot, results):
-            output.facts(*facts)
-    else:
-        from ..export import readable
-
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
-        for line in readable.check(snapshot, results, min(width, 120), session.repair):
-            output.painted(*line)
+    output.answer(
+        lambda: json_.check(snapshot, results, judgement),
+        lambda: plain.check(snapshot, results, judgement),
+        lambda: text.check(snapshot, results, min(output.width or 100, 120), session.repair, judgement),
+    )
 
 
 def _exit_code(session: Session, snapshot: Snapshot, results: Sequence[Result], fail_on: str) -> int:
-    fault = engine_fault(session, snapshot)
-    if fault is not None:
-        raise Stop("; ".join(part for part in fault if part), ExitCode.UNREACHABLE)
+    require_engine(session, snapshot)
     crashed = [result.check for result in results if result.status == "crashed"]
     if crashed:
-        session.output.say(f"stackops: could not judge: {', '.join(crashed)} failed; please report it")
+        names = ", ".join(crashed)
+        session.output.say(f"stackops: could not judge: {names} failed; please report it with what --debug writes")
     return ExitCode.FINDINGS if _found(results, fail_on) else ExitCode.OK
 
 

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ..exits import ExitCode
+from ..exit_codes import ExitCode
 from .session import Session, Stop, pass_session
 
 
@@ -15,6 +15,9 @@ def open_console(session: Session) -> int:
     """The console on the host of the settings; offers the practice stack where no Engine is found."""
     _needs_a_terminal()
     settings = session.settings
+    session.require_project()
+    if session.options.get("no_color"):
+        os.environ["NO_COLOR"] = "1"
     if not session.demo:
         session.tell_open_intents()
     return session.doors.run_app(session.host, settings, offer_demo=not session.demo)

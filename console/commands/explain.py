@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from ..exits import ExitCode
-from .session import AnyCheck, Session, pass_session
+from ..exit_codes import ExitCode
+from .session import Session, pass_session
+
+if TYPE_CHECKING:
+    from ...checks.api import Check
 
 
 @click.command(short_help="What a check looks for, why it matters, how it is fixed.")
@@ -17,6 +21,7 @@ from .session import AnyCheck, Session, pass_session
 def explain(session: Session, check_id: str | None) -> int:
     """What a check looks for, why it matters, how it is fixed, and where that is known from. Without ID: all checks."""
     session.output_mode()
+    session.require_project()
     if check_id is None:
         _list(session, session.doors.checks())
     else:
@@ -24,28 +29,23 @@ def explain(session: Session, check_id: str | None) -> int:
     return ExitCode.OK
 
 
-def _list(session: Session, checks: Sequence[AnyCheck]) -> None:
-    output = session.output
-    if output.json:
-        rows = [{"id": c.id, "title": c.title, "severity": c.severity, "fix": c.plan is not None} for c in checks]
-        output.document({"checks": rows})
-        return
+def _list(session: Session, checks: Sequence[Check]) -> None:
     width = max((len(check.id) for check in checks), default=0)
-    for each in checks:
-        if output.plain:
-            output.facts(each.severity, each.id, each.title)
-        else:
-            output.painted(each.severity.ljust(9), each.severity, f"{each.id:<{width}}  {each.title}")
+    session.output.answer(
+        lambda: {"checks": [_head(check) for check in checks]},
+        lambda: [(check.severity, check.id, check.title) for check in checks],
+        lambda: [(check.severity.ljust(9), check.severity, f"{check.id:<{width}}  {check.title}") for check in checks],
+    )
 
 
-def _one(session: Session, check: AnyCheck) -> None:
-    output = session.output
+def _one(session: Session, check: Check) -> None:
     doc = inspect.cleandoc(check.doc)
-    if output.json:
-        head = {"id": check.id, "title": check.title, "severity": check.severity, "fix": check.plan is not None}
-        output.document({"check": {**head, "doc": doc}})
-    elif output.plain:
-        for line in filter(str.strip, doc.splitlines()):
-            output.facts(check.severity, check.id, line.strip())
-    else:
-        output.painted(check.id, check.severity, f"  ({check.severity})\n\n{doc}")
+    session.output.answer(
+        lambda: {"check": {**_head(check), "doc": doc}},
+        lambda: [(check.severity, check.id, line.strip()) for line in filter(str.strip, doc.splitlines())],
+        lambda: [(check.id, check.severity, f"  ({check.severity})\n\n{doc}")],
+    )
+
+
+def _head(check: Check) -> dict[str, object]:
+    return {"id": check.id, "title": check.title, "severity": check.severity, "fix": check.plan is not None}

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..exits import ExitCode
+from ..exit_codes import ExitCode
 from ..hosts import EngineUnreachable, HostError
-from .acting import act, fixer
-from .consent import agree, interactive, show
-from .session import AnyCheck, Session, Stop, engine_fault, pairs, pass_session, project_dir_option
+from .acting import act, agree, fixer, interactive, show
+from .output import shown
+from .session import Session, Stop, pairs, pass_session, project_dir_option, require_engine
 
 if TYPE_CHECKING:
-    from ..findings import Result
+    from ...checks.api import Check
+    from ..fix.plan import Plan, PreparedPlan, Question
     from ..model import Snapshot
-    from ..plan import Plan, PreparedPlan
+    from ..model.findings import Result
 
 
 @click.command(short_help="Repair a finding: show the plan, ask, apply, verify.")
@@ -50,11 +51,10 @@ def fix(
     session.tell_open_intents()
     asked = (*check.needs, *check.proves)
     snapshot = session.look(on_request=asked) if project_dir is None else session.judge_folder(project_dir)
-    fault = engine_fault(session, snapshot)
-    if fault is not None:
-        raise EngineUnreachable(*fault)
+    require_engine(session, snapshot)
     finding = _finding(session, check, snapshot, subject)
     if finding is None:
+        _require_read(session, check, snapshot, subject)
         return _nothing(session, check_id, subject)
     plan = _plan(session, check, finding, snapshot, given, ask=not yes and not dry_run and interactive())
     prepared = _prepare(session, plan, given)
@@ -65,11 +65,11 @@ def fix(
     if not session.output.json:
         show(session, prepared)
     agree(session, prepared, yes=yes, disruptive=disruptive)
-    engine = fixer(session, check_id, finding.subject)
+    engine = fixer(session, check_id, finding.subject, plan.lock)
     return act(session, lambda tell, stop: engine.run(prepared, tell, stop), prepared)
 
 
-def _finding(session: Session, check: AnyCheck, snapshot: Snapshot, subject: str | None) -> Result | None:
+def _finding(session: Session, check: Check, snapshot: Snapshot, subject: str | None) -> Result | None:
     """The finding that is meant; None when there is none. Usage error when it is not clear which one."""
     results = session.doors.examine(snapshot, session.settings, [check.id])
     findings = [result for result in results if result.status == "finding"]
@@ -89,16 +89,16 @@ def _finding(session: Session, check: AnyCheck, snapshot: Snapshot, subject: str
 
 
 def _named(results: Sequence[Result], findings: Sequence[Result], subject: str) -> Result | None:
-    from ..settings_errors import instead
+    from ..settings import instead
 
     for result in findings:
-        if result.subject == subject:
+        if subject in (result.subject, *result.also):
             return result
-    same = [result for result in results if result.subject == subject]
+    same = [result for result in results if subject in (result.subject, *result.also)]
     if same:
         _require_judged(same)
         return None
-    subjects = [result.subject for result in results if result.subject]
+    subjects = [name for result in results for name in (result.subject, *result.also) if name]
     if not subjects:
         _require_judged(results)
         return None
@@ -106,7 +106,7 @@ def _named(results: Sequence[Result], findings: Sequence[Result], subject: str) 
 
 
 def _require_judged(results: Sequence[Result]) -> None:
-    """Not being able to tell is no clean bill of health."""
+    """Stop where a check could not judge: nothing found does not mean nothing is wrong."""
     for result in results:
         if result.status in {"unknown", "crashed"}:
             raise Stop(
@@ -114,12 +114,22 @@ def _require_judged(results: Sequence[Result]) -> None:
             )
 
 
+def _require_read(session: Session, check: Check, snapshot: Snapshot, subject: str | None) -> None:
+    """Stop where a part that the check reads could not be read, for the same reason."""
+    from ..fix.proving import unread
+
+    folder = session.folder
+    fault = unread(check.reads, snapshot, subject=subject or "", folder=folder, files_only=folder is not None)
+    if fault is not None:
+        raise Stop(f"cannot tell whether there is anything to fix: {fault.sentence}", ExitCode.REFUSED)
+
+
 def _plan(
-    session: Session, check: AnyCheck, finding: Result, snapshot: Snapshot, answers: dict[str, str], *, ask: bool
+    session: Session, check: Check, finding: Result, snapshot: Snapshot, answers: dict[str, str], *, ask: bool
 ) -> Plan:
     """The plan with the operator's answers in it."""
-    from ..plan import settling
-    from ..settings_errors import instead
+    from ..fix.plan import settling
+    from ..settings import instead
 
     if check.plan is None:
         raise Stop(f"{check.id} cannot be fixed by stackops; see: stackops explain {check.id}", ExitCode.REFUSED)
@@ -131,23 +141,25 @@ def _plan(
     if ask:
         for question in plan.questions:
             if question.key not in answers:
-                answers[question.key] = _ask(
-                    question.prompt, question.default, question.choices, secret=question.secret
-                )
+                answers[question.key] = _ask(question)
         plan = check.plan(finding, snapshot, session.settings, answers)
     return settling(plan, session.settings.fix.settle)
 
 
-def _ask(prompt: str, default: str | None, choices: tuple[str, ...], *, secret: bool) -> str:
-    kind = click.Choice(choices) if choices else str
+def _ask(question: Question) -> str:
     answer: str = click.prompt(
-        prompt, default=default, type=kind, hide_input=secret, show_default=not secret and default is not None, err=True
+        shown(question.prompt),
+        default=question.default,
+        type=click.Choice(question.choices) if question.choices else str,
+        hide_input=question.secret,
+        show_default=not question.secret and question.default is not None,
+        err=True,
     )
     return answer
 
 
 def _prepare(session: Session, plan: Plan, answers: dict[str, str]) -> PreparedPlan:
-    engine = fixer(session, plan.check, plan.subject)
+    engine = fixer(session, plan.check, plan.subject, plan.lock)
     if not plan.steps:
         for sentence in plan.says:
             session.output.say(sentence)
@@ -157,12 +169,12 @@ def _prepare(session: Session, plan: Plan, answers: dict[str, str]) -> PreparedP
     except EngineUnreachable:
         raise
     except HostError as error:
-        raise Stop("; ".join(filter(None, (str(error), error.remedy))), ExitCode.REFUSED) from error
+        raise Stop.at(error) from error
 
 
 def _dry(session: Session, prepared: PreparedPlan) -> int:
     if session.output.json:
-        from ..export import json_
+        from ..report import json_
 
         session.output.document({"plan": json_.plan(prepared)})
     else:
@@ -172,10 +184,4 @@ def _dry(session: Session, prepared: PreparedPlan) -> int:
 
 def _nothing(session: Session, check_id: str, subject: str | None) -> int:
     who = f"{check_id} {subject}" if subject else check_id
-    if session.output.json:
-        session.output.document({"plan": None, "outcome": {"name": "nothing", "sentence": f"{who}: nothing to do"}})
-    elif session.output.plain:
-        session.output.facts("nothing", check_id, subject or "-", "nothing to do")
-    else:
-        session.output.data(f"{who}: nothing to do")
-    return ExitCode.OK
+    return session.nothing(f"{who}: ", "nothing to do", check_id, subject or "-", plan=None)

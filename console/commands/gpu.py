@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
-from ..exits import ExitCode
-from .session import Session, pass_session
+from ..exit_codes import ExitCode
+from .session import Session, Stop, pass_session
 
 if TYPE_CHECKING:
     from ..model import GpuDriver, Snapshot
+    from ..report.fit import Asked
 
 
 @click.command(short_help="GPUs and who holds their memory; will a model fit.")
@@ -36,31 +37,24 @@ def gpu(
 
     Exit code 3 where there are cards that cannot be read. No GPU at all is no error.
     """
-    from . import fitting
-
     session.output_mode()
-    wanted = fitting.asks(models, dtype, context, sequences, split)
+    wanted = asks(models, dtype, context, sequences, split)
     snapshot = session.look()
     if wanted.models:
-        return fitting.answer(session, snapshot, wanted)
+        return answer(session, snapshot, wanted)
     _answer(session, snapshot)
     return ExitCode.UNREACHABLE if _cannot_tell(snapshot.gpu_driver, snapshot) else ExitCode.OK
 
 
 def _answer(session: Session, snapshot: Snapshot) -> None:
-    from ..export import gpus
+    from ..report import gpus
 
     output = session.output
+    output.answer(
+        lambda: gpus.document(snapshot), lambda: gpus.facts(snapshot), lambda: gpus.lines(snapshot, output.width or 400)
+    )
     if output.json:
-        output.document(gpus.document(snapshot))
         return
-    if output.plain:
-        for facts in gpus.facts(snapshot):
-            output.facts(*facts)
-    else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 400
-        for line in gpus.lines(snapshot, width):
-            output.painted(*line)
     for fault in snapshot.faults:
         if fault.source in ("engine", "gpu-processes", "processes", "servers"):
             output.say(f"stackops: {fault.source}: {fault.sentence}")
@@ -75,3 +69,55 @@ def _cannot_tell(driver: GpuDriver | None, snapshot: Snapshot) -> bool:
     if driver.cards == 0 or (driver.cards is None and driver.state == "no_library"):
         return driver.state not in ("ok", "no_library", "not_loaded")
     return driver.state != "ok" or not snapshot.gpus
+
+
+class Asks(Struct, frozen=True):
+    """The options that belong to ``--fit``."""
+
+    models: tuple[str, ...]
+    dtype: str | None = None
+    context: int = 4096
+    sequences: int = 1
+    split: int = 1
+
+
+def asks(
+    models: Sequence[str], dtype: str | None, context: int | None, sequences: int | None, split: int | None
+) -> Asks:
+    """The options as one value. Usage error for options that say nothing without ``--fit``."""
+    options = {"--dtype": dtype, "--context": context, "--sequences": sequences, "--split": split}
+    given = [name for name, value in options.items() if value is not None]
+    if given and not models:
+        raise click.UsageError(f"{', '.join(given)} says how a model would run; name the model with --fit")
+    return Asks(tuple(models), dtype, context or 4096, sequences or 1, split or 1)
+
+
+def answer(session: Session, snapshot: Snapshot, wanted: Asks) -> int:
+    """Print what was asked; OK when every model fits somewhere now, FINDINGS when one does not or nothing tells."""
+    from ..products.fit.estimate import placed
+    from ..report import fit as words
+
+    asked = _asked(session, snapshot, wanted)
+    together = placed([need for need, _ in asked], snapshot.gpus)
+    session.output.answer(
+        lambda: {"host": snapshot.host.name, "taken_at": snapshot.taken_at, "fit": words.document(asked, together)},
+        lambda: words.facts(asked),
+        lambda: words.lines(asked, snapshot.gpus, together),
+    )
+    fits = together is not None if len(asked) > 1 or wanted.split > 1 else any(v.answer == "fits" for v in asked[0][1])
+    return ExitCode.OK if fits else ExitCode.FINDINGS
+
+
+def _asked(session: Session, snapshot: Snapshot, wanted: Asks) -> list[Asked]:
+    from ..products.fit import UnknownModel, need
+    from ..products.fit.estimate import subject, verdicts
+
+    found = []
+    for text in wanted.models:
+        try:
+            model = subject(text, dtype=wanted.dtype, servers=snapshot.servers, files=session.host.files)
+        except UnknownModel as error:
+            raise Stop(f"--fit {error}", ExitCode.USAGE) from None
+        needed = need(model, context=wanted.context, sequences=wanted.sequences, split=wanted.split)
+        found.append((needed, verdicts(needed, snapshot.gpus, snapshot.gpu_processes, snapshot.servers)))
+    return found

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import click
 
-from ..exits import ExitCode
+from ..exit_codes import ExitCode
 
 
 def guarded(call: Callable[[], int]) -> int:
@@ -63,7 +63,7 @@ def _click(error: click.ClickException) -> int:
 def _expected(error: BaseException) -> int:
     """Errors that this program knows, then those it does not."""
     from ..hosts import EngineUnreachable, HostError, ReadOnlyRefused
-    from ..settings_errors import SettingsError
+    from ..settings import SettingsError
 
     if isinstance(error, SettingsError):
         _say(str(error))
@@ -73,9 +73,7 @@ def _expected(error: BaseException) -> int:
         if isinstance(error, EngineUnreachable):
             return ExitCode.UNREACHABLE
         return ExitCode.REFUSED if isinstance(error, ReadOnlyRefused) else ExitCode.UNREACHABLE
-    from .crash import report
-
-    _say(report(error))
+    _say(_report(error))
     return ExitCode.SOFTWARE
 
 
@@ -88,7 +86,7 @@ def _say(sentence: str) -> None:
 
 
 def _unwritten(error: OSError) -> int:
-    """The answer did not get out: quietly when its reader went away, with a sentence otherwise."""
+    """The answer could not be written. A closed pipe is no error worth a sentence, a full disk is."""
     _discard_stdout()
     if isinstance(error, BrokenPipeError):
         return ExitCode.PIPE_CLOSED
@@ -97,8 +95,54 @@ def _unwritten(error: OSError) -> int:
 
 
 def _discard_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's own flush at the end has nothing to complain of."""
+    """Point stdout at /dev/null, so that the interpreter's flush at exit does not fail again."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())
         os.close(nothing)
+
+
+def _report(error: BaseException) -> str:
+    """Write a crash report without a secret in it; the sentence that says where it lies."""
+    import traceback
+    from pathlib import Path
+
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
+    what = f"{type(error).__name__} at {place}"
+    try:
+        path = _write(_text("".join(traceback.format_exception(error))))
+    except OSError as failed:
+        return f"a mistake in stackops itself ({what}); no report could be written ({failed.strerror})"
+    return f"a mistake in stackops itself ({what}); please report it with {path}"
+
+
+def _text(trace: str) -> str:
+    """What was called, the traceback, what was caught before. No local variables: they may hold anything."""
+    import platform
+
+    from .. import __name__ as package
+    from ..text.cleaning import SECRETS
+    from ..text.traces import kept
+    from .output import shown
+
+    version = getattr(sys.modules.get(package.partition(".")[0]), "__version__", "?")
+    called = " ".join(SECRETS.words(sys.argv[1:]))
+    head = f"stackops {version}, Python {platform.python_version()}, {platform.platform()}\n{called}\n\n"
+    before = "".join(f"\n{each}\n" for each in kept()) or "\nnothing\n"
+    return shown(f"{head}{trace}\nCaught before, newest last:\n{before}")
+
+
+def _write(text: str) -> str:
+    """A new file that only its owner may read. Raises OSError."""
+    import time
+
+    from ..paths import state_directory
+
+    folder = state_directory()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"crash-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}.txt"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+        file.write(text)
+    return str(path)

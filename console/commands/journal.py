@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from ..exits import ExitCode
+from ..exit_codes import ExitCode
 from ..hosts import HostError
 from .session import Session, pass_session
 
 if TYPE_CHECKING:
-    from ..records import Entry
+    from ..fix.records import Entry
+    from ..report.text import Line
 
 
 @click.command(short_help="What was done here, by whom, and how it ended.")
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 def journal(session: Session, entry: str | None) -> int:
     """What was done here, newest first: when, by whom, how it ended. With ENTRY: its steps, diffs and lines."""
     session.output_mode()
+    session.require_project()
     record = session.journal()
     if entry is None:
         _list(session, record.entries())
@@ -35,53 +38,54 @@ def journal(session: Session, entry: str | None) -> int:
 
 
 def _list(session: Session, entries: tuple[Entry, ...]) -> None:
-    output = session.output
-    if output.json:
-        from ..export import json_
+    from ..report import json_
 
-        output.document({"entries": [json_.entry(each) for each in entries]})
-        return
-    for each in entries:
-        intent = each.intent
-        if output.plain:
-            output.facts(
-                _state(each), each.id, intent.kind, intent.check, intent.subject, _at(intent.at), each.person.user
-            )
-        else:
+    def lines() -> Iterator[Line]:
+        for each in entries:
             kind = {"done": "ok", "open": "warning", "failed": "error"}.get(each.state, "")
-            output.painted(
-                f"{_state(each):<12}", kind,
-                f"{each.id}  {_at(intent.at)}  {intent.kind} {intent.check} {intent.subject}  by {each.person.user}",
+            what = f"{each.intent.kind} {each.intent.check} {each.intent.subject}"
+            yield (
+                f"{_state(each):<12}", kind, f"{each.id}  {_at(each.intent.at)}  {what}  by {each.person.user}",
             )  # fmt: skip
-    if not entries and not output.plain:
-        output.say("nothing has been done here yet")
+
+    session.output.answer(
+        lambda: {"entries": [json_.entry(each) for each in entries]}, lambda: map(_facts, entries), lines
+    )
+    if not entries and not session.output.json and not session.output.plain:
+        session.output.say("nothing has been done here yet")
 
 
 def _one(session: Session, entry: Entry) -> None:
-    output, intent = session.output, entry.intent
-    if output.json:
-        from ..export import json_
+    from ..report import json_
 
-        output.document({"entry": json_.entry(entry, whole=True)})
-        return
-    if output.plain:
-        output.facts(
-            _state(entry), entry.id, intent.kind, intent.check, intent.subject, _at(intent.at), entry.person.user
-        )
-        for index, row in enumerate(intent.steps):
-            output.facts(_step(entry, index), entry.id, str(index + 1), row.describe)
-        for line in entry.end.says if entry.end else ():
-            output.facts("note", entry.id, line)
-        return
-    output.painted(_state(entry), "", f"  {entry.id}  {intent.title}")
-    output.data(f"  {intent.kind} of {intent.check} {intent.subject} ({intent.safety}) on {intent.host}")
-    output.data(f"  by {_who(entry)}, {_at(intent.at)}" + (f", ended {_at(entry.ended_at)}" if entry.ended_at else ""))
-    for index, row in enumerate(intent.steps):
-        output.data(f"  {index + 1}. {_step(entry, index):<11} {row.describe}")
-        for line in row.diff.splitlines():
-            output.data(f"       {line}")
+    session.output.answer(
+        lambda: {"entry": json_.entry(entry, whole=True)}, lambda: _all_facts(entry), lambda: _lines(entry)
+    )
+
+
+def _facts(entry: Entry) -> tuple[str, ...]:
+    intent = entry.intent
+    return (_state(entry), entry.id, intent.kind, intent.check, intent.subject, _at(intent.at), entry.person.user)
+
+
+def _all_facts(entry: Entry) -> Iterator[tuple[str, ...]]:
+    yield _facts(entry)
+    for index, row in enumerate(entry.intent.steps):
+        yield (_step(entry, index), entry.id, str(index + 1), row.describe)
     for line in entry.end.says if entry.end else ():
-        output.data(f"  {line}")
+        yield ("note", entry.id, line)
+
+
+def _lines(entry: Entry) -> Iterator[Line]:
+    intent = entry.intent
+    ended = f", ended {_at(entry.ended_at)}" if entry.ended_at else ""
+    yield (_state(entry), "", f"  {entry.id}  {intent.title}")
+    yield ("", "", f"  {intent.kind} of {intent.check} {intent.subject} ({intent.safety}) on {intent.host}")
+    yield ("", "", f"  by {_who(entry)}, {_at(intent.at)}{ended}")
+    for index, row in enumerate(intent.steps):
+        yield ("", "", f"  {index + 1}. {_step(entry, index):<11} {row.describe}")
+        yield from (("", "", f"       {line}") for line in row.diff.splitlines())
+    yield from (("", "", f"  {line}") for line in (entry.end.says if entry.end else ()))
 
 
 def _state(entry: Entry) -> str:

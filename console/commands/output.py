@@ -1,18 +1,20 @@
-"""The boundary: data to stdout, narration to stderr, every text cleaned and its secrets masked on the way.
+"""The way out: data to stdout, narration to stderr, every text cleaned and its secrets masked.
 
-A closed reader ends the program quietly. Colour only ever repeats what a word already says.
+If the reader closes the pipe, the program ends quietly. Colour only repeats what a word says.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 import click
 
-from ..text import clean, redact
+from ..text.cleaning import SECRETS, clean, is_secret_name, redact
 
 SCHEMA = "stackops/1"
 COLORS = {
@@ -26,14 +28,22 @@ def shown(text: str) -> str:
 
 
 def boundary(value: Any) -> Any:  # noqa: ANN401 - any tree of plain values
-    """The same for every text in a tree of plain values."""
+    """The same for every text in a tree of plain values. A key names its value, an option the word that follows it."""
     if isinstance(value, str):
         return shown(value)
     if isinstance(value, dict):
-        return {shown(str(key)): boundary(item) for key, item in value.items()}
+        return {shown(str(key)): _named(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple):
+        if value and all(isinstance(item, str) for item in value):
+            return [shown(word) for word in SECRETS.words(value)]
         return [boundary(item) for item in value]
     return value
+
+
+def _named(key: str, value: Any) -> Any:  # noqa: ANN401 - any tree of plain values
+    if isinstance(value, str) and is_secret_name(key):
+        return shown(SECRETS.value(key, value))
+    return boundary(value)
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,27 @@ class Output:
         """One fact on a line of its own, parts separated by tabs, the status first."""
         _write(sys.stdout, "\t".join(shown(word).replace("\n", " ") for word in words))
 
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal; None where stdout is none."""
+        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+    def answer(
+        self,
+        document: Callable[[], dict[str, object]],
+        facts: Callable[[], Iterable[Sequence[str]]],
+        lines: Callable[[], Iterable[tuple[str, str, str]]],
+    ) -> None:
+        """The answer in the form that was asked for; only that one is made."""
+        if self.json:
+            self.document(document())
+        elif self.plain:
+            for words in facts():
+                self.facts(*words)
+        else:
+            for line in lines():
+                self.painted(*line)
+
     def say(self, line: str) -> None:
         """Narration: what goes on, for people."""
         _write(sys.stderr, shown(line))
@@ -77,7 +108,8 @@ class Output:
 
     def painted(self, word: str, kind: str, rest: str) -> None:
         """A line that begins with a word in colour."""
-        _write(sys.stdout, f"{self.paint(shown(word), kind)}{shown(rest)}")
+        whole = shown(word + rest)
+        _write(sys.stdout, self.paint(word, kind) + whole[len(word) :] if whole.startswith(word) else whole)
 
 
 class OutputFailed(Exception):  # not an OSError: click has an exit code of its own for those

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-
 import click
 
-from ..exits import ExitCode
-from .session import Session, Stop, engine_fault, pass_session
+from ..exit_codes import ExitCode
+from .session import Session, pass_session, require_engine
 
 
 @click.command(short_help="Services and containers, one look.")
@@ -17,26 +14,17 @@ def ps(session: Session) -> int:
     """Containers and native services: state, CPU, memory, uptime, ports. One look, then exit."""
     session.output_mode()
     snapshot = session.look(rates=True)
+    from ..report import json_, plain, text
+
     output = session.output
-    if output.json:
-        from ..export import json_
-
-        output.document(json_.processes(snapshot))
-    elif output.plain:
-        from ..export import plain
-
-        for facts in plain.processes(snapshot):
-            output.facts(*facts)
-    else:
-        from ..export import readable
-
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 400
-        for line in readable.processes(snapshot, width):
-            output.painted(*line)
+    output.answer(
+        lambda: json_.processes(snapshot),
+        lambda: plain.processes(snapshot),
+        lambda: text.processes(snapshot, output.width or 400),
+    )
+    if not (output.json or output.plain):
         for fault in snapshot.faults:
             if fault.source != "engine":
                 output.say(f"stackops: {fault.source}: {fault.sentence}")
-    unreachable = engine_fault(session, snapshot)
-    if unreachable is not None:
-        raise Stop("; ".join(part for part in unreachable if part), ExitCode.UNREACHABLE)
+    require_engine(session, snapshot)
     return ExitCode.OK

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from ..exits import ExitCode
-from .consent import interactive
-from .session import Session, Stop, engine_fault, pass_session
+from ..exit_codes import ExitCode
+from .acting import confirm
+from .session import Session, Stop, pass_session, require_engine
 
 if TYPE_CHECKING:
     from ..model import DeepCheck, Server, Snapshot
@@ -34,26 +32,21 @@ def servers(session: Session, tested: str | None, model: str | None, yes: bool) 
     if tested is not None:
         return _test(session, snapshot, tested, model, yes=yes)
     _answer(session, snapshot)
-    unreachable = engine_fault(session, snapshot)
-    if unreachable is not None:
-        raise Stop("; ".join(part for part in unreachable if part), ExitCode.UNREACHABLE)
+    require_engine(session, snapshot)
     return ExitCode.OK
 
 
 def _answer(session: Session, snapshot: Snapshot) -> None:
-    from ..export import servers as export
+    from ..report import servers as export
 
     output = session.output
-    if output.json:
-        output.document(export.document(snapshot))
+    output.answer(
+        lambda: export.document(snapshot),
+        lambda: export.facts(snapshot),
+        lambda: export.lines(snapshot, output.width or 400),
+    )
+    if output.json or output.plain:
         return
-    if output.plain:
-        for facts in export.facts(snapshot):
-            output.facts(*facts)
-        return
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 400
-    for line in export.lines(snapshot, width):
-        output.painted(*line)
     for fault in snapshot.faults:
         if fault.source.startswith("servers"):
             output.say(f"stackops: {fault.sentence}" + (f"; {fault.remedy}" if fault.remedy else ""))
@@ -61,12 +54,12 @@ def _answer(session: Session, snapshot: Snapshot) -> None:
 
 def _test(session: Session, snapshot: Snapshot, key: str, model: str | None, *, yes: bool) -> int:
     """One deep check: say what it takes, ask, send, tell."""
-    from ..deep_questions import models
+    from ..collect.smoke_test import models
 
     server = _server(snapshot, key)
     names = models(server)
     if model is not None and names and model not in names:
-        from ..settings_errors import instead
+        from ..settings import instead
 
         raise click.UsageError(f'{key} has no model "{model}"; {instead(model, names)}')
     chosen = model or (names[0] if names else None)
@@ -75,8 +68,8 @@ def _test(session: Session, snapshot: Snapshot, key: str, model: str | None, *, 
 
 
 def _server(snapshot: Snapshot, key: str) -> Server:
-    from ..settings_errors import instead
-    from ..text import clean_line
+    from ..settings import instead
+    from ..text.cleaning import clean_line
 
     known = {server.key: server for server in snapshot.servers}
     by_name = [server for server in snapshot.servers if server.key.rpartition(":")[0] == key]
@@ -88,7 +81,7 @@ def _server(snapshot: Snapshot, key: str) -> Server:
 
 
 def _consent(session: Session, server: Server, model: str | None, *, yes: bool) -> None:
-    from ..deep_questions import costs, refusal
+    from ..collect.smoke_test import costs, refusal
 
     why = refusal(server)
     if why is not None or model is None:
@@ -97,24 +90,18 @@ def _consent(session: Session, server: Server, model: str | None, *, yes: bool) 
         raise Stop("read-only: nothing is sent; start without --read-only", ExitCode.REFUSED)
     for sentence in (f"Test {model} on {server.key} ({server.address}).", *costs(server, model)):
         session.output.say(sentence)
-    if yes:
-        return
-    if not interactive():
-        raise Stop("nobody can be asked here; to agree add --yes", ExitCode.REFUSED)
-    if not click.confirm("Send it?", default=False, err=True):
-        raise Stop("nothing was sent", ExitCode.REFUSED)
+    confirm("Send it?", yes=yes, undone="nothing was sent")
 
 
 def _ask(session: Session, snapshot: Snapshot, server: Server, model: str) -> int:
-    import asyncio
-
-    from ..deep_check import deep_check, key_for
+    from ..collect.smoke_test import deep_check, key_for
+    from ..hosts.call import run
 
     acts = session.host.http_acts
     if acts is None:
         raise Stop("nothing can be sent from here", ExitCode.REFUSED)
     key = key_for(server, snapshot, session.settings)
-    check = asyncio.run(deep_check(acts, server, model, key, session.host.clock))
+    check = run(deep_check(acts, server, model, key, session.host.clock))
     _tell(session, check)
     return ExitCode.OK if check.error is None else ExitCode.FINDINGS
 
@@ -122,12 +109,11 @@ def _ask(session: Session, snapshot: Snapshot, server: Server, model: str) -> in
 def _tell(session: Session, check: DeepCheck) -> None:
     import msgspec
 
-    from ..export.servers import deep
+    from ..report.servers import deep
 
-    output, state = session.output, "ok" if check.error is None else "error"
-    if output.json:
-        output.document({"deep_check": msgspec.to_builtins(check)})
-    elif output.plain:
-        output.facts(state, "deep-check", check.server, check.model, deep(check))
-    else:
-        output.painted(state, state, f"  {check.server}  {check.model}: {deep(check)}")
+    state = "ok" if check.error is None else "error"
+    session.output.answer(
+        lambda: {"deep_check": msgspec.to_builtins(check)},
+        lambda: [(state, "deep-check", check.server, check.model, deep(check))],
+        lambda: [(state, state, f"  {check.server}  {check.model}: {deep(check)}")],
+    )

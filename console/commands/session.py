@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from ..exits import ExitCode
+from ..exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-    from ..findings import Result, Severity
-    from ..hosts import Host
-    from ..journal import Journal
+    from ...checks.api import Check
+    from ..collect.collector import Looks
+    from ..fix.journal import Journal
+    from ..hosts import Host, HostError
     from ..model import Snapshot
-    from ..plan import Plan
+    from ..model.findings import Result
     from ..settings import Settings
     from .output import Output
 
@@ -31,64 +33,31 @@ class Stop(Exception):  # a sentence and an exit code, not a defect
         super().__init__(sentence)
         self.code = code
 
+    @classmethod
+    def because(cls, code: ExitCode, *parts: str | None) -> Stop:
+        """With a sentence and what to do about it, as far as there is anything."""
+        return cls("; ".join(part for part in parts if part), code)
 
-class AnyCheck(Protocol):
-    """A check as the commands see it."""
-
-    @property
-    def id(self) -> str:
-        """``area.pitfall``."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """What the pitfall is called."""
-        ...
-
-    @property
-    def severity(self) -> Severity:
-        """The worst it reports."""
-        ...
-
-    @property
-    def doc(self) -> str:
-        """What ``explain`` prints."""
-        ...
-
-    @property
-    def plan(self) -> Callable[[Result, Snapshot, Settings, Mapping[str, str]], Plan] | None:
-        """Makes the plan of a finding's repair; None when there is none."""
-        ...
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """What a Snapshot has only on request, and its plan is made from."""
-        ...
-
-    @property
-    def proves(self) -> tuple[str, ...]:
-        """What a Snapshot has only on request, and it judges better with."""
-        ...
+    @classmethod
+    def at(cls, error: HostError, code: ExitCode = ExitCode.REFUSED) -> Stop:
+        """What the machine or the journal answered."""
+        return cls.because(code, str(error), error.remedy)
 
 
 class Doors(Protocol):
     """What only ``cli`` may import, handed in: the registry of checks and the console."""
 
-    def checks(self) -> Sequence[AnyCheck]:
+    def checks(self) -> Sequence[Check]:
         """All of them, in order."""
-        ...
 
     def examine(self, snapshot: Snapshot, settings: Settings, only: Iterable[str] | None = None) -> Sequence[Result]:
         """What they say of a Snapshot."""
-        ...
 
     def open_host(self, settings: Settings) -> Host:
         """The machine of the settings; ``demo`` is the practice stack."""
-        ...
 
     def run_app(self, host: Host, settings: Settings, *, offer_demo: bool) -> int:
         """Run the console until it is left; its exit code."""
-        ...
 
 
 @dataclass
@@ -99,6 +68,8 @@ class Session:
     options: dict[str, object] = field(default_factory=dict)
     _settings: Settings | None = None
     _host: Host | None = None
+    _looks: tuple[object, Looks] | None = None
+    """The sources of this machine, and the settings and the folder that they were made for."""
     _practice: TemporaryDirectory[str] | None = None
     folder: str | None = None
     """Absolute; set where only this folder's files are judged, without any Engine."""
@@ -121,6 +92,17 @@ class Session:
         if self.options.get("json") and self.options.get("plain"):
             raise click.UsageError("--json and --plain are two answers; ask for one")
 
+    def nothing(self, who: str, sentence: str, *facts: str, **document: object) -> int:
+        """Say that there is nothing to do, in the form that was asked for."""
+        output = self.output
+        if output.json:
+            output.document({**document, "outcome": {"name": "nothing", "sentence": f"{who}{sentence}"}})
+        elif output.plain:
+            output.facts("nothing", *facts, sentence)
+        else:
+            output.data(f"{who}{sentence}")
+        return ExitCode.OK
+
     @property
     def command(self) -> str:
         """How a follow-up command begins, as it is typed."""
@@ -128,7 +110,7 @@ class Session:
 
     def repair(self, result: Result) -> str:
         """The command that shows how a finding would be repaired, as it is typed."""
-        from ..export.readable import quoted
+        from ..report.text import quoted
 
         folder = "" if self.folder is None else f" --project-dir {shlex.quote(self.folder)}"
         given = "".join(f" --set {shlex.quote(f'{key}={value}')}" for key, value in self.laid_over.items())
@@ -168,15 +150,14 @@ class Session:
 
     def set_only(self, given: Sequence[str]) -> None:
         """``--set`` where nothing but settings can be set."""
-        from ..settings import OVERRIDES
-        from ..settings_errors import instead
+        from ..settings import OVERRIDES, instead
 
         for key in self.lay_over(pairs(given)):
             raise click.UsageError(f'no setting "{key}" can be set here; {instead(key, OVERRIDES)}')
 
     def _check_names(self, settings: Settings) -> None:
-        from ..settings_errors import SettingsError, instead
-        from ..text import clean_line
+        from ..settings import SettingsError, instead
+        from ..text.cleaning import clean_line
 
         if not settings.checks.disable and not settings.checks.severity:
             return  # the checks are 100 ms of imports that the first frame need not wait for
@@ -207,38 +188,65 @@ class Session:
             raise Stop(fault.sentence if fault else missing, ExitCode.USAGE)
         return snapshot
 
-    def look(self, *, rates: bool = False, on_request: Sequence[str] = ()) -> Snapshot:
+    def look(self, *, rates: bool = False, on_request: Sequence[str] = (), whole: bool = False) -> Snapshot:
         """One look at the machine, or at the folder. What is secret in it is known to the output from then on.
 
         ``rates`` takes half a second more: they need two samples, and no check judges them. ``on_request`` is what else
-        a check needs to plan with.
+        a check needs to plan with. ``whole`` is for proving: of what ``--project`` leaves out nothing is gone.
         """
-        import asyncio
+        import msgspec
 
-        from ..collect import Cadence, collect
-        from ..text import SECRETS
+        from ..collect.collector import Cadence
 
-        loop = asyncio.new_event_loop()
-        try:
-            snapshot = loop.run_until_complete(
-                collect(
-                    self.host,
-                    self.settings,
-                    project_dirs=() if self.folder is None else (self.folder,),
-                    files_only=self.folder is not None,
-                    cadence=Cadence() if rates else Cadence(second_sample=0.0),
-                    on_request=on_request,
-                )
-            )
-        finally:
-            loop.close()  # not asyncio.run: it would wait for threads that may hang
-        SECRETS.learn_snapshot(snapshot)
+        settings = msgspec.structs.replace(self.settings, project=None) if whole else self.settings
+        if self._looks is None or self._looks[0] != (settings, self.folder):
+            self._looks = ((settings, self.folder), self._sources(settings))
+        snapshot = self._looks[1].look(on_request, second_sample=Cadence().second_sample if rates else 0.0)
+        if settings.project is not None and settings.project not in _projects(snapshot):
+            self._no_project(settings.project)
         return snapshot
+
+    def _sources(self, settings: Settings) -> Looks:
+        from ..collect.collector import Looks
+
+        directories = settings.project_dirs if self.folder is None else (self.folder,)
+        return Looks(self.host, settings, directories=directories, files_only=self.folder is not None)
+
+    def _no_project(self, name: str) -> None:
+        """Stop, unless the Engine could not be asked who is there: of a project that is not there all seems well."""
+        from ..fix.proving import engine_fault
+        from ..settings import instead
+        from ..text.cleaning import clean_line
+
+        everything = self.look(whole=True)
+        if self.folder is not None or engine_fault(everything) is None:
+            way_out = instead(name, sorted(_projects(everything)))
+            raise Stop(f'there is no compose project "{clean_line(name, 60)}" here; {way_out}', ExitCode.USAGE)
+
+    def require_project(self) -> None:
+        """Stop where there is no such project, before what does not look by itself, where the project was typed.
+
+        With a project of the settings that is gone, what was done to it can still be read and taken back. One question
+        to the Engine tells it where it runs.
+        """
+        from ..collect.containers import containers
+        from ..hosts import HostError as Failed
+        from ..hosts.call import run
+
+        if "project" not in self.options:
+            return
+        name, engine = self.settings.project, self.host.engine
+        listed: set[str | None] = set()
+        if engine is not None:
+            with contextlib.suppress(Failed):  # the look says it
+                listed = {container.project for container, _ in containers(run(engine.containers()))}
+        if name is not None and name not in listed:
+            self.look()
 
     def journal(self) -> Journal:
         """The record of what was done on this host. What is done to the practice stack is forgotten with it."""
-        from ..journal import Journal
-        from ..locations import state_directory
+        from ..fix.journal import Journal
+        from ..paths import state_directory
 
         if not self.demo:
             return Journal(state_directory())
@@ -250,13 +258,13 @@ class Session:
 
     def tell_open_intents(self) -> None:
         """Say on stderr when a fix was interrupted and still waits for a decision."""
-        from ..hosts import HostError
+        from ..hosts import HostError as Failed
 
         if self.demo:
             return
         try:
             waiting = self.journal().open_entries()
-        except (HostError, OSError) as error:
+        except (Failed, OSError) as error:
             self.output.say(f"stackops: the journal cannot be read: {error}")
             return
         for entry in waiting:
@@ -266,10 +274,10 @@ class Session:
                 f"stackops resume {entry.id} finishes it, stackops rollback {entry.id} takes it back"
             )
 
-    def check(self, check_id: str) -> AnyCheck:
+    def check(self, check_id: str) -> Check:
         """The check with this id; a usage error that names the nearest one otherwise."""
-        from ..settings_errors import instead
-        from ..text import clean_line
+        from ..settings import instead
+        from ..text.cleaning import clean_line
 
         checks = self.doors.checks()
         for check in checks:
@@ -279,14 +287,18 @@ class Session:
         raise click.UsageError(f'unknown check "{clean_line(check_id, 60)}"; {instead(check_id, known)}')
 
 
-def engine_fault(session: Session, snapshot: Snapshot) -> tuple[str, str | None] | None:
-    """Sentence and remedy when the Engine was needed and could not be asked at all."""
-    if snapshot.engine is not None or session.folder is not None:
-        return None
-    for fault in snapshot.faults:
-        if fault.source == "engine":
-            return fault.sentence, fault.remedy
-    return None
+def _projects(snapshot: Snapshot) -> set[str]:
+    """Names of the compose projects in it, with or without files that can be read."""
+    return {each.name for each in snapshot.projects} | {each.project for each in snapshot.containers if each.project}
+
+
+def require_engine(session: Session, snapshot: Snapshot) -> None:
+    """Stop when the Engine was needed and could not be asked at all."""
+    from ..fix.proving import engine_fault
+
+    fault = None if session.folder is not None else engine_fault(snapshot)
+    if fault is not None:
+        raise Stop.because(ExitCode.UNREACHABLE, fault.sentence, fault.remedy)
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:

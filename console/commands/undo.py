@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..exits import ExitCode
+from ..exit_codes import ExitCode
 from ..hosts import EngineUnreachable, HostError
-from .acting import act, fixer
-from .consent import agree, interactive, show
+from .acting import act, agree, confirm, fixer, show
 from .session import Session, Stop, pass_session
 
 if TYPE_CHECKING:
-    from ..records import Entry
+    from ..fix.records import Entry
 
 
 def _entry(session: Session, name: str | None) -> Entry:
@@ -34,16 +33,18 @@ def undo(session: Session, entry: str | None, yes: bool) -> int:
     Refused when what would be undone is no longer as the fix left it. Services that the fix restarted restart again.
     """
     session.output_mode()
+    if entry is None:
+        session.require_project()
     chosen = session.journal().undoable() if entry is None else _entry(session, entry)
     if chosen is None:
-        return _nothing(session, "nothing to undo")
-    engine = fixer(session, chosen.intent.check, chosen.intent.subject)
+        return session.nothing("", "nothing to undo")
+    engine = fixer(session, chosen.intent.check, chosen.intent.subject, chosen.intent.lock)
     try:
         prepared = engine.prepare_undo(chosen.id)
     except EngineUnreachable:
         raise
     except HostError as error:
-        raise Stop("; ".join(filter(None, (str(error), error.remedy))), ExitCode.REFUSED) from error
+        raise Stop.at(error) from error
     if not session.output.json:
         show(session, prepared)
     agree(session, prepared, yes=yes, disruptive=True, fix=False)
@@ -58,8 +59,8 @@ def resume(session: Session, entry: str | None, yes: bool) -> int:
     """Finish a fix that was killed or stopped in the middle: the steps that are left, then the proof."""
     chosen = _open_entry(session, entry, yes=yes, how="resume")
     if chosen is None:
-        return _nothing(session, "nothing was interrupted")
-    engine = fixer(session, chosen.intent.check, chosen.intent.subject)
+        return session.nothing("", "nothing was interrupted")
+    engine = fixer(session, chosen.intent.check, chosen.intent.subject, chosen.intent.lock)
     return act(session, lambda tell, stop: engine.resume(chosen, tell, stop))
 
 
@@ -71,15 +72,17 @@ def rollback(session: Session, entry: str | None, yes: bool) -> int:
     """Take back what a fix had done when it was killed or stopped in the middle."""
     chosen = _open_entry(session, entry, yes=yes, how="roll back")
     if chosen is None:
-        return _nothing(session, "nothing was interrupted")
-    engine = fixer(session, chosen.intent.check, chosen.intent.subject)
-    return act(session, lambda tell, _stop: engine.roll_back(chosen, tell), wanted="rolled-back")
+        return session.nothing("", "nothing was interrupted")
+    engine = fixer(session, chosen.intent.check, chosen.intent.subject, chosen.intent.lock)
+    return act(session, lambda tell, stop: engine.roll_back(chosen, tell, stop), wanted="rolled-back")
 
 
 def _open_entry(session: Session, name: str | None, *, yes: bool, how: str) -> Entry | None:
     """The interrupted entry that is meant, agreed to; None when none waits."""
     session.output_mode()
     waiting = session.journal().open_entries()
+    if not waiting:
+        session.require_project()
     if name is not None:
         chosen = _entry(session, name)
         if chosen.id not in {each.id for each in waiting}:
@@ -104,19 +107,4 @@ def _agree(session: Session, entry: Entry, *, yes: bool, how: str) -> None:
     for index, row in enumerate(intent.steps):
         state = "done" if index in entry.done else "begun" if index in entry.begun else "to do"
         session.output.say(f"  {state:<6}{row.describe}")
-    if yes:
-        return
-    if not interactive():
-        raise Stop("nobody can be asked here; to agree add --yes", ExitCode.REFUSED)
-    if not click.confirm(f"{how.capitalize()}?", default=False, err=True):
-        raise Stop("nothing was changed", ExitCode.REFUSED)
-
-
-def _nothing(session: Session, sentence: str) -> int:
-    if session.output.json:
-        session.output.document({"outcome": {"name": "nothing", "sentence": sentence}})
-    elif session.output.plain:
-        session.output.facts("nothing", sentence)
-    else:
-        session.output.data(sentence)
-    return ExitCode.OK
+    confirm(f"{how.capitalize()}?", yes=yes)

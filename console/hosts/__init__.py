@@ -8,9 +8,13 @@ escape. Nobody outside this package opens a file of the stack, a socket or a pro
 
 from __future__ import annotations
 
-from .acting import CommandResult, Control, Files
-from .asking import (
+from .acting import CommandResult, Control, Files, Locks, Rights, ServiceConfig, compose_flags
+from .errors import EndUnknown, EngineFailed, EngineUnreachable, HostError, NotFound, NotPermitted, ReadOnlyRefused
+from .protocols import (
+    PORTS,
+    Clock,
     Databases,
+    Host,
     Http,
     HttpActs,
     HttpFailed,
@@ -22,17 +26,19 @@ from .asking import (
     MongoTarget,
     MongoTrouble,
     MongoUnreachable,
+    is_public,
+    origin,
 )
-from .errors import EngineFailed, EngineUnreachable, HostError, NotFound, NotPermitted, ReadOnlyRefused
-from .host import Clock, Host
-from .reading import CgroupSample, Engine, GpuReading, Gpus, Kernel, ProcessRow, SystemSample
+from .readings import CgroupSample, Engine, GpuReading, Gpus, Kernel, ProcessRow, SystemSample
 
 __all__ = [
+    "PORTS",
     "CgroupSample",
     "Clock",
     "CommandResult",
     "Control",
     "Databases",
+    "EndUnknown",
     "Engine",
     "EngineFailed",
     "EngineUnreachable",
@@ -47,6 +53,7 @@ __all__ = [
     "HttpReply",
     "HttpTrouble",
     "Kernel",
+    "Locks",
     "MongoLogin",
     "MongoRefused",
     "MongoReply",
@@ -57,5 +64,10 @@ __all__ = [
     "NotPermitted",
     "ProcessRow",
     "ReadOnlyRefused",
+    "Rights",
+    "ServiceConfig",
     "SystemSample",
+    "compose_flags",
+    "is_public",
+    "origin",
 ]

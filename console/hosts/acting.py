@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from msgspec import Struct
@@ -11,7 +14,11 @@ from ..model import FileFact
 
 
 class Files(Protocol):
-    """Files of the stack. Paths are absolute. Each call runs in a worker and may be slow (NFS)."""
+    """Files of the stack. Paths are absolute. Each call runs in a worker and may be slow (NFS).
+
+    Reads follow links. Acts refuse a path with a link in it: it was resolved at the preview (``link_target``), so the
+    link has come since.
+    """
 
     def stat(self, path: str, *, digest: bool = False) -> FileFact:
         """Never raises for a missing path: its kind is ``missing``. Follows symlinks and names the target."""
@@ -48,12 +55,12 @@ class Files(Protocol):
         """Remove an **empty** directory; HostError otherwise."""
         ...
 
-    def chmod(self, path: str, mode: int) -> None:
-        """Set the permission bits."""
+    def chmod(self, path: str, mode: int, *, seen: FileFact | None = None) -> None:
+        """Set the permission bits of a file or folder; HostError when it is not the one that was ``seen``."""
         ...
 
-    def chown(self, path: str, uid: int, gid: int) -> None:
-        """Set owner and group."""
+    def chown(self, path: str, uid: int, gid: int, *, seen: FileFact | None = None) -> None:
+        """Set owner and group of a file or folder; HostError when it is not the one that was ``seen``."""
         ...
 
     def may_write(
@@ -76,6 +83,40 @@ class Files(Protocol):
         ...
 
 
+class Rights(Struct, frozen=True):
+    """Who acts on the files and the processes of the machine."""
+
+    uid: int | None = None
+    """Effective user id; None where everybody may do everything (the practice machine)."""
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether nothing is refused for the lack of rights."""
+        return self.uid in (None, 0)
+
+    @property
+    def gives_away(self) -> bool:
+        """Whether new files can be given to other users."""
+        return self.uid == 0
+
+
+class Locks(Protocol):
+    """Locks of folders, so that one console at a time changes what lies in them."""
+
+    def hold(
+        self,
+        folder: str,
+        holder: Callable[[], str | None],
+        tell: Callable[[str], None],
+        stop: threading.Event | None,
+    ) -> AbstractContextManager[None]:
+        """Hold the lock of a folder. Raises a HostError at once when somebody does; ``holder`` may know who it is.
+
+        What a killed run left behind is waited for, which ``tell`` hears, until ``stop``.
+        """
+        ...
+
+
 class CommandResult(Struct, frozen=True):
     """What a program answered."""
 
@@ -83,6 +124,23 @@ class CommandResult(Struct, frozen=True):
     exit_code: int
     output: str
     """stdout and stderr, cleaned."""
+
+
+def compose_flags(project: str, directory: str, files: Sequence[str], env_files: Sequence[str] = ()) -> tuple[str, ...]:
+    """The options before the verb that make Compose speak of this very project, as it is run and as it is shown."""
+    named = [part for path in files for part in ("-f", path)]
+    given = [part for path in env_files for part in ("--env-file", path)]
+    return ("-p", project, "--project-directory", directory, *named, *given)
+
+
+@dataclass(frozen=True)
+class ServiceConfig:
+    """What Compose would make of one service now. It holds secrets, so its repr does not show them."""
+
+    text: bytes = field(repr=False)
+    """The JSON of ``docker compose config SERVICE``; a dollar sign is written twice there."""
+    added: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables that the docker client's own settings add to every container. fact: ``proxies`` of config.json"""
 
 
 class Control(Protocol):
@@ -105,13 +163,48 @@ class Control(Protocol):
         ...
 
     def compose(
-        self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], *, deadline: float = 120.0
+        self,
+        project: str,
+        directory: str,
+        files: Sequence[str],
+        arguments: Sequence[str],
+        *,
+        env_files: Sequence[str] = (),
+        deadline: float = 120.0,
     ) -> CommandResult:
-        """``docker compose -p PROJECT --project-directory DIR -f ... ARGUMENTS``; HostError without Compose v2."""
+        """``docker compose -p PROJECT --project-directory DIR -f ... --env-file ... ARGUMENTS``.
+
+        Without ``env_files`` Compose reads the ``.env`` of the folder. HostError without Compose v2.
+        """
+        ...
+
+    def service_config(
+        self,
+        project: str,
+        directory: str,
+        files: Sequence[str],
+        service: str,
+        *,
+        env_files: Sequence[str] = (),
+        edited: Mapping[str, bytes] | None = None,
+        deadline: float = 20.0,
+    ) -> ServiceConfig:
+        """What Compose would make of a service now. Reads only, so --read-only allows it.
+
+        ``edited`` are contents, by path, that compose files and env files would have: it reads them there.
+
+        HostError without Compose v2, and for files that Compose refuses, with its words.
+        """
         ...
 
     def service_hashes(
-        self, project: str, directory: str, files: Sequence[str], *, deadline: float = 20.0
+        self,
+        project: str,
+        directory: str,
+        files: Sequence[str],
+        *,
+        env_files: Sequence[str] = (),
+        deadline: float = 20.0,
     ) -> tuple[str, Mapping[str, str]]:
         """Compose's version, and the config-hash it would give each service now. Reads only, so --read-only allows it.
 

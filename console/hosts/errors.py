@@ -15,6 +15,10 @@ class EngineUnreachable(HostError):
     """No Engine answers at the address: missing socket, refused, hung, no permission."""
 
 
+class EndUnknown(HostError):
+    """An act did not end in time; what it did, or still does, is not known."""
+
+
 class NotFound(HostError):
     """The thing asked for is gone (a container removed meanwhile, a file that never was)."""
 

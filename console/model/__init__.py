@@ -8,21 +8,58 @@ second.
 
 from __future__ import annotations
 
+from .apps import (
+    ConfigAddress,
+    ConfigIssue,
+    ConfigRepair,
+    ConfigVerdict,
+    CookieProof,
+    MongoMember,
+    MongoState,
+    MongoTrial,
+    OneApiChannel,
+    OneApiState,
+    PackageRelease,
+)
 from .containers import Container, ContainerState, EnvVar, Figures, Health, HealthProbe, Mount, NetworkLink, Port
-from .docker import DaemonConfig, ImageProbe, MirrorProbe, MirrorSeed, MirrorState, PullFailure
-from .files import FileFact, FileKind, JsonFact, KeyFileFact, LogMark
 from .gpus import DeviceRequest, DeviceRules, Gpu, GpuDriver, GpuHealth, GpuInstance, GpuProcess
-from .librechat import ConfigIssue, ConfigRepair, ConfigVerdict, CookieProof, PackageRelease
-from .machine import Disk, EngineInfo, Fault, HostInfo, NativeProcess, System
-from .mongo import MongoMember, MongoState, MongoTrial
-from .oneapi import OneApiChannel, OneApiState
-from .projects import ComposeService, ConfigFile, Project, ServiceHash, Volume
+from .machine import (
+    DaemonConfig,
+    Disk,
+    EngineInfo,
+    Fault,
+    HostInfo,
+    ImageProbe,
+    MirrorProbe,
+    MirrorSeed,
+    MirrorState,
+    NativeProcess,
+    PullFailure,
+    System,
+)
 from .servers import DeepCheck, LoadedModel, Product, ServedModel, Server, ServerFigures, ServerState, ServerUser
-from .services import Database, Edge, Role, Service
 from .snapshot import Snapshot
+from .stacks import (
+    ComposeService,
+    ConfigFile,
+    DataRelease,
+    FileFact,
+    FileKind,
+    JsonFact,
+    KeyFileFact,
+    LastWords,
+    LogMark,
+    MongodConfig,
+    Project,
+    Role,
+    Service,
+    ServiceHash,
+    Volume,
+)
 
 __all__ = [
     "ComposeService",
+    "ConfigAddress",
     "ConfigFile",
     "ConfigIssue",
     "ConfigRepair",
@@ -31,12 +68,11 @@ __all__ = [
     "ContainerState",
     "CookieProof",
     "DaemonConfig",
-    "Database",
+    "DataRelease",
     "DeepCheck",
     "DeviceRequest",
     "DeviceRules",
     "Disk",
-    "Edge",
     "EngineInfo",
     "EnvVar",
     "Fault",
@@ -54,6 +90,7 @@ __all__ = [
     "ImageProbe",
     "JsonFact",
     "KeyFileFact",
+    "LastWords",
     "LoadedModel",
     "LogMark",
     "MirrorProbe",
@@ -62,6 +99,7 @@ __all__ = [
     "MongoMember",
     "MongoState",
     "MongoTrial",
+    "MongodConfig",
     "Mount",
     "NativeProcess",
     "NetworkLink",

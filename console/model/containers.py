@@ -101,6 +101,9 @@ class Container(Struct, frozen=True):
     env: tuple[EnvVar, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
+    port_holders: tuple[tuple[int, str, str], ...] = ()
+    """Of one that could not be started: ports that it wants and a running container of whatever project has, each with
+    its protocol and the name of that container."""
     mounts: tuple[Mount, ...] = ()
     networks: tuple[NetworkLink, ...] = ()
     network_mode: str | None = None

@@ -6,12 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-Product = Literal[
-    "ollama", "vllm", "sglang", "tgi", "tei", "llamacpp", "localai", "xinference", "fastchat", "litellm", "oneapi",
-    "newapi", "aiproxy", "infinity", "lmstudio", "tabbyapi", "m3e-large-api", "m3e", "baichuan2", "chatglm2",
-    "bge-reranker", "openai-compatible", "unknown",
-]  # fmt: skip
-"""``m3e-large-api`` is FastGPT's image, ``m3e`` the script of the distributed guide."""
+Product = str
+"""A model server, as its descriptor in ``console/products/catalogue/`` names it: ``vllm``, ``m3e-large-api``."""
 
 ServerState = Literal["up", "loading", "busy", "wrong_key", "engine_dead", "down", "unknown"]
 
@@ -99,6 +95,8 @@ class Server(Struct, frozen=True):
     recognised: tuple[str, ...] = ()
     """How it was recognised, strongest first: ``GET /version: {"version": ...}``, ``image vllm/vllm-openai``."""
     users: tuple[ServerUser, ...] = ()
+    nowhere: bool = False
+    """Its address leads to the container that asks, to nobody, or to who is no model server."""
     listens: tuple[str, ...] | None = None
     """Addresses that a native server listens on; None in a container, and where it is not known."""
     read_at: float | None = None

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from .apps import ConfigVerdict, CookieProof, MongoState, OneApiState, PackageRelease
 from .containers import Container, Figures
-from .docker import DaemonConfig, MirrorProbe, MirrorSeed
-from .files import FileFact, JsonFact, KeyFileFact, LogMark
 from .gpus import DeviceRules, Gpu, GpuDriver, GpuProcess
-from .librechat import ConfigVerdict, CookieProof, PackageRelease
-from .machine import EngineInfo, Fault, HostInfo, NativeProcess, System
-from .mongo import MongoState
-from .oneapi import OneApiState
-from .projects import Project, ServiceHash
+from .machine import DaemonConfig, EngineInfo, Fault, HostInfo, MirrorProbe, MirrorSeed, NativeProcess, System
 from .servers import DeepCheck, Server
-from .services import Database, Edge, Service
+from .stacks import (
+    DataRelease,
+    FileFact,
+    JsonFact,
+    KeyFileFact,
+    LastWords,
+    LogMark,
+    MongodConfig,
+    Project,
+    Service,
+    ServiceHash,
+)
 
 
 class Snapshot(Struct, frozen=True):
@@ -40,16 +46,18 @@ class Snapshot(Struct, frozen=True):
     servers: tuple[Server, ...] = ()
     deep_checks: tuple[DeepCheck, ...] = ()
     """The last one of each server and model that somebody asked for."""
-    databases: tuple[Database, ...] = ()
     mongos: tuple[MongoState, ...] = ()
     oneapis: tuple[OneApiState, ...] = ()
-    edges: tuple[Edge, ...] = ()
     files: tuple[FileFact, ...] = ()
     keyfiles: tuple[KeyFileFact, ...] = ()
+    mongod_configs: tuple[MongodConfig, ...] = ()
     service_hashes: tuple[ServiceHash, ...] = ()
     """Only of projects in which a file is newer than a container; asking costs a process."""
     json_files: tuple[JsonFact, ...] = ()
+    data_releases: tuple[DataRelease, ...] = ()
     log_marks: tuple[LogMark, ...] = ()
+    last_words: tuple[LastWords, ...] = ()
+    """Of containers that ended, are started again or say that they are unhealthy."""
     config_verdicts: tuple[ConfigVerdict, ...] = ()
     package_releases: tuple[PackageRelease, ...] = ()
     cookie_proofs: tuple[CookieProof, ...] = ()

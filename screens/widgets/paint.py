@@ -3,22 +3,66 @@
 There is no markup anywhere: a span is shown letter by letter. A tone is a name that the style sheets give a colour to;
 it never carries meaning alone, the words of the line do. Text that is not printable here has missed the clean-text
 function where it entered and is cleaned again, so that a slip elsewhere cannot reach the terminal.
+
+Secrets end here too. Only a ``Safe`` line becomes a strip, and only ``safe`` makes one: a new screen cannot forget it,
+because mypy refuses to paint a line that has not been through it. It works on the line as a whole and before anything
+is broken or cut, since half a secret has no shape any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from itertools import chain, groupby, repeat
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType
 
 from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
+from textual.filter import LineFilter
 from textual.strip import Strip
 
-from ...console.text import clean_line
-from ..glyphs import ascii_only
+from ...console.text.cleaning import MARK, clean_line, redact
+
+OK, BAD, WARN, NOTE, OFF, TURN, PAUSE, ASK = "●", "✖", "▲", "◆", "○", "↻", "‖", "?"
+CURSOR, ARROW_DOWN, ARROW_UP, RULE, DOT, DONE = "▌", "↓", "↑", "─", "·", "✓"
+_LEVELS = "▁▂▃▄▅▆▇█"
+_TWINS = str.maketrans(dict(zip("●✖▲◆○↻‖▌↓↑─·✓▁▂▃▄▅▆▇█░–…•→│›°", "*x!io~=>v^-.+_.,-=+*#.-~*>|> ", strict=True)))
+
+
+def ascii_only(text: str) -> str:
+    """The text in ASCII: known glyphs by their twin, anything else by a question mark."""
+    return text if text.isascii() else text.translate(_TWINS).encode("ascii", "replace").decode("ascii")
+
+
+def wants_ascii() -> bool:
+    """Whether this terminal is to get ASCII only: no UTF-8, or a console without the glyphs."""
+    encoding = (getattr(sys.__stdout__, "encoding", None) or "").lower().replace("-", "")
+    return encoding != "utf8" or os.environ.get("TERM") in {"linux", "dumb", "vt100"}
+
+
+def bar(share: float | None, width: int) -> str:
+    """A bar of whole cells, so that it changes only when a cell's worth changed."""
+    if share is None:
+        return " " * width
+    filled = round(max(0.0, min(1.0, share)) * width)
+    return "█" * filled + "░" * (width - filled)
+
+
+def sparkline(values: Sequence[float | None], width: int, top: float | None = None) -> str:
+    """One line of the newest values, newest right; unknown is a blank."""
+    recent = list(values)[-width:]
+    known = [value for value in recent if value is not None]
+    if not known:
+        return ""
+    ceiling = max(top or 0.0, 1e-9, *known)
+    drawn = "".join(" " if v is None else _LEVELS[min(7, int(max(0.0, v) / ceiling * 7.999))] for v in recent)
+    return drawn.ljust(width)
+
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -82,7 +126,9 @@ class Span(NamedTuple):
 
 
 Line = tuple[Span, ...]
-BLANK: Line = ()
+Safe = NewType("Safe", tuple[Span, ...])
+"""A line without a secret in it."""
+BLANK = Safe(())
 
 
 def line(*parts: Span | tuple[str, Tone] | str) -> Line:
@@ -92,15 +138,67 @@ def line(*parts: Span | tuple[str, Tone] | str) -> Line:
     )
 
 
+def pairs(*rows: tuple[str, Span | str | None], width: int = 12) -> list[Line]:
+    """Label and value; what is not known or does not apply (None) is left out."""
+    return [
+        line((f"  {label:<{width}} ", "muted"), value if isinstance(value, Span) else Span(value))
+        for label, value in rows
+        if value is not None
+    ]
+
+
+def sections(*parts: tuple[str, Sequence[Line]]) -> list[Line]:
+    """Titles with their lines, a blank line behind each; what has no lines is left out."""
+    said: list[Line] = []
+    for title, lines in parts:
+        if lines:
+            said += [*([line((title, "accent"))] if title else []), *lines, BLANK]
+    return said
+
+
 def plain(lines: Iterable[Line]) -> str:
     """The words alone, for copying and for tests."""
     return "\n".join("".join(span.text for span in each) for each in lines)
 
 
+def safe(line: Line) -> Safe:
+    """The line as it may be shown: clean, and every secret in it masked, whichever spans it stands in."""
+    text = "".join([span.text for span in line])
+    if not text.isprintable():
+        line = tuple(Span(clean_line(span.text, 4096), span.tone) for span in line)
+        text = "".join([span.text for span in line])
+    masked = redact(text)
+    return Safe(line) if masked == text else Safe(tuple(_retoned(line, text, masked)))
+
+
+_MASKS = re.compile(rf"({MARK} #[0-9a-f]{{2}})")
+
+
+def _retoned(line: Line, text: str, masked: str) -> Iterator[Span]:
+    """The masked text in the tones that its letters had; a mask has that of the secret's first letter."""
+    tones = [span.tone for span in line for _ in span.text]
+    at, pieces = 0, _MASKS.split(masked)
+    for number, piece in enumerate(pieces):
+        if number % 2:
+            yield Span(piece, tones[min(at, len(tones) - 1)])
+            continue
+        found = text.rfind(piece) if number == len(pieces) - 1 else text.find(piece, at)
+        at = max(at, found)
+        for tone, letters in groupby(
+            zip(piece, chain(tones[at:], repeat("plain")), strict=False), key=lambda each: each[1]
+        ):
+            yield Span("".join(letter for letter, _ in letters), tone)
+        at += len(piece)
+
+
 def shown(node: DOMNode, text: str) -> str:
-    """The text as this terminal may get it."""
+    """One text as this terminal may get it: a cell, a notice, a label."""
     if not text.isprintable():
         text = clean_line(text, 4096)
+    return _letters(node, redact(text))
+
+
+def _letters(node: DOMNode, text: str) -> str:
     return ascii_only(text) if getattr(node.app, "ascii", False) else text
 
 
@@ -120,9 +218,17 @@ class Brush:
         return base if tone == "plain" else base + self._styles[f"tone {tone}"]
 
 
-def strip(widget: Widget, spans: Line, width: int, ground: Ground = "none") -> Strip:
-    """The line as cells, cut or filled to the width."""
-    brush = Brush(widget)
+def strip(widget: Widget, spans: Safe, width: int, ground: Ground = "none", brush: Brush | None = None) -> Strip:
+    """The line as cells, cut or filled to the width. Who draws many lines at once hands in the brush."""
+    brush = brush or Brush(widget)
     base = brush.ground(ground)
-    segments = [Segment(shown(widget, text), brush.tone(tone, base)) for text, tone in spans if text]
+    segments = [Segment(_letters(widget, text), brush.tone(tone, base)) for text, tone in spans if text]
     return Strip(segments).adjust_cell_length(width, base).simplify()
+
+
+class Colourless(LineFilter):
+    """No colour at all. Textual's own filter for NO_COLOR sends grey ones."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002
+        """Bold, underlined and reversed stay."""
+        return [Segment(text, style and style.without_color, control) for text, style, control in segments]

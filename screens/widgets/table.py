@@ -1,13 +1,15 @@
 """The one big table, drawn by hand: a changed figure costs the cells it stands in, nothing else.
 
-Rows are known by key: whatever is added, removed or reordered, the cursor stays on its row. Headings group the rows
+Rows are known by key: whatever is added, removed or reordered, the cursor stays on its row, and when that row is gone
+it is on none until somebody moves it: a key must not act on the row that came in its place. Headings group the rows
 and cannot be selected. Columns are dropped when the width cannot hold them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from rich.segment import Segment
 from textual import events
@@ -17,12 +19,68 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from ...console.text import fit
-from ..glyphs import CURSOR
-from ..keys import bindings
-from .columns import Column, Placed, place
-from .paint import BLANK, Brush, Ground, Line, Span, shown, strip
-from .wrap import wrap
+from ...console.text.cleaning import SECRETS, fit
+from ..registry import bindings
+from .paint import BLANK, CURSOR, Brush, Ground, Line, Safe, Span, safe, shown, strip
+from .text import wrap
+
+
+class Column(NamedTuple):
+    """One column and how much it matters."""
+
+    key: str
+    title: str
+    width: int
+    """Cells; the least for a flexible one."""
+    align: Literal["left", "right"] = "left"
+    rank: int = 0
+    """Columns with a higher rank are dropped first; 0 stays always."""
+    most: int = 0
+    """Cells a flexible column may grow to; 0: it does not grow."""
+
+
+class PlacedColumn(NamedTuple):
+    """A column with its place in the line."""
+
+    column: Column
+    x: int
+    width: int
+
+
+GAP = 1
+
+
+def place(columns: Sequence[Column], width: int, margin: int = 3) -> tuple[PlacedColumn, ...]:
+    """The columns that fit, least important dropped first, flexible ones grown in turn."""
+    kept = list(columns)
+    while len(kept) > 1 and _needed(kept) + margin > width:
+        worst = max(kept, key=lambda column: column.rank)
+        if not worst.rank:
+            break
+        kept.remove(worst)
+    widths = _grown(kept, width - margin - _needed(kept))
+    placed, x = [], margin
+    for column, wide in zip(kept, widths, strict=True):
+        placed.append(PlacedColumn(column, x, wide))
+        x += wide + GAP
+    return tuple(placed)
+
+
+def _needed(columns: Sequence[Column]) -> int:
+    return sum(column.width for column in columns) + GAP * (len(columns) - 1)
+
+
+def _grown(columns: Sequence[Column], spare: int) -> list[int]:
+    widths = [column.width for column in columns]
+    while spare > 0:
+        growing = [i for i, column in enumerate(columns) if column.most > widths[i]]
+        if not growing:
+            break
+        for i in growing[:spare]:
+            widths[i] += 1
+        spare -= min(spare, len(growing))
+    return widths
+
 
 _NOTHING = Span("")
 
@@ -44,60 +102,61 @@ class Table(ScrollView, can_focus=True):
     BINDINGS = bindings("list")
     DEFAULT_CSS = "Table { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-gutter: stable; }"
 
-    class Moved(Message):
-        """The cursor is on another row."""
+    @dataclass
+    class Told(Message):
+        """Something happened in a table."""
 
-        def __init__(self, table: Table, key: str | None) -> None:
-            super().__init__()
-            self.table = table
-            self.key = key
+        table: Table
 
         @property
         def control(self) -> Table:
-            """The table, for selectors."""
             return self.table
+
+    @dataclass
+    class Moved(Told):
+        """The cursor is on another row."""
+
+        key: str | None
 
     class Opened(Moved):
         """Enter was pressed on a row."""
 
-    class HeadingClicked(Message):
+    @dataclass
+    class HeadingClicked(Told):
         """A column title was clicked."""
 
-        def __init__(self, table: Table, column: str) -> None:
-            super().__init__()
-            self.table = table
-            self.column = column
-
-        @property
-        def control(self) -> Table:
-            """The table, for selectors."""
-            return self.table
+        column: str
 
     def __init__(
-        self,
-        columns: Sequence[Column],
-        *,
-        id: str | None = None,  # noqa: A002
-        classes: str | None = None,
-        titles: bool = True,
+        self, columns: Sequence[Column], *, id: str | None = None, classes: str | None = None, titles: bool = True
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._columns = tuple(columns)
-        self._placed: tuple[Placed, ...] = ()
+        self._placed: tuple[PlacedColumn, ...] = ()
         self._rows: tuple[Row, ...] = ()
         self._empty: tuple[Line, ...] = ()
-        self._broken: list[Line] = []
+        self._broken: list[Safe] = []
         self._cursor: str | None = None
         self._cursor_row = -1
+        self._lost: str | None = None
+        """Key of the row that was under the cursor and is gone; the cursor is on none meanwhile."""
+        self._anchor = 0
+        """Where the cursor was last: from there it moves on."""
         self._led = False
         self._order: str | None = None
         self._head = int(titles)
         self._strips: LRUCache[tuple[str, Ground], tuple[Row, Strip]] = LRUCache(1024)
+        self._secrets = SECRETS.version
 
     @property
     def cursor(self) -> str | None:
         """Key of the row under the cursor."""
         return self._cursor
+
+    @property
+    def lost(self) -> bool:
+        """Whether the selected row is gone and no other has been chosen yet."""
+        return self._lost is not None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -106,24 +165,26 @@ class Table(ScrollView, can_focus=True):
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """What is shown now."""
         return self._rows
 
     def show(self, rows: Sequence[Row], *, empty: Sequence[Line] = (), order: str | None = None) -> None:
         """Show these rows; redraws only cells that changed while the rows stay the same ones."""
         old, self._rows = self._rows, tuple(rows)
         same = len(old) == len(self._rows) and all(a.key == b.key for a, b in zip(old, self._rows, strict=True))
+        if self._secrets != SECRETS.version:  # what was painted before may hold what is a secret now
+            self._secrets = SECRETS.version
+            self._strips.clear()
+            self.refresh()
+        if not same:
+            keys = {row.key for row in self._rows}
+            for painted in [painted for painted in self._strips.keys() if painted[0] not in keys]:  # noqa: SIM118
+                self._strips.discard(painted)
         if not same or tuple(empty) != self._empty or order != self._order:
             self._empty, self._order = tuple(empty), order
             self._arrange()
             return
-        regions = [
-            region
-            for y, (a, b) in enumerate(zip(old, self._rows, strict=True))
-            if a != b
-            for region in self._dirty(y, a, b)
-        ]
-        if regions:
+        changed = ((y, a, b) for y, (a, b) in enumerate(zip(old, self._rows, strict=True)) if a != b)
+        if regions := [region for row in changed for region in self._dirty(*row)]:
             self.refresh(*regions)
 
     def use_columns(self, columns: Sequence[Column]) -> None:
@@ -133,28 +194,39 @@ class Table(ScrollView, can_focus=True):
             self._place_columns()
 
     def select(self, key: str | None) -> None:
-        """Put the cursor on a row, when there is such a row."""
-        for index, row in enumerate(self._rows):
-            if row.key == key and row.heading is None:
-                self._go(index)
-                return
+        self._go(self._index(key))
+
+    def _index(self, key: str | None) -> int:
+        return next((i for i, row in enumerate(self._rows) if row.key == key and row.heading is None), -1)
 
     def _arrange(self) -> None:
-        """Rows came, went or moved: draw all, keep the cursor on its row or near where it was.
+        """Rows came, went or moved: draw all, keep the cursor on its row; on none when that is gone.
 
-        Until somebody has moved it, it stays on the first row, which is the worst where the worst come first.
+        Until the table has had the focus it stays on the first row, which is the worst where the worst come first.
         """
         self._measure()
-        kept = (i for i, row in enumerate(self._rows) if row.key == self._cursor and row.heading is None)
-        index = next(kept, None) if self._led else self._nearest(0, 1)
-        if index is None:
-            index = self._nearest(max(self._cursor_row, 0), 1)
         before = self._cursor
+        wanted = self._lost if before is None else before
+        if wanted is None or not self._led:
+            index = self._nearest(0, 1)
+        else:
+            index = self._index(wanted)
+            self._lost = wanted if index < 0 else None
         self._cursor_row = index
+        self._anchor = index if index >= 0 else self._anchor
         self._cursor = self._rows[index].key if index >= 0 else None
         self.refresh()
         if self._cursor != before:
             self.post_message(self.Moved(self, self._cursor))
+
+    def hold(self) -> None:
+        """Keep the cursor on its row from now on, because keys act on it."""
+        self._led = True
+
+    def take_first(self) -> None:
+        """Put the cursor on the first row, if a filter removed the row that it was on."""
+        if self._lost is not None:
+            self.action_top()
 
     def _measure(self) -> None:
         width = self.scrollable_content_region.width
@@ -186,9 +258,9 @@ class Table(ScrollView, can_focus=True):
     def _go(self, index: int) -> None:
         if index < 0 or index == self._cursor_row:
             return
-        self._led = True
+        self._led, self._lost = True, None
         old, self._cursor_row = self._cursor_row, index
-        self._cursor = self._rows[index].key
+        self._anchor, self._cursor = index, self._rows[index].key
         for row in (old, index):
             self.refresh(Region(0, row + self._head - self.scroll_offset.y, self.size.width, 1))
         self._keep_in_sight()
@@ -206,15 +278,16 @@ class Table(ScrollView, can_focus=True):
     # Keys and mouse
 
     def action_up(self) -> None:
-        """One row up."""
-        self._step(self._cursor_row - 1, -1)
+        self._step(self._anchor - 1, -1)
 
     def action_down(self) -> None:
-        """One row down."""
-        self._step(self._cursor_row + 1, 1)
+        """One row down; with none selected, the one that stands where the cursor was."""
+        self._step(self._anchor + (self._cursor is not None), 1)
 
     def _step(self, index: int, step: int) -> None:
-        if 0 <= index < len(self._rows):
+        if self._cursor is None:
+            self._go(self._nearest(index, step))
+        elif 0 <= index < len(self._rows):
             found = self._nearest(index, step)
             if (found - self._cursor_row) * step > 0:
                 self._go(found)
@@ -222,20 +295,16 @@ class Table(ScrollView, can_focus=True):
                 self.scroll_to(y=0, animate=False, immediate=True)
 
     def action_top(self) -> None:
-        """To the first row."""
         self._go(self._nearest(0, 1))
 
     def action_bottom(self) -> None:
-        """To the last row."""
         self._go(self._nearest(len(self._rows) - 1, -1))
 
     def action_page_up(self) -> None:
-        """One page up."""
-        self._go(self._nearest(self._cursor_row - max(1, self.size.height - 2), -1))
+        self._go(self._nearest(self._anchor - max(1, self.size.height - 2), -1))
 
     def action_page_down(self) -> None:
-        """One page down."""
-        self._go(self._nearest(self._cursor_row + max(1, self.size.height - 2), 1))
+        self._go(self._nearest(self._anchor + max(1, self.size.height - 2), 1))
 
     def action_left(self) -> None:
         """Nothing stands to the left: columns that do not fit are dropped."""
@@ -244,7 +313,6 @@ class Table(ScrollView, can_focus=True):
         """Nothing stands to the right: columns that do not fit are dropped."""
 
     def action_open(self) -> None:
-        """Tell who listens that this row is meant."""
         if self._cursor is not None:
             self.post_message(self.Opened(self, self._cursor))
 
@@ -267,7 +335,6 @@ class Table(ScrollView, can_focus=True):
     # Drawing
 
     def on_resize(self) -> None:
-        """Choose the columns that fit."""
         self._place_columns()
         self._measure()
         self.call_after_refresh(self._keep_in_sight)
@@ -278,34 +345,30 @@ class Table(ScrollView, can_focus=True):
         self.refresh()
 
     def notify_style_update(self) -> None:
-        """Colours changed: nothing painted before counts."""
+        """Colours changed: paint all rows again."""
         super().notify_style_update()
         self._strips.clear()
 
     def on_focus(self) -> None:
-        """The cursor is drawn brighter."""
+        self.hold()
         self.refresh()
 
     def on_blur(self) -> None:
-        """The cursor is drawn quieter."""
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """One line as cells."""
         width = self.scrollable_content_region.width
         if y < self._head:
             return self._title_strip(width)
         index = y - self._head + self.scroll_offset.y
-        if not self._rows:
-            return strip(self, self._broken[index] if index < len(self._broken) else BLANK, width)
-        if index >= len(self._rows):
-            return strip(self, BLANK, width)
-        return self._row_strip(index, width)
+        if index < len(self._rows):
+            return self._row_strip(index, width)
+        return strip(self, BLANK if self._rows or index >= len(self._broken) else self._broken[index], width)
 
     def _row_strip(self, index: int, width: int) -> Strip:
         row = self._rows[index]
         if row.heading is not None:
-            return strip(self, row.heading, width, "group")
+            return strip(self, safe(row.heading), width, "group")
         ground: Ground = "none"
         if index == self._cursor_row:
             ground = "cursor" if self.has_focus else "cursor-blurred"
@@ -334,4 +397,4 @@ class Table(ScrollView, can_focus=True):
             ordered = column.key == self._order
             title = f"{column.title}{'↓' if ordered else ''}"
             spans += [Span(fit(title, wide, column.align), "accent" if ordered else "muted"), Span(" ")]
-        return strip(self, tuple(spans), width, "heading")
+        return strip(self, safe(tuple(spans)), width, "heading")

@@ -11,12 +11,13 @@ import time
 from collections.abc import Mapping, Sequence
 
 from cpu import children_seconds
-from stackops.console.collecting.cadence import Cadence
-from stackops.console.hosts.clock import SystemClock
+from stackops.console.collect.source import Cadence
 from stackops.console.hosts.local.gpus import LocalGpus
 from stackops.console.hosts.local.http import LocalHttp
+from stackops.console.hosts.protocols import SystemClock
 from stackops.console.model import Server
-from stackops.console.sources.servers import Candidate, look
+from stackops.console.products.servers.asking import Candidate
+from stackops.console.products.servers.looking import look
 
 GPU_LOOKS, ROUNDS = 200, 20
 

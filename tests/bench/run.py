@@ -1,11 +1,14 @@
 """What watching costs: stackops against ``docker stats``, in one run, on this machine's Engine.
 
     python tests/bench/run.py [--containers 100] [--seconds 60] [--gpus 2] [--servers 10] [--json]
+    python tests/bench/run.py --beside COMMIT [--rounds 3]
 
 Prints for each: time to the first frame, to the list, to the first figures; processor time of the program and of the
 Engine on its account (above the idle level of the same run); bytes written to the terminal. GPUs (tests/nvml/stub.c in
 place of the driver's library) and model servers (recorded answers over loopback) are put beside the same containers one
-after the other; what each of them costs is told at the end, measured by itself. It judges nothing.
+after the other; what each of them costs is told at the end, measured by itself; so is a container's log on the screen.
+With --beside this checkout and an older commit take turns over the same containers, and the medians stand side by
+side. It judges nothing.
 """
 
 from __future__ import annotations
@@ -20,10 +23,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 
+from beside import installed
 from box import HOLDERS, cards, servers
 from cpu import children_seconds, engine_seconds, resident_bytes, tree_seconds
 from fleet import pids, remove, start
+from logs import log_cost
 from parts import gpu_cost, server_cost
 from terminal import Terminal
 
@@ -109,6 +115,22 @@ def compare(options: argparse.Namespace) -> dict[str, Row]:
     return rows
 
 
+def take_turns(options: argparse.Namespace) -> dict[str, Row]:
+    """This checkout and the older commit, one after the other in each round: what changes meanwhile meets both."""
+    with installed(options.beside) as older:
+        programs = {"this checkout": STACKOPS, options.beside[:16]: older}
+        rounds = [
+            {name: measure(argv, options.seconds, options.idle) for name, argv in programs.items()}
+            for _ in range(options.rounds)
+        ]
+    return {name: {key: _median([each[name][key] for each in rounds]) for key in rounds[0][name]} for name in programs}
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
 def costs(gpus: int, count: int) -> dict[str, float]:
     """What GPUs and model servers cost while they are watched, in per cent of a core."""
     found: dict[str, float] = {}
@@ -127,6 +149,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--gpus", type=int, default=2, help="cards of the stand-in for NVML; 0: without")
     parser.add_argument("--servers", type=int, default=10, help="model servers on loopback; 0: without")
+    parser.add_argument("--beside", metavar="COMMIT", help="measure an older commit in turn with this checkout")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each with --beside")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", action="store_true", help="leave the containers running")
     options = parser.parse_args()
@@ -136,22 +160,23 @@ def main() -> None:
     try:
         time.sleep(5)
         options.idle = idle_engine(10)
-        rows = compare(options)
-        added = costs(options.gpus, options.servers)
+        rows = take_turns(options) if options.beside else compare(options)
+        added = {} if options.beside else costs(options.gpus, options.servers)
+        log = {} if options.beside else log_cost()
     finally:
         if not options.keep:
             remove()
     if options.json:
         told = {"containers": options.containers, "idle_engine_percent": options.idle, "rows": rows}
-        print(json.dumps({**told, "costs_percent": added}, indent=2))
+        print(json.dumps({**told, "costs_percent": added, "log_ms": log}, indent=2))
         return
     print(f"{options.containers} containers, {options.seconds:.0f} s, idle Engine {options.idle:.1f} % of a core")
     print(f"{'':20}" + "".join(f"{name:>16}" for name in rows))
-    for key in rows["stackops"]:
+    for key in next(iter(rows.values())):
         values = (row[key] for row in rows.values())
         print(f"{key:20}" + "".join(f"{'–' if value is None else f'{value:.1f}':>16}" for value in values))
-    for key, percent in added.items():
-        print(f"{key:20}{percent:>16.2f}")
+    for key, figure in (added | log).items():
+        print(f"{key:30}{figure:>16.2f}")
 
 
 if __name__ == "__main__":

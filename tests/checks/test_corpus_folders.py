@@ -7,32 +7,40 @@ apply. The Engine is never asked: the command gets an address where none is.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from stackops.checks.registry import ALL
+from stackops.console import cli
 from support.corpus import CORPUS, needs_corpus
 
 EXPECTED = json.loads((Path(__file__).parents[1] / "data" / "corpus_expected.json").read_text())
 FOLDERS = sorted(str(path.parent.relative_to(CORPUS)) for path in CORPUS.glob("*/*/docker-compose.yml"))
+Answer = tuple[int, dict[str, Any], str]
 pytestmark = [pytest.mark.corpus, needs_corpus]
 
 
-def check(folder: Path, state: Path) -> tuple[int, dict[str, Any], str]:
-    """Exit code, document, narration."""
-    env = {**os.environ, "STACKOPS_STATE_DIR": str(state), "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
-    env.pop("STACKOPS_CONFIG", None)
-    program = str(Path(sys.executable).with_name("stackops"))
-    done = subprocess.run(
-        [program, "check", "--json", "--project-dir", str(folder)],
-        cwd="/", env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False,
-    )  # fmt: skip
-    return done.returncode, json.loads(done.stdout), done.stderr
+@pytest.fixture
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """The command on a folder, in this process: exit code, document, narration."""
+    monkeypatch.setenv("STACKOPS_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    monkeypatch.delenv("STACKOPS_CONFIG", raising=False)
+    monkeypatch.chdir("/")
+
+    def call(folder: Path) -> Answer:
+        capfd.readouterr()
+        code = cli.run(["check", "--json", "--project-dir", str(folder)])
+        sys.stdout.flush()
+        said = capfd.readouterr()
+        return code, json.loads(said.out), said.err
+
+    return call
 
 
 def copy(name: str, place: Path) -> Path:
@@ -51,11 +59,11 @@ def test_every_folder_has_its_expected_results():
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_a_folder_is_judged_as_recorded(name, tmp_path):
+def test_a_folder_is_judged_as_recorded(check, name, tmp_path):
     expected = EXPECTED[name]
     folder = copy(name, tmp_path)
     before = sorted(path.name for path in folder.iterdir())
-    code, document, narration = check(folder, tmp_path / "state")
+    code, document, narration = check(folder)
     assert code == expected["exit"], narration
     assert "Traceback" not in narration
     told = {one["check"]: one for one in document["results"]}
@@ -83,32 +91,32 @@ INVALID = {
 
 
 @pytest.mark.parametrize("name", INVALID)
-def test_an_invalid_file_is_named_with_the_reason_of_compose(name, tmp_path):
-    code, document, narration = check(copy(name, tmp_path), tmp_path / "state")
+def test_an_invalid_file_is_named_with_the_reason_of_compose(check, name, tmp_path):
+    code, document, narration = check(copy(name, tmp_path))
     assert code == 2
     assert INVALID[name] in document["faults"][0]["sentence"]
     assert document["faults"][0]["remedy"]
     assert INVALID[name] in narration
 
 
-def test_the_second_zilliz_file_is_invalid_for_the_same_reason(tmp_path):
+def test_the_second_zilliz_file_is_invalid_for_the_same_reason(check, tmp_path):
     """fact: fastgpt-stack 1: v4.14.10.1 shipped the same mistake again; made here from its pg file."""
     folder = copy("fastgpt/v4.14.10.1-pg", tmp_path)
     path = folder / "docker-compose.yml"
     text = path.read_text()
     assert "\n  vectorDB:\n" in text
     path.write_text(text.replace("\n  vectorDB:\n", "\n  milvusOfZilliz:\n"))
-    code, document, narration = check(folder, tmp_path / "state")
+    code, document, narration = check(folder)
     assert code == 2
     assert 'depends on undefined service "vectorDB": invalid compose project' in document["faults"][0]["sentence"]
     assert str(path) in narration
 
 
 @pytest.mark.parametrize("release", ["v0.7.2", "v0.8.2", "v0.8.7"])
-def test_librechat_without_its_env_file_is_refused_as_compose_refuses_it(release, tmp_path):
+def test_librechat_without_its_env_file_is_refused_as_compose_refuses_it(check, release, tmp_path):
     folder = tmp_path / "librechat"
     shutil.copytree(CORPUS / "librechat" / release, folder)
-    code, document, _ = check(folder, tmp_path / "state")
+    code, document, _ = check(folder)
     assert code == 2
     sentences = [fault["sentence"] for fault in document["faults"]]
     assert any("No port specified: :<empty>" in sentence for sentence in sentences)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import typing
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples_of
+from examples.container.common import app
+from examples.gpu.machines import ALL, box, count, gpu, holds, ids, machine
+from examples.snapshots import NOW, STARTED, container_id
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from stackops.checks.examples import NOW, STARTED, container_id
 from stackops.checks.gpu import driver, lost_in_container, memory_full, orphan, shared_device, toolkit
-from stackops.checks.gpu.examples import ALL, box, count, gpu, holds, ids, machine
 from stackops.checks.host import sizing
+from stackops.checks.server import too_old_card
 from stackops.console import model
+from stackops.console.fix.acts.editing import apply_all
+from stackops.console.fix.steps import ComposeUp, EditFile, PinGpus, RestartContainer, SetServiceKeys, UnloadModel
 from stackops.console.settings import CheckSettings, Settings
-from stackops.console.steps import ComposeUp, EditFile, PinGpus, RestartContainer, SetServiceKeys, UnloadModel
-from stackops.console.steps.editing import apply_all
 
 SETTINGS = Settings()
 MINE = (driver, toolkit, lost_in_container, shared_device, memory_full, orphan, sizing)
@@ -23,7 +26,7 @@ MINE = (driver, toolkit, lost_in_container, shared_device, memory_full, orphan, 
 
 def found(check, name):
     """Result and plan of one example."""
-    snapshot = next(one.snapshot for one in check.CHECK.examples if one.name == name)
+    snapshot = next(one.snapshot for one in examples_of(check.CHECK) if one.name == name)
     (result,) = check.CHECK.examine(snapshot, SETTINGS)
     return result, check.CHECK.plan(result, snapshot, SETTINGS, {})
 
@@ -60,11 +63,11 @@ def test_a_name_in_a_command_is_quoted():
 
 def test_each_reason_of_the_engine_has_its_own_next_step():
     texts = {}
-    for example in toolkit.CHECK.examples:
+    for example in examples_of(toolkit.CHECK):
         if example.status == "finding":
             result, plan = found(toolkit, example.name)
             texts.setdefault(result.form, set()).add((result.title.replace("models/", ""), plan.says[:-1]))
-    assert len(texts) == 11
+    assert len(texts) == 14
     firsts = [next(iter(pairs))[1] for form, pairs in texts.items() if form != "runtime-missing"]
     assert len(set(firsts)) == len(firsts)
     result, plan = found(toolkit, "uses an image that is too new")
@@ -147,15 +150,18 @@ def test_a_process_that_is_named_in_the_log_tells_the_card():
     assert "on GPU 1: vllm holds 20.0 GiB" in result.title
 
 
-def test_an_idle_card_is_offered():
+@pytest.mark.parametrize("idle", [0, 1])
+def test_an_idle_card_is_offered(idle):
+    full = 1 - idle
     snapshot = machine(
-        box("m3e", "stawky/m3e-large-api", ids("0")), gpus=(gpu(0, 23.8), gpu(1)), at=NOW - 60,
+        box("m3e", "stawky/m3e-large-api", ids(str(full))), at=NOW - 60,
+        gpus=tuple(gpu(number, 23.8 if number == full else 0) for number in (0, 1)),
         marks=(("gpu.oom.torch", "CUDA out of memory. Tried to allocate 2.00 GiB"),),
-        gpu_processes=(holds(0, None, 20),),
+        gpu_processes=(holds(full, None, 20),),
     )  # fmt: skip
     (result,) = memory_full.CHECK.examine(snapshot, SETTINGS)
     plan = memory_full.CHECK.plan(result, snapshot, SETTINGS, {})
-    assert any('device_ids: ["1"]' in line for line in plan.says)
+    assert any(f'device_ids: ["{idle}"]' in line for line in plan.says)
 
 
 def test_an_orphan_is_named_and_never_ended_by_a_step():
@@ -170,7 +176,7 @@ def test_an_orphan_is_named_and_never_ended_by_a_step():
 
 @pytest.mark.parametrize(("vectors", "status"), [(None, "ok"), (0, "ok"), (900_000, "finding"), (9_000_000, "finding")])
 def test_the_number_of_vectors_decides_what_fastgpt_needs(vectors, status):
-    snapshot = next(one.snapshot for one in sizing.CHECK.examples if one.name == "runs FastGPT on a VPS with 4 GB")
+    snapshot = next(one.snapshot for one in examples_of(sizing.CHECK) if one.name == "runs FastGPT on a VPS with 4 GB")
     (result,) = sizing.CHECK.examine(snapshot, Settings(checks=CheckSettings(vectors=vectors)))
     assert (result.status, result.severity) == (status, "info" if status == "finding" else None)
 
@@ -243,7 +249,7 @@ drivers = st.builds(
 marks = st.builds(
     model.LogMark,
     container=st.just(container_id("a")),
-    mark=st.sampled_from(["gpu.oom.torch", "gpu.oom.vllm-start", "gpu.nvml-unknown", "model.ready",
+    mark=st.sampled_from(["gpu.oom.torch", "gpu.oom.vllm-start", "gpu.lost.nvml-unknown", "model.ready",
                           "gpu.oom.vllm-length"]),
     text=st.sampled_from(["", "CUDA out of memory. Tried to allocate 1.25 GiB. GPU 9 has a total capacity of 2 GiB",
                           "on device cuda:0 (0/0 GiB) on startup", "Process 3 has 2.00 GiB memory in use"]),
@@ -254,7 +260,7 @@ server = model.Server(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(
     made=st.lists(boxes, max_size=2, unique_by=lambda box: box.id),
     cards=st.lists(gpus, max_size=2, unique_by=lambda card: card.uuid),
@@ -280,3 +286,30 @@ def test_no_machine_however_odd_breaks_a_check_of_gpus(made, cards, held, told, 
                 assert result.evidence
                 assert result.fix is not None
                 assert module.CHECK.plan(result, snapshot, SETTINGS, {}).says
+
+
+BF16 = (
+    "Bfloat16 is only supported on GPUs with compute capability of at least 8.0. Your {} GPU has compute capability 7.5"
+)
+FP8 = "The quantization method fp8 is not supported for the current GPU. Minimum capability: 89. Current capability: 80"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (BF16.format("Tesla T4"), ("Tesla T4, 7.5", "--dtype=half", "8.0")),
+        ("RuntimeError: The NVIDIA driver on your system is too old (found version 11040). Please update",
+         ("CUDA 11.4", "Update the NVIDIA driver")),
+        ("Could not start backend: Runtime compute cap 120 is not compatible with compile time compute cap 80",
+         ("12.0", "8.0", "120-", "cpu-")),
+        ("Could not start backend: Runtime compute cap 52 is not compatible with compile time compute cap 75",
+         ("5.2", "7.5", "too old", "cpu-")),
+        (FP8, ("8.9", "8.0", "quantisation")),
+    ],
+)  # fmt: skip
+def test_what_is_too_old_is_named_with_the_way_out(line, words):
+    snapshot = app(lines=(line, "exit"), state="restarting", restart_count=20, exit_code=1)
+    (result,) = too_old_card.CHECK.examine(snapshot, SETTINGS)
+    plan = too_old_card.CHECK.plan(result, snapshot, SETTINGS, {})
+    told = " ".join((result.title, result.because, *plan.says))
+    assert [word for word in words if word not in told] == []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from examples.librechat.cookie import ENV, EXAMPLES, FINDS, LAN, env, librechat, shown
 from stackops.checks.librechat import cookie
-from stackops.checks.librechat.cookie_examples import ENV, EXAMPLES, FINDS, LAN, env, librechat, shown
-from stackops.console.export.plain import told
+from stackops.console.fix.steps import EditFile, EnvLine, RestartContainer, SetServiceKeys
+from stackops.console.report.plain import told
 from stackops.console.settings import LibreChatSettings, Settings
-from stackops.console.steps import EditFile, EnvLine, RestartContainer, SetServiceKeys
 
 SETTINGS = Settings()
 BOTH = {"DOMAIN_CLIENT": LAN, "DOMAIN_SERVER": LAN}
@@ -15,16 +15,16 @@ OVERRIDE = "/srv/librechat/docker-compose.override.yml"
 
 
 def planned(snapshot, settings=SETTINGS, **answers):
-    (result,) = cookie.examine(snapshot, settings)
+    (result,) = cookie.CHECK.examine(snapshot, settings)
     assert result.status == "finding", result
-    return cookie.plan(result, snapshot, settings, answers)
+    return cookie.CHECK.plan(result, snapshot, settings, answers)
 
 
 def edits(plan):
     return {step.path: step.edits for step in plan.steps if isinstance(step, EditFile)}
 
 
-# fact: librechat-stack 6.4, Choose
+# LibreChat pull requests 11782 (v0.8.3: DOMAIN_SERVER) and 13189 (v0.8.6: SESSION_COOKIE_SECURE)
 @pytest.mark.parametrize(
     ("release", "choices"),
     [("0.7.2", ()), ("0.8.2", ()), ("0.8.3", ("development", "localhost")), ("0.8.5", ("development", "localhost")),
@@ -77,9 +77,9 @@ def test_a_repair_that_is_not_offered_is_refused_with_those_that_are():
 
 @pytest.mark.parametrize("example", FINDS, ids=lambda example: example.name)
 def test_nodemon_is_never_proposed_and_the_price_is_always_named(example):
-    (result,) = cookie.examine(example.snapshot, SETTINGS)
+    (result,) = cookie.CHECK.examine(example.snapshot, SETTINGS)
     for repair in ("setting", "localhost", "development"):
-        plan = cookie.plan(result, example.snapshot, SETTINGS, {"repair": repair})
+        plan = cookie.CHECK.plan(result, example.snapshot, SETTINGS, {"repair": repair})
         assert "backend:dev" not in repr(plan.steps)
         if plan.steps:
             assert "in clear" in plan.says[0]
@@ -89,24 +89,28 @@ def test_nodemon_is_never_proposed_and_the_price_is_always_named(example):
 
 def test_the_settings_name_the_release_where_nothing_else_does():
     settings = Settings(librechat=LibreChatSettings(release="v0.8.7"))
-    (result,) = cookie.examine(librechat(None), settings)
+    (result,) = cookie.CHECK.examine(librechat(None), settings)
     assert result.status == "ok"
     assert planned(librechat(None, dotenv=BOTH), settings).questions[0].default == "setting"
 
 
 def test_an_unknown_release_is_told_with_the_releases_that_break():
-    (result,) = cookie.examine(librechat(None), SETTINGS)
+    (result,) = cookie.CHECK.examine(librechat(None), SETTINGS)
     assert "loses the login with up to v0.8.2" in (result.because or "")
     assert "keeps it with v0.8.3 to v0.8.5, v0.8.6 and later" in (result.because or "")
 
 
 def test_an_address_that_the_settings_state_makes_it_an_error():
-    severities = [next(iter(cookie.examine(librechat("0.7.2", dotenv=one), SETTINGS))).severity for one in ({}, BOTH)]
+    severities = [
+        next(iter(cookie.CHECK.examine(librechat("0.7.2", dotenv=one), SETTINGS))).severity for one in ({}, BOTH)
+    ]
     assert severities == ["warning", "error"]
 
 
 def test_every_variable_is_shown_with_the_place_it_was_read_at():
-    (result,) = cookie.examine(librechat("0.8.7", dotenv=BOTH, container={"env": env(DOMAIN_CLIENT=LAN)}), SETTINGS)
+    (result,) = cookie.CHECK.examine(
+        librechat("0.8.7", dotenv=BOTH, container={"env": env(DOMAIN_CLIENT=LAN)}), SETTINGS
+    )
     rows = {row.label: (row.value, row.source) for row in result.evidence}
     assert rows["NODE_ENV"] == ("production", "command npm run backend")
     assert rows["DOMAIN_CLIENT"] == (LAN, "docker inspect LibreChat")
@@ -116,11 +120,11 @@ def test_every_variable_is_shown_with_the_place_it_was_read_at():
 
 
 def test_each_form_is_among_the_examples():
-    assert {one.form for one in EXAMPLES} == {*cookie.WORDS, None}
+    assert {one.form for one in EXAMPLES} == {*(form.id for form in cookie.FORMS), None}
 
 
 def test_what_a_login_showed_is_told_and_survives_the_hiding_of_secrets():
-    (result,) = cookie.examine(shown(librechat("0.7.2"), secure=True), SETTINGS)
+    (result,) = cookie.CHECK.examine(shown(librechat("0.7.2"), secure=True), SETTINGS)
     row = next(row for row in result.evidence if row.label == "seen at a login")
     assert told(row) == "Secure, HttpOnly, SameSite=Strict"
     assert row.source == "POST http://127.0.0.1:3080/api/auth/login"
@@ -130,6 +134,6 @@ def test_why_a_login_showed_nothing_is_told_and_changes_nothing():
     why = "It refuses the login (404): e-mail address or password is wrong"
     for release in ("0.7.2", None):
         bare, tried = librechat(release), shown(librechat(release), secure=None, outcome="refused", sentence=why)
-        (before,), (after,) = cookie.examine(bare, SETTINGS), cookie.examine(tried, SETTINGS)
+        (before,), (after,) = cookie.CHECK.examine(bare, SETTINGS), cookie.CHECK.examine(tried, SETTINGS)
         assert (before.status, before.form, before.because) == (after.status, after.form, after.because)
         assert [row.value for row in after.evidence if row not in before.evidence] == [why]

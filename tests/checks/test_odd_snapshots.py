@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typing
 
-from hypothesis import HealthCheck, given, settings
+from examples.snapshots import ENGINE, container_id
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from stackops.checks.examples import ENGINE, container_id
 from stackops.checks.registry import ALL
 from stackops.console import model
 from stackops.console.settings import Settings
@@ -77,7 +77,7 @@ projects = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(
     made=st.lists(containers, max_size=1),
     project=st.lists(projects, max_size=1),

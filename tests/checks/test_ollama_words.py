@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from examples.ollama.on_cpu import model, ollama
 from stackops.checks.ollama import on_cpu
-from stackops.checks.ollama.on_cpu_examples import model, ollama
 from stackops.console.settings import Settings
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from examples import examples_of
+from examples.server.wrong_key import EXAMPLES
+from examples.snapshots import stack
 from msgspec.structs import replace
 from stackops.checks.compose import LABEL_DIRECTORY, LABEL_FILES, placed, project_of
-from stackops.checks.examples import stack
 from stackops.checks.ollama import bind
 from stackops.checks.server import wrong_key
-from stackops.checks.server.wrong_key_examples import EXAMPLES
+from stackops.console.fix.steps import EditFile
 from stackops.console.settings import Settings
-from stackops.console.steps import EditFile
 
 ELSEWHERE = "/home/other/docker"
 
@@ -47,7 +48,7 @@ def test_no_key_is_renamed_in_the_files_of_the_other_project():
 
 
 def test_an_addition_goes_into_the_containers_own_folder():
-    example = next(one for one in bind.EXAMPLES if one.form == "container" and one.plan_kinds)
+    example = next(one for one in examples_of(bind.CHECK) if one.form == "container" and one.plan_kinds)
     snapshot = moved(example.snapshot, ELSEWHERE)
     (result,) = bind.CHECK.examine(snapshot, Settings())
     plan = bind.CHECK.plan(result, snapshot, Settings(), {})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from stackops.console import cli
 from stackops.console.hosts import Host
-from stackops.console.hosts.demo import open_demo
+from stackops.console.practice import open_demo
 from stackops.console.settings import Settings
 from support.clock import FakeClock
 
@@ -22,7 +22,7 @@ class Answer:
     err: str
 
 
-class PracticeDoors(cli.Doors):
+class PracticeDoors(cli.LazyDoors):
     """The real checks on one practice stack that lives as long as the test."""
 
     def __init__(self, host: Host | None = None) -> None:

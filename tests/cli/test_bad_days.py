@@ -6,8 +6,9 @@ import json
 import re
 
 import pytest
-from stackops.console.findings import Evidence, Result
-from stackops.console.text import SECRETS
+from stackops.console.model.findings import Evidence, Result
+from stackops.console.text.cleaning import SECRETS
+from support.saying import saying
 
 WAYS = [("check",), ("check", "--plain"), ("check", "--json"), ("fix", "mongo.keyfile", "nobody")]
 HOSTILE = "[/etc/x]\x1b]52;c;aGk=\x07\x9b2J\u202e容器" + "x" * 300
@@ -16,7 +17,6 @@ HOSTILE = "[/etc/x]\x1b]52;c;aGk=\x07\x9b2J\u202e容器" + "x" * 300
 @pytest.fixture
 def hostile(monkeypatch):
     """A check that repeats what a container's owner has made up."""
-    from dataclasses import replace
 
     from stackops.checks import registry
 
@@ -29,18 +29,16 @@ def hostile(monkeypatch):
             )
         ]  # fmt: skip
 
-    monkeypatch.setattr(registry, "ALL", (replace(registry.find("mongo.keyfile"), examine=examine),))
+    monkeypatch.setattr(registry, "ALL", (saying(registry.find("mongo.keyfile"), examine),))
 
 
 @pytest.mark.parametrize("arguments", WAYS[:3])
 def test_evidence_named_like_a_secret_is_masked_whole(stackops, monkeypatch, arguments) -> None:
-    from dataclasses import replace
-
     from stackops.checks import registry
 
     evidence = (Evidence("DB_PASSWORD", "plainpw", "env"),)
     said = Result("mongo.keyfile", "x", "finding", "bad", severity="error", evidence=evidence)
-    monkeypatch.setattr(registry, "ALL", (replace(registry.find("mongo.keyfile"), examine=lambda *_: [said]),))
+    monkeypatch.setattr(registry, "ALL", (saying(registry.find("mongo.keyfile"), lambda *_: [said]),))
     assert "plainpw" not in stackops(*arguments).out
 
 
@@ -55,7 +53,7 @@ def test_no_control_character_and_no_secret_leaves_the_program(stackops, hostile
 
 def test_a_hostile_name_does_not_break_a_line_of_plain_output(stackops, hostile) -> None:
     lines = stackops("check", "--plain").out.splitlines()
-    assert [line.split("\t")[0] for line in lines] == ["finding", "evidence", "because"]
+    assert [line.split("\t")[0] for line in lines] == ["verdict", "trouble", "finding", "evidence", "because"]
 
 
 def test_a_learned_secret_is_masked_in_json_too(stackops, doors) -> None:

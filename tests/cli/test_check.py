@@ -7,22 +7,25 @@ from pathlib import Path
 import pytest
 from stackops.checks import registry
 from stackops.console.hosts import EngineUnreachable
-from stackops.console.hosts.demo import open_demo
-from stackops.console.hosts.demo.scenario import table
+from stackops.console.practice import open_demo
 from support.clock import FakeClock
+from support.practice import FORMS
+from support.saying import saying
 
-ON_A_FRESH_STACK = set(table()) & {check.id for check in registry.ALL}
+ON_A_FRESH_STACK = set(FORMS) & {check.id for check in registry.ALL}
 PROJECT = "services:\n  web:\n    image: nginx:1.27\n"
 
 
 def test_the_document_has_exactly_the_promised_shape(stackops) -> None:
     answer = stackops("check", "--json")
     document = json.loads(answer.out)
-    assert list(document) == ["schema", "host", "taken_at", "results", "faults"]
+    assert list(document) == ["schema", "host", "taken_at", "judgement", "results", "faults"]
     assert document["schema"] == "stackops/1"
     assert document["host"] == "gpu-box-01"
     for row in document["results"]:
-        assert list(row) == ["check", "subject", "status", "severity", "title", "evidence", "because", "fix", "form"]
+        assert list(row) == [
+            "check", "subject", "also", "status", "severity", "title", "evidence", "because", "fix", "form",
+        ]  # fmt: skip
         assert row["status"] in {"ok", "finding", "unknown", "not_applicable", "crashed"}
         assert row["severity"] in {"error", "warning", "info", None}
         assert row["fix"] is None or list(row["fix"]) == ["safety", "summary"]
@@ -44,14 +47,20 @@ def test_nothing_found_is_exit_code_0(stackops, doors) -> None:
 def test_plain_says_one_fact_per_line_with_the_status_word_first(stackops) -> None:
     answer = stackops("check", "--plain")
     words = {line.split("\t")[0] for line in answer.out.splitlines()}
-    assert words <= {"ok", "finding", "unknown", "not_applicable", "crashed", "evidence", "because", "fix", "fault"}
+    statuses = {"ok", "finding", "unknown", "not_applicable", "crashed"}
+    assert words <= {"verdict", "trouble", *statuses, "evidence", "because", "fix", "fault"}
+    assert answer.out.startswith("verdict\tnot-well\t")
     findings = [line.split("\t") for line in answer.out.splitlines() if line.startswith("finding\t")]
-    assert {row[1] for row in findings} == ON_A_FRESH_STACK
+    generic = {row[1] for row in findings if row[1].startswith("container.")} - ON_A_FRESH_STACK
+    assert {row[1] for row in findings} - generic == ON_A_FRESH_STACK
+    troubles = {line.split("\t")[1] for line in answer.out.splitlines() if line.startswith("trouble\t")}
+    assert troubles == ON_A_FRESH_STACK, "what a check of its own explains is no trouble of its own"
     assert all(row[3] in {"error", "warning", "info"} and len(row) == 5 for row in findings)
 
 
 def test_the_report_names_cause_evidence_and_the_command_that_repairs(stackops) -> None:
     report = stackops("check").out
+    assert report.startswith("VERDICT  ")
     assert "ERROR    mongo.keyfile  mongo" in report
     assert "because mongod refuses" in report
     assert "seen    mode: 0644" in report
@@ -72,12 +81,10 @@ def test_an_unknown_check_names_the_nearest(stackops) -> None:
 
 
 def test_a_check_that_raises_is_a_row_and_the_others_are_judged(stackops, doors, monkeypatch) -> None:
-    from dataclasses import replace
-
     def breaks(_snapshot, _settings):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(registry, "ALL", (replace(registry.ALL[0], examine=breaks), *registry.ALL[1:]))
+    monkeypatch.setattr(registry, "ALL", (saying(registry.ALL[0], breaks), *registry.ALL[1:]))
     answer = stackops("check", "--json")
     status = {row["check"]: row["status"] for row in json.loads(answer.out)["results"]}
     assert status[registry.ALL[0].id] == "crashed"
@@ -111,7 +118,7 @@ def local(doors, monkeypatch):
     from stackops.console.settings import Settings
 
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-    doors.host = cli.Doors().open_host(Settings())
+    doors.host = cli.LazyDoors().open_host(Settings())
     return doors.host
 
 

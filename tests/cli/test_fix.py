@@ -5,9 +5,12 @@ import json
 import sys
 
 import pytest
-from stackops.console.commands import consent
-from stackops.console.hosts.demo import open_demo
+from stackops.console.commands import acting
+from stackops.console.practice import open_demo
+from stackops.console.practice.mongod import place
 from support.clock import FakeClock
+from support.practice import break_again
+from support.saying import saying
 
 KEY = "/srv/fastgpt/mongodb.key"
 AGREED = ("--yes", "--disruptive")
@@ -22,7 +25,7 @@ def terminal(monkeypatch):
     """Somebody sits there and types this."""
 
     def types(text: str) -> None:
-        monkeypatch.setattr(consent, "interactive", lambda: True)
+        monkeypatch.setattr(acting, "interactive", lambda: True)
         monkeypatch.setattr(sys, "stdin", io.StringIO(text))
 
     return types
@@ -76,19 +79,39 @@ def test_without_consent_nothing_is_changed(stackops, doors, options, says) -> N
     assert mode(doors) == 0o644
 
 
-@pytest.mark.parametrize("typed", ["", "\n", "y\n", "yes\n", "mongod\n"])
-def test_a_habit_does_not_get_past_a_disruptive_fix(stackops, doors, terminal, typed) -> None:
+@pytest.mark.parametrize(("typed", "code", "left"), [("\n", 5, 0o644), ("mongo\nn\n", 5, 0o644), ("y\n", 0, 0o400)])
+def test_what_restarts_is_agreed_to_and_refused_by_default(stackops, doors, terminal, typed, code, left) -> None:
     terminal(typed)
     answer = stackops("fix", "mongo.keyfile")
+    assert answer.code == code, answer.err
+    assert "This is disruptive: it restarts mongo. Do it?" in answer.err
+    assert mode(doors) == left
+
+
+def stored(doors) -> bytes:
+    """The configuration of the set that lost its host, as its mongod keeps it."""
+    return doors.host.world.tree.get(place(doors.host.world.find("staging-mongo").definition)).content
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "y\n", "yes\n", "mongod\n"])
+def test_a_habit_does_not_get_past_what_cannot_be_taken_back(stackops, doors, terminal, typed) -> None:
+    doors.host = open_demo(clock=FakeClock(), scenarios=[])
+    break_again(doors.host, "mongo.replica-set", "removed")
+    before = stored(doors)
+    terminal(typed)
+    answer = stackops("fix", "mongo.replica-set")
     assert answer.code in {5, 130}
-    assert mode(doors) == 0o644
+    assert "This cannot be taken back: Force mongo:27017" in answer.err
+    assert stored(doors) == before
 
 
-def test_typing_the_name_of_the_service_is_consent(stackops, doors, terminal) -> None:
-    terminal("mongo\n")
-    answer = stackops("fix", "mongo.keyfile")
+def test_typing_the_name_that_is_asked_for_is_consent(stackops, doors, terminal) -> None:
+    doors.host = open_demo(clock=FakeClock(), scenarios=[])
+    break_again(doors.host, "mongo.replica-set", "removed")
+    terminal("staging-mongo\n")
+    answer = stackops("fix", "mongo.replica-set")
     assert answer.code == 0, answer.err
-    assert mode(doors) == 0o400
+    assert b'"mongo:27017"' in stored(doors)
 
 
 @pytest.mark.parametrize(("typed", "code", "left"), [("\n", 5, 0o644), ("n\n", 5, 0o644), ("y\n", 0, 0o400)])
@@ -125,17 +148,15 @@ def test_an_unknown_subject_names_those_there_are(stackops) -> None:
 
 
 def test_several_findings_are_listed_and_one_must_be_named(stackops, doors, monkeypatch) -> None:
-    from dataclasses import replace
-
     from stackops.checks import registry
-    from stackops.console.findings import Result
+    from stackops.console.model.findings import Result
 
     def two(_snapshot, _settings):
         return [
             Result("mongo.keyfile", name, "finding", f"{name} is bad", severity="error") for name in ("first", "second")
         ]
 
-    monkeypatch.setattr(registry, "ALL", (replace(registry.find("mongo.keyfile"), examine=two),))
+    monkeypatch.setattr(registry, "ALL", (saying(registry.find("mongo.keyfile"), two),))
     answer = stackops("fix", "mongo.keyfile", *AGREED)
     assert answer.code == 2
     assert "first  first is bad" in answer.err
@@ -143,23 +164,19 @@ def test_several_findings_are_listed_and_one_must_be_named(stackops, doors, monk
 
 
 def test_what_cannot_be_told_is_not_called_nothing_to_do(stackops, monkeypatch) -> None:
-    from dataclasses import replace
-
     from stackops.checks import registry
-    from stackops.console.findings import Result
+    from stackops.console.model.findings import Result
 
     def blind(_snapshot, _settings):
         return [Result("mongo.keyfile", "mongo", "unknown", "cannot see", because="the file cannot be read")]
 
-    monkeypatch.setattr(registry, "ALL", (replace(registry.find("mongo.keyfile"), examine=blind),))
+    monkeypatch.setattr(registry, "ALL", (saying(registry.find("mongo.keyfile"), blind),))
     answer = stackops("fix", "mongo.keyfile", *AGREED)
     assert answer.code == 5
     assert "the file cannot be read" in answer.err
 
 
 def test_a_fix_that_is_not_proven_is_rolled_back_and_says_so(stackops, doors, monkeypatch) -> None:
-    from dataclasses import replace
-
     from stackops.checks import registry
 
     check = registry.find("mongo.keyfile")
@@ -170,7 +187,7 @@ def test_a_fix_that_is_not_proven_is_rolled_back_and_says_so(stackops, doors, mo
         first[:] = first or [r for r in check.examine(snapshot, settings) if r.status == "finding"]
         return first
 
-    monkeypatch.setattr(registry, "ALL", (replace(check, examine=always),))
+    monkeypatch.setattr(registry, "ALL", (saying(check, always),))
     answer = stackops("fix", "mongo.keyfile", *AGREED)
     assert host
     assert answer.code == 4, answer.err

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from stackops.console.commands import session
-from stackops.console.export import gpus
 from stackops.console.model import Gpu, GpuDriver, GpuProcess, Snapshot
+from stackops.console.report import gpus
 from support import gpu_stage
 from support.gpu_stage import GIB
 

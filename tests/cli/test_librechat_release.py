@@ -14,7 +14,7 @@ from stackops.console.settings import Settings
 def local(doors, monkeypatch):
     """This machine in place of the practice stack."""
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-    doors.host = cli.Doors().open_host(Settings())
+    doors.host = cli.LazyDoors().open_host(Settings())
     return doors.host
 
 

@@ -2,18 +2,20 @@ from __future__ import annotations
 
 import json
 
-from stackops.console.export import plain
 from stackops.console.model import Container, Port
+from stackops.console.report import plain
 
 
-def test_ps_shows_containers_with_their_figures(stackops) -> None:
+def test_ps_shows_containers_with_their_figures_and_versions(stackops) -> None:
     document = json.loads(stackops("ps", "--json").out)
     assert list(document) == ["schema", "host", "taken_at", "containers", "services", "faults"]
     mongo = next(row for row in document["containers"] if row["name"] == "mongo")
     assert set(mongo) >= {"id", "state", "project", "service", "cpu_percent", "memory", "ports", "started_at", "health"}
-    table = stackops("ps").out.splitlines()
-    assert table[0].split() == ["STATE", "NAME", "PROJECT", "ROLE", "CPU", "MEM", "UP", "PORTS"]
-    assert any(" LibreChat " in line for line in table)
+    titles, *rows = stackops("ps").out.splitlines()
+    assert titles.split() == ["STATE", "NAME", "PROJECT", "ROLE", "VERSION", "CPU", "MEM", "UP", "PORTS"]
+    (shown,) = [row for row in rows if " LibreChat " in row]
+    (version,) = [one["version"] for one in document["services"] if one["name"] == "LibreChat"]
+    assert shown[titles.index("VERSION") :].startswith(f"{version} ")
 
 
 def test_ps_plain_says_the_state_first(stackops) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.export.gpus import lines as gpu_lines
-from stackops.console.export.readable import narrowed
-from stackops.console.export.servers import lines as server_lines
+from stackops.console.report.gpus import lines as gpu_lines
+from stackops.console.report.servers import lines as server_lines
+from stackops.console.report.text import narrowed, processes
 from support import gpu_stage, server_stage
 
 ROWS = [("NAME", "OWNER", "WHERE"), ("a" * 10, "b" * 10, "c" * 10)]
@@ -35,3 +35,9 @@ def test_a_lost_card_is_told_without_figures_and_without_an_empty_table() -> Non
     lost = text[text.index(" LOST ") :]
     assert "– of –" not in lost
     assert "PID" not in lost
+
+
+@pytest.mark.parametrize("width", [60, 400])
+def test_the_versions_of_containers_stand_where_there_is_room(width: int) -> None:
+    (_, _, titles), *_ = processes(server_stage.full(), width)
+    assert ("VERSION" in titles) == (width == 400)

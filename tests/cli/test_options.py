@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from stackops.checks.registry import ALL
 from stackops.console.cli import COMMANDS
+from stackops.console.practice import open_demo
+from support.clock import FakeClock
 
 
 @pytest.mark.parametrize("arguments", [("--json", "ps"), ("ps", "--json")])
@@ -34,6 +37,7 @@ def test_every_command_has_a_help_text_with_the_global_options(stackops, command
         "--lang",
         "--config",
         "--theme",
+        "--debug",
     ):
         assert option in answer.out
     assert answer.out.isascii() or "–" in answer.out
@@ -99,6 +103,76 @@ def test_a_flag_overrides_the_file(stackops, doors, tmp_path: Path) -> None:
     answer = stackops("fix", "mongo.keyfile", "--yes", "--disruptive", "--config", str(file), "--read-only")
     assert answer.code == 5
     assert "read-only" in answer.err
+
+
+EVERY = (
+    ("check",), ("check", "--json"), ("check", "mongo.keyfile"), ("fix", "mongo.keyfile", "--dry-run"), ("ps",),
+    ("ps", "--plain"), ("gpu",), ("servers",), ("journal",), ("undo",), ("resume",), ("rollback",), ("explain",),
+    ("demo",), (),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", EVERY, ids=" ".join)
+def test_a_project_that_is_not_there_is_one_sentence_and_exit_code_2(stackops, doors, monkeypatch, arguments) -> None:
+    from stackops.console.commands import console
+
+    monkeypatch.setattr(console, "_needs_a_terminal", lambda: None)
+    answer = stackops(*arguments, "--project", "fastgp")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == 'stackops: there is no compose project "fastgp" here; did you mean "fastgpt"?\n'
+    assert doors.opened == []
+
+
+@pytest.mark.parametrize("arguments", EVERY, ids=" ".join)
+def test_a_project_that_is_there_is_looked_at_alone(stackops, doors, monkeypatch, arguments) -> None:
+    from stackops.console.commands import console
+
+    monkeypatch.setattr(console, "_needs_a_terminal", lambda: None)
+    answer = stackops(*arguments, "--project", "fastgpt")
+    assert answer.code in {0, 1}, answer.err
+    assert doors.opened == (["demo" not in arguments] if arguments in ((), ("demo",)) else [])
+
+
+@pytest.mark.parametrize("arguments", [("ps",), ("ps", "--plain"), ("gpu",), ("check", "--json")], ids=" ".join)
+def test_no_container_of_another_project_is_shown_beside_the_one_that_is_looked_at(stackops, doors, arguments) -> None:
+    everything, answer = (stackops(*arguments, *more).out for more in ((), ("--project", "fastgpt")))
+    projects = {
+        one.name: one.definition.labels.get("com.docker.compose.project") for one in doors.host.world.containers()
+    }
+    others = {name for name, project in projects.items() if project != "fastgpt"}
+    assert others & named(arguments, everything)
+    assert others & named(arguments, answer) == set()
+
+
+def named(arguments: tuple[str, ...], out: str) -> set[str]:
+    """Containers that are told of, among other words; not those that a check's own title speaks of."""
+    if "--json" not in arguments:
+        return set(re.findall(r"[\w.-]+", out))
+    told = json.loads(out)
+    return {one["subject"] for one in told["results"]} | {one["name"] for one in told["judgement"]["services"]}
+
+
+def test_the_folder_that_is_judged_has_a_project_of_its_own(stackops) -> None:
+    asked = ("check", "wiring.address", "--project-dir", "/srv/librechat", "--host", "demo", "--project")
+    assert stackops(*asked, "librechat").code in {0, 1}
+    answer = stackops(*asked, "librechat2")
+    assert answer.code == 2
+    assert 'no compose project "librechat2" here; did you mean "librechat"?' in answer.err
+
+
+def test_whether_a_project_is_there_is_not_known_where_no_engine_answers(stackops, doors, monkeypatch) -> None:
+    from stackops.console.hosts import EngineUnreachable
+
+    doors.host = open_demo(clock=FakeClock())
+
+    async def gone(*_arguments, **_options):
+        raise EngineUnreachable("no Engine at /run/x.sock", "start it")
+
+    for call in ("version", "info", "containers", "inspect", "ping"):
+        monkeypatch.setattr(doors.host.engine, call, gone)
+    answer = stackops("ps", "--project", "nope")
+    assert answer.code == 3
+    assert "no compose project" not in answer.err
 
 
 def test_the_console_needs_a_terminal(stackops, doors) -> None:

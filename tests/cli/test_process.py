@@ -67,7 +67,7 @@ def test_a_light_command_imports_nothing_heavy(environment, arguments) -> None:
 
 
 def test_version_imports_neither_msgspec_nor_the_model(environment) -> None:
-    heavy = ("msgspec", "asyncio", "stackops.console.model")
+    heavy = ("msgspec", "asyncio", "logging", "stackops.console.model")
     code = (
         f"import sys; from stackops.console.cli import run; run(['--version']); "
         f"print([m for m in {heavy!r} if m in sys.modules])"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from stackops.console.export import servers as export
 from stackops.console.model import (
     DeepCheck,
     Fault,
@@ -17,6 +16,7 @@ from stackops.console.model import (
     ServerUser,
     Snapshot,
 )
+from stackops.console.report import servers as export
 
 
 def test_every_server_of_the_practice_stack_has_a_row(stackops) -> None:
@@ -118,7 +118,7 @@ def test_a_server_that_is_down_is_not_tested(stackops, doors) -> None:
 
 
 SERVER = Server(
-    "a:1", "vllm", "http://127.0.0.1:1", "wrong_key", "answers, but refuses SK_KEY of a", "correct the key",
+    "a:1", "vllm", "http://127.0.0.1:1", "wrong_key", "answers, but refuses the key in SK_KEY of a", "correct the key",
     models=tuple(ServedModel(f"m{n}") for n in range(6)), loaded=(LoadedModel("m5", size_vram=1 << 30),),
     figures=ServerFigures(1.0, running=2.0, waiting=None, kv_cache=0.256, tokens_per_second=3.14159),
     users=(ServerUser("app, OPENAI_BASE_URL"), ServerUser("One API channel 3")), latency=0.0042,
@@ -143,7 +143,7 @@ def test_words_are_short_and_unknown_is_a_dash() -> None:
 def test_a_server_that_is_not_well_says_why_below_its_row(width: int) -> None:
     lines = list(export.lines(SNAPSHOT, width))
     assert lines[1][:2] == ("wrong_key", "warning")
-    assert lines[2][2] == "    answers, but refuses SK_KEY of a; correct the key"
+    assert lines[2][2] == "    answers, but refuses the key in SK_KEY of a; correct the key"
     assert all(len(word + rest) <= width for word, _, rest in lines)
 
 

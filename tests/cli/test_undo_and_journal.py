@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from stackops.console.journal import Journal
+from stackops.console.fix.journal import Journal
+from stackops.console.model.findings import Result
+from support.saying import saying
 
 KEY = "/srv/fastgpt/mongodb.key"
 FIX = ("fix", "mongo.keyfile", "--yes", "--disruptive")
@@ -102,6 +104,39 @@ def test_rollback_takes_an_interrupted_fix_back(stackops, doors, interrupted) ->
     assert answer.out.startswith("Rolled back")
     assert mode(doors) == 0o644
     assert stackops("rollback", "--yes").out == "nothing was interrupted\n"
+
+
+@pytest.mark.parametrize("way", [("rollback", 0o644), ("resume", 0o400)], ids=lambda way: way[0])
+def test_a_project_that_is_gone_does_not_keep_an_interrupted_fix_open(stackops, doors, interrupted, way) -> None:
+    """A recreate that was killed may have left its project without a container."""
+    answer = stackops(way[0], "--yes", "--project", "gone")
+    assert (answer.code, mode(doors)) == (0, way[1]), answer.err
+
+
+def test_a_project_in_which_nothing_of_the_fix_is_seen_proves_nothing(
+    stackops, doors, interrupted, monkeypatch
+) -> None:
+    """The trouble is there still; with ``--project`` of another stack it would seem gone."""
+    from stackops.checks import registry
+
+    check = registry.find("mongo.keyfile")
+
+    def stays(snapshot, _settings):
+        there = [container.name for container in snapshot.containers if container.name == "mongo"]
+        return [Result(check.id, name, "finding", "It is there still", severity="error") for name in there]
+
+    monkeypatch.setattr(registry, "ALL", (saying(check, stays),))
+    answer = stackops("resume", "--yes", "--project", "librechat")
+    assert (answer.code, mode(doors)) == (4, 0o644), answer.err
+
+
+def test_of_a_project_that_the_settings_name_and_that_is_gone_the_record_can_be_used(stackops, doors, tmp_path) -> None:
+    stackops(*FIX)
+    file = tmp_path / "x.toml"
+    file.write_text('project = "gone"\n')
+    assert "mongo.keyfile" in stackops("journal", "--config", str(file)).out
+    answer = stackops("undo", "--yes", "--config", str(file))
+    assert (answer.code, mode(doors)) == (0, 0o644), answer.err
 
 
 def test_resume_finishes_an_interrupted_fix(stackops, doors, interrupted) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
-from stackops.console.collecting.board import Board
+from stackops.console.collect.board import SnapshotBuilder
 from stackops.console.model import Gpu, HostInfo, NativeProcess, Server
 from support.clock import FakeClock
 
@@ -11,8 +11,8 @@ OLLAMA = NativeProcess(10, "ollama", ("ollama", "serve"))
 SERVER = Server("box:1", "vllm", "http://127.0.0.1:1", "up", read_at=1.0)
 
 
-def board() -> Board:
-    made = Board(FakeClock(), HostInfo(name="box"))
+def board() -> SnapshotBuilder:
+    made = SnapshotBuilder(FakeClock(), HostInfo(name="box"))
     made.put(processes=(OLLAMA,), servers=(SERVER,), gpus=(Gpu("GPU-0"),))
     made.snapshot()
     return made

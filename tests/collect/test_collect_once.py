@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from stackops.console.collect import Cadence, collect
+from stackops.console.collect.collector import Cadence, collect
 from stackops.console.hosts import HostError
 from stackops.console.hosts.local import open_local
 from stackops.console.model import Gpu, GpuProcess, Snapshot
@@ -96,9 +95,7 @@ async def test_a_host_that_fails_everywhere_is_a_snapshot_of_faults() -> None:
 async def test_an_engine_over_its_socket_is_read_as_well() -> None:
     async with FakeEngine(container("a", pid=1), container("b", state="exited")) as engine:
         host = open_local(Settings(host=engine.url), environ={})
-        started = time.monotonic()
         snapshot = await look(host)
-        assert time.monotonic() - started < 2
         assert [(c.name, c.detailed) for c in snapshot.containers] == [("a", True), ("b", True)]
         assert engine.requests["GET /containers/json"] == 1
         assert engine.requests["GET /containers/*/json"] == 2

@@ -11,8 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from stackops.console.collect import Cadence, Collector
-from stackops.console.collecting.worker import NotAnsweringError
+from stackops.console.collect.collector import Cadence, Collector
 from stackops.console.hosts import CgroupSample, EngineFailed, HostError
 from stackops.console.model import Gpu, GpuProcess, Snapshot
 from stackops.console.settings import Settings
@@ -21,9 +20,10 @@ from support.memory_host import MemoryEngine, MemoryGpus, MemoryHost, host_with,
 
 FAST = Cadence(
     lists=600, ping=0.02, refresh_gap=0.01, second_sample=0.02, stats=0.02, processes=0.05, mounts=0.02, disks=0.05,
-    gpus=0.02, projects=0.05, logs=0.05, young_logs=0.02, publish_gap=0.001, engine_deadline=0.1, kernel_deadline=0.1,
-    files_deadline=0.1, gpus_deadline=0.1, logs_deadline=0.1, retries=(0.01, 0.02, 0.05),
+    gpus=0.02, projects=0.05, logs=0.05, young_logs=0.02, publish_gap=0.001, engine_deadline=60.0, kernel_deadline=60.0,
+    files_deadline=60.0, gpus_deadline=60.0, logs_deadline=60.0, retries=(0.01, 0.02, 0.05),
 )  # fmt: skip
+"""Often, and patient: on a busy machine only what a test lets hang may seem to, with a deadline of its own."""
 
 
 class Watched:
@@ -37,9 +37,9 @@ class Watched:
     def last(self) -> Snapshot:
         return self.published[-1]
 
-    async def until(self, condition: Callable[[Snapshot], object], seconds: float = 3.0) -> Snapshot:
-        """The first Snapshot from now on that fulfils the condition."""
-        await until(lambda: self.published and condition(self.last), seconds)
+    async def until(self, condition: Callable[[Snapshot], object]) -> Snapshot:
+        """The last Snapshot once it fulfils the condition."""
+        await until(lambda: self.published and condition(self.last))
         return self.last
 
     def names(self) -> list[str]:
@@ -79,13 +79,13 @@ async def test_a_hundred_containers_cost_one_list_and_a_hundred_inspections_and_
     engine = engine_of(host)
     async with watching(host) as seen:
         await seen.until(detailed)
-        await asyncio.sleep(0.3)
+        asked = engine.requests["ping"]
+        await until(lambda: engine.requests["ping"] > asked + 5)
 
         assert engine.requests["containers"] == 1
         assert engine.requests["inspect"] == 100
         assert set(engine.inspected.values()) == {1}
         assert engine.most_inspecting <= 4
-        assert engine.requests["ping"] > 3
         assert engine.requests["stats"] == 0
         assert engine.requests["logs"] == 0
         assert (engine.requests["version"], engine.requests["info"]) == (1, 1)
@@ -96,7 +96,8 @@ async def test_the_list_is_shown_before_the_inspections_are_done() -> None:
     host = host_with(*(container(f"c{n}") for n in range(8)))
     engine_of(host).delay = 0.02
     async with watching(host) as seen:
-        first = await seen.until(lambda s: s.containers)
+        await seen.until(lambda s: s.containers)
+        first = next(s for s in seen.published if s.containers)
         assert len(first.containers) == 8
         assert not all(c.detailed for c in first.containers)
         assert first.figures == {}
@@ -226,10 +227,10 @@ def _with(**changes: Any) -> Cadence:
 async def test_a_hung_engine_is_told_within_its_deadline_and_is_fresh_when_it_answers_again() -> None:
     host = host_with(container("a", pid=5))
     engine = engine_of(host)
-    async with watching(host) as seen:
-        await seen.until(lambda s: detailed(s) and s.figures)
+    async with watching(host, cadence=_with(engine_deadline=0.1)) as seen:
+        await seen.until(lambda s: detailed(s) and s.figures and not s.faults)
         engine.hang = True
-        await seen.until(lambda s: s.faults, seconds=1.0)
+        await seen.until(lambda s: s.faults)
 
         assert "did not answer within 0.1 s" in seen.sentences()
         assert seen.names() == ["a"]
@@ -241,7 +242,7 @@ async def test_a_hung_engine_is_told_within_its_deadline_and_is_fresh_when_it_an
 
         engine.hang = False
         engine.containers_by_id[container_id("a")]["State"]["Pid"] = 6
-        await seen.until(lambda s: not s.faults and s.containers[0].pid == 6, seconds=1.0)
+        await seen.until(lambda s: not s.faults and s.containers[0].pid == 6)
         assert seen.last.ages["engine"] > age
 
 
@@ -300,11 +301,12 @@ async def test_a_container_that_cannot_be_inspected_keeps_what_the_list_said_and
 async def test_the_first_sample_gives_no_rate_and_the_second_comes_soon() -> None:
     host = host_with(container("a", pid=5))
     async with watching(host, cadence=_with(second_sample=0.3), settings=Settings(period=30.0)) as seen:
-        first = await seen.until(lambda s: s.figures)
+        await seen.until(lambda s: s.figures)
+        first = next(s for s in seen.published if s.figures)
         (figures,) = first.figures.values()
         assert (figures.cpu_percent, figures.net_rx) == (None, None)
         assert figures.memory == 5 << 20
-        second = await seen.until(lambda s: next(iter(s.figures.values())).cpu_percent is not None, seconds=2.0)
+        second = await seen.until(lambda s: next(iter(s.figures.values())).cpu_percent is not None)
         assert next(iter(second.figures.values())).cpu_percent == pytest.approx(10.0, rel=0.2)
 
 
@@ -346,8 +348,8 @@ async def test_a_kernel_that_hangs_is_a_fault_and_the_containers_go_on() -> None
     host = host_with(container("a", pid=5))
     release = threading.Event()
     assert host.kernel is not None
-    host.kernel.blocked = lambda: release.wait(10) and None
-    async with watching(host) as seen:
+    host.kernel.blocked = lambda: release.wait(100) and None
+    async with watching(host, cadence=_with(kernel_deadline=0.1)) as seen:
         await seen.until(lambda s: detailed(s) and any(f.source == "figures" for f in s.faults))
         assert host.kernel.sweeps == 1
         release.set()
@@ -414,10 +416,11 @@ async def test_nothing_is_published_while_nothing_changes_but_a_sign_of_life() -
         await seen.until(lambda s: detailed(s) and s.figures and s.engine and s.system and s.system.disks)
         await asyncio.sleep(0.3)
         seen.published.clear()
-        await asyncio.sleep(1.1)
-        assert 1 <= len(seen.published) <= 3
-        assert len({id(s.containers) for s in seen.published}) == 1
-        assert seen.last.ages["engine"] > seen.last.taken_at - 0.5
+        await until(lambda: len(seen.published) == 3)
+        first, _, third = seen.published
+        assert third.taken_at - first.taken_at > 0.5, "seldom: the kernel was read at least five times meanwhile"
+        assert first.containers is third.containers
+        assert third.ages["engine"] > first.ages["engine"]
 
 
 async def test_one_project_may_be_looked_at_alone() -> None:
@@ -431,11 +434,36 @@ async def test_a_request_looks_at_everything_again() -> None:
     host = host_with(container("a"))
     engine = engine_of(host)
     async with watching(host) as seen:
-        await seen.until(detailed)
-        await asyncio.sleep(0.05)
+        await seen.until(lambda s: detailed(s) and s.engine)
         await asyncio.to_thread(seen.collector.request)
         await until(lambda: engine.requests["containers"] == 2 and engine.inspected[container_id("a")] == 2)
         await until(lambda: engine.requests["info"] == 2)
+
+
+async def test_a_look_of_a_running_collector_reads_everything_anew_and_no_source_twice_at_once() -> None:
+    host = host_with(container("a", pid=5))
+    engine, kernel = engine_of(host), host.kernel
+    assert kernel is not None
+    async with watching(host, cadence=Cadence()) as seen:
+        await seen.until(lambda s: detailed(s) and s.engine)
+        engine.silent_events = True
+        engine.containers_by_id[container_id("a")]["State"].update(Status="exited", ExitCode=3, Pid=0)  # nobody tells
+        asked = engine.requests.copy()
+        before = seen.last.taken_at
+        looked = await asyncio.to_thread(seen.collector.look)
+        assert (looked.containers[0].state, looked.containers[0].exit_code) == ("exited", 3)
+        assert {name for name in ("engine", "engine-info", "files", "logs") if looked.ages[name] <= before} == set()
+        assert {name: engine.requests[name] - asked[name] for name in ("containers", "info", "inspect")} == {
+            "containers": 1, "info": 1, "inspect": 1,
+        }  # fmt: skip
+        assert not kernel.overlapped
+
+
+async def test_a_look_when_the_console_has_ended_is_refused_in_a_sentence() -> None:
+    async with watching(host_with(container("a"))) as seen:
+        await seen.until(detailed)
+    with pytest.raises(HostError, match="console is ending"):
+        await asyncio.to_thread(seen.collector.look)
 
 
 async def test_replaced_mounts_are_marked_while_it_runs() -> None:
@@ -458,10 +486,10 @@ async def test_gpus_come_with_the_container_that_holds_their_memory_and_keep_it_
     ident = container_id("ollama")
     host.kernel.rows = [ProcessRow(50, 49, "llama-server", ("llama-server",), None, None, ident)]
     release = threading.Event()
-    async with watching(host) as seen:
+    async with watching(host, cadence=_with(gpus_deadline=0.1)) as seen:
         await seen.until(lambda s: s.gpu_processes and s.gpu_processes[0].container == ident)
         assert seen.last.gpus[0].name == "H100"
-        gpus.blocked = lambda: release.wait(10) and None
+        gpus.blocked = lambda: release.wait(100) and None
         await seen.until(lambda s: any(f.source == "gpus" for f in s.faults))
         reads = gpus.reads
         assert seen.last.gpu_processes[0].memory == 1 << 30
@@ -506,22 +534,20 @@ class TestThread:
         collector = Collector(host_with(container("a")), Settings(period=0.05), seen.append, cadence=FAST)
         thread = collector.start_in_thread()
         asyncio.run(until(lambda: seen and detailed(seen[-1])))
-        started = time.monotonic()
         collector.stop()
+        thread.join(60)
         assert not thread.is_alive()
-        assert time.monotonic() - started < 0.5
 
-    def test_it_stops_within_a_second_though_everything_hangs(self) -> None:
-        host = host_with(container("a"), gpus=MemoryGpus(blocked=lambda: threading.Event().wait(30) and None))
+    def test_it_stops_though_everything_hangs_for_ever(self) -> None:
+        host = host_with(container("a"), gpus=MemoryGpus(blocked=lambda: threading.Event().wait() and None))
         engine_of(host).hang = True
         assert host.kernel is not None
-        host.kernel.blocked = lambda: threading.Event().wait(30) and None
+        host.kernel.blocked = lambda: threading.Event().wait() and None
         collector = Collector(host, Settings(), lambda _: None, cadence=Cadence())
         thread = collector.start_in_thread()
         asyncio.run(until(lambda: engine_of(host).requests["containers"]))
-        started = time.monotonic()
         collector.stop()
-        assert time.monotonic() - started <= 1.1
+        thread.join(60)
         assert not thread.is_alive()
 
     def test_stopped_before_it_ran_it_never_looks(self) -> None:
@@ -538,5 +564,11 @@ class TestThread:
         collector.stop()
 
 
-def test_not_answering_is_a_sentence_of_the_host() -> None:
-    assert issubclass(NotAnsweringError, HostError)
+async def test_an_unchanged_machine_is_told_again_and_again_lest_it_looks_abandoned() -> None:
+    rare = {name: 3600.0 for name in Cadence.__struct_fields__ if isinstance(getattr(Cadence(), name), float)}
+    cadence = Cadence(**{**rare, "publish_gap": 0.001, "second_sample": 0.01})
+    async with watching(host_with(container("web"), kernel=None), cadence=cadence) as seen:
+        await seen.until(lambda s: detailed(s) and len(seen.published) > 3)
+        before = len(seen.published)
+        await until(lambda: len(seen.published) > before + 3)
+        assert seen.published[before].containers == seen.last.containers

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from stackops.console.collect import Cadence
-from stackops.console.collecting.board import Board
-from stackops.console.collecting.configs import Configs
-from stackops.console.model import ComposeService, Container, FileFact, HostInfo, LogMark, Mount, Project
+from stackops.console.collect.collector import Cadence
+from stackops.console.collect.sources.configs import Configs
+from stackops.console.model import ComposeService, Container, FileFact, LogMark, Mount, Project
 from support.clock import FakeClock
 from support.memory_files import MemoryFiles
 from support.memory_host import MemoryEngine, MemoryHost, until
+from support.one_source import OneSource
 
 YAML = "/srv/chat/librechat.yaml"
 IMAGE = "ghcr.io/danny-avila/librechat-dev:latest"
@@ -27,8 +27,8 @@ class World:
     def __init__(self, *, local: bool = True, cadence: Cadence | None = None) -> None:
         self.files = MemoryFiles({YAML: b"version: 1\n"})
         self.host = MemoryHost(engine=MemoryEngine(local=local), files=self.files, clock=FakeClock())
-        self.board = Board(self.host.clock, HostInfo("box"))
-        self.configs = Configs(self.host, self.board, cadence or Cadence(), release=None)
+        self.configs = OneSource(Configs, self.host, cadence=cadence)
+        self.board = self.configs.board
 
     def put(self, **parts: Any) -> None:
         self.board.put(**parts)
@@ -52,7 +52,6 @@ async def test_a_verdict_comes_and_goes_with_its_service() -> None:
     world.put(containers=(), projects=())
     await world.configs.read()
     assert world.told == []
-    world.configs.close()
 
 
 async def test_the_banner_in_the_log_changes_the_judge() -> None:
@@ -66,7 +65,6 @@ async def test_the_banner_in_the_log_changes_the_judge() -> None:
     world.put(files=(FileFact(YAML, "file", sha256="new"),))
     await until(lambda: world.told == [("ok", "ok", "0.7.2")])
     work.cancel()
-    world.configs.close()
 
 
 async def test_paths_of_another_machine_are_not_looked_at() -> None:
@@ -80,13 +78,13 @@ async def test_paths_of_another_machine_are_not_looked_at() -> None:
 async def test_a_folder_that_hangs_is_a_fault_and_the_verdict_stays() -> None:
     import threading
 
-    world = World(cadence=Cadence(files_deadline=0.1))
+    world = World(cadence=Cadence(files_deadline=2.0))
     world.put(containers=(BOX,), projects=(PROJECT,))
     await world.configs.read()
     hold, stat = threading.Event(), world.files.stat
 
     def hangs(path: str, *, digest: bool = False) -> FileFact:
-        hold.wait(5)
+        hold.wait(100)
         return stat(path, digest=digest)
 
     world.files.stat = hangs  # type: ignore[method-assign]
@@ -94,4 +92,3 @@ async def test_a_folder_that_hangs_is_a_fault_and_the_verdict_stays() -> None:
     hold.set()
     assert world.told == [("schema", "exit 1", "0.8.7")]
     assert [fault.source for fault in world.board.snapshot().faults] == ["configs"]
-    world.configs.close()

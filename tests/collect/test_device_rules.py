@@ -5,22 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from stackops.console.collecting.board import Board
-from stackops.console.collecting.cadence import Cadence
-from stackops.console.collecting.device_rules import DROP_IN, DeviceRulesOf, rules_of, toolkit_programs
+from msgspec.structs import replace
+from stackops.console.collect.sources.gpus import DROP_IN, DeviceRulesOf, rules_of, toolkit_programs
 from stackops.console.hosts import NotPermitted
-from stackops.console.model import (
-    ComposeService,
-    Container,
-    DeviceRequest,
-    DeviceRules,
-    EngineInfo,
-    HostInfo,
-    Project,
-)
+from stackops.console.model import ComposeService, Container, DeviceRequest, DeviceRules, EngineInfo, Project
 from support.clock import FakeClock
 from support.memory_files import MemoryFiles
 from support.memory_host import MemoryEngine, MemoryHost
+from support.one_source import OneSource
 
 ID = "e" * 64
 PATH = DROP_IN.format(id=ID)
@@ -72,15 +64,14 @@ class World:
         self.files = MemoryFiles({PATH: PLAIN, HOOK: b""})
         clock = FakeClock()
         host = MemoryHost(engine=MemoryEngine(local=local), clock=clock, files=self.files)
-        self.board = Board(clock, HostInfo("box"))
-        self.source = DeviceRulesOf(host, self.board, Cadence())  # type: ignore[arg-type]
+        self.source = OneSource(DeviceRulesOf, host)
+        self.board = self.source.board
         made = Container(ID, "ollama", "ollama/ollama", "running", device_requests=(GPU,) if grant else ())
         engine = EngineInfo("27.0", "1.46", "unix:///x", local, cgroup_driver=driver)
         self.board.put(containers=(made,), engine=engine)
 
     async def read(self) -> tuple[object, object]:
         await self.source.read()
-        self.source.close()
         return self.board.parts.device_rules, self.board.parts.gpu_programs
 
 
@@ -108,8 +99,11 @@ async def test_a_service_that_is_only_declared_asks_for_the_toolkit_too() -> Non
 
 async def test_a_new_container_wakes_the_source_once() -> None:
     world = World()
-    world.source.containers_changed()
-    assert world.source._wake.is_set()
-    world.source._wake.clear()
-    world.source.containers_changed()
-    assert not world.source._wake.is_set()
+    wake = world.source.scheduler._turns["device-rules"].wake
+    (made,) = world.board.parts.containers
+    assert wake.is_set()
+    wake.clear()
+    world.board.put(containers=(replace(made, restart_count=1),))
+    assert not wake.is_set()
+    world.board.put(containers=(replace(made, started_at=7.0),))
+    assert wake.is_set()

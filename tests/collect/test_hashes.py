@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from stackops.checks.examples import STARTED, container_id, file
-from stackops.console.collecting.board import Board
-from stackops.console.collecting.cadence import Cadence
-from stackops.console.collecting.hashes import Hashes
+from examples.snapshots import STARTED, container_id, file
+from msgspec.structs import replace
+from stackops.console.collect.sources.compose import Hashes
 from stackops.console.hosts import HostError
-from stackops.console.model import ComposeService, ConfigFile, Container, HostInfo, Project, ServiceHash
-from stackops.console.stacks.applied import same_compose
+from stackops.console.model import ComposeService, ConfigFile, Container, Project, ServiceHash
+from stackops.console.products.services import same_compose
 from support.clock import FakeClock
 from support.memory_host import MemoryEngine, MemoryHost
+from support.one_source import OneSource
 
 DIR = "/srv/librechat"
 COMPOSE = f"{DIR}/docker-compose.yml"
@@ -30,8 +30,8 @@ class Asked:
         self.calls: list[tuple[Any, ...]] = []
         self.error: HostError | None = None
 
-    def service_hashes(self, project: str, directory: str, files: Any, *, deadline: float = 20.0) -> Any:
-        self.calls.append((project, directory, tuple(files)))
+    def service_hashes(self, project: str, directory: str, files: Any, *, env_files: Any = (), **_: Any) -> Any:
+        self.calls.append((project, directory, tuple(files), *([tuple(env_files)] if env_files else ())))
         if self.error:
             raise self.error
         return "2.26.1-4", {"api": VALUE, "rag_api": VALUE}
@@ -44,8 +44,8 @@ class World:
         self.control = Asked()
         clock = FakeClock()
         host = MemoryHost(engine=MemoryEngine(local=local), clock=clock, control=self.control)
-        self.board = Board(clock, HostInfo("box"))
-        self.hashes = Hashes(host, self.board, Cadence())
+        self.hashes = OneSource(Hashes, host)
+        self.board = self.hashes.board
         self.made = Container(
             id=container_id("LibreChat"), name="LibreChat", image=image, state="running", project="librechat",
             service="api", created_at=STARTED, labels={"com.docker.compose.config-hash": VALUE},
@@ -85,6 +85,25 @@ async def test_an_edit_is_asked_once_and_services_with_an_env_file_are_left_out(
     assert len(world.control.calls) == 2
     world.written()
     assert await world.look() == ()
+
+
+async def test_the_env_files_of_the_project_are_passed_on() -> None:
+    world = World()
+    env_files = ("/srv/librechat/prod.env",)
+    world.board.put(projects=tuple(replace(one, env_files=env_files) for one in world.board.parts.projects))
+    world.written(COMPOSE)
+    await world.look()
+    assert world.control.calls == [("librechat", DIR, (COMPOSE,), env_files)]
+
+
+async def test_a_project_that_is_gone_is_known_no_more() -> None:
+    world = World()
+    world.written(ENV)
+    await world.look()
+    assert set(world.hashes.source._known) == {"librechat"}
+    world.board.put(projects=())
+    await world.look()
+    assert world.hashes.source._known == {}
 
 
 async def test_a_request_asks_again() -> None:

@@ -1,23 +1,21 @@
-"""The pieces under the Collector: back-off, pace, worker, board, register, history."""
+"""The pieces under the Collector: back-off, pace, board, register, history."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import threading
-import time
 from typing import Any
 
 import pytest
-from stackops.console.collecting.board import Board
-from stackops.console.collecting.cadence import Backoff, Pace, late
-from stackops.console.collecting.history import Curve, History
-from stackops.console.collecting.register import DEATHS, Register
-from stackops.console.collecting.worker import NotAnsweringError, Worker
+from stackops.console.collect.board import NewParts, SnapshotBuilder
+from stackops.console.collect.figures import Curve, History
+from stackops.console.collect.register import DEATHS, Register
+from stackops.console.collect.source import Backoff, Pace, Site, Source, late
 from stackops.console.hosts import EngineUnreachable
-from stackops.console.model import Container, Fault, Figures, Health, HostInfo, Mount, System
+from stackops.console.model import Container, Fault, Figures, Health, HostInfo, Mount, Port, System
+from stackops.console.settings import Settings
 from support.clock import FakeClock
-from support.memory_host import until
+from support.memory_host import MemoryHost
 
 A, B = "a" * 64, "b" * 64
 
@@ -85,52 +83,14 @@ def test_late_parts_are_those_older_than_three_of_their_periods() -> None:
     }  # fmt: skip
 
 
-class TestWorker:
-    async def test_gives_back_what_the_function_returns_or_raises(self) -> None:
-        worker = Worker("x")
-        assert await worker.call(1, divmod, 7, 2) == (3, 1)
-        with pytest.raises(ZeroDivisionError):
-            await worker.call(1, divmod, 7, 0)
-        worker.close()
-
-    async def test_a_call_that_hangs_is_left_alone_and_no_second_one_piles_up(self) -> None:
-        worker, release, calls = Worker("The disk"), threading.Event(), []
-
-        def hang() -> None:
-            calls.append(1)
-            release.wait(10)
-
-        with pytest.raises(NotAnsweringError, match=r"The disk did not answer within 0\.05 s"):
-            await worker.call(0.05, hang)
-        started = time.monotonic()
-        with pytest.raises(NotAnsweringError, match="The disk has not answered for 0 s"):
-            await worker.call(5, hang)
-
-        assert time.monotonic() - started < 0.5
-        assert len(calls) == 1
-        release.set()
-        await until(lambda: not worker.busy)
-        assert await worker.call(1, len, "four") == 4
-        worker.close()
-
-    async def test_its_thread_does_not_keep_the_program_alive_and_ends_when_closed(self) -> None:
-        worker = Worker("ends")
-        await worker.call(1, int)
-        (thread,) = [t for t in threading.enumerate() if t.name == "stackops ends"]
-        assert thread.daemon
-        worker.close()
-        thread.join(1)
-        assert not thread.is_alive()
-
-
 class TestBoard:
-    def board(self) -> tuple[Board, FakeClock]:
+    def board(self) -> tuple[SnapshotBuilder, FakeClock]:
         clock = FakeClock(now=100.0)
-        return Board(clock, HostInfo("box")), clock
+        return SnapshotBuilder(clock, HostInfo("box")), clock
 
     def test_a_failing_source_keeps_its_part_its_age_and_the_time_since_when(self) -> None:
         board, clock = self.board()
-        board.good("engine", containers=(box(),))
+        board.take("engine", NewParts({"containers": (box(),)}))
         clock.advance(5)
         board.bad("engine", EngineUnreachable("No Engine answers", "systemctl start docker"))
         clock.advance(5)
@@ -141,7 +101,7 @@ class TestBoard:
         assert snapshot.containers == (box(),)
         assert snapshot.ages == {"engine": 100.0}
         assert snapshot.faults == (Fault("engine", "No Engine answers at all", None, since=105.0),)
-        board.good("engine")
+        board.take("engine", NewParts())
         assert board.snapshot().faults == ()
 
     def test_a_defect_becomes_a_sentence_without_control_characters(self) -> None:
@@ -160,13 +120,18 @@ class TestBoard:
 
     def test_the_same_again_changes_nothing(self) -> None:
         board, clock = self.board()
-        board.good("x", containers=(box(),), system=System(at=1.0), figures={A: Figures(at=1.0, memory=5)})
+
+        def at(moment: float) -> NewParts:
+            figures = {A: Figures(at=moment, memory=5)}
+            return NewParts({"containers": (box(),), "system": System(at=moment), "figures": figures})
+
+        board.take("x", at(1.0))
         board.snapshot()
         clock.advance(1)
-        board.good("x", containers=(box(),), system=System(at=2.0), figures={A: Figures(at=2.0, memory=5)})
+        board.take("x", at(2.0))
         assert not board.changed.is_set()
         assert board.snapshot().ages["x"] == 101.0
-        board.good("x", figures={A: Figures(at=3.0, memory=6)})
+        board.take("x", NewParts({"figures": {A: Figures(at=3.0, memory=6)}}))
         assert board.changed.is_set()
 
     def test_services_follow_their_parts(self) -> None:
@@ -177,6 +142,14 @@ class TestBoard:
         assert board.snapshot().services is first.services
         board.put(containers=())
         assert board.snapshot().services == ()
+
+
+def test_a_source_that_reads_nothing_is_not_made() -> None:
+    class Half(Source):
+        name = "half"
+
+    with pytest.raises(TypeError, match="read"):
+        Half(Site(MemoryHost(), Settings()))  # type: ignore[abstract, arg-type]
 
 
 class TestRegister:
@@ -207,6 +180,32 @@ class TestRegister:
         listed(register, (box(), ""), (box(B, "db"), ""))
         listed(register, (box(B, "db"), ""))
         assert [c.name for c in register.view()] == ["db"]
+
+    def test_who_has_the_port_of_one_that_could_not_start_is_named_across_projects(self) -> None:
+        register = Register()
+        port = (Port(80, "tcp", host_port=3080),)
+        refused = box(state="created", project="mine", error="port is already allocated", ports=port)
+        has, stopped = box(B, "page", ports=port), box("c" * 64, "old", state="exited", ports=port)
+        listed(register, (refused, ""), (has, ""), (stopped, ""))
+        assert [one.port_holders for one in register.view("mine")] == [((3080, "tcp", "page"),)]
+        register.inspected(box(B, "page", state="exited", ports=port))
+        assert [one.port_holders for one in register.view("mine")] == [()]
+
+    @pytest.mark.parametrize(
+        ("had", "named"),
+        [
+            (Port(443, "tcp", "0.0.0.0", 443), True), (Port(443, "tcp", "", 443), True),
+            (Port(443, "tcp", "10.0.0.1", 443), True), (Port(443, "tcp", "10.0.0.9", 443), False),
+            (Port(443, "udp", "10.0.0.1", 443), False), (Port(443, "tcp", "::", 443), False),
+            (Port(443, "tcp", "10.0.0.1", 8443), False), (Port(443, "tcp"), False),
+        ],
+    )  # fmt: skip
+    def test_only_who_has_the_very_port_holds_it(self, had: Port, named: bool) -> None:
+        register = Register()
+        wanted = (Port(80, "tcp", "10.0.0.1", 80), Port(443, "tcp", "10.0.0.1", 443), Port(9000, "tcp"))
+        refused = box(state="created", project="mine", error="port is already allocated", ports=wanted)
+        listed(register, (refused, ""), (box(B, "page", ports=(had,)), ""))
+        assert [one.port_holders for one in register.view("mine")] == [((443, "tcp", "page"),) if named else ()]
 
     @pytest.mark.parametrize(
         "raw",

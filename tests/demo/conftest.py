@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.hosts.demo import open_demo
-from stackops.console.hosts.demo.host import DemoHost
+from stackops.console.practice import DemoHost, open_demo
 from support.clock import FakeClock
 
 

@@ -9,11 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stackops.console.hosts import EngineFailed, ReadOnlyRefused
-from stackops.console.hosts.demo import open_demo
-from stackops.console.hosts.demo.containers import Instance
-from stackops.console.hosts.demo.host import DemoHost
-from stackops.console.hosts.demo.stand import Definition, Fate, Program
+from stackops.console.fix.steps import ComposeUp, StepContext
+from stackops.console.hosts import EngineFailed, MongoTarget, ReadOnlyRefused
+from stackops.console.practice import DemoHost, open_demo
+from stackops.console.practice.containers import Instance
+from stackops.console.practice.mongod import keep
+from stackops.console.practice.scenarios import Hands
+from stackops.console.practice.stand import Definition, Fate, Program
+from support.practice import three
 
 FASTGPT, LIBRECHAT = "/srv/fastgpt", "/srv/librechat"
 KEY = f"{FASTGPT}/mongodb.key"
@@ -71,6 +74,40 @@ def test_a_list_of_files_switches_the_override_off(orderly: DemoHost) -> None:
     api = found(orderly, "LibreChat")
     assert "/app/librechat.yaml" not in {bind.target for bind in api.definition.binds}
     assert api.definition.labels["com.docker.compose.project.config_files"] == base
+
+
+def test_named_env_files_hold_in_place_of_the_folders_own_and_a_recreate_keeps_them(orderly: DemoHost) -> None:
+    orderly.build()
+    own, named = orderly.files.read(f"{LIBRECHAT}/.env"), "/etc/prod.env"
+    orderly.world.tree.put(named, own.replace(b"MEILI_MASTER_KEY=", b"MEILI_MASTER_KEY=prod-"))
+    files = [f"{LIBRECHAT}/docker-compose.yml"]
+    words = ["up", "-d", "--no-deps", "meilisearch"]
+    assert orderly.control.compose("librechat", LIBRECHAT, files, words, env_files=[named]).exit_code == 0
+    was = found(orderly, "chat-meilisearch").definition
+    assert dict(was.env)["MEILI_MASTER_KEY"].startswith("prod-")
+
+    bench = StepContext(orderly)
+    step = ComposeUp("librechat", LIBRECHAT, tuple(files), "meilisearch", force_recreate=True)
+    exact = step.prepare(bench).step
+    assert f"--env-file {named}" in exact.command()
+    exact.apply(bench)
+    assert (bench.notes, found(orderly, "chat-meilisearch").definition) == ([], was)
+    assert orderly.control.compose("librechat", LIBRECHAT, files, words, env_files=["/gone.env"]).exit_code == 1
+
+
+def test_no_service_of_an_orderly_stack_would_be_made_otherwise(orderly: DemoHost) -> None:
+    orderly.build()
+    label, seen = "com.docker.compose.", 0
+    for one in orderly.world.containers():
+        labels = one.definition.labels
+        if f"{label}project" in labels:
+            seen += 1
+            files = tuple(labels[f"{label}project.config_files"].split(","))
+            step = ComposeUp(
+                labels[f"{label}project"], labels[f"{label}project.working_dir"], files, labels[f"{label}service"]
+            )
+            assert step.prepare_alone(StepContext(orderly))[1] == (), one.name
+    assert seen > 10
 
 
 def test_restart_keeps_the_old_definition(orderly: DemoHost) -> None:
@@ -264,6 +301,22 @@ def test_the_hash_tells_whether_a_container_follows_its_files(orderly: DemoHost)
     assert f"oneapi {label}" not in compose(orderly, FASTGPT, "config", "--hash", "*")[1].splitlines()
 
 
+def test_a_model_server_tells_the_release_and_the_cards_that_it_was_given(orderly: DemoHost) -> None:
+    """What it answers follows from its container, so that a repair which changes the container shows."""
+
+    def version() -> str:
+        assert orderly.http is not None
+        reply = asyncio.run(orderly.http.get("http://127.0.0.1:11434/api/version"))
+        return str(json.loads(reply.body)["version"])
+
+    path = "/srv/models/docker-compose.yml"
+    assert (version(), logged(orderly, "ollama").count("library=cuda")) == ("0.1.38", 2)
+    edit(orderly, path, lambda text: text.replace("ollama:0.1.38", "ollama:0.1.44").replace("count: all", "count: 1"))
+    assert compose(orderly, "/srv/models", "up", "-d", "ollama")[0] == 0
+    assert (version(), logged(orderly, "ollama").count("library=cuda")) == ("0.1.44", 1)
+    assert "(version 0.1.44)" in logged(orderly, "ollama")
+
+
 def test_a_running_container_is_not_removed(orderly: DemoHost) -> None:
     orderly.build()
     with pytest.raises(EngineFailed, match="is running"):
@@ -280,7 +333,7 @@ def test_a_container_whose_image_is_not_known_just_runs(orderly: DemoHost) -> No
 
 
 def test_a_clean_end_with_on_failure_stays_ended(orderly: DemoHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stackops.console.hosts.demo import programs
+    from stackops.console.practice import programs
 
     monkeypatch.setitem(programs.PROGRAMS, "once", Program(start=lambda _stand: Fate(("done",), exit_code=0)))
     container = orderly.world.create(Definition(name="once", image="once", restart="on-failure:3"))
@@ -340,8 +393,36 @@ def test_opening_the_demo_loads_no_driver_and_parses_nothing(tmp_path: Path) -> 
     import sys
 
     code = (
-        "import sys; from stackops.console.hosts.demo import open_demo; open_demo();"
+        "import sys; from stackops.console.practice import open_demo; open_demo();"
         "print([m for m in ('ruamel', 'docker', 'psutil', 'textual', 'asyncio.events.x') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_set_of_three_reaches_every_member_and_none_that_has_one_already(orderly: DemoHost) -> None:
+    """As mongod does it: 74 for one that does not answer, 103 for one that has a configuration."""
+    orderly.build()
+    three(Hands(orderly.world, orderly.files))
+    names = [f"mongo{number}:27017" for number in (1, 2, 3)]
+    config = {"_id": "app", "members": [{"_id": number, "host": host} for number, host in enumerate(names)]}
+
+    def at(number: int) -> MongoTarget:
+        return MongoTarget("container address", "-", 27017, found(orderly, f"three-mongo{number}").id)
+
+    def initiate(number: int) -> object:
+        act = orderly.databases.command_mongo(at(number), {"replSetInitiate": config}, deadline=1)
+        return asyncio.run(act).get("code")
+
+    def hello(number: int) -> dict[str, object]:
+        return dict(asyncio.run(orderly.databases.ask_mongo(at(number), ["hello"]))[0])
+
+    orderly.control.stop(found(orderly, "three-mongo3").id)
+    assert initiate(1) == 74
+    orderly.control.start(found(orderly, "three-mongo3").id)
+    assert initiate(2) is None
+    assert [hello(number)["isWritablePrimary"] for number in (1, 2, 3)] == [True, False, False]
+    assert [hello(number)["primary"] for number in (1, 2, 3)] == [names[0]] * 3
+    assert initiate(3) == 23
+    keep(orderly.world.tree, found(orderly, "three-mongo1").definition, {**config, "_id": "other"})
+    assert hello(1)["isreplicaset"] is True

@@ -6,24 +6,24 @@ import asyncio
 import json
 
 import pytest
+from stackops.console.collect import containers
 from stackops.console.hosts import NotFound
-from stackops.console.hosts.demo.host import DemoHost
-from stackops.console.sources import docker
+from stackops.console.practice import DemoHost
 from support.clock import FakeClock
 
 
 async def test_the_list_and_the_details_tell_the_same(demo: DemoHost) -> None:
-    listed = {row.id: row for row, _ in docker.containers(await demo.engine.containers())}
+    listed = {row.id: row for row, _ in containers.containers(await demo.engine.containers())}
     assert len(listed) >= 14
     for ident, row in listed.items():
-        detail = docker.container(await demo.engine.inspect(ident))
+        detail = containers.container(await demo.engine.inspect(ident))
         assert (detail.name, detail.image, detail.state) == (row.name, row.image, row.state)
         assert (detail.project, detail.service) == (row.project, row.service)
         assert {(m.source, m.target) for m in detail.mounts} == {(m.source, m.target) for m in row.mounts}
 
 
 async def test_three_projects_and_one_stranger_are_there(orderly: DemoHost) -> None:
-    listed = [row for row, _ in docker.containers(await orderly.engine.containers())]
+    listed = [row for row, _ in containers.containers(await orderly.engine.containers())]
     by_project: dict[str | None, set[str]] = {}
     for row in listed:
         by_project.setdefault(row.project, set()).add(row.name)
@@ -36,23 +36,23 @@ async def test_three_projects_and_one_stranger_are_there(orderly: DemoHost) -> N
 
 
 async def test_variables_of_the_env_file_arrive_in_the_container(demo: DemoHost) -> None:
-    detail = docker.container(await demo.engine.inspect("fastgpt"))
+    detail = containers.container(await demo.engine.inspect("fastgpt"))
     env = {variable.name: variable.value for variable in detail.env}
     assert env["MONGODB_URI"] == "mongodb://myname:practice-mongo-9b27@mongo:27017/fastgpt?authSource=admin"
-    rag = docker.container(await demo.engine.inspect("rag_api"))
+    rag = containers.container(await demo.engine.inspect("rag_api"))
     assert "JWT_SECRET" in {variable.name for variable in rag.env}
 
 
 async def test_the_engine_says_what_it_is(demo: DemoHost) -> None:
-    engine, host = docker.engine(
+    engine, host = containers.engine(
         await demo.engine.version(), await demo.engine.info(), address=demo.engine.address, local=True
     )
     assert (engine.version, engine.cgroup_version, host.name, host.cpus) == ("26.1.4", "2", "gpu-box-01", 32)
 
 
 async def test_images_are_known_by_the_containers_that_use_them(demo: DemoHost) -> None:
-    detail = docker.container(await demo.engine.inspect("mongo"))
-    assert docker.image_digest(await demo.engine.image(detail.image), detail.image)
+    detail = containers.container(await demo.engine.inspect("mongo"))
+    assert containers.image_digest(await demo.engine.image(detail.image), detail.image)
     with pytest.raises(NotFound):
         await demo.engine.image("postgres:1")
 
@@ -70,7 +70,7 @@ async def test_foreign_text_is_hostile_and_comes_through_as_it_is(demo: DemoHost
     log = await demo.engine.logs("scratchpad-7f")
     assert b"\x1b]" in log
     assert "漢".encode() in log
-    clean = docker.container(await demo.engine.inspect("scratchpad-7f"))
+    clean = containers.container(await demo.engine.inspect("scratchpad-7f"))
     assert not any("\x1b" in text for text in (*clean.labels.values(), *clean.command, *(v.value for v in clean.env)))
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 
-from stackops.console.hosts.demo import open_demo
-from stackops.console.hosts.demo.host import DemoHost
-from stackops.console.sources.figures import figures, sample_of_stats
+from stackops.console.collect.figures import figures, sample_of_stats
+from stackops.console.practice import DemoHost, open_demo
 from support.clock import FakeClock
 
 

@@ -6,8 +6,7 @@ import hashlib
 
 import pytest
 from stackops.console.hosts import HostError, NotFound, ReadOnlyRefused
-from stackops.console.hosts.demo import open_demo
-from stackops.console.hosts.demo.host import DemoHost
+from stackops.console.practice import DemoHost, open_demo
 
 OVERRIDE = "/srv/librechat/docker-compose.override.yml"
 

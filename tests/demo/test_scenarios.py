@@ -10,21 +10,22 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from stackops.checks import registry
-from stackops.console.collect import Collector, collect
-from stackops.console.collecting.cadence import Cadence
-from stackops.console.findings import Result
-from stackops.console.fixing import Fixer, Outcome
-from stackops.console.hosts import HostError
-from stackops.console.hosts.demo import open_demo
-from stackops.console.hosts.demo.host import DemoHost
-from stackops.console.hosts.demo.scenario import table
-from stackops.console.journal import Journal
+from stackops.console.collect.collector import Collector, collect
+from stackops.console.collect.source import Cadence
+from stackops.console.fix.engine import Fixer, Outcome
+from stackops.console.fix.journal import Journal
+from stackops.console.fix.plan import Plan
+from stackops.console.fix.proving import Look
+from stackops.console.judge import judge as judge_all
 from stackops.console.model import Snapshot
+from stackops.console.model.findings import Result
+from stackops.console.practice import DemoHost, open_demo
 from stackops.console.settings import Settings
 from support.clock import FakeClock
+from support.practice import FORMS, break_again
 
 SETTINGS = Settings()
-FORMS = [(check, form) for check, forms in table().items() for form in forms]
+EVERY = [(check, form) for check, forms in FORMS.items() for form in forms]
 RESTART_ONLY = {
     "changed", "not-applied", "override-not-in-use", "not-restarted", "stale-values", "definition", "env-changed",
     "no-mongod", "stale-channels", "database-not-ready", "start-again", "database-down", "config-changed",
@@ -35,6 +36,10 @@ SOURCE_GONE = {"source-missing": "/srv/librechat/librechat.yaml"}
 """Forms in which the way back starts a service without its mount's source, of which the Engine makes a directory."""
 NO_WAY_BACK = {"never-initiated", "removed"}
 """Forms whose repair cannot be taken back, and says so."""
+REWRITES = {"server.wrong-key"}
+"""The one check whose repair writes docker-compose.yml itself, as the README says."""
+SILENT = {"container.needed"}
+"""Checks that have nothing to say of a machine on which no container lies stopped."""
 WORST = ("not_applicable", "ok", "unknown", "finding", "crashed")
 AT_ONCE = Cadence(second_sample=0.0)
 
@@ -43,39 +48,37 @@ def look(host: DemoHost, on_request: Sequence[str] = ()) -> Snapshot:
     return asyncio.run(collect(host, SETTINGS, cadence=AT_ONCE, on_request=on_request))
 
 
-def judge(host: DemoHost, check: str) -> Result:
+def judge(host: DemoHost, check: str, snapshot: Snapshot | None = None) -> Result:
     """The one finding of the check, else the worst it says of any subject."""
-    results = registry.examine(look(host), SETTINGS, only=[check])
+    results = registry.examine(snapshot or look(host), SETTINGS, only=[check])
     findings = [result for result in results if result.status == "finding"]
     assert len(findings) <= 1, findings
     return findings[0] if findings else max(results, key=lambda result: WORST.index(result.status))
 
 
-def judge_again(host: DemoHost, found: Result) -> Result:
-    """What the check says of the same subject now."""
-    results = registry.examine(look(host), SETTINGS, only=[found.check])
-    return next((result for result in results if result.subject == found.subject), results[0])
+def judge_again(host: DemoHost, plan: Plan) -> Look:
+    """The look that proves a repair, as the console and the command take it."""
+    return Look(
+        plan.check, plan.subject, registry.find, lambda on_request: look(host, on_request),
+        lambda snapshot, only: registry.examine(snapshot, SETTINGS, only), plan.lock,
+    )  # fmt: skip
 
 
-def by_hand(host: DemoHost, found: Result) -> bool:
-    """Whether the repair is only explained."""
+def planned(host: DemoHost, found: Result, seen: Snapshot) -> Plan:
+    """Made from what was seen, unless the check needs what is only read on request."""
     check = registry.find(found.check)
     assert check is not None
     assert check.plan is not None
-    plan = check.plan(found, look(host, check.needs), SETTINGS, {})
+    plan = check.plan(found, look(host, check.needs) if check.needs else seen, SETTINGS, {})
     assert plan.says
     assert (not plan.steps) == (plan.safety == "manual")
-    return not plan.steps
+    return plan
 
 
-def repair(host: DemoHost, found: Result, journal: Journal, settle: float = 1.0) -> tuple[Fixer, Outcome]:
-    check = registry.find(found.check)
-    assert check is not None
-    assert check.plan is not None
-    plan = check.plan(found, look(host, check.needs), SETTINGS, {})
+def repair(host: DemoHost, plan: Plan, journal: Journal, settle: float = 1.0) -> tuple[Fixer, Outcome]:
     assert plan.steps, plan.says
     plan = replace(plan, settle=settle)
-    fixer = Fixer(host, journal, lambda: judge_again(host, found))
+    fixer = Fixer(host, journal, judge_again(host, plan))
     return fixer, fixer.run(fixer.prepare(plan))
 
 
@@ -88,18 +91,32 @@ def tree(host: DemoHost) -> dict[str, tuple[object, ...]]:
     }
 
 
+UNPLAYED = {
+    "mongo.root-user", "mongo.data-folder", "fastgpt.redis", "wiring.login", "wiring.dsn",
+    "container.unhealthy", "container.permission", "server.too-old-card", "server.shm",
+    "docker.bind-directory", "docker.daemon-json", "data.other-release", "container.cpu", "container.dead-inside",
+    "container.not-started", "fastgpt.config", "librechat.env-file", "server.unreachable",
+}  # fmt: skip
+"""Not broken on the practice machine: their examples judge them, and what plays them on a real Engine, or why nothing
+does, is said in NO_ENGINE_NEEDED of tests/engine/test_pitfalls.py."""
+FOLLOW = {"container.crash-loop", "container.ended"}
+"""What containers tell of themselves when something else is broken: a trouble of no scenario's own."""
+
+
 def test_every_check_has_a_scenario_that_tells_what_went_wrong() -> None:
-    assert set(table()) == {check.id for check in registry.ALL}
-    stories = [scenario.story for forms in table().values() for scenario in forms.values()]
+    assert set(FORMS) | UNPLAYED | FOLLOW == {check.id for check in registry.ALL}
+    assert not set(FORMS) & (UNPLAYED | FOLLOW)
+    stories = [scenario.story for forms in FORMS.values() for scenario in forms.values()]
     assert min(len(story) for story in stories) > 60
     assert len(set(stories)) == len(stories)
 
 
 def test_a_fresh_stack_has_every_finding(demo: DemoHost) -> None:
-    results = registry.examine(look(demo), SETTINGS)
-    assert {(r.check, r.form) for r in results if r.status == "finding"} == {
-        (check, next(iter(forms))) for check, forms in table().items()
-    }
+    snapshot = look(demo)
+    results = registry.examine(snapshot, SETTINGS)
+    troubles = [trouble.result for trouble in judge_all(snapshot, results).troubles]
+    assert {(r.check, r.form) for r in troubles} == {(check, next(iter(forms))) for check, forms in FORMS.items()}
+    assert {r.check for r in results if r.status == "finding" and r not in troubles} == FOLLOW
     assert all(result.evidence and result.fix for result in results if result.status == "finding")
 
 
@@ -111,19 +128,25 @@ def test_an_orderly_stack_has_none(orderly: DemoHost) -> None:
     assert snapshot.faults == ()
 
 
-@pytest.mark.parametrize(("check", "form"), FORMS)
+@pytest.mark.parametrize(("check", "form"), EVERY)
 def test_a_scenario_is_found_repaired_and_taken_back(clock: FakeClock, tmp_path: Path, check: str, form: str) -> None:
     host = open_demo(clock=clock, scenarios=())
-    host.break_again(check, form)
+    break_again(host, check, form)
     clock.advance(5.0)
-    found, broken = judge(host, check), tree(host)
+    seen = look(host)
+    found, broken = judge(host, check, seen), tree(host)
     assert (found.status, found.form) == ("finding", form)
-    if by_hand(host, found):
+    plan = planned(host, found, seen)
+    if not plan.steps:
         return
 
-    fixer, done = repair(host, found, Journal(tmp_path))
+    fixer, done = repair(host, plan, Journal(tmp_path))
     assert done.name == "done", (done.sentence, done.says)
-    assert judge(host, check).status == "ok"
+    itself = [
+        path for path, node in broken.items() if path.endswith("/docker-compose.yml") and tree(host)[path] != node
+    ]
+    assert bool(itself) == (check in REWRITES), itself
+    assert judge(host, check).status == ("not_applicable" if check in SILENT else "ok")
     assert {c.state for c in host.world.containers()} == {"running"}
 
     undone = fixer.undo(done.entry or "")
@@ -142,15 +165,18 @@ def test_a_scenario_is_found_repaired_and_taken_back(clock: FakeClock, tmp_path:
     assert tree(host) == broken
 
 
+@pytest.mark.timeout(600)  # twenty seconds of a processor that others want too
 def test_all_findings_go_but_those_for_people_and_the_stack_is_healthy(demo: DemoHost, tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     left = set()
-    for check in table():
-        found = judge(demo, check)
-        if by_hand(demo, found):
+    for check in FORMS:
+        seen = look(demo)
+        found = judge(demo, check, seen)
+        plan = planned(demo, found, seen)
+        if not plan.steps:
             left.add(found.subject)
             continue
-        assert repair(demo, found, journal, settle=10.0)[1].name == "done"
+        assert repair(demo, plan, journal)[1].name == "done"
     assert {c.name for c in look(demo).containers if c.state != "running"} <= left
     results = registry.examine(look(demo), SETTINGS)
     assert {r.subject for r in results if r.status not in ("ok", "not_applicable")} == left
@@ -158,18 +184,11 @@ def test_all_findings_go_but_those_for_people_and_the_stack_is_healthy(demo: Dem
 
 def test_a_read_only_stack_shows_its_findings_and_keeps_them(tmp_path: Path, clock: FakeClock) -> None:
     host = open_demo(clock=clock, read_only=True)
-    found, before = judge(host, "mongo.keyfile"), tree(host)
+    seen, before = look(host), tree(host)
+    found = judge(host, "mongo.keyfile", seen)
     assert found.status == "finding"
-    assert repair(host, found, Journal(tmp_path))[1].name == "refused"
+    assert repair(host, planned(host, found, seen), Journal(tmp_path))[1].name == "refused"
     assert tree(host) == before
-
-
-def test_an_unknown_scenario_is_refused_with_those_there_are(orderly: DemoHost) -> None:
-    with pytest.raises(HostError, match=r"no scenario for mongo\.nonsense") as caught:
-        orderly.break_again("mongo.nonsense")
-    assert "mongo.keyfile" in (caught.value.remedy or "")
-    with pytest.raises(HostError, match="has no form nonsense"):
-        orderly.break_again("mongo.keyfile", "nonsense")
 
 
 def test_gpu_processes_are_joined_to_the_containers_that_own_them(orderly: DemoHost) -> None:

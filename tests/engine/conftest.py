@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
@@ -14,6 +11,7 @@ import pytest
 from support import python_image
 from support.corpus import needs_corpus
 from support.stacks import Stack, docker
+from support.turns import take, turn_of
 
 images = python_image.images()
 NAMES = (
@@ -26,7 +24,7 @@ NAMES = (
 """fact: the container names of the upstream files, fixed there, so one stack at a time and none beside a real one."""
 
 
-TURN = pytest.StashKey[TextIO]()
+HELD = pytest.StashKey[dict[str, TextIO]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,22 +40,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """One run at a time on a machine: images and containers have upstream's names, so two would undo each other.
 
     Around the test, and not in a fixture, because waiting for another run must not count as a test's time. In a run
-    with several workers one of them has all of these tests (tests/conftest.py).
+    with several workers one of them has all that share a turn (tests/conftest.py).
     """
-    if TURN not in item.session.stash and Path(__file__).parent in item.path.parents:
-        item.session.stash[TURN] = _turn()
+    held, turn = item.session.stash.setdefault(HELD, {}), turn_of(item.path)
+    if turn is not None and turn not in held:
+        held[turn] = take(turn)
     return (yield)
-
-
-def _turn() -> TextIO:
-    """Held until this process ends."""
-    turn = (Path(tempfile.gettempdir()) / "stackops-engine-tests.lock").open("w")
-    try:
-        fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        sys.stderr.write("another run of the Engine tests is under way; waiting for it\n")
-        fcntl.flock(turn, fcntl.LOCK_EX)
-    return turn
 
 
 @pytest.fixture(scope="session")

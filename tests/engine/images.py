@@ -4,19 +4,24 @@ Four file systems, each made once per machine and kept under ``stackops-standin/
 (``standins/``), this interpreter with a mongod and a LibreChat (``standins_python/``), and two of Debian packages with
 the real MariaDB, PostgreSQL and Redis (``standins_debian/``). An upstream name is one of them with a start command of
 its own, which costs a tenth of a second; the names are taken away after a run, the file systems stay.
-Everything carries the labels ``stackops.standin`` and ``stackops.test``; a real image of a name is never replaced.
+Everything carries the labels ``stackops.standin`` and ``stackops.test``. A real image that has such a name is kept
+under another one meanwhile (``stackops-kept/``) and has its own back after the run, or after the next one where this
+one was killed.
 As a program: ``PYTHONPATH=tests python tests/engine/images.py`` builds what is missing, ``--remove`` takes it all away.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import json
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +29,8 @@ from support import debian_roots, python_root
 from support.debian_roots import REPOSITORY, CannotBuild, NoPackages, forget_others
 
 HERE = Path(__file__).resolve().parent
+KEPT = "stackops-kept"
+"""Where real images wait: their name, which may hold a registry and a port, stands in hexadecimal digits."""
 LABEL = "stackops.standin"
 """On every stand-in, and so on every container of one; the value says what it was made of."""
 BUSYBOX = Path("/bin/busybox")
@@ -172,35 +179,58 @@ def build(names: Iterable[str] = ()) -> dict[str, str]:
     """Make what is missing or out of date of these names, else of all.
 
     Returns why a base could not be made, by its name: what would stand on it is a container that only waits, which is
-    enough for the tests of its neighbours. Raises CannotBuild where nothing can be made, and where a real image has a
-    name.
+    enough for the tests of its neighbours. Raises CannotBuild where nothing can be made.
     """
     failed: dict[str, str] = {}
-    for base, wanted in _by_base(tuple(names) or tuple(IMAGES)).items():
-        try:
-            _name_all(_base(base), wanted)
-        except NoPackages as error:
-            failed[base] = str(error)
-            _name_all(_base("busybox"), {name: plain(name.split("/")[-1]) for name in wanted})
+    with _alone():
+        for base, wanted in _by_base(tuple(names) or tuple(IMAGES)).items():
+            try:
+                _name_all(_base(base), wanted)
+            except NoPackages as error:
+                failed[base] = str(error)
+                _name_all(_base("busybox"), {name: plain(name.split("/")[-1]) for name in wanted})
     return failed
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two workers want the same file systems at the same time: one makes them, the other finds them made."""
+    with (Path(tempfile.gettempdir()) / "stackops-standins.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def put(name: str, image: Image) -> None:
     """Let something else stand behind a name for a while; ``build`` puts it back."""
-    _name_all(_base(image.base), {name: image})
+    with _alone():
+        _name_all(_base(image.base), {name: image})
 
 
 def remove(*, everything: bool = False) -> None:
-    """Take the upstream names away; ``everything``: and the file systems, which take long to make."""
+    """Give the upstream names back or away; ``everything``: and the file systems, which take long to make."""
     shown = ("--format", "{{.Repository}}:{{.Tag}}")
     listed = docker("image", "ls", "--filter", f"label={LABEL}", *shown).split()
     bases = docker("image", "ls", *shown, f"{REPOSITORY}/*").split()
-    for names in ([name for name in listed if name not in bases], bases if everything else []):
+    for names in ([name for name in listed if name in IMAGES], bases if everything else []):
         if names:
             subprocess.run(["docker", "image", "rm", "--force", *names], capture_output=True, check=False)
     subprocess.run(
         ["docker", "image", "prune", "--force", "--filter", f"label={LABEL}"], capture_output=True, check=False
     )
+    for kept in docker("image", "ls", *shown, f"{KEPT}/*").split():
+        give_back(bytes.fromhex(kept.removeprefix(f"{KEPT}/").partition(":")[0]).decode())
+
+
+def keep(name: str) -> None:
+    """Give the real image of this name another one, so that a stand-in can have its own."""
+    docker("tag", name, f"{KEPT}/{name.encode().hex()}:latest")
+
+
+def give_back(name: str) -> None:
+    """The real image of this name has it again."""
+    kept = f"{KEPT}/{name.encode().hex()}:latest"
+    docker("tag", kept, name)
+    docker("image", "rm", kept)
 
 
 def _by_base(names: Iterable[str]) -> dict[str, dict[str, Image]]:
@@ -228,7 +258,7 @@ def _name_all(base: str, wanted: dict[str, Image]) -> None:
 
 def _name(container: str, name: str, image: Image, stamp: str) -> None:
     if _label_of(name) == "":
-        raise CannotBuild(f"a real image {name} is on this machine and is not replaced")
+        keep(name)
     changes = (*image.changes, f"LABEL {LABEL}={stamp} stackops.test=1")
     docker("commit", "--pause=false", *(part for change in changes for part in ("-c", change)), container, name)
 

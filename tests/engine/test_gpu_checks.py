@@ -11,12 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples.gpu.toolkit import failed as failed_start
+from stackops.checks.gpu.toolkit import CHECK
+from stackops.console.settings import Settings
 from support.stacks import docker, wait_for
 
 MAIN = "from stackops.console.cli import main; main()"
 IMAGE, SOURCE = "ollama/ollama:stackops-test", "mongo:5.0.18"
 PROJECT = "stackopsgpu"
+CARD = Path("/proc/driver/nvidia").exists()
+WHO = "gpu.toolkit" if CARD else "gpu.driver"
+"""Who speaks of it: where there is no card at all, that is said, and once."""
 Look = Callable[[str], dict[str, Any]]
+
+
+def subject(container: str) -> str:
+    return container if CARD else "NVIDIA driver"
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +83,15 @@ def test_a_start_that_failed_for_want_of_the_toolkit_is_told_with_the_engines_ow
     assert failed.returncode != 0
     assert "could not select device driver" in failed.stderr
 
-    found = look("gpu.toolkit")
-    assert (found["status"], found["severity"], found["subject"]) == ("finding", "error", f"{PROJECT}-box-1")
-    assert "no NVIDIA toolkit" in found["title"]
-    values = {row["label"]: row["value"] for row in found["evidence"]}
-    assert values["the Engine's reason"] == 'could not select device driver "nvidia" with capabilities: [[gpu]]'
-    assert values["state"] == "created, exit code 128"
-    assert values["asks for"] == "count: 1"
+    found = look(WHO)
+    reason = 'could not select device driver "nvidia" with capabilities: [[gpu]]'
+    assert (found["status"], found["severity"], found["subject"]) == ("finding", "error", subject(f"{PROJECT}-box-1"))
+    assert f"{PROJECT}-box-1" in found["title"]
+    assert reason in [row["value"] for row in found["evidence"]]
+    assert "count: 1" in [row["value"] for row in found["evidence"]]
+    (told,) = CHECK.examine(failed_start(docker("inspect", "-f", "{{.State.Error}}", f"{PROJECT}-box-1")), Settings())
+    assert told.form == "toolkit-missing"
+    assert "no NVIDIA toolkit" in told.title
 
 
 def test_a_runtime_that_the_engine_does_not_know_leaves_no_container_and_is_told_all_the_same(bring_up, look) -> None:
@@ -87,9 +99,12 @@ def test_a_runtime_that_the_engine_does_not_know_leaves_no_container_and_is_told
     assert "nvidia" in failed.stderr
     assert not docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={PROJECT}")
 
-    found = look("gpu.toolkit")
-    assert (found["status"], found["severity"], found["subject"]) == ("finding", "error", f"{PROJECT}/box")
-    assert "wants the runtime nvidia" in found["title"]
+    found = look(WHO)
+    assert (found["status"], found["severity"], found["subject"]) == ("finding", "error", subject(f"{PROJECT}/box"))
+    assert f"{PROJECT}/box" in found["title"]
+    assert "NVIDIA_VISIBLE_DEVICES=all" in [row["value"] for row in found["evidence"]]
+    (told,) = CHECK.examine(failed_start(failed.stderr.strip()), Settings())
+    assert told.form == "runtime-missing"
 
 
 def test_a_kill_for_want_of_main_memory_is_told_apart_from_the_gpus(bring_up, look) -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stackops.console.collect.owners import PS_ARGS, rows_of
 from stackops.console.hosts.local import open_local
-from stackops.console.joining.top import PS_ARGS, rows_of
 from stackops.console.settings import Settings
 from support.model_boxes import Box, model_boxes
 from support.nvml import GIB, MIB, Stub, build, card, holds, uuid

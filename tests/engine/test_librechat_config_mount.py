@@ -98,6 +98,68 @@ def test_an_override_without_the_mount_is_seen_shown_repaired_and_taken_back(lib
     assert librechat.inspect(API)["State"]["Running"] is True
 
 
+def test_what_an_env_file_gave_is_there_after_the_fix_and_after_its_undo(librechat):
+    write_config(librechat)
+    librechat.write(
+        "docker-compose.override.yml",
+        """services:
+  api:
+    environment: {MONGO_URI: "mongodb://root:${MONGO_PASSWORD}@mongodb/x", PLACE: "${PLACE:-usual}"}
+    volumes: ["${DATA:-./usual}:/data"]
+""",
+    )
+    secret, data = "Hq4Vn8Zt2Kx", str(librechat.path("prod"))
+    env = librechat.path(".env").read_text(encoding="utf-8")
+    librechat.write("prod.env", f"{env}\nMONGO_PASSWORD={secret}\nDATA={data}\nPLACE=prod\n")
+    librechat.compose("--env-file", "prod.env", "up", "-d", "--no-deps", "mongodb", "api")
+    before = made_of(librechat)
+    assert f"MONGO_URI=mongodb://root:{secret}@mongodb/x" in before["env"]
+    assert before["mounts"]["/data"] == data
+
+    done = librechat.fix(CHECK, API)
+    assert done.returncode == 0, done.stderr
+    fixed = made_of(librechat)
+    assert fixed["mounts"].pop(TARGET) == str(librechat.path("librechat.yaml"))
+    assert fixed == before
+    assert secret not in done.stdout + done.stderr
+
+    undone = librechat.stackops("undo", "--yes")
+    assert undone.returncode == 0, undone.stderr
+    assert made_of(librechat) == before
+
+
+def test_a_stack_of_a_shell_that_is_gone_is_left_as_it_runs(librechat, monkeypatch):
+    write_config(librechat)
+    librechat.write(
+        "docker-compose.override.yml",
+        """services:
+  api:
+    environment: {MONGO_URI: "mongodb://root:${MONGO_PASSWORD}@mongodb/x"}
+""",
+    )
+    monkeypatch.setenv("MONGO_PASSWORD", "Hq4Vn8Zt2Kx")
+    librechat.up("mongodb", "api")
+    monkeypatch.delenv("MONGO_PASSWORD")
+    before, tree = librechat.containers(), librechat.tree()
+
+    refused = librechat.fix(CHECK, API)
+
+    assert refused.returncode == 5
+    assert "another value of MONGO_PASSWORD" in refused.stderr
+    assert "export it" in refused.stderr
+    assert "Hq4Vn8Zt2Kx" not in refused.stdout + refused.stderr
+    assert (librechat.containers(), librechat.tree()) == (before, tree)
+
+
+def made_of(stack):
+    """What the Engine says that LibreChat is made with."""
+    one = stack.inspect(API)
+    mounts = {mount["Destination"]: mount.get("Name") or mount["Source"] for mount in one["Mounts"]}
+    return {"env": sorted(one["Config"]["Env"]), "mounts": mounts, "command": one["Config"]["Cmd"],
+            "image": one["Image"], "ports": one["HostConfig"]["PortBindings"], "user": one["Config"]["User"],
+            "networks": sorted(one["NetworkSettings"]["Networks"])}  # fmt: skip
+
+
 @pytest.mark.parametrize("example", [False, True], ids=["none", "upstream's example, all comments"])
 def test_the_mount_gets_an_override_where_there_is_none_to_speak_of(librechat, example):
     config = write_config(librechat)

@@ -55,8 +55,8 @@ def up(stack) -> None:
     stack.up()
     if before and before == docker("ps", "-q", "--no-trunc", "--filter", f"name=^/{API}$"):
         docker("restart", "-t", "0", API)  # .env is no part of its definition
-    wait_for(lambda: "Uvicorn running" in since_start(stack, "rag_api"), 40)
-    wait_for(lambda: "Server listening" in since_start(stack, API), 40)
+    wait_for(lambda: "Uvicorn running" in since_start(stack, "rag_api"))
+    wait_for(lambda: "Server listening" in since_start(stack, API))
 
 
 def since_start(stack, name: str) -> str:
@@ -95,9 +95,9 @@ def variables(stack, name: str = API) -> dict[str, str]:
     return dict(one.split("=", 1) for one in stack.inspect(name)["Config"]["Env"])
 
 
-def older() -> None:
+def older(stack) -> None:
     """Let the containers get older than what clocks and file systems round."""
-    time.sleep(2.6)
+    wait_for(lambda: time.time() - max(stack.started(one) for one in stack.containers()) > 2.6)
 
 
 def test_the_default_stack_of_v0_7_2_starts_node_directly_and_is_taken_back(librechat, account):
@@ -141,7 +141,7 @@ def test_v0_8_7_gets_one_line_in_env_and_a_restart(librechat, account):
     librechat.write("docker-compose.override.yml", TAGGED.format(tag="v0.8.7"))
     set_env(librechat, DOMAIN_CLIENT=LAN, DOMAIN_SERVER=LAN)
     up(librechat)
-    older()
+    older(librechat)
     result = librechat.result(COOKIE, API)
     assert (result["status"], result["severity"]) == ("finding", "error")
     assert shown(result)[SEEN].startswith("Secure")
@@ -221,7 +221,7 @@ def test_a_port_for_this_machine_only_and_an_https_address_are_left_alone(librec
 
 def test_rag_api_with_the_old_secret_is_made_anew_and_nothing_else(librechat):
     up(librechat)
-    older()
+    older(librechat)
     assert librechat.result(BEHIND, API)["status"] == "ok"
     set_env(librechat, JWT_SECRET="b" * 64)
     docker("restart", "-t", "0", API)
@@ -244,7 +244,7 @@ def test_an_edit_that_only_a_restart_followed_is_told_by_composes_own_hash(libre
         "docker-compose.override.yml", "services:\n  api:\n    environment:\n      - TITLE=one\n"
     )
     up(librechat)
-    older()
+    older(librechat)
     override.write_text(override.read_text("utf-8").replace("one", "one  # a comment"), encoding="utf-8")
     assert librechat.result(BEHIND, API)["status"] == "ok", "a comment changes nothing"
     override.write_text(override.read_text("utf-8") + "    labels: {ours: two}\n", encoding="utf-8")
@@ -261,7 +261,7 @@ def test_an_edit_that_only_a_restart_followed_is_told_by_composes_own_hash(libre
 
 def test_a_closed_registration_that_nobody_restarted_for(librechat):
     up(librechat)
-    older()
+    older(librechat)
     set_env(librechat, ALLOW_REGISTRATION="false")
     assert librechat.result(BEHIND, API)["status"] == "finding"
     assert librechat.fix(BEHIND, API).returncode == 0

@@ -5,19 +5,27 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from support.busybox import OURS, busybox
 from support.registries import nobody, registry
+from support.second_engine import beside
+from support.stacks import command as run_command
 from support.stacks import docker, wait_for
 
 CHECK, FILE = "docker.registry-mirrors", Path("/etc/docker/daemon.json")
-IMAGE, NAME = "stackops-test/busybox:1", "stackops-test-mirrors"
-NOBODY = "no-such-project"
+KEPT = Path("/var/tmp/stackops-tests-daemon.json")
+"""The Engine's file as it was, as long as a test may have changed it. After a run that was killed the next one puts it
+back before it takes the file for the operator's; ``.ci/run`` does where no Engine answers, as what was left may be a
+file with which dockerd does not start."""
+IMAGE, NAME = f"{OURS}/mirrors", "stackops-test-mirrors"
+NOBODY = "idle-project"
 
 
 def effective() -> list[str]:
@@ -37,6 +45,19 @@ def reload_to(content: bytes, wanted: list[str]) -> None:
     wait_for(lambda: effective() == wanted)
 
 
+def put_back(before: bytes, mirrors: list[str]) -> None:
+    """The file as it was. The list goes by itself first: fact: without the key a reload keeps the list as it is."""
+    reload_to(json.dumps({**json.loads(before), "registry-mirrors": mirrors}).encode(), mirrors)
+    reload_to(before, mirrors)
+
+
+def after_a_killed_run() -> None:
+    """What it left goes, and the operator's file comes back."""
+    if KEPT.exists():
+        kept = KEPT.read_bytes()
+        put_back(kept, [one.rstrip("/") for one in json.loads(kept).get("registry-mirrors", ())])
+
+
 @pytest.fixture
 def own_engine() -> Iterator[None]:
     """The Engine's file and list as they were, whatever a test has done; skipped where they may not be touched."""
@@ -44,29 +65,34 @@ def own_engine() -> Iterator[None]:
         pytest.skip("reloading dockerd needs root and a dockerd on this machine")
     if "registry-mirror" in Path(f"/proc/{dockerd()}/cmdline").read_text():
         pytest.skip("this dockerd has its mirrors as a flag")
-    before, mirrors = FILE.read_bytes() if FILE.exists() else None, effective()
     FILE.parent.mkdir(exist_ok=True)
+    after_a_killed_run()
+    before, mirrors = FILE.read_bytes() if FILE.exists() else None, effective()
+    KEPT.write_bytes(before or b"{}")
     try:
         yield
     finally:
-        data = json.loads(before) if before else {}
-        reload_to(json.dumps({**data, "registry-mirrors": mirrors}).encode(), mirrors)
+        put_back(before or b"{}", mirrors)
         if before is None:
             FILE.unlink()
-        else:
-            reload_to(before, mirrors)
+        KEPT.unlink()
+
+
+def test_the_operators_file_outlives_a_run_that_was_killed(own_engine):
+    kept, mirrors = KEPT.read_bytes(), effective()
+    reload_to(b'{"registry-mirrors": ["http://127.0.0.1:9"]}', ["http://127.0.0.1:9"])
+    after_a_killed_run()
+    assert (FILE.read_bytes(), KEPT.read_bytes(), effective()) == (kept, kept, mirrors)
 
 
 @pytest.fixture
 def container() -> Iterator[tuple[int, str]]:
     """A container that runs before the fix: pid and start, which must not change."""
-    packed = subprocess.run(["tar", "c", "-C", "/bin", "busybox"], capture_output=True, check=True).stdout
-    entry = ["docker", "import", "-c", 'ENTRYPOINT ["/busybox"]', "-", IMAGE]
-    subprocess.run(entry, input=packed, capture_output=True, check=True)
-    docker("rm", "-f", NAME, check=False)
-    docker("run", "-d", "--name", NAME, "--label", "stackops.test=1", "--network", "none", IMAGE, "sleep", "600")
-    yield standing()
-    docker("rm", "-f", NAME)
+    with busybox("mirrors"):
+        docker("rm", "-f", NAME, check=False)
+        docker("run", "-d", "--name", NAME, "--label", "stackops.test=1", "--network", "none", IMAGE, "sleep", "600")
+        yield standing()
+        docker("rm", "-f", NAME)
 
 
 def standing() -> tuple[int, str]:
@@ -76,34 +102,35 @@ def standing() -> tuple[int, str]:
 
 
 class Command:
-    """The installed command, with a state folder and settings of its own, looking at nobody's project."""
+    """The command, with a state folder and settings of its own, looking at a project without a container."""
 
     def __init__(self, folder: Path, *seed: str) -> None:
         self.folder = folder
         self.settings = folder / "stackops.toml"
-        self.settings.write_text(f"[mirrors]\nseed = {json.dumps(seed or ['http://127.0.0.1:9'])}\n[fix]\nsettle = 1\n")
+        (folder / NOBODY).mkdir()
+        self.settings.write_text(
+            f"project_dirs = [{json.dumps(str(folder / NOBODY))}]\n"
+            f"[mirrors]\nseed = {json.dumps(seed or ['http://127.0.0.1:9'])}\n[fix]\nsettle = 1\n"
+        )
+        self._declare("services: {}\n")
 
     def __call__(self, *arguments: str, failpoint: str | None = None) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "STACKOPS_STATE_DIR": str(self.folder / "state"), "NO_COLOR": "1", "COLUMNS": "200"}
+        env = {"STACKOPS_STATE_DIR": str(self.folder / "state"), "NO_COLOR": "1", "COLUMNS": "200"}
         env["STACKOPS_CONFIG"] = str(self.settings)
         if failpoint:
             (self.folder / "failpoints").mkdir(exist_ok=True)
             env |= {"STACKOPS_FAILPOINT": failpoint, "STACKOPS_FAILPOINT_DIR": str(self.folder / "failpoints")}
-        program = str(Path(sys.executable).with_name("stackops"))
-        return subprocess.run(
-            [program, *arguments, "--project", NOBODY],
-            env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=110, check=False,
-        )  # fmt: skip
+        return run_command([*arguments, "--project", NOBODY], env, killed=failpoint is not None)
 
     def needs(self, image: str) -> None:
         """A project that nobody has started yet, so that a mirror is judged by what it wants."""
-        folder = self.folder / NOBODY
-        folder.mkdir()
-        (folder / "docker-compose.yml").write_text(f"services: {{db: {{image: {image}}}}}\n")
-        self.settings.write_text(f'project_dirs = ["{folder}"]\n{self.settings.read_text()}')
+        self._declare(f"services: {{db: {{image: {image}}}}}\n")
 
-    def result(self) -> dict[str, Any]:
-        done = self("check", "--json", CHECK)
+    def _declare(self, text: str) -> None:
+        (self.folder / NOBODY / "docker-compose.yml").write_text(text)
+
+    def result(self, check: str = CHECK) -> dict[str, Any]:
+        done = self("check", "--json", check)
         assert done.returncode in (0, 1), done.stderr
         (one,) = json.loads(done.stdout)["results"]
         return one
@@ -144,10 +171,10 @@ def test_a_dead_mirror_is_replaced_by_one_that_works_and_nothing_restarts(own_en
         assert standing() == container
 
 
-def address_of_the_bridge() -> str:
-    """This machine as containers see it: no loopback, for there an Engine accepts every certificate."""
-    told = json.loads(docker("network", "inspect", "bridge"))[0]["IPAM"]["Config"][0]
-    return told.get("Gateway") or "127.0.0.1"
+def address_of_this_machine() -> str:
+    """No loopback, for there an Engine accepts every certificate. It does not always tell its bridge's gateway."""
+    known = [row.address for rows in psutil.net_if_addrs().values() for row in rows if row.family == socket.AF_INET]
+    return next((address for address in known if not address.startswith("127.")), "127.0.0.1")
 
 
 MIRRORS = {
@@ -165,11 +192,11 @@ MIRRORS = {
 
 @pytest.mark.parametrize("kind", MIRRORS)
 def test_a_mirror_that_is_of_no_use_is_told_by_its_answer_and_replaced(own_engine, container, tmp_path, kind):
-    with registry(kind, folder=tmp_path, host=address_of_the_bridge()) as bad, registry("healthy") as good:
+    with registry(kind, folder=tmp_path, host=address_of_this_machine()) as bad, registry("healthy") as good:
         old = json.dumps({"registry-mirrors": [bad.url], "max-concurrent-downloads": 3}).encode()
         reload_to(old, [bad.url])
         command, engine = Command(tmp_path, good.url), dockerd()
-        command.needs("pgvector/pgvector:0.8.0-pg15")
+        command.needs(IMAGE)  # which is on this machine, so that no pull fails for want of Docker Hub
         found = command.result()
         assert (found["status"], MIRRORS[kind] in found["title"]) == ("finding", True), found
         assert bad.url in found["title"]
@@ -298,11 +325,11 @@ def test_what_would_keep_docker_from_starting_is_named_and_not_touched(own_engin
     old, before = b'{\n  "registry-mirrors": ["https://a.example"],\n}\n', effective()
     FILE.write_bytes(old)
     command = Command(tmp_path)
-    found = command.result()
+    found = command.result("docker.daemon-json")
     assert (found["severity"], found["fix"]["safety"]) == ("error", "manual")
     said = next(row for row in found["evidence"] if row["label"] == "at the next start")
     assert (said["source"], "line 2, column 44" in said["value"]) == (str(FILE), True)
-    done = command("fix", CHECK, "--yes")
+    done = command("fix", "docker.daemon-json", "--yes")
     assert done.returncode == 5
     assert "do not restart Docker" in done.stderr
     assert (FILE.read_bytes(), effective()) == (old, before)
@@ -339,6 +366,46 @@ def test_a_kill_in_the_middle_of_the_way_back_is_gone_on_with(own_engine, tmp_pa
         assert resumed.returncode == 0, resumed.stderr
         assert not FILE.exists()
         assert effective() == [dead]
+
+
+def test_of_two_engines_the_one_that_is_spoken_to_is_reloaded_and_no_other(own_engine, container, tmp_path):
+    """Both ways: each repair changes one Engine's list and file, and leaves the other's alone."""
+    old = '{"registry-mirrors": ["http://127.0.0.1:9"]}'
+    with nobody() as dead, registry("healthy") as good, beside(old) as second:
+        reload_to(json.dumps({"registry-mirrors": [dead]}).encode(), [dead])
+        command, first, own = Command(tmp_path, good.url), dockerd(), FILE.read_bytes()
+        done = command("--host", second.url, "fix", CHECK, "--yes", "--set", f"mirror={good.url}")
+        assert done.returncode == 0, done.stderr
+        assert (second.mirrors(), json.loads(second.file.read_bytes())) == (
+            [good.url],
+            {"registry-mirrors": [good.url]},
+        )
+        assert (effective(), FILE.read_bytes(), dockerd(), standing()) == ([dead], own, first, container)
+
+        undone = command("undo", "--yes")  # told nothing, it speaks to the first: that is not where it was done
+        assert (undone.returncode, second.url in undone.stderr) == (5, True), undone.stderr
+        assert (second.mirrors(), effective(), FILE.read_bytes()) == ([good.url], [dead], own)
+        undone = command("--host", second.url, "undo", "--yes")
+        assert undone.returncode == 0, undone.stderr
+        assert (second.mirrors(), second.file.read_text()) == (["http://127.0.0.1:9"], old)
+
+        done = command("fix", CHECK, "--yes", "--set", f"mirror={good.url}")
+        assert done.returncode == 0, done.stderr
+        assert (effective(), second.mirrors()) == ([good.url], ["http://127.0.0.1:9"])
+        assert (second.file.read_text(), dockerd(), standing()) == (old, first, container)
+
+
+def test_an_engine_with_other_files_at_the_same_path_is_left_to_the_operator(own_engine, tmp_path):
+    """Its /etc/docker/daemon.json is not the one of this machine: that one must not be changed in its place."""
+    old = '{"registry-mirrors": ["http://127.0.0.1:9"]}'
+    with registry("healthy") as good, beside(old, apart=True) as second:
+        reload_to(json.dumps({"registry-mirrors": ["http://127.0.0.1:9"]}).encode(), ["http://127.0.0.1:9"])
+        own = FILE.read_bytes()
+        done = Command(tmp_path, good.url)("--host", second.url, "fix", CHECK, "--yes")
+        assert done.returncode == 5, done.stderr
+        assert f"sudo kill -HUP {second.pid}" in done.stderr
+        assert (second.mirrors(), second.file.read_text()) == (["http://127.0.0.1:9"], old)
+        assert (effective(), FILE.read_bytes()) == (["http://127.0.0.1:9"], own)
 
 
 def _open(command: Command) -> list[str]:

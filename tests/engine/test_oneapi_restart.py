@@ -82,7 +82,7 @@ def test_one_that_gave_up_is_started_again_once_mysql_is_ready(fastgpt):
     docker("restart", "-t", "0", ONE)
     wait_for(lambda: state(fastgpt)["Status"] == "exited")
     docker("start", MYSQL)
-    wait_for(ready, 30)
+    wait_for(ready)
     wait_for(lambda: judged(fastgpt)["fix"] and "is ready now" in judged(fastgpt)["title"])
     mysql = state(fastgpt, MYSQL)["StartedAt"]
     done = fastgpt.fix(CHECK, ONE)
@@ -129,6 +129,7 @@ def test_a_changed_config_json_recreates_fastgpt_and_nothing_else(fastgpt):
     changed = path.read_text().replace('"gpt-3.5-turbo"', '"gpt-3.5-turbo-new"')
     other = fastgpt.write("config.json.new", changed)
     other.replace(path)  # as editors do: a new inode, which a restart would not show
+    fastgpt.change_later("config.json", "fastgpt")
     found = judged(fastgpt, "fastgpt")
     assert (found["status"], found["severity"]) == ("finding", "warning")
     one = state(fastgpt)["StartedAt"]
@@ -142,6 +143,7 @@ def test_a_broken_config_json_is_told_and_fastgpt_left_alone(fastgpt):
     up(fastgpt)
     path = fastgpt.path("config.json")
     path.write_text(path.read_text().replace("{", "{ // mine\n", 1))
+    fastgpt.change_later("config.json", "fastgpt")
     found = judged(fastgpt, "fastgpt")
     assert "could not read it" in found["title"]
     started = state(fastgpt, "fastgpt")["StartedAt"]

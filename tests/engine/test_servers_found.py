@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from stackops.console.collect import Cadence, collect
+from stackops.console.collect.collector import Cadence, collect
 from stackops.console.hosts.local import open_local
 from stackops.console.model import Server
 from stackops.console.settings import Settings

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stackops.console.exits import ExitCode
+from stackops.console.exit_codes import ExitCode
+from stackops.console.fix.plan import Plan
+from stackops.console.fix.steps import ReplaceFile, Text
 from stackops.console.hosts import HostError
 from stackops.console.hosts.local.files import LocalFiles
-from stackops.console.plan import Plan
-from stackops.console.steps import ReplaceFile, Text
 from support.workshop import Workshop
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts")

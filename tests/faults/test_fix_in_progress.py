@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stackops.console.exits import ExitCode
-from stackops.console.findings import Result
-from stackops.console.fixing import Progress
+from stackops.console.exit_codes import ExitCode
+from stackops.console.fix.engine import Progress
+from stackops.console.fix.plan import Plan
+from stackops.console.fix.steps import Chmod, ComposeUp, RestartContainer
 from stackops.console.hosts import HostError
-from stackops.console.plan import Plan
-from stackops.console.steps import Chmod, ComposeUp, RestartContainer
+from stackops.console.model.findings import Result
 from support.workshop import Workshop, broken, never
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts and other users")
@@ -39,7 +39,7 @@ def _holder(shop: Workshop, uid: int | None = None) -> subprocess.Popen[bytes]:
         "shop = Workshop(Path(sys.argv[1])); uid = int(sys.argv[2])\n"
         "if uid: shop.state = shop.base / 'theirs'; shop.state.mkdir(); os.chown(shop.state, uid, -1); os.setuid(uid)\n"
         "fixer = shop.fixer(lambda: (print('held', flush=True), time.sleep(60)))\n"
-        "from stackops.console.plan import Plan; from stackops.console.steps import CreateFile, Text\n"
+        "from stackops.console.fix.plan import Plan; from stackops.console.fix.steps import CreateFile, Text\n"
         "step = CreateFile(shop.path('shared/note'), Text('x'))\n"
         "fixer.run(fixer.prepare(Plan('c', 's', 't', steps=(step,), lock=str(shop.project))))"
     )
@@ -230,12 +230,32 @@ def test_a_container_that_keeps_restarting_is_a_failed_fix_though_it_runs_at_eve
     assert "api keeps restarting" in outcome.sentence
 
 
-def test_compose_that_fails_is_rolled_back_with_its_words(shop: Workshop) -> None:
-    before = shop.tree()
+def test_compose_that_fails_before_it_changed_anything_needs_no_way_back(shop: Workshop) -> None:
+    before, container = shop.tree(), shop.world.container("api")
     fixer = shop.fixer()
     prepared = fixer.prepare(shop.plan())
     shop.world.say(fail_from=1, output="line\nError: no such image: x\n")
 
+    outcome = fixer.run(prepared)
+
+    assert outcome.code == ExitCode.ROLLED_BACK
+    assert "Error: no such image: x" in outcome.sentence
+    assert (shop.tree(), shop.world.container("api")) == (before, container)
+    assert len([call for call in shop.world.calls if "up" in call]) == 1
+
+
+def test_compose_that_fails_is_rolled_back_with_its_words(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = shop.tree()
+    fixer = shop.fixer()
+    prepared = fixer.prepare(shop.plan())
+    shop.world.say(fail_from=1, output="line\nError: no such image: x\n")
+    real = fixer.host.control.compose
+
+    def stops_and_fails(*args: Any, **kwargs: Any) -> Any:
+        shop.world.set("api", state="exited")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(fixer.host.control, "compose", stops_and_fails)
     outcome = fixer.run(prepared)
 
     assert (
@@ -344,7 +364,7 @@ def test_nothing_is_taken_back_behind_the_back_of_a_step_that_hangs(
     fixer = shop.fixer()
     prepared = fixer.prepare(shop.plan())
     monkeypatch.setattr(ComposeUp, "deadline", 0.05)
-    monkeypatch.setattr("stackops.console.rollback._GRACE", 0.05)
+    monkeypatch.setattr("stackops.console.fix.rollback._GRACE", 0.05)
     monkeypatch.setattr(fixer.host.control, "compose", lambda *a, **k: release.wait(10) and None)
 
     outcome = fixer.run(prepared)
@@ -358,7 +378,7 @@ def test_nothing_is_taken_back_behind_the_back_of_a_step_that_hangs(
 def test_the_container_stackops_runs_in_is_refused(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     own = shop.world.container("api")
     assert own is not None
-    monkeypatch.setattr("stackops.console.preparing.own_container", lambda: own["id"])
+    monkeypatch.setattr("stackops.console.fix.preparing.own_container", lambda: own["id"])
     plan = Plan("c", "s", "t", steps=(RestartContainer(own["id"], "api"),))
 
     with pytest.raises(HostError, match="runs inside api and would end itself"):

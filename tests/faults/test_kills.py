@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stackops.console.differences import differences
+from stackops.console.fix.acts.content import differences
 from stackops.console.hosts.local.files import LocalFiles
 from support.forks import Forks
 from support.workshop import Workshop
@@ -120,6 +120,70 @@ def test_an_undo_killed_anywhere_can_be_finished_and_can_be_taken_back(
     assert shop.tree() == (before if way == "resume" else after)
     states = {e.kind: e.state for e in fixer.journal.entries()}
     assert states["fix"] == ("undone" if way == "resume" else "done")
+
+
+BEGUN = ("after_backup", "before_step", "before_restart", "after_step", "before_verify")
+
+
+def _stopped(base: Path) -> Workshop:
+    shop = Workshop(base)
+    shop.world.set("api", state="exited")
+    return shop
+
+
+def _verbs_and_state(shop: Workshop) -> tuple[list[str], str]:
+    container = shop.world.container("api")
+    assert container is not None
+    return [call[0] for call in shop.world.calls], container["state"]
+
+
+@pytest.mark.parametrize("way", ["resume", "roll_back"])
+@pytest.mark.parametrize("point", BEGUN)
+def test_a_start_killed_anywhere_can_be_finished_and_can_be_taken_back(
+    forks: Forks, tmp_path: Path, point: str, way: str
+) -> None:
+    shop = _stopped(tmp_path)
+    assert forks.run("run", tmp_path, point=point, look="runs", plan="start") == -signal.SIGKILL
+
+    assert forks.run(way, tmp_path, look="runs") == (0 if way == "resume" else 4)
+
+    started = way == "resume" or point in ("after_step", "before_verify")
+    verbs = ["start", "stop"] if started and way == "roll_back" else ["start"] * started
+    assert _verbs_and_state(shop) == (verbs, "running" if way == "resume" else "exited")
+    assert shop.fixer().journal.open_entries() == ()
+
+
+@pytest.mark.parametrize("way", ["resume", "roll_back"])
+@pytest.mark.parametrize("point", ["in_rollback", "before_restart:2"])
+def test_the_stop_that_takes_a_start_back_killed_anywhere_is_finished(
+    forks: Forks, tmp_path: Path, point: str, way: str
+) -> None:
+    shop = _stopped(tmp_path)
+    assert forks.run("run", tmp_path, point=point, look="never", plan="start") == -signal.SIGKILL
+
+    assert forks.run(way, tmp_path, look="never") == 4
+
+    assert _verbs_and_state(shop) == (["start", "stop"], "exited")
+    assert shop.fixer().journal.open_entries() == ()
+
+
+@pytest.mark.parametrize("way", ["resume", "roll_back"])
+@pytest.mark.parametrize("point", BEGUN)
+def test_the_undo_of_a_start_killed_anywhere_can_be_finished_and_can_be_taken_back(
+    forks: Forks, tmp_path: Path, point: str, way: str
+) -> None:
+    shop = _stopped(tmp_path)
+    assert forks.run("run", tmp_path, look="runs", plan="start") == 0
+    assert forks.run("undo", tmp_path, point=point, look="runs") == -signal.SIGKILL
+
+    assert forks.run(way, tmp_path, look="runs") == (0 if way == "resume" else 4)
+
+    stopped = way == "resume" or point in ("after_step", "before_verify")
+    verbs = ["stop", "start"] if stopped and way == "roll_back" else ["stop"] * stopped
+    assert _verbs_and_state(shop) == (["start", *verbs], "exited" if way == "resume" else "running")
+    assert {e.kind: e.state for e in shop.fixer().journal.entries()} == {
+        "fix": "undone" if way == "resume" else "done", "undo": "done" if way == "resume" else "rolled-back",
+    }  # fmt: skip
 
 
 def test_killed_again_and_again_it_still_ends_whole(forks: Forks, tmp_path: Path) -> None:

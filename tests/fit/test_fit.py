@@ -7,19 +7,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stackops.console.fit import UnknownModel, cache_bytes, catalogue, need, placed, subject, verdicts
-from stackops.console.fit.need import Need
 from stackops.console.hosts import NotFound
-from stackops.console.model import (
-    FileFact,
-    Gpu,
-    GpuInstance,
-    GpuProcess,
-    LoadedModel,
-    ServedModel,
-    Server,
-)
-from stackops.console.text import clean_line
+from stackops.console.model import FileFact, Gpu, GpuInstance, GpuProcess, LoadedModel, ServedModel, Server
+from stackops.console.products.fit import Need, UnknownModel, cache_bytes, catalogue, need
+from stackops.console.products.fit.estimate import placed, subject, verdicts
+from stackops.console.text.cleaning import clean_line
 
 GIB, GB = 1 << 30, 10**9
 

@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 from stackops.console.hosts import EngineFailed, EngineUnreachable, HostError, NotFound
 from stackops.console.hosts.local.address import parse
-from stackops.console.hosts.local.client import Client
+from stackops.console.hosts.local.client import ClosedClient, EngineClient
 from stackops.console.hosts.local.engine import LocalEngine
-from stackops.console.hosts.local.gone import ClosedClient
 from support.fake_engine import FakeEngine, container, container_id
 from support.proxy import Proxy, Toxic
 
@@ -31,8 +30,9 @@ async def proxy(fake: FakeEngine) -> AsyncIterator[Proxy]:
         yield proxy
 
 
-def door(url: str) -> LocalEngine:
-    return LocalEngine(Client(parse(url), total=0.5))
+def door(url: str, total: float = 60.0) -> LocalEngine:
+    """Patient: who lets something hang gives the time in which that is told."""
+    return LocalEngine(EngineClient(parse(url), total=total))
 
 
 async def listened(fake: FakeEngine) -> None:
@@ -135,7 +135,7 @@ async def test_a_stream_cut_is_a_fault(fake: FakeEngine, proxy: Proxy, toxic: To
     await listened(fake)
     fake.emit("start", container_id("web"))
     with pytest.raises(EngineFailed):
-        await asyncio.wait_for(task, 2)
+        await asyncio.wait_for(task, 60)
 
 
 async def test_a_stream_of_something_else_is_a_fault(proxy: Proxy) -> None:
@@ -147,12 +147,13 @@ async def test_a_stream_of_something_else_is_a_fault(proxy: Proxy) -> None:
 async def test_an_event_stream_that_never_opens_is_given_up(proxy: Proxy) -> None:
     proxy.set(Toxic("hang"), "/events")
     with pytest.raises(EngineUnreachable, match="not answering"):
-        await anext(aiter(door(proxy.url).events()))
+        await anext(aiter(door(proxy.url, total=0.5).events()))
 
 
 async def test_a_silent_stream_stays_open_and_can_be_cancelled(fake: FakeEngine) -> None:
-    task = asyncio.ensure_future(anext(aiter(door(fake.url).events())))
-    await asyncio.sleep(0.7)  # longer than any deadline of this door
+    task = asyncio.ensure_future(anext(aiter(door(fake.url, total=2.0).events())))
+    await listened(fake)
+    await asyncio.sleep(2.2)  # longer than any deadline of this door
     assert not task.done()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -165,7 +166,7 @@ async def test_an_engine_that_goes_away_ends_the_stream(fake: FakeEngine, proxy:
     await listened(fake)
     await proxy.vanish()
     with pytest.raises(HostError):
-        await asyncio.wait_for(task, 2)
+        await asyncio.wait_for(task, 60)
 
 
 async def test_an_unusable_address_answers_everything_with_its_reason() -> None:
@@ -177,3 +178,11 @@ async def test_an_unusable_address_answers_everything_with_its_reason() -> None:
         await anext(aiter(engine.events()))
     with pytest.raises(EngineUnreachable, match="not yet"):
         await engine.logs("x")
+
+
+async def test_an_event_stream_whose_peer_went_silent_is_noticed(fake: FakeEngine, proxy: Proxy) -> None:
+    proxy.set(Toxic("drop_events"), path="/events")  # the connection stands, and nothing comes through any more
+    engine = LocalEngine(EngineClient(parse(proxy.url), total=60.0), idle=0.2)
+    with pytest.raises(EngineFailed, match=r"silent for 0\.2 s"):
+        async for _ in engine.events():
+            pass

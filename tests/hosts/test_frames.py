@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stackops.console.hosts.local.frames import LINE, Lines, LogReader
+from stackops.console.hosts.local.engine import LINE, LineSplitter, LogReader
 from support.fake_engine import frame
 
 
@@ -33,7 +33,7 @@ def test_raw_text_of_a_terminal_passes_as_it_is() -> None:
 
 
 def test_a_line_of_ten_megabytes_is_clipped_and_counted() -> None:
-    lines = Lines()
+    lines = LineSplitter()
     for _ in range(160):
         assert not list(lines.feed(b"a" * 65536))
     (line,) = lines.feed(b"\n")
@@ -42,7 +42,7 @@ def test_a_line_of_ten_megabytes_is_clipped_and_counted() -> None:
 
 
 def test_clipping_leaves_no_half_character() -> None:
-    lines = Lines()
+    lines = LineSplitter()
     (line,) = lines.feed(b"x" + "深".encode() * 4000 + b"\n")
     assert "�" not in line.decode()
 

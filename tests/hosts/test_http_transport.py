@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import socket
 import threading
 import warnings
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 from stackops.console.hosts.local import http as door
-from stackops.console.hosts.local.http import LocalHttp
+from stackops.console.hosts.local.http import LocalHttp, LocalHttpActs
 
 
 class Seen:
@@ -44,6 +45,10 @@ def server() -> Iterator[Seen]:
                 self.send_header("Content-Length", "2")
                 self.end_headers()
                 self.wfile.write(b"ok")
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             """Silent."""
@@ -113,12 +118,19 @@ def test_loops_one_after_another_and_in_other_threads_do_not_share_it(server):
 
 
 async def test_a_request_that_is_cancelled_leaves_no_connection(server):
-    listener = await asyncio.start_server(lambda reader, writer: asyncio.sleep(60), "127.0.0.1", 0)
+    asked = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        asked.set()
+        await asyncio.sleep(60)
+
+    listener = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     async with listener:
         http = LocalHttp()
         url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
-        task = asyncio.create_task(http.get(url, deadline=30))
-        await asyncio.sleep(0.05)
+        task = asyncio.create_task(http.get(url, deadline=60))
+        await asked.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -129,3 +141,19 @@ async def test_a_request_that_is_cancelled_leaves_no_connection(server):
 @pytest.mark.parametrize(("host", "told"), [("127.0.0.1", True), ("::1", True), ("localhost", False), ("1.2", False)])
 def test_only_what_is_an_address_is_not_looked_up(host, told):
     assert door._literal(host) is told
+
+
+async def test_each_address_of_a_name_is_tried_until_one_takes_the_connection(server, monkeypatch):
+    """fact: ``localhost`` is ::1 and 127.0.0.1, and most model servers listen on the second alone."""
+    port = int(server.url.rpartition(":")[2])
+    rows = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: rows)
+    assert (await LocalHttp().get(f"http://two.example:{port}/")).body == b"ok"
+    assert (await LocalHttpActs(read_only=False).post(f"http://two.example:{port}/", {})).body == b"ok"
+    assert [told["Host"] for told in server.headers] == [f"two.example:{port}"] * 2
+
+
+async def test_what_a_server_may_send_compressed_is_said_in_every_request(server):
+    await LocalHttp().get(f"{server.url}/")
+    await LocalHttpActs(read_only=False).post(f"{server.url}/", {})
+    assert [told["Accept-Encoding"] for told in server.headers] == ["gzip, identity", "identity"]

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from stackops.console import failpoints
+from stackops.console.hosts import failpoints
 from stackops.console.hosts.local.files import LocalFiles
 
 ROUNDS = 60

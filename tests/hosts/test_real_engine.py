@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import stat
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +15,10 @@ import pytest
 from stackops.console.hosts import NotFound
 from stackops.console.hosts.local import LocalHost, open_local
 from stackops.console.settings import Settings
+from support.busybox import OURS, busybox
 
 SOCKET = Path("/var/run/docker.sock")
-IMAGE = "stackops-test/busybox:1"
+IMAGE = f"{OURS}/hosts"
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.skipif(
@@ -39,20 +38,9 @@ def host() -> LocalHost:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def image() -> None:
-    if subprocess.run(["docker", "image", "inspect", IMAGE], check=False, capture_output=True).returncode:
-        busybox = shutil.which("busybox")
-        if not busybox:
-            pytest.skip("busybox is not installed, so no image can be made")
-        tar = subprocess.run(
-            ["tar", "c", "-C", Path(busybox).parent, "busybox"], check=True, capture_output=True
-        ).stdout
-        subprocess.run(
-            ["docker", "import", "-c", 'ENTRYPOINT ["/busybox"]', "-", IMAGE],
-            input=tar,
-            check=True,
-            capture_output=True,
-        )
+def image() -> Iterator[None]:
+    with busybox("hosts"):
+        yield
 
 
 def up(*options: str, command: tuple[str, ...]) -> str:
@@ -223,12 +211,10 @@ async def test_compose_brings_a_service_up(host: LocalHost, tmp_path: Path) -> N
     project = f"so-host-{uuid.uuid4().hex[:8]}"
     compose = host.control.compose
     try:
-        begin = time.monotonic()
         said = await asyncio.to_thread(
             compose, project, str(tmp_path), [str(file)], ["up", "-d", "--no-deps", "--", "s"]
         )
         assert said.exit_code == 0, said.output
-        assert time.monotonic() - begin < 30
         assert docker("ps", "-q", "--filter", f"label=com.docker.compose.project={project}")
         bad = await asyncio.to_thread(compose, project, str(tmp_path), [str(file)], ["up", "-d", "--", "nope"])
         assert bad.exit_code != 0

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from stackops.console.hosts import HostError, NotFound, NotPermitted
-from stackops.console.hosts.local import foresight, writing
+from stackops.console.hosts.local import files as foresight
+from stackops.console.hosts.local import writing
 from stackops.console.hosts.local.files import LocalFiles
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change owners or mount a small file system")
@@ -215,8 +216,8 @@ def test_rights_are_judged_for_a_user_who_is_not_root(tmp_path: Path, monkeypatc
     monkeypatch.setattr(os, "getgroups", lambda: [1000])
     monkeypatch.setattr(os, "access", lambda *_, **__: True)
 
-    def wanted(uid: int, gid: int) -> writing.Wanted:
-        return writing.Wanted(str(tmp_path / "f"), b"", 0o400, uid, gid)
+    def wanted(uid: int, gid: int) -> writing.WantedFile:
+        return writing.WantedFile(b"", 0o400, uid, gid)
 
     assert foresight._permitted(str(tmp_path), wanted(1000, 1000))
     assert not foresight._permitted(str(tmp_path), wanted(999, 999))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from stackops.console.hosts.local.kernel import LocalKernel
-from stackops.console.hosts.local.processes import containers_of, runtime_of
+from stackops.console.hosts.local.kernel import LocalKernel, containers_of, runtime_of
 from support.fake_root import FakeRoot
 
 ID, INNER = "ab12" * 16, "cd34" * 16

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 
-from stackops.console.collect import collect
-from stackops.console.collecting.blob_names import BlobNames
-from stackops.console.collecting.board import Board
-from stackops.console.collecting.cadence import Cadence
-from stackops.console.collecting.history import History
-from stackops.console.collecting.holders import AGAIN, Holders
+from stackops.console.collect.collector import collect
+from stackops.console.collect.owners import MOST, PS_ARGS, rows_of
+from stackops.console.collect.source import Cadence
+from stackops.console.collect.sources.gpus import AGAIN, BlobNames, Holders
 from stackops.console.hosts import ProcessRow
-from stackops.console.joining.top import MOST, PS_ARGS, rows_of
-from stackops.console.model import DeviceRequest, EngineInfo, Gpu, GpuDriver, HostInfo, Mount
+from stackops.console.model import DeviceRequest, EngineInfo, Gpu, GpuDriver, Mount
 from stackops.console.settings import Settings
 from support.clock import FakeClock
 from support.fake_engine import container
 from support.gpu_rows import CARD, GIB, box, holds, ident, row, server
 from support.memory_host import MemoryEngine, MemoryFiles, MemoryGpus, MemoryHost, MemoryKernel
+from support.one_source import OneSource
 
 QUICK = Cadence(second_sample=0.0)
 GRANT = (DeviceRequest(count=-1, capabilities=("gpu",)),)
@@ -34,10 +32,10 @@ class Bench:
     def __init__(self, *boxes, same_namespace: bool | None = True, files: MemoryFiles | None = None) -> None:
         self.clock = FakeClock()
         self.engine = MemoryEngine()
-        self.host = MemoryHost(engine=self.engine, files=files or MemoryFiles(), clock=self.clock)
-        self.board = Board(self.clock, HostInfo("box"))
-        self.history = History()
-        self.holders = Holders(self.host, self.board, QUICK, self.history, all_listed=True)
+        self.host = MemoryHost(engine=self.engine, files=files or MemoryFiles(), clock=self.clock, gpus=MemoryGpus())
+        self.holders = OneSource(Holders, self.host, cadence=QUICK)
+        self.site, self.board = self.holders.scheduler.site, self.holders.board
+        self.history = self.site.history
         self.board.put(
             containers=tuple(boxes), gpus=(Gpu(CARD),), gpu_driver=GpuDriver("ok", same_namespace=same_namespace),
             engine=EngineInfo("24", "1.43", "unix:///x", local=True),
@@ -47,10 +45,15 @@ class Bench:
     def processes(self):
         return self.board.snapshot().gpu_processes
 
+    def take(self, held, rows) -> None:
+        """What the driver and the process table say now."""
+        self.site.held, self.site.rows = tuple(held), rows
+        self.site.joined()
+
 
 def test_it_follows_containers_servers_and_processes_that_come_later() -> None:
     bench = Bench()
-    bench.holders.take([holds(100)], [row(100, "ollama runner", of="o")])
+    bench.take([holds(100)], [row(100, "ollama runner", of="o")])
     assert bench.processes[0].container is None
     bench.board.put(containers=(box("o"),))
     assert bench.processes[0].container == ident("o")
@@ -58,7 +61,7 @@ def test_it_follows_containers_servers_and_processes_that_come_later() -> None:
     assert bench.processes[0].models == ("a",)
     before = bench.processes
     assert bench.board.snapshot().gpu_processes is before
-    bench.holders.take([], [])
+    bench.take([], [])
     assert bench.processes == ()
 
 
@@ -67,10 +70,10 @@ async def test_the_engine_is_asked_only_for_containers_with_a_gpu_and_only_while
     stopped = box("s", device_requests=GRANT, state="exited")
     bench = Bench(granted, plain, stopped)
     bench.engine.tops = {ident("v"): top_of((100, 7, "vllm serve m"), (110, 100, "VLLM::EngineCore"))}
-    bench.holders.take([holds(100)], [row(100, "x", of="v")])
+    bench.take([holds(100)], [row(100, "x", of="v")])
     await bench.holders.read()
     assert bench.engine.topped == []
-    bench.holders.take([holds(110)], [row(100, "vllm serve m", of="v")])
+    bench.take([holds(110)], [row(100, "vllm serve m", of="v")])
     await bench.holders.read()
     assert bench.engine.topped == [(ident("v"), PS_ARGS)]
     assert (bench.processes[0].container, bench.processes[0].visible) == (ident("v"), False)
@@ -80,11 +83,11 @@ async def test_the_engine_is_asked_only_for_containers_with_a_gpu_and_only_while
 async def test_the_same_question_is_put_again_only_after_minutes() -> None:
     bench = Bench(box("v", device_requests=GRANT), same_namespace=False)
     bench.engine.tops = {ident("v"): top_of((100, 7, "x"))}
-    bench.holders.take([holds(999)], [])
+    bench.take([holds(999)], [])
     for _ in range(5):
         await bench.holders.read()
     assert len(bench.engine.topped) == 1
-    bench.holders.take([holds(999), holds(100)], [])
+    bench.take([holds(999), holds(100)], [])
     await bench.holders.read()
     assert len(bench.engine.topped) == 2
     bench.clock.advance(AGAIN)
@@ -96,7 +99,7 @@ async def test_an_engine_of_another_machine_is_not_asked_whose_a_process_of_this
     for same_namespace, asked in ((True, 0), (False, 1), (None, 1)):
         bench = Bench(box("v", pid=100, device_requests=GRANT), same_namespace=same_namespace)
         bench.engine.tops = {ident("v"): top_of((500, 7, "vllm serve m"))}
-        bench.holders.take([holds(500)], [row(100, "nginx")])
+        bench.take([holds(500)], [row(100, "nginx")])
         await bench.holders.read()
         assert len(bench.engine.topped) == asked
         assert (bench.processes[0].container is not None) == bool(asked)
@@ -104,7 +107,7 @@ async def test_an_engine_of_another_machine_is_not_asked_whose_a_process_of_this
 
 async def test_an_engine_that_fails_or_hangs_leaves_the_process_unknown_and_makes_no_fault() -> None:
     bench = Bench(box("v", device_requests=GRANT))
-    bench.holders.take([holds(100)], [])
+    bench.take([holds(100)], [])
     assert await bench.holders.read()
     assert bench.processes[0].container is None
     assert bench.board.snapshot().faults == ()
@@ -153,13 +156,12 @@ async def test_the_manifests_beside_the_weights_name_the_model() -> None:
     bench = Bench(box("o", mounts=(mount,)), files=_files("/var/lib/docker/volumes/o/_data"))
     runner = row(110, f"/bin/ollama runner --model /root/.ollama/models/blobs/sha256-{DIGEST}", of="o")
     bench.board.put(servers=(server("ollama", of="o", loaded=["other", "qwen2.5:7b"]),))
-    bench.holders.take([holds(110)], [runner])
+    bench.take([holds(110)], [runner])
     await bench.holders.read()
     assert bench.processes[0].models == ("qwen2.5:7b",)
     reads = sum(bench.host.files.reads.values())
     await bench.holders.read()
     assert sum(bench.host.files.reads.values()) == reads
-    bench.holders.close()
 
 
 def test_a_native_ollama_is_looked_up_where_its_weights_lie() -> None:
@@ -193,11 +195,11 @@ def test_the_curve_of_a_gpu_has_gaps_where_nothing_was_read_and_ends_with_the_gp
     bench = Bench()
     for health, busy in (("ok", 10.0), ("stale", 10.0), ("ok", 30.0)):
         bench.board.put(gpus=(Gpu(CARD, utilisation=busy, memory_used=GIB, health=health),))
-        bench.holders.take([], [])
+        bench.take([], [])
     assert bench.history.gpu(CARD).cpu == (10.0, None, 30.0)
     assert bench.history.gpu(CARD).memory == (GIB, None, GIB)
     bench.board.put(gpus=())
-    bench.holders.take([], [])
+    bench.take([], [])
     assert bench.history.gpu(CARD).cpu == ()
 
 

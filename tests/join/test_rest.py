@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from stackops.console.joining import rest_of, unattributed
+from stackops.console.collect.joining import rest_of, unattributed
 from stackops.console.model import Gpu
 from support.gpu_rows import CARD, GIB, holds
 

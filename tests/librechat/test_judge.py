@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from examples.wiring.address import HOST, chat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stackops.console.librechat.judge import NotJudged, decoded, verdict
-from stackops.console.librechat.notation import shapes
-from stackops.console.librechat.reading import load
-from stackops.console.librechat.release import NEWEST, config_version, number, release
+from stackops.checks.registry import examine
+from stackops.console.products.librechat.judge import NotJudged, decoded, verdict
+from stackops.console.products.librechat.notation import shapes
+from stackops.console.products.librechat.reading import load
+from stackops.console.products.librechat.release import NEWEST, config_version, number, release
+from stackops.console.settings import Settings
 
 ENTRY = """\
 version: 1.0.9
@@ -26,21 +29,8 @@ def judged(text, of="0.8.7", env=None, **more):
     return verdict(text, number(of), {} if env is None else env, **more)
 
 
-def warnings(url, name="Local", of="0.8.7", env=None, inside=True):
-    return [one.message for one in judged(ENTRY.format(url=url, name=name), of, env, inside=inside).issues]
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://localhost:11434/v1", "http://127.0.0.1:8000/v1", "http://127.8.9.1/v1", "http://[::1]:8000/v1",
-        "http://0.0.0.0:8000/v1", "https://api.localhost/v1", "HTTP://LOCALHOST:1/v1",
-    ],
-)  # fmt: skip
-def test_a_loopback_address_is_the_container_itself(url):
-    (message,) = warnings(url)
-    assert "the LibreChat container itself" in message
-    assert warnings(url, inside=False) == []
+def warnings(url, name="Local", of="0.8.7", env=None):
+    return [one.message for one in judged(ENTRY.format(url=url, name=name), of, env).issues]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +38,6 @@ def test_a_loopback_address_is_the_container_itself(url):
     [
         "http://host.docker.internal:11434/v1", "http://ollama:11434/v1/", "https://api.deepseek.com",
         "http://litellm:4000", "http://192.0.2.10:8000/v1", "https://localhost.example.org/v1", "user_provided",
-        "${URL}",
         "http://oneapi:3000/v1", "https://x.openai.azure.com/openai/v1",
     ],
 )  # fmt: skip
@@ -67,13 +56,29 @@ def test_a_good_address_is_left_alone(url):
         ("http://h:8000/v1/v1", "Local", "/v1 stands twice"),
         ("http://h:11434/v1/v1/", "Local", "/v1 stands twice"),
         ("http://h:8000/v1/chat/completions", "Local", "adds /chat/completions"),
-        ("h:8000/v1", "Local", "not an http address"),
+        ("h:8000/v1", "Local", "has no https:// or http:// in front"),
+        ("ftp://h:8000/v1", "Local", "not an http address"),
         ("http://[::1", "Local", "not an address"),
     ],
 )
 def test_a_wrong_path_is_warned_of(url, name, words):
     (message,) = warnings(url, name)
     assert words in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost:11434/v1", "http://127.0.0.1:8000/v1", "http://127.8.9.1/v1", "http://[::1]:8000/v1",
+        "http://0.0.0.0:8000/v1", "https://api.localhost/v1", "HTTP://LOCALHOST:1/v1",
+    ],
+)  # fmt: skip
+def test_a_loopback_address_is_the_container_itself(url):
+    addresses = judged(ENTRY.format(url=url, name="Local")).addresses
+    (inside,) = examine(chat(*addresses), Settings(), only=["wiring.address"])
+    assert (inside.status, inside.form) == ("finding", "itself")
+    (outside,) = examine(chat(*addresses, **HOST), Settings(), only=["wiring.address"])
+    assert outside.status == "ok"
 
 
 def test_a_whole_address_is_trimmed_by_old_releases_and_meant_by_direct_endpoints():
@@ -83,8 +88,9 @@ def test_a_whole_address_is_trimmed_by_old_releases_and_meant_by_direct_endpoint
 
 
 def test_a_variable_is_looked_into():
-    (message,) = warnings("http://${H}:8000/v1", env={"H": "localhost"})
-    assert "localhost is the LibreChat container itself" in message
+    (message,) = warnings("http://${H}:8000/v1/v1", env={"H": "gpu"})
+    assert "/v1 stands twice" in message
+    assert warnings("${URL}", env={"URL": "http://gpu:8000/v1"}) == []
 
 
 def test_two_endpoints_of_one_name_are_warned_of():
@@ -215,7 +221,7 @@ def test_what_has_no_end_is_not_judged():
 
 
 @given(st.text(alphabet=" \n:-[]{}'\"&*!ab1~<", max_size=40), st.sampled_from(["0.7.2", "0.8.2", "0.8.7", "0.9.0"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_text_gets_a_verdict(text, of):
     prefix = "version: 1.0.9\nendpoints:\n  custom:\n    - "
     for whole in (text, prefix + text):

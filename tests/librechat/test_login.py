@@ -10,14 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from msgspec.structs import replace
-from stackops.console.collect import Cadence, collect
-from stackops.console.collecting.cookies import LOGIN, MOST
+from stackops.console.collect.collector import Looks
+from stackops.console.collect.sources.cookies import LOGIN, MOST, address_of, attributes, prove, told
 from stackops.console.hosts import HttpReply
-from stackops.console.hosts.local.http_acts import LocalHttpActs
+from stackops.console.hosts.local.http import LocalHttpActs
 from stackops.console.model import Container, EnvVar, NetworkLink, Port
 from stackops.console.settings import LibreChatSettings, Settings, parse
-from stackops.console.sources.librechat_cookie import address_of, attributes, prove, told
-from stackops.console.text import SECRETS
+from stackops.console.text.cleaning import SECRETS
 from support.clock import FakeClock
 from support.fake_engine import container
 from support.librechat_server import EMAIL, PASSWORD, TWO_FACTORS, LibreChat
@@ -65,7 +64,7 @@ def ask(address, email=EMAIL, password=PASSWORD, *, read_only=False):
     return asyncio.run(prove(LocalHttpActs(read_only=read_only), "c", address, email, password, now=7.0))
 
 
-# fact: librechat-stack 6.2: what each release sends
+# What each release sends: LibreChat AuthService.js of v0.7.2 and v0.8.2, pull requests 11782 and 13189
 @pytest.mark.parametrize(
     ("release", "env", "secure"),
     [
@@ -216,7 +215,11 @@ def host(chat, monkeypatch):
 
 
 def look(host, *asked, settings=SETTINGS):
-    found = asyncio.run(collect(host, settings, cadence=Cadence(second_sample=0.0), on_request=asked))
+    """One of several looks through the same sources."""
+    known = host.__dict__.setdefault("looks", {})
+    if repr(settings) not in known:
+        known[repr(settings)] = Looks(host, settings)
+    found = known[repr(settings)].look(asked)
     return found.cookie_proofs
 
 
@@ -278,7 +281,7 @@ def test_a_variable_that_is_not_set_is_named(host, monkeypatch):
 
 def test_the_password_is_a_secret_from_then_on(host):
     look(host, LOGIN)
-    from stackops.console.text import redact
+    from stackops.console.text.cleaning import redact
 
     assert PASSWORD not in redact(f"it said {PASSWORD} twice")
     assert SECRETS

@@ -8,13 +8,15 @@ import json
 import tarfile
 
 import pytest
-from stackops.console.collect import Cadence, collect
+from stackops.console.collect.collector import Cadence, collect
+from stackops.console.collect.sources.configs import API, MAIN, PACKAGE_LIMIT, Releases, paths, version
 from stackops.console.hosts import EngineFailed
+from stackops.console.model import Container
 from stackops.console.settings import LibreChatSettings, Settings
-from stackops.console.sources.librechat_release import API, LIMIT, MAIN, paths, version
 from support.clock import FakeClock
 from support.fake_engine import container
-from support.memory_host import MemoryEngine, host_with
+from support.memory_host import MemoryEngine, MemoryHost, host_with
+from support.one_source import OneSource
 
 ROLLING = "ghcr.io/danny-avila/librechat-dev:latest"
 BANNER = b"2026-01-02T03:04:06.000000000Z > LibreChat@v0.8.2 backend\n"
@@ -34,7 +36,7 @@ def package(number: str = "v0.8.7", name: str = "LibreChat", **more: object) -> 
     return packed(json.dumps({"name": name, "version": number, **more}).encode())
 
 
-# fact: librechat-stack 3.4
+# LibreChat package.json of v0.7.2 and v0.8.7, beside the server and above it
 @pytest.mark.parametrize(
     ("archive", "found"),
     [
@@ -121,6 +123,19 @@ def test_a_banner_beats_the_package():
     assert next(one.version for one in found.services if one.role == "librechat") == "0.8.2"
 
 
+async def test_what_could_not_be_asked_and_is_gone_is_known_no_more():
+    engine, clock = rolling(), FakeClock()
+    engine.error = EngineFailed("the Engine says no")
+    one = OneSource(Releases, MemoryHost(engine=engine, clock=clock))
+    box = Container("b" * 64, "LibreChat", ROLLING, "running")
+    one.board.put(containers=(box,))
+    await one.read()
+    assert (engine.requests["archive"], set(one.source._failed)) == (1, {box.id})
+    one.board.put(containers=())
+    await one.read()
+    assert one.source._failed == {}
+
+
 def test_an_engine_that_refuses_costs_no_more_than_the_version():
     engine = rolling(archive=package())
 
@@ -130,5 +145,5 @@ def test_an_engine_that_refuses_costs_no_more_than_the_version():
     engine.archive = refuse
     found = look(engine)
     assert found.package_releases == ()
-    assert not [one for one in found.faults if "says no" in one.sentence]
-    assert LIMIT < 1 << 20
+    assert [(one.source, one.sentence) for one in found.faults] == [("releases", "the Engine says no")]
+    assert PACKAGE_LIMIT < 1 << 20

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from msgspec import to_builtins
+from stackops.console.collect.sources.configs import LIMIT, read
 from stackops.console.hosts import NotPermitted
-from stackops.console.librechat.place import config_path, host_path
 from stackops.console.model import ComposeService, Container, EnvVar, LogMark, Mount, Project, Volume
-from stackops.console.sources.librechat import LIMIT, read
+from stackops.console.products.librechat.reading import config_path, host_path
 from support.memory_files import MemoryFiles
 
 DIR = "/srv/librechat"
@@ -84,7 +84,14 @@ def test_the_variables_of_dotenv_count_where_it_is_read():
     )
     assert one({YAML: azure}, project=declared(env=[("KEY", "x")])).stage == "azure"
     assert one({YAML: azure}, project=declared(DOTENV, env=[("KEY", "x")])).stage == "ok"
-    assert one({YAML: azure}, project=declared(env=[("KEY", "x")], env_files=(f"{DIR}/.env",))).stage == "ok"
+    handed = ComposeService("api", image=IMAGE, env=(EnvVar("KEY", "x"),), env_files=(f"{DIR}/.env",))
+    assert one({YAML: azure}, project=Project("librechat", DIR, services=(handed,))).stage == "ok"
+    other = Volume("bind", f"{DIR}/chat.env", "/app/.env")
+    assert one({YAML: azure, f"{DIR}/chat.env": "KEY=x\n"}, project=declared(other)).stage == "ok"
+    assert one({YAML: azure, f"{DIR}/chat.env": "OTHER=x\n"}, project=declared(other)).stage == "azure"
+    assert one({YAML: azure}, project=declared(other)).stage == "ok", "a file that cannot be read proves nothing"
+    api = "ghcr.io/danny-avila/librechat-api:v0.8.4"
+    assert one({YAML: azure}, project=declared(DOTENV, env=[("KEY", "x")], image=api)).stage == "azure"
     early = Container(**{**to_container(CONTAINER), "detailed": False})
     assert one({YAML: azure}, containers=(early,)).stage != "azure", "an environment not yet known proves nothing"
 

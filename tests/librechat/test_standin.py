@@ -47,7 +47,7 @@ def login(one, email=EMAIL, password=PASSWORD):
 LAN, LOCAL = "http://192.0.2.10:3080", "http://localhost:3080"
 
 
-# fact: librechat-stack 6.2, the three rules
+# The three rules: LibreChat AuthService.js of v0.8.2, pull requests 11782 and 13189
 @pytest.mark.parametrize(
     ("release", "env", "secure"),
     [
@@ -89,7 +89,7 @@ def test_a_reload_without_the_cookie_is_told_in_plain_text(tmp_path):
     assert one.answer("POST", "/api/auth/refresh", {"cookie": "refreshToken=x"}, b"")[0] == 200
 
 
-# fact: librechat-stack 5.1, what the server does
+# What the server does: LibreChat loadCustomConfig.js of v0.7.2, v0.8.2 and v0.8.7
 @pytest.mark.parametrize(
     ("release", "text", "ends"),
     [((0, 7, 2), "version: 1.1\n", None), ((0, 8, 2), "version: 1.1\n", 1), ((0, 8, 7), "version: '1.1'\n", None),

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from stackops.console.librechat import schema
-from stackops.console.librechat.judge import verdict
-from stackops.console.librechat.reading import YamlProblem, load
-from stackops.console.librechat.release import number
+from stackops.console.products.librechat import schema
+from stackops.console.products.librechat.judge import verdict
+from stackops.console.products.librechat.reading import YamlProblem, load
+from stackops.console.products.librechat.release import number
 from support.corpus import CORPUS, needs_corpus
 
 FILE = Path(__file__).resolve().parents[1] / "data" / "librechat" / "validation-vectors.json"

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from stackops.console.collect import Collector, collect
-from stackops.console.collecting.cadence import Cadence
+from stackops.console.collect.collector import Collector
+from stackops.console.collect.scheduler import Scheduler
+from stackops.console.collect.source import Cadence
 from stackops.console.hosts import HttpFailed, HttpReply, NotPermitted, ProcessRow
 from stackops.console.model import Snapshot
 from stackops.console.settings import MirrorSettings, Settings, parse
@@ -69,7 +70,12 @@ def machine(daemon: str | None = "{}", *mirrors: str, present: tuple[str, ...] =
 
 
 async def look(host: MemoryHost, settings: Settings | None = None, **more: Any) -> Snapshot:
-    return await collect(host, settings or Settings(), cadence=AT_ONCE, project_dirs=["/srv/chat"], **more)
+    """One of several looks through the same sources."""
+    settings = settings or Settings()
+    known = host.__dict__.setdefault("schedulers", {})
+    if repr(settings) not in known:
+        known[repr(settings)] = Scheduler(host, settings, cadence=AT_ONCE, directories=["/srv/chat"])
+    return await known[repr(settings)].look(**more)
 
 
 async def test_one_look_has_the_file_the_missing_images_and_what_the_mirrors_said():

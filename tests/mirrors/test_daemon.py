@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
+from examples.snapshots import ENGINE
 from msgspec.structs import replace
-from stackops.checks.examples import ENGINE
+from stackops.console.collect import containers
+from stackops.console.collect.daemon import is_apart, judged, read
 from stackops.console.hosts import NotPermitted, ProcessRow
+from stackops.console.hosts.local.files import LocalFiles
 from stackops.console.model import DaemonConfig
-from stackops.console.sources import docker
-from stackops.console.sources.daemon import judged, read
-from stackops.console.stacks.daemon_rules import objections, shown
-from stackops.console.stacks.dockerd import address_of, dockerds, flags, major, refusal, repaired, the_one
+from stackops.console.products.dockerd import (
+    address_of,
+    dockerds,
+    flags,
+    major,
+    objections,
+    refusal,
+    repaired,
+    shown,
+    the_one,
+)
 from support.memory_files import MemoryFiles
 
 FILE = "/etc/docker/daemon.json"
@@ -101,6 +115,82 @@ def test_the_right_dockerd_among_several():
     assert the_one([], address="", rootless=False) is None
     found = read(files(var__run__docker_pid="x"), [plain, row(10)], ENGINE)
     assert found.pid is None
+
+
+SOCKET = "unix:///var/run/docker.sock"
+
+
+def test_who_listens_at_the_socket_is_the_one_whatever_else_speaks_for_another():
+    first, second = row(5, "-H", SOCKET), row(6, "-H", "unix:///run/x.sock")
+    inside = row(7, container="a" * 64)
+    rows = [first, second, inside]
+    for listener, found in ((5, first), (6, second), (7, inside)):
+        assert the_one(rows, address=SOCKET, rootless=False, listener=listener, pid=5) is found
+    proxy = ProcessRow(8, 1, "ssh", ("ssh", "-nNT"), 1.0, "root", None)
+    for listener in (0, 8, 99):  # out of sight, a forwarded socket, ended meanwhile: any Engine may be behind it
+        assert the_one([first, proxy], address=SOCKET, rootless=False, listener=listener) is None
+
+
+def test_a_socket_that_systemd_hands_on_belongs_to_who_takes_it():
+    init = ProcessRow(1, 0, "systemd", ("/sbin/init",), 1.0, "root", None)
+    own = ProcessRow(900, 1, "systemd", ("/usr/lib/systemd/systemd", "--user"), 1.0, "li", None)
+    taken, beside = row(5, "-H", "fd://"), row(6, "-H", "unix:///run/x.sock")
+    mine = row(7, "-H", "fd://", user="li")
+    rows = [init, own, beside, taken, mine]
+    assert the_one(rows, address=SOCKET, rootless=False, listener=1) is taken
+    assert the_one(rows, address="unix:///run/user/7/docker.sock", rootless=True, listener=900) is mine
+    by_file = row(8)  # its hosts may stand in the file
+    assert the_one([init, taken, by_file], address=SOCKET, rootless=False, listener=1) is None
+    assert the_one([init, taken, by_file], address=SOCKET, rootless=False, listener=1, pid=8) is by_file
+    assert the_one([init, beside], address=SOCKET, rootless=False, listener=1) is None
+
+
+def test_its_own_flags_and_its_own_file_are_read():
+    store = MemoryFiles({FILE: "{}", "/srv/d.json": '{"registry-mirrors": ["https://a.example"]}'})
+    rows = [row(5), row(6, "--config-file", "/srv/d.json", "-H", "unix:///run/x.sock")]
+    found = read(store, rows, replace(ENGINE, address="unix:///run/x.sock"), listener=6)
+    assert (found.pid, found.path, found.mirrors) == (6, "/srv/d.json", ("https://a.example",))
+    assert read(store, rows, ENGINE, listener=5).path == FILE
+
+
+@pytest.fixture
+def in_its_own_namespace(tmp_path):
+    """A process that finds another folder at ``tmp_path/etc`` than this one."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "shared").mkdir()
+    code = f"mount --bind {tmp_path}/other {tmp_path}/etc && echo up && exec sleep 60"
+    with subprocess.Popen(["unshare", "--mount", "sh", "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        if process.stdout.readline() != "up\n":
+            pytest.skip("no mount namespaces here")
+        yield process.pid
+        process.kill()
+
+
+def test_a_file_is_its_own_only_where_it_finds_the_same_one(in_its_own_namespace, tmp_path):
+    local, pid = LocalFiles(), in_its_own_namespace
+    assert is_apart(local, pid, f"{tmp_path}/etc/daemon.json"), "neither has a file yet, and the folders differ"
+    assert not is_apart(local, pid, f"{tmp_path}/shared/none/daemon.json")
+    for folder in ("etc", "other", "shared"):
+        (tmp_path / folder / "daemon.json").write_text("{}")
+    assert is_apart(local, pid, f"{tmp_path}/etc/daemon.json")
+    assert not is_apart(local, pid, f"{tmp_path}/shared/daemon.json")
+    assert not is_apart(local, os.getpid(), f"{tmp_path}/etc/daemon.json")
+    command = ("/usr/bin/dockerd", "--config-file", f"{tmp_path}/etc/daemon.json")
+    rows = [ProcessRow(pid, 1, "dockerd", command, 1.0, "root", None)]
+    found = read(local, rows, ENGINE, listener=pid)
+    assert (found.kind, found.pid, found.apart, found.unit) == ("unreadable", None, pid, None)
+    assert found.error == f"dockerd ({pid}) has files of its own: it runs in a container or a mount namespace"
+
+
+def test_a_relative_file_lies_where_its_dockerd_runs(tmp_path):
+    (tmp_path / "d.json").write_text('{"registry-mirrors": ["https://a.example"]}')
+    with subprocess.Popen(["sleep", "60"], cwd=tmp_path) as process:
+        rows = [ProcessRow(process.pid, 1, "dockerd", ("dockerd", "--config-file=d.json"), 1.0, "root", None)]
+        found = read(LocalFiles(), rows, ENGINE, listener=process.pid)
+        process.kill()
+    assert (found.path, found.mirrors) == (f"{tmp_path}/d.json", ("https://a.example",))
 
 
 def test_the_pid_file_tells_several_apart():
@@ -197,6 +287,8 @@ def test_what_the_next_start_would_say():
     assert said(path, version="28.1.0") == []
     assert said(path, effective=("https://a.example/x",)) == [], "what the Engine has taken it takes again"
     assert objections(DaemonConfig(FILE, "missing"), "20.10", ()) == ()
+    assert [form for form, _ in said('{"mtu": "1"}', changed_at=9.0, started_at=5.0)] == ["refused-value"]
+    assert said('{"mtu": "1"}', changed_at=5.0, started_at=9.0) == [], "it has started with this file"
 
 
 @pytest.mark.parametrize(
@@ -233,6 +325,99 @@ def test_info_tells_proxies_and_whom_the_engine_does_not_verify():
         "RegistryConfig": {"InsecureRegistryCIDRs": ["127.0.0.0/8"], "Mirrors": [], "IndexConfigs": {
             "docker.io": {"Secure": True}, "reg.example:5000": {"Secure": False}, "odd": None}},
     }).encode()  # fmt: skip
-    engine, _ = docker.engine(None, raw, address="x", local=True)
+    engine, _ = containers.engine(None, raw, address="x", local=True)
     assert (engine.http_proxy, engine.https_proxy, engine.no_proxy) == ("http://p:1", None, "localhost")
     assert engine.insecure_registries == ("127.0.0.0/8", "reg.example:5000")
+
+
+STARTED = shutil.which("dockerd")
+WRONG = [
+    '"insecure-registries": "10.0.0.1:5000"',
+    '"log-opts": {"max-file": 3}',
+    '"dns": "1.1.1.1"',
+    '"debug": "true"',
+    '"default-address-pools": [{"base": "10.0.0.0/8", "size": "24"}]',
+    '"default-shm-size": 67108864',
+    '"ip": "1.2.3"',
+    '"runtimes": {"nvidia": {"path": "x", "runtimeArgs": "x"}}',
+    '"max-concurrent-downloads": 3.0',
+    '"labels": "a=b"',
+    '"features": {"buildkit": "true"}',
+    '"storage-opts": "x"',
+    '"exec-opts": {"a": "b"}',
+    '"live-restore": 1',
+    '"default-ulimits": {"nofile": {"Name": "nofile", "Hard": "64000", "Soft": 64000}}',
+    '"bip": ["1.1.1.1/24"]',
+    '"proxies": {"default": {"httpProxy": "http://x"}}',
+    '"data_root": "/x"',
+    '"Debug": true',
+    '"log-driver": {}',
+    '"default-gateway": "x"',
+    '"authorization-plugins": "x"',
+    '"shutdown-timeout": "15"',
+    '"log-opts": ["max-size=1m"]',
+    '"dns": ["1.1.1.1", ""]',
+    '"ip": " 1.2.3.4 "',
+    '"default-gateway": " 1.2.3.4"',
+    '"foo": {"bar": {"debug": true}}',
+    '"foo": {"debug": true, "tsl": true}',
+    '"host": {"zz": true}',
+    '"foo": null',
+]
+RIGHT = [
+    '"insecure-registries": ["10.0.0.1:5000"]',
+    '"log-opts": {"max-file": "3"}',
+    '"dns": ["1.1.1.1"]',
+    '"debug": true',
+    '"default-address-pools": [{"base": "10.0.0.0/8", "size": 24}]',
+    '"default-shm-size": "64M"',
+    '"ip": "1.2.3.4"',
+    '"runtimes": {"nvidia": {"path": "x", "args": "whatever"}}',
+    '"max-concurrent-downloads": 3',
+    '"labels": ["a=b"]',
+    '"features": {"buildkit": true}',
+    '"storage-opts": []',
+    '"exec-opts": ["a=b"]',
+    '"log-driver": null',
+    '"hosts": []',
+    '"insecure-registry": ["10.0.0.1:5000"]',
+    '"builder": {"gc": {"enabled": true, "defaultKeepStorage": "20GB"}}',
+    '"default-ulimits": {"nofile": {"Name": "nofile", "Hard": 64000, "Soft": 64000}}',
+    '"graph": "/x"',
+    '"mtu": 1450',
+    '"dns": [" 1.1.1.1 "]',
+    '"ip": ""',
+    '"default-gateway": "", "default-gateway-v6": ""',
+    '"host-gateway-ip": ""',
+    '"foo": {"debug": true}',
+    '"foo": {"host": 1, "help": 2, "log-opts": {"a": 3}}',
+    '"foo": {}',
+]
+
+
+def dockerd_says(folder: Path, members: str) -> str:
+    """What a real dockerd says of these members. One more value that it refuses keeps it from starting in any case."""
+    path = folder / "daemon.json"
+    path.write_text(f'{{{members}, "log-level": "none"}}')
+    apart = [f"--{name}={folder / name}" for name in ("data-root", "exec-root", "pidfile")]
+    done = subprocess.run(
+        [str(STARTED), "--config-file", str(path), *apart, "--containerd", str(folder / "none")],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode, "it must not have started"
+    assert "unable to" in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("members", "wrong"), [*((one, True) for one in WRONG), *((one, False) for one in RIGHT)], ids=str
+)
+def test_what_dockerd_refuses_is_what_is_said_of_its_file(tmp_path: Path, members: str, wrong: bool):
+    found = [(form, says) for form, says in said(f"{{{members}}}") if form in ("refused-value", "unknown-key")]
+    assert bool(found) == wrong
+    if wrong:
+        key = members.split('"')[1]
+        assert key in found[0][1]
+    if STARTED and os.geteuid() == 0:
+        refuses = "unable to parse logging level: none" not in dockerd_says(tmp_path, members)
+        assert refuses == wrong, "a real dockerd says otherwise"

@@ -7,10 +7,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stackops.console.jsontext import JsonError, load
-from stackops.console.steps import EditFile, EditJson, StepFailed
-from stackops.console.steps.editing import apply_all, words
-from stackops.console.steps.json_edit import apply_json
+from stackops.console.fix.acts.editing import apply_all, words
+from stackops.console.fix.steps import EditFile, EditJson, StepFailed
+from stackops.console.text.json_text import JsonError, load
 
 PATH = "/etc/docker/daemon.json"
 ONE, TWO = '["https://a.example"]', '["https://a.example", "https://b.example"]'
@@ -18,7 +17,7 @@ ONE, TWO = '["https://a.example"]', '["https://a.example", "https://b.example"]'
 
 def edited(old: str | None, value: str | None = ONE, instead_of: str | None = None) -> str:
     content = None if old is None else old.encode()
-    return apply_json(content, EditJson("registry-mirrors", value, instead_of), PATH).decode()
+    return EditJson("registry-mirrors", value, instead_of).apply(content, PATH).decode()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +66,7 @@ def test_a_misspelt_key_is_replaced_where_it_stands():
 
 
 def test_a_byte_order_mark_stays():
-    new = apply_json(b'\xef\xbb\xbf{"a": "\xe4\xb8\xad"}', EditJson("registry-mirrors", "[]"), PATH)
+    new = EditJson("registry-mirrors", "[]").apply(b'\xef\xbb\xbf{"a": "\xe4\xb8\xad"}', PATH)
     assert new == b'\xef\xbb\xbf{"a": "\xe4\xb8\xad", "registry-mirrors": []}'
 
 
@@ -126,7 +125,7 @@ def test_whatever_the_file_only_the_one_key_changes(data, indent, ascii_only, va
     except UnicodeEncodeError:
         return
     edit = EditJson("registry-mirrors", None if value is None else json.dumps(value), instead_of)
-    new = apply_json(raw, edit, PATH)
+    new = edit.apply(raw, PATH)
     wanted = {key: one for key, one in data.items() if value is None or key != instead_of}
     wanted.pop("registry-mirrors", None)
     if value is not None:
@@ -135,7 +134,7 @@ def test_whatever_the_file_only_the_one_key_changes(data, indent, ascii_only, va
     assert [key for key in json.loads(new) if key != "registry-mirrors"] == [
         k for k in wanted if k != "registry-mirrors"
     ]
-    assert apply_json(new, edit, PATH) == new
+    assert edit.apply(new, PATH) == new
 
 
 def test_it_is_an_edit_like_any_other():

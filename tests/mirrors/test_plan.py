@@ -6,10 +6,8 @@ import asyncio
 import json
 
 import pytest
-from msgspec.structs import replace
-from stackops.checks.docker import registry_mirrors_examples as told
-from stackops.checks.docker.registry_mirrors import CHECK, FORMS, WORDS
-from stackops.checks.docker.registry_mirrors_examples import (
+from examples.docker import registry_mirrors as told
+from examples.docker.registry_mirrors import (
     BAD,
     CANDIDATES,
     DESKTOP,
@@ -24,13 +22,17 @@ from stackops.checks.docker.registry_mirrors_examples import (
     stands,
     uses,
 )  # fmt: skip
-from stackops.console.collect import Cadence, collect
-from stackops.console.fixing import Fixer
-from stackops.console.hosts.demo import open_demo
-from stackops.console.journal import Journal
+from msgspec.structs import replace
+from stackops.checks.docker.mirrors import FAULTS
+from stackops.checks.docker.registry_mirrors import CHECK
+from stackops.console.collect.collector import Cadence, collect
+from stackops.console.fix.engine import Fixer
+from stackops.console.fix.journal import Journal
+from stackops.console.fix.steps import EditFile, EngineReload
+from stackops.console.practice import open_demo
 from stackops.console.settings import MirrorSettings, Settings
-from stackops.console.steps import EditFile, EngineReload
 from support.clock import FakeClock
+from support.practice import break_again
 
 SETTINGS = Settings()
 
@@ -164,7 +166,7 @@ def test_no_password_of_an_address_is_in_what_is_said():
 
 
 def test_every_form_has_its_words_and_mirrors_that_were_switched_off_are_in_order():
-    assert set(WORDS) >= set(FORMS.values())
+    assert {form.id for form in CHECK.forms} >= set(FAULTS.values())
     quiet = Settings(mirrors=MirrorSettings(probe=False))
     assert judged(uses(GOOD, answers=()), quiet).status == "ok"
     assert judged(uses(GOOD, answers=())).status == "unknown"
@@ -176,7 +178,7 @@ async def seen(host, *needs):
 
 def test_on_the_practice_stack_a_choice_that_does_not_answer_is_taken_back(tmp_path):
     host = open_demo(clock=FakeClock(), scenarios=())
-    host.break_again(CHECK.id, "dead")
+    break_again(host, CHECK.id, "dead")
     before = host.world.tree.get("/etc/docker/daemon.json").content
     snapshot = asyncio.run(seen(host, *CHECK.needs))
     plan = CHECK.plan(judged(snapshot), snapshot, SETTINGS, {"mirror": "https://docker.nju.edu.cn"})
@@ -190,7 +192,7 @@ def test_on_the_practice_stack_a_choice_that_does_not_answer_is_taken_back(tmp_p
 
 def test_once_repaired_there_is_nothing_to_do(tmp_path):
     host = open_demo(clock=FakeClock(), scenarios=())
-    host.break_again(CHECK.id, "hangs")
+    break_again(host, CHECK.id, "hangs")
     snapshot = asyncio.run(seen(host, *CHECK.needs))
     found = judged(snapshot)
     plan = replace(CHECK.plan(found, snapshot, SETTINGS, {}), settle=0.0)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from examples.snapshots import ENGINE
 from msgspec.structs import replace
-from stackops.checks.examples import ENGINE
+from stackops.console.collect import mirror_probe
+from stackops.console.collect.mirror_probe import MirrorQuestion, named, probe_all, seed, to_ask_for
 from stackops.console.hosts.local.http import LocalHttp
-from stackops.console.sources import mirrors
-from stackops.console.sources.mirrors import Question, named, probe_all, seed, to_ask_for
-from stackops.console.stacks.images import place_of
-from stackops.console.stacks.routes import proxy_for, trusts
-from support.registries import nobody, registry
+from stackops.console.products.addresses import proxy_for, trusts
+from stackops.console.products.images import place_of
+from support.memory_host import until
+from support.registries import Registry, nobody, registry
 
 MONGO, PGVECTOR = place_of("mongo:5.0.18"), place_of("pgvector/pgvector:0.7.0-pg15")
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    monkeypatch.setattr(mirrors, "EACH", 0.4)
+def patient(monkeypatch):
+    """No registry may seem to hang because this machine is busy; only one that does is given a short deadline."""
+    monkeypatch.setattr(mirror_probe, "EACH", 60.0)
+    monkeypatch.setattr(mirror_probe, "TOTAL", 100.0)
 
 
 async def asked(address, *images, engine=ENGINE, what="mirror"):
-    (one,) = await probe_all(LocalHttp(), [Question(address, what, images or (MONGO, PGVECTOR))], engine, 100.0)
+    (one,) = await probe_all(LocalHttp(), [MirrorQuestion(address, what, images or (MONGO, PGVECTOR))], engine, 100.0)
     return one
 
 
@@ -50,11 +55,13 @@ async def test_a_healthy_one_is_asked_for_a_token_and_the_heads_of_the_manifests
         ("no-token", "needs-login", 3), ("broken", "broken", 1), ("garbage", "not-a-registry", 1),
     ],
 )  # fmt: skip
-async def test_each_manner_has_its_class_and_few_requests(kind, state, requests):
+async def test_each_manner_has_its_class_and_few_requests(monkeypatch, kind, state, requests):
+    if kind == "hangs":
+        monkeypatch.setattr(mirror_probe, "EACH", 0.4)
     with registry(kind) as one:
         found = await asked(one.url)
         assert found.state == state
-        assert one.asked == requests
+        await until(lambda: one.asked == requests)
         assert (found.says == "") == (state == "ok")
 
 
@@ -78,10 +85,22 @@ async def test_an_allow_list_is_seen_through_the_images_of_the_stack_and_no_othe
         assert "only from inside the campus" in (await asked(one.url)).says
 
 
-async def test_all_are_asked_at_once_and_each_has_its_own_deadline():
+async def test_all_are_asked_at_once_and_each_has_its_own_deadline(monkeypatch):
+    monkeypatch.setattr(mirror_probe, "EACH", 0.4)
+
+    class Http(LocalHttp):
+        async def get(self, url, *, deadline, **more):
+            if url.startswith(third.url):
+                return await super().get(url, deadline=60.0, **more)
+            await until(lambda: third.asked)  # one after another they would wait for ever
+            return await super().get(url, deadline=deadline, **more)
+
+        async def head(self, url, *, deadline, **more):
+            return await super().head(url, deadline=60.0, **more)
+
     with registry("hangs") as first, registry("hangs") as second, registry("open") as third:
-        questions = [Question(one.url, "mirror", (MONGO,)) for one in (first, second, third)]
-        found = await probe_all(LocalHttp(), questions, ENGINE, 1.0)
+        questions = [MirrorQuestion(one.url, "mirror", (MONGO,)) for one in (first, second, third)]
+        found = await probe_all(Http(), questions, ENGINE, 1.0)
         assert [one.state for one in found] == ["hangs", "hangs", "ok"]
         assert found[0].seconds == 0.4
 
@@ -96,20 +115,77 @@ async def test_an_engine_with_containerds_images_names_the_registry_to_a_mirror(
 
 async def test_a_token_server_elsewhere_is_only_followed_over_the_same_scheme():
     with registry("healthy") as one:
-        for realm in ("file:///etc/passwd", "https://127.0.0.1:1/token", "http://user:pw@127.0.0.1:1/token", ""):
+        for realm in ("file:///etc/passwd", "https://127.0.0.1:1/token", "http://user:pw@127.0.0.1:1/token", "",
+                      "http://[::1", "http://127.0.0.1:99999/token"):  # fmt: skip
             found = await asked_with_realm(one, realm)
             assert found.state == "needs-login"
         assert not [request for request in one.requests if "token" in request]
 
 
-async def asked_with_realm(one, realm):
+async def test_a_token_server_at_the_mirror_itself_is_asked_however_it_is_spelled():
+    with registry("healthy") as one:
+        port = one.url.rpartition(":")[2]
+        await asked_with_realm(one, f"http://LOCALHOST:{port}/token", f"http://localhost:{port}")
+        assert [request.partition("?")[0] for request in one.requests] == ["GET /v2/", "GET /token"]
+
+
+INSIDE = (
+    "http://169.254.169.254/latest", "http://127.0.0.1:1", "http://localhost:1", "http://10.0.0.1", "http://[::1]:1",
+    "http://[::ffff:169.254.169.254]", "http://0x7f000001:1", "http://2130706433:1", "http://100.100.100.200",
+)  # fmt: skip
+
+
+@pytest.fixture
+def door(monkeypatch) -> Iterator[tuple[Registry, list[str]]]:
+    """A registry, and host and port of every connection that was asked for; none but to the registry is begun."""
+    asked_for: list[str] = []
+    real = LocalHttp._sent
+    with registry("healthy") as one:
+
+        async def sent(self, through, ask, named, to, headers):
+            asked_for.append(f"http://{to.netloc.decode()}")
+            if asked_for[-1] != one.url:
+                raise AssertionError(f"a connection to {asked_for[-1]}")
+            return await real(self, through, ask, named, to, headers)
+
+        monkeypatch.setattr(LocalHttp, "_sent", sent)
+        yield one, asked_for
+
+
+@pytest.mark.parametrize("address", INSIDE)
+async def test_a_mirror_cannot_make_us_ask_behind_our_door(door, address):
+    one, asked_for = door
+    found = await asked_with_realm(one, f"{address}/token")
+    assert (found.state, set(asked_for)) == ("unknown", {one.url}), found.says
+    assert "not asked" in found.says
+    assert not [request for request in one.requests if "token" in request]
+
+
+async def test_what_a_mirror_names_on_this_very_machine_is_reached_by_nothing():
+    with registry("healthy") as hidden, registry("healthy") as one:
+        found = await asked_with_realm(one, f"{hidden.url}/token")
+        assert (found.state, hidden.requests) == ("unknown", [])
+        for status in (301, 302, 307, 308):
+            one.moved = status, hidden.url
+            found = await asked(one.url)
+            assert (found.state, hidden.requests) == ("unknown", []), found.says
+
+
+async def test_a_mirror_that_names_a_public_token_server_is_followed(monkeypatch):
+    monkeypatch.setattr("stackops.console.hosts.local.http.is_public", lambda _: True)
+    with registry("healthy") as other, registry("healthy") as one:
+        await asked_with_realm(one, f"{other.url}/token")
+        assert [request.partition("?")[0] for request in other.requests] == ["GET /token"]
+
+
+async def asked_with_realm(one, realm, address=None):
     class Http(LocalHttp):
         async def get(self, url, **more):
             reply = await super().get(url, **more)
             told = {**reply.headers, "www-authenticate": f'Bearer realm="{realm}",service="x"'}
             return type(reply)(reply.status, reply.url, told, reply.body)
 
-    (found,) = await probe_all(Http(), [Question(one.url, "mirror", (MONGO,))], ENGINE, 1.0)
+    (found,) = await probe_all(Http(), [MirrorQuestion(address or one.url, "mirror", (MONGO,))], ENGINE, 1.0)
     return found
 
 

@@ -11,20 +11,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from stackops.console.findings import Result
-from stackops.console.fixing import Fixer
-from stackops.console.hosts import CommandResult, HostError, NotFound, NotPermitted, ReadOnlyRefused
-from stackops.console.hosts.demo import dockerd, open_demo
-from stackops.console.hosts.local import daemon
+from stackops.console.fix.acts import engine as engine_step
+from stackops.console.fix.engine import Fixer
+from stackops.console.fix.journal import Journal
+from stackops.console.fix.plan import Plan
+from stackops.console.fix.steps import EditFile, EditJson, EngineReload, StepContext, StepFailed
+from stackops.console.hosts import CommandResult, EngineUnreachable, HostError, NotFound, NotPermitted, ReadOnlyRefused
+from stackops.console.hosts.local import control
+from stackops.console.hosts.local.client import ClosedClient
 from stackops.console.hosts.local.control import LocalControl
-from stackops.console.hosts.local.gone import ClosedClient
-from stackops.console.journal import Journal
-from stackops.console.plan import Plan
-from stackops.console.steps import EditFile, EditJson, EngineReload, StepFailed, Workbench
-from stackops.console.steps import engine as engine_step
+from stackops.console.model.findings import Result
+from stackops.console.practice import kernel, open_demo, stacks
 from support.clock import FakeClock
 
-FILE, OLD, NEW = dockerd.FILE, "https://docker.1ms.run", "https://docker.1panel.live"
+FILE, OLD, NEW = kernel.FILE, "https://docker.1ms.run", "https://docker.1panel.live"
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def host():
 def plan(*mirrors: str, create: bool = False, value: str | None = None) -> Plan:
     text = json.dumps(mirrors) if value is None else value
     edit = EditFile(FILE, (EditJson("registry-mirrors", text),), create=create)
-    steps = (edit, EngineReload(FILE, mirrors, unit=dockerd.UNIT))
+    steps = (edit, EngineReload(FILE, mirrors, unit=kernel.UNIT))
     return Plan("test", "dockerd", "Mirrors", steps=steps, lock="/etc/docker", settle=0.0, deadline=1.0)
 
 
@@ -59,14 +59,14 @@ def test_the_list_is_taken_and_given_back(host, tmp_path):
     prepared = work.prepare(plan(NEW, OLD))
     reload = prepared.steps[-1]
     assert reload.diff == "$ systemctl reload docker.service"
-    assert (reload.step.pid, reload.inverse.mirrors) == (dockerd.PID, (OLD,))
+    assert (reload.step.pid, reload.inverse.mirrors) == (kernel.PID, (OLD,))
     assert effective(host) == [f"{OLD}/"], "a preview reloads nothing"
     done = work.run(prepared)
     assert done.name == "done", done.sentence
     assert effective(host) == [f"{NEW}/", f"{OLD}/"]
     assert work.prepare(plan(NEW, OLD)).empty, "twice is once"
     assert work.undo(done.entry).name == "done"
-    assert (content(host), effective(host)) == (dockerd.IN_ORDER.encode(), [f"{OLD}/"])
+    assert (content(host), effective(host)) == (stacks.text("daemon.json").encode(), [f"{OLD}/"])
 
 
 @pytest.mark.parametrize(
@@ -97,20 +97,43 @@ def test_a_fix_that_is_not_verified_gives_file_and_list_back(host, tmp_path):
 def test_an_engine_that_does_not_take_the_list_is_given_its_file_back(host, tmp_path, monkeypatch):
     work = fixer(host, tmp_path)
     prepared = work.prepare(plan(NEW))
-    monkeypatch.setattr(dockerd, "read", lambda world: None)
+    monkeypatch.setattr(kernel, "read", lambda world: None)
     outcome = work.run(prepared)
     assert outcome.name == "rolled-back", outcome.says
     assert "did not take the new list" in outcome.sentence
-    assert content(host) == dockerd.IN_ORDER.encode()
+    assert content(host) == stacks.text("daemon.json").encode()
+
+
+def test_an_engine_that_dies_of_its_file_is_given_the_old_one_back_at_once(host, tmp_path, monkeypatch):
+    work = fixer(host, tmp_path)
+    prepared = work.prepare(plan(NEW))
+
+    async def gone(*_: object) -> bytes:
+        raise EngineUnreachable("nobody listens: the Engine is not running")
+
+    def dies(world: object) -> None:
+        for name in ("info", "containers", "version"):
+            monkeypatch.setattr(host.engine, name, gone)
+
+    with monkeypatch.context() as dead:
+        dead.setattr(kernel, "read", dies)
+        outcome = work.run(prepared)
+    assert outcome.name == "engine-away", outcome
+    assert content(host) == stacks.text("daemon.json").encode()
+    monkeypatch.undo()
+    (entry,) = work.journal.open_entries()
+    assert work.roll_back(entry).name == "rolled-back"
+    assert content(host) == stacks.text("daemon.json").encode()
+    assert effective(host) == [f"{OLD}/"]
 
 
 def test_a_reload_that_changes_nothing_must_at_least_be_told_by_the_engine(host, monkeypatch):
     monkeypatch.setattr(engine_step, "EVENT_WITHIN", 0.05)
     step = EngineReload(FILE, (OLD,), unit=None)
-    bench = Workbench(host)
+    bench = StepContext(host)
     step.act(bench)  # the practice stack sends the event
     host.clock.advance(1.0)
-    monkeypatch.setattr(dockerd, "read", lambda world: None)
+    monkeypatch.setattr(kernel, "read", lambda world: None)
     with pytest.raises(StepFailed, match="no sign"):
         step.act(bench)
 
@@ -125,7 +148,7 @@ def test_a_reload_that_changes_nothing_must_at_least_be_told_by_the_engine(host,
 def test_what_the_engine_would_refuse_is_refused_before_anything_is_written(host, tmp_path, edit, says):
     with pytest.raises(StepFailed, match=says):
         fixer(host, tmp_path).prepare(plan(NEW, value=edit))
-    assert content(host) == dockerd.IN_ORDER.encode()
+    assert content(host) == stacks.text("daemon.json").encode()
 
 
 def test_a_key_that_is_a_flag_too_and_what_dockerd_itself_refuses(host, tmp_path, monkeypatch):
@@ -133,13 +156,13 @@ def test_a_key_that_is_a_flag_too_and_what_dockerd_itself_refuses(host, tmp_path
     with pytest.raises(StepFailed, match="hosts: set in the file and as a flag"):
         fixer(host, tmp_path).prepare(plan(NEW))
     host.world.tree.put(FILE, b"{}")
-    monkeypatch.setattr(dockerd, "validate", lambda raw: CommandResult((), 1, "unknown directive: x"))
+    monkeypatch.setattr(kernel, "validate", lambda raw: CommandResult((), 1, "unknown directive: x"))
     with pytest.raises(StepFailed, match="dockerd refuses the configuration as it would be: unknown directive"):
         fixer(host, tmp_path).prepare(plan(NEW))
 
 
 def test_a_dockerd_without_validate_is_told_in_a_note(host, tmp_path, monkeypatch):
-    monkeypatch.setattr(dockerd, "validate", lambda raw: None)
+    monkeypatch.setattr(kernel, "validate", lambda raw: None)
     assert any("no --validate" in note for note in fixer(host, tmp_path).prepare(plan(NEW)).notes)
 
 
@@ -147,10 +170,10 @@ def test_a_dockerd_that_was_restarted_since_the_preview_is_noticed(host, tmp_pat
     work = fixer(host, tmp_path)
     prepared = work.prepare(plan(NEW))
     real = host.kernel.processes
-    host.kernel.processes = lambda: [r if r.pid != dockerd.PID else type(r)(977, *_rest(r)) for r in real()]
+    host.kernel.processes = lambda: [r if r.pid != kernel.PID else type(r)(977, *_rest(r)) for r in real()]
     outcome = work.run(prepared)
     assert outcome.name == "refused"
-    assert content(host) == dockerd.IN_ORDER.encode()
+    assert content(host) == stacks.text("daemon.json").encode()
 
 
 def _rest(row):
@@ -169,16 +192,16 @@ def test_read_only_reloads_nothing(tmp_path):
     assert work.run(work.prepare(plan(NEW))).name == "refused"
     assert effective(host) == [f"{OLD}/"]
     with pytest.raises(ReadOnlyRefused):
-        host.control.reload_engine(dockerd.PID)
+        host.control.reload_engine(kernel.PID)
 
 
 def test_a_signal_goes_to_a_dockerd_and_to_nobody_else(tmp_path):
     with pytest.raises(NotFound, match="is no dockerd"):
-        daemon.reload(os.getpid())
+        control.reload(os.getpid())
     with pytest.raises(NotFound, match="is no dockerd"):
-        daemon.reload(1)
+        control.reload(1)
     with pytest.raises(NotFound, match="is no dockerd"):
-        daemon.reload(1 << 30)
+        control.reload(1 << 30)
     told = tmp_path / "told"
     code = (
         "import ctypes, signal, sys, time; ctypes.CDLL(None).prctl(15, b'dockerd', 0, 0, 0); "
@@ -188,7 +211,7 @@ def test_a_signal_goes_to_a_dockerd_and_to_nobody_else(tmp_path):
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as stand_in:
         assert stand_in.stdout is not None
         stand_in.stdout.readline()
-        assert daemon.reload(stand_in.pid).argv == ("kill", "-HUP", str(stand_in.pid))
+        assert control.reload(stand_in.pid).argv == ("kill", "-HUP", str(stand_in.pid))
         for _ in range(100):
             if told.exists():
                 break
@@ -206,15 +229,15 @@ def test_a_unit_is_reloaded_through_systemd_and_its_refusal_is_told(tmp_path, mo
     )
     (tmp_path / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(daemon, "_require_dockerd", lambda pid: None)
-    daemon.reload(4242, "docker.service")
+    monkeypatch.setattr(control, "_require_dockerd", lambda pid: None)
+    control.reload(4242, "docker.service")
     assert log.read_text() == "reload -- docker.service\n"
     with pytest.raises(HostError, match=r"systemctl reload bad\.service ended with exit code 5: no such unit"):
-        daemon.reload(4242, "bad.service")
+        control.reload(4242, "bad.service")
 
 
 def test_a_user_who_may_not_is_told_the_command(monkeypatch):
-    monkeypatch.setattr(daemon, "_require_dockerd", lambda pid: None)
+    monkeypatch.setattr(control, "_require_dockerd", lambda pid: None)
 
     def kill(pid: int, number: int) -> None:
         assert number == signal.SIGHUP
@@ -222,18 +245,18 @@ def test_a_user_who_may_not_is_told_the_command(monkeypatch):
 
     monkeypatch.setattr(os, "kill", kill)
     with pytest.raises(NotPermitted) as caught:
-        daemon.reload(77)
+        control.reload(77)
     assert caught.value.remedy == "sudo kill -HUP 77"
 
 
 def test_dockerds_own_judgement_is_asked_where_there_is_one(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert daemon.validate(b"{}") is None, "no dockerd here"
+    assert control.validate(b"{}") is None, "no dockerd here"
     for says, code, known in (("configuration OK", 0, True), ("Status: unknown flag: --validate", 1, False),
                               ("unable to configure", 1, True)):  # fmt: skip
         (tmp_path / "dockerd").write_text(f'#!/bin/sh\necho "{says}"\necho "$@"\nexit {code}\n')
         (tmp_path / "dockerd").chmod(0o755)
-        said = daemon.validate(b'{"a": 1}', ("-H", "fd://"))
+        said = control.validate(b'{"a": 1}', ("-H", "fd://"))
         assert (said is not None) == known
         if said is not None:
             assert said.exit_code == code

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import builtins
 import contextlib
 import re
 import threading
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo.common import MIN_SUPPORTED_WIRE_VERSION
-from stackops.console.held import HeldDatabases
-from stackops.console.hosts import (
-    HostError,
-    MongoLogin,
-    MongoRefused,
-    MongoTarget,
-    MongoUnreachable,
-    ReadOnlyRefused,
-)
-from stackops.console.hosts.clock import SystemClock
+from stackops.console.fix.preparing import HeldDatabases
+from stackops.console.hosts import HostError, MongoLogin, MongoRefused, MongoTarget, MongoUnreachable, ReadOnlyRefused
+from stackops.console.hosts.local import mongo
 from stackops.console.hosts.local.mongo import AGAIN, LocalDatabases
+from stackops.console.hosts.protocols import SystemClock
 from support.clock import FakeClock
+from support.memory_host import until
 from support.mongod import Mongod
 from support.mongod_bench import Published, reset
 
@@ -123,10 +119,10 @@ async def test_a_server_that_is_too_old_is_called_that() -> None:
         await fails(at(mongod.port), "too-old")
 
 
-async def test_a_closed_port_is_told_at_once() -> None:
-    began = time.monotonic()
+async def test_a_closed_port_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the port itself: the driver, which waits its whole time out for a port that is closed, is not asked."""
+    monkeypatch.setattr(mongo, "_client", None)
     await fails(at(closed_port()), "refused")
-    assert time.monotonic() - began < 0.5
 
 
 async def test_a_published_port_with_nobody_behind_it_hangs_up() -> None:
@@ -141,17 +137,13 @@ async def test_an_unknown_name_is_told() -> None:
 async def test_a_mongod_that_accepts_and_says_nothing_is_silent_and_costs_no_more_than_its_deadline() -> None:
     async with Mongod() as mongod:
         mongod.stalled = True
-        began = time.monotonic()
         await fails(at(mongod.port), "silent", deadline=1.2)
-        assert time.monotonic() - began < 1.8
 
 
 async def test_one_that_hangs_after_the_handshake_is_silent_too() -> None:
     async with Mongod(repl_set="rs0") as mongod:
-        mongod.slow["replSetGetStatus"] = 30.0
-        began = time.monotonic()
+        mongod.slow["replSetGetStatus"] = 3600.0
         await fails(at(mongod.port), "silent", "replSetGetStatus", deadline=1.0)
-        assert time.monotonic() - began < 2.0
 
 
 async def test_an_http_server_is_not_mongod() -> None:
@@ -206,11 +198,9 @@ async def test_nothing_is_left_behind_by_many_asks() -> None:
             await one.ask_mongo(at(mongod.port), ["hello", "replSetGetStatus"])
         for _ in range(3):
             await fails(at(closed_port()), "refused")
-        await asyncio.sleep(0.1)
+        await until(lambda: mongod.connections == 0 and len(asyncio.all_tasks()) <= tasks)
         assert not [t.name for t in threading.enumerate() if "pymongo" in t.name]
         assert threading.active_count() <= threads + 2, "the loop's own pool for names"
-        assert len(asyncio.all_tasks()) <= tasks
-        assert mongod.connections == 0
 
 
 async def test_a_preview_sends_nothing_and_shows_what_would_be() -> None:
@@ -237,3 +227,21 @@ def closed_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+async def test_a_driver_that_takes_a_minute_to_import_takes_nothing_from_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a machine that is busy enough it does; mongod is not to blame."""
+    loop, bring = asyncio.get_running_loop(), builtins.__import__
+    now = loop.time
+
+    def bring_after_a_minute(name: str, *more: Any, **named: Any) -> Any:
+        if name.partition(".")[0] == "pymongo":
+            monkeypatch.setattr(loop, "time", lambda: now() + 60.0)
+        return bring(name, *more, **named)
+
+    async with Mongod() as mongod:
+        monkeypatch.setattr(builtins, "__import__", bring_after_a_minute)
+        (reply,) = await door().ask_mongo(at(mongod.port), ["hello"], deadline=30.0)
+        assert reply["isWritablePrimary"] is True

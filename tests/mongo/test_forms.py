@@ -275,7 +275,7 @@ def test_a_standalone_under_librechat_is_in_order(tmp_path: Path) -> None:
 
 
 def test_an_election_in_progress_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stackops.console.sources.mongo.ELECTION", 0.3)
+    monkeypatch.setattr("stackops.console.collect.mongo_state.ELECTION", 0.3)
     mongod = locked()
     initiated(mongod, "mongo:27017")
     with stack(tmp_path, mongod) as made:
@@ -284,7 +284,7 @@ def test_an_election_in_progress_is_waited_for(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_set_without_its_majority_has_no_primary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stackops.console.sources.mongo.ELECTION", 0.05)
+    monkeypatch.setattr("stackops.console.collect.mongo_state.ELECTION", 0.05)
     mongod = locked()
     initiated(mongod, "mongo:27017", "two:27017")
     mongod.set.others_down = True
@@ -312,6 +312,8 @@ def primary(**more: Any) -> Mongod:
         ("mongodb://myname:mypassword@mongodb:27017/fastgpt?authSource=admin", "app-host"),
         (f"{URI}&replicaSet=rs7", "app-set"),
         ("mongodb://myname:my#password@mongo:27017/fastgpt?authSource=admin", "app-unescaped"),
+        ("mongodb://myname:mypassword@mongo:27017/fastgpt&authSource=admin", "app-uri"),
+        ("mongodb://myname:mypassword@mongo:27017/fastgpt&authSource=admin?authSource=admin", "app-uri"),
     ],
 )
 def test_a_good_set_and_a_bad_connection_string(tmp_path: Path, uri: str, form: str) -> None:

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples.mongo.replica_set import ALONE, COMMAND, INSIDE, OLD, mongo
 from msgspec.structs import replace
 from stackops.checks.mongo import replica_set
-from stackops.checks.mongo.replica_set_examples import ALONE, COMMAND, INSIDE, OLD, mongo
-from stackops.console.model import EngineInfo, FileFact, Mount, Snapshot
-from stackops.console.plan import Plan
-from stackops.console.settings import Settings
-from stackops.console.steps import (
+from stackops.console.fix.plan import Plan
+from stackops.console.fix.steps import (
     AddVolume,
     Chmod,
     Chown,
@@ -25,9 +23,11 @@ from stackops.console.steps import (
     InitiateSet,
     ReplaceDirectoryByFile,
     SetServiceKeys,
+    StepContext,
     StepFailed,
-    Workbench,
 )
+from stackops.console.model import EngineInfo, FileFact, Mount, Snapshot
+from stackops.console.settings import Settings
 from support.mongo_stack import MongoStack, initiated
 from support.mongod import Mongod
 from support.mongod_bench import in_thread
@@ -37,9 +37,9 @@ OPEN: dict[str, Any] = {"env": {}, "uri": "mongodb://mongo:27017/fastgpt"}
 
 
 @contextmanager
-def bench(folder: Path, mongod: Mongod) -> Iterator[Workbench]:
+def bench(folder: Path, mongod: Mongod) -> Iterator[StepContext]:
     with in_thread(mongod):
-        yield Workbench(MongoStack(folder, mongod, **OPEN).host)  # type: ignore[arg-type]
+        yield StepContext(MongoStack(folder, mongod, **OPEN).host)  # type: ignore[arg-type]
 
 
 def ghost(**more: Any) -> Mongod:
@@ -61,7 +61,7 @@ def test_it_initiates_a_mongod_that_waits_for_it_and_awaits_the_primary(tmp_path
 
 
 def test_a_standalone_is_before_and_is_never_initiated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stackops.console.steps.mongo_start.START_WITHIN", 1.0)
+    monkeypatch.setattr("stackops.console.fix.acts.mongo.START_WITHIN", 1.0)
     mongod = Mongod()
     with bench(tmp_path, mongod) as work:
         assert STEP.state(work) == "before"
@@ -129,7 +129,6 @@ def test_taking_it_back_leaves_the_configuration_where_it_is(tmp_path: Path) -> 
 def planned(snapshot: Snapshot, **answers: str) -> Plan:
     found = next(r for r in replica_set.CHECK.examine(snapshot, Settings()) if r.status == "finding")
     assert found.form == "standalone"
-    assert replica_set.CHECK.plan is not None
     return replica_set.CHECK.plan(found, snapshot, Settings(), answers)
 
 

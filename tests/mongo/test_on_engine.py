@@ -5,7 +5,6 @@ The container sees this machine's files read-only and runs its Python from there
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +14,12 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from support import mongod as standin
+from support.busybox import OURS, busybox
 from support.stacks import Stack, docker, wait_for
 
 pytestmark = pytest.mark.engine
 CHECK = "mongo.replica-set"
-MONGO_IMAGE, APP_IMAGE = "stackops-test/mongo:5.0.18", "stackops-test/fastgpt:v4.8.20"
+MONGO_IMAGE, APP_IMAGE = f"{OURS}/mongo:5.0.18", f"{OURS}/fastgpt:v4.8.20"
 COMPOSE = """services:
   mongo:
     image: {mongo}
@@ -44,19 +44,8 @@ COMPOSE = """services:
 
 @pytest.fixture(scope="module")
 def images() -> Iterator[None]:
-    try:
-        docker("version")
-        docker("compose", "version")
-    except (OSError, AssertionError):
-        pytest.skip("no Docker Engine with Compose v2 is reachable")
-    if not Path("/bin/busybox").exists():
-        pytest.skip("there is no /bin/busybox to make an image of; install busybox-static")
-    packed = subprocess.run(["tar", "c", "-C", "/bin", "busybox"], capture_output=True, check=True).stdout
-    for name in (MONGO_IMAGE, APP_IMAGE):
-        made = ["docker", "import", "-c", 'ENTRYPOINT ["/busybox"]', "-c", "LABEL stackops.test=1", "-", name]
-        subprocess.run(made, input=packed, capture_output=True, check=True)
-    yield
-    docker("image", "rm", "--force", MONGO_IMAGE, APP_IMAGE)
+    with busybox("mongo:5.0.18"), busybox("fastgpt:v4.8.20"):
+        yield
 
 
 class Project(Stack):

@@ -19,10 +19,9 @@ from stackops.console.hosts import (
     MongoUnreachable,
     ReadOnlyRefused,
 )
-from stackops.console.hosts.clock import SystemClock
 from stackops.console.hosts.local.control import LocalControl
-from stackops.console.hosts.local.mongo import LocalDatabases
-from stackops.console.hosts.local.mongo_shell import MARK, SCRIPTS, MongoShell
+from stackops.console.hosts.local.mongo import MARK, SCRIPTS, LocalDatabases, MongoShell
+from stackops.console.hosts.protocols import SystemClock
 
 INSIDE = MongoTarget("exec", "127.0.0.1", 27017, "c" * 64)
 LOGIN = MongoLogin("root", "hush:hush", "admin")
@@ -113,9 +112,9 @@ async def test_the_door_goes_in_by_the_shell_and_keeps_its_rules() -> None:
 
 async def test_a_read_only_console_executes_nothing_in_containers() -> None:
     from stackops.console.hosts.local.address import parse
-    from stackops.console.hosts.local.client import Client
+    from stackops.console.hosts.local.client import EngineClient
 
-    control = LocalControl(Client(parse("unix:///nowhere.sock")), read_only=True)
+    control = LocalControl(EngineClient(parse("unix:///nowhere.sock")), read_only=True)
     door = LocalDatabases(read_only=True, clock=SystemClock(), execute=control.execute)
     with pytest.raises(ReadOnlyRefused):
         await door.ask_mongo(INSIDE, ["hello"])

@@ -17,6 +17,7 @@ import pytest
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import NotPrimaryError, OperationFailure
 from support import mongod as standin
+from support.memory_host import until
 from support.mongod import Mongod
 from support.mongod_bench import Published, in_thread
 from support.mongod_peers import elected
@@ -122,7 +123,7 @@ def test_a_safe_reconfig_wants_a_higher_version_and_the_same_ids() -> None:
 
 def test_the_election_takes_its_time_and_needs_a_majority() -> None:
     mongod = Mongod(repl_set="rs0", names={"mongo"})
-    mongod.set.election = 0.2
+    mongod.set.election = 3600.0
     with in_thread(mongod):
         code_of(mongod, {"replSetInitiate": CONFIG})
         assert mongod.set.state == 5
@@ -215,8 +216,9 @@ def test_first_boot_hangs_up_outside_and_is_a_standalone_inside(tmp_path: Path) 
 
     async def walk() -> None:
         async with Published(lambda: mongod.port or 1) as published:
-            boot = asyncio.create_task(mongod.first_boot("root", "pw", seconds=0.3))
-            await asyncio.sleep(0.1)
+            looked = asyncio.Event()
+            boot = asyncio.create_task(mongod.first_boot("root", "pw", looked.wait()))
+            await until(lambda: mongod.inside_port)
             with pytest.raises(ConnectionResetError):
                 await knock(published.port)
             async with AsyncMongoClient("127.0.0.1", mongod.inside_port, directConnection=True) as inside:
@@ -224,6 +226,7 @@ def test_first_boot_hangs_up_outside_and_is_a_standalone_inside(tmp_path: Path) 
                 with pytest.raises(OperationFailure) as refused:
                     await inside.admin.command({"replSetInitiate": CONFIG})
             assert refused.value.code == 76
+            looked.set()
             await boot
             async with AsyncMongoClient("127.0.0.1", published.port, directConnection=True) as outside:
                 assert (await outside.admin.command("hello"))["isreplicaset"] is True

@@ -7,21 +7,22 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec.structs import replace
-from stackops.checks.mongo import replica_set
-from stackops.checks.mongo.replica_set_examples import (
+from examples.mongo.replica_set import (
     APP,
     MONGO,
+    NEVER,
     PRIMARY,
     URI,
     mongo,
     tried,
 )  # fmt: skip
-from stackops.console.model import EnvVar
-from stackops.console.plan import Plan
+from msgspec.structs import replace
+from stackops.checks.mongo import replica_set
+from stackops.console.fix.plan import Plan
+from stackops.console.fix.steps import ComposeUp, EditFile, EnvLine, MongoCommand, SetServiceKeys, StepContext
+from stackops.console.model import ComposeService, ConfigFile, EnvVar, HostInfo, Project, Service, Snapshot
+from stackops.console.products.mongo_uri import parse, repaired, rewritten
 from stackops.console.settings import Settings
-from stackops.console.stacks.mongouri import parse, rewritten
-from stackops.console.steps import ComposeUp, EditFile, EnvLine, SetServiceKeys, Workbench
 from support.memory_host import MemoryHost
 
 SETTINGS = Settings()
@@ -35,7 +36,6 @@ def planned(uri: str, *, env: tuple[EnvVar, ...] = (), **state: Any) -> Plan:
     snapshot = replace(snapshot, projects=(replace(project, env=env),))
     (found,) = replica_set.CHECK.examine(snapshot, SETTINGS)
     assert found.status == "finding", found
-    assert replica_set.CHECK.plan is not None
     return replica_set.CHECK.plan(found, snapshot, SETTINGS, {})
 
 
@@ -66,6 +66,10 @@ def written(plan: Plan) -> str:
         (URI.partition("/fastgpt")[0] + "/?authSource=other", URI.replace("fastgpt", ""),
          {"trials": (tried("other", False), tried("admin", True))}),
         (URI.replace("mypassword", "other"), URI, {"trials": (tried("admin", False), tried("admin", True, MONGO))}),
+        (URI.replace("?", "&"), URI, {}),
+        (f"{URI.replace('?', '&')}?authSource=admin", URI, {}),
+        (f"{URI}?replicaSet=rs0", f"{URI}&replicaSet=rs0", {}),
+        (URI.replace("mypassword", "my@password").replace("?", "&"), URI.replace("mypassword", "my%40password"), {}),
         (URI.replace("mypassword", "my@pass#word"), URI.replace("mypassword", "my%40pass%23word"), {}),
     ],
 )  # fmt: skip
@@ -101,6 +105,12 @@ def test_two_apps_are_repaired_one_after_the_other_and_neither_speaks_against_th
     assert "app-unescaped" not in first.uncovers, "it is looked for before: a repair that brings it has moved the fault"
 
 
+def test_an_option_with_an_at_sign_is_no_login() -> None:
+    uri = URI.replace("myname:mypassword@", "").replace("@mongo", "mongo") + "&appName=a%40b@c".replace("@c", "")
+    value = written(planned(uri.replace("//mongo:", "//localhost:"), env=(EnvVar("SECRET", "a%40b"),)))
+    assert value == uri
+
+
 # ---- secrets ---------------------------------------------------------------------------------------------------------
 
 
@@ -113,7 +123,7 @@ def test_neither_the_plan_nor_what_is_journalled_holds_the_password(tmp_path: Pa
     (edit,) = plan.steps[:1]
     assert isinstance(edit, EditFile)
     edit = replace(edit, path=str(tmp_path / "docker-compose.override.yml"), like=str(base))
-    bench = Workbench(_host())
+    bench = StepContext(_host())
     prepared = edit.prepare(bench)
     told = f"{prepared!r} {prepared.step.describe()} {prepared.diff} {msgspec.json.encode(prepared).decode()}"
     assert HUSH not in told
@@ -152,7 +162,6 @@ def test_a_container_that_compose_did_not_make_is_left_to_people() -> None:
         containers=tuple(replace(c, project=None, service=None) if c.id == APP else c for c in snapshot.containers),
     )  # fmt: skip
     results = [r for r in replica_set.CHECK.examine(snapshot, SETTINGS) if r.status == "finding"]
-    assert replica_set.CHECK.plan is not None
     assert all(replica_set.CHECK.plan(one, snapshot, SETTINGS, {}).safety == "manual" for one in results)
 
 
@@ -168,13 +177,42 @@ def test_what_is_no_connection_string_is_not_rewritten(text: str) -> None:
     "text", ["mongodb://u:a@b@mongo/f", "mongodb://u:a/b?c#d@mongo:1/f?authSource=admin", "mongodb://u:50%@h/f"]
 )
 def test_what_has_been_encoded_reads_as_it_was_meant(text: str) -> None:
-    old, new = parse(text), parse(rewritten(text, encode=True) or "")
+    old, new = parse(text), parse(repaired(text) or "")
     assert old is not None
     assert new is not None
     assert (new.password, new.hosts, new.options) == (old.password, old.hosts, old.options)
-    assert new.unescaped is None
+    assert new.fault is None
 
 
 def test_a_login_is_written_percent_encoded() -> None:
     new = rewritten("mongodb://u:p@mongo/f", login=("a b", "p@:/?#ss"))
     assert new == "mongodb://a%20b:p%40%3A%2F%3F%23ss@mongo/f"
+
+
+def test_the_string_of_an_app_that_was_never_started_is_changed_in_its_own_project() -> None:
+    """Two projects call their app ``fastgpt``; only the second one's string is miswritten."""
+    fine, wrong = "mongodb://mongo:27017/fastgpt", "mongodb://root:p@ss@mongo:27017/fastgpt?authSource=admin"
+    projects, services = [], []
+    for name, uri in (("one", fine), ("two", wrong)):
+        app = ComposeService("fastgpt", image="fastgpt:v4.8.20", env=(EnvVar("MONGODB_URI", uri),))
+        mongod = ComposeService("mongo", image="mongo:5.0.18", command=("mongod", "--replSet", "rs0"))
+        file = ConfigFile(f"/srv/{name}/docker-compose.yml")
+        projects.append(Project(name, working_dir=f"/srv/{name}", files=(file,), services=(mongod, app)))
+        services += [Service("mongo", "mongo", project=name, compose_service="mongo")]
+        services += [Service("fastgpt", "fastgpt", project=name, compose_service="fastgpt")]
+    snapshot = Snapshot(0.0, HostInfo("h"), projects=tuple(projects), services=tuple(services))
+    (found,) = [r for r in replica_set.CHECK.examine(snapshot, SETTINGS) if r.form == "app-unescaped"]
+    assert found.subject == "two/mongo"
+    plan = replica_set.CHECK.plan(found, snapshot, SETTINGS, {})
+    assert [step.target for step in plan.steps] == ["/srv/two/docker-compose.override.yml"]
+    assert plan.lock == "/srv/two"
+
+
+def test_a_set_on_the_machine_s_own_network_is_initiated_with_an_address_and_no_name_of_docker_s() -> None:
+    on_host = {"network_mode": "host", "networks": ()}
+    snapshot = mongo(NEVER, container=on_host, app=on_host, uri="mongodb://mongo:27017/fastgpt")
+    check = replica_set.CHECK
+    (found,) = check.examine(snapshot, SETTINGS)
+    (step,) = check.plan(found, snapshot, SETTINGS, {}).steps
+    assert isinstance(step, MongoCommand)
+    assert step.host == "127.0.0.1:27017"

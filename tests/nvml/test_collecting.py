@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from stackops.console.collect import Cadence, Collector, collect
-from stackops.console.collecting.gpu_faults import complaint
-from stackops.console.hosts.clock import SystemClock
+from stackops.console.collect.collector import Cadence, Collector, collect
+from stackops.console.collect.sources.gpus import complaint
 from stackops.console.hosts.local import open_local
 from stackops.console.hosts.local.gpus.local import Nvidia, Patience
+from stackops.console.hosts.protocols import SystemClock
 from stackops.console.model import Container, DeviceRequest, Gpu, GpuDriver
 from stackops.console.settings import Settings
 from support.fake_engine import container
@@ -104,19 +104,23 @@ async def test_one_look_ends_its_child(stub, host):
     await until(lambda: host.gpus._child is None)
 
 
-async def test_a_look_beside_a_running_collector_leaves_its_child_alone(stub, host):
-    async with watching(host) as published:
+async def test_a_look_of_a_running_collector_reads_through_its_own_child(stub, host):
+    published = []
+    collector = Collector(host, Settings(), published.append, cadence=CADENCE)
+    collector.start_in_thread()
+    try:
         await until(lambda: published and published[-1].gpus)
         child = host.gpus._child.pid
-        await collect(host, Settings(), cadence=CADENCE)
-        seen = len(published)
-        await until(lambda: len(published) > seen + 10)
+        looked = await asyncio.to_thread(collector.look)
+        assert looked.gpus[0].health == "ok"
         assert host.gpus._child.pid == child
+    finally:
+        collector.stop()
 
 
 async def test_a_machine_without_a_gpu_has_no_fault_and_starts_nothing(root, monkeypatch):
     monkeypatch.setenv("LD_LIBRARY_PATH", "")
-    monkeypatch.setattr("stackops.console.hosts.local.gpus.reader.subprocess.Popen", None)
+    monkeypatch.setattr("stackops.console.hosts.local.gpus.local.subprocess.Popen", None)
     local = open_local(Settings(host="unix:///nowhere/docker.sock"), root=str(root))
     snapshot = await collect(local, Settings(), cadence=CADENCE)
     assert gpu_faults(snapshot) == []
@@ -143,9 +147,7 @@ def test_nothing_is_said_where_nobody_needs_a_gpu():
     assert complaint(unloaded, (), [quiet]) is None
     assert str(complaint(unloaded, (), [quiet, asking])) == "Not loaded."
     assert complaint(bare, (), [quiet, replace(asking, exit_code=0)]) is None, "what it was to do is done"
-    told = complaint(bare, (), [quiet, asking])
-    assert "vllm asks for a GPU" in str(told)
-    assert told.remedy
+    assert complaint(bare, (), [quiet, asking]) is None, "nothing is unread; gpu.driver says that there is no card"
 
 
 def test_a_card_or_rows_that_were_there_make_a_fault():

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from stackops.console.hosts.local.gpus.cards import card
-from stackops.console.hosts.local.gpus.holders import holders
-from stackops.console.hosts.local.gpus.raw import RawCard, RawInstance
-from stackops.console.joining import rest_of
+from stackops.console.collect.joining import rest_of
+from stackops.console.hosts.local.gpus.cards import card, holders
+from stackops.console.hosts.local.gpus.states import RawCard, RawInstance
 
 GIB = 1 << 30
 NOBODY = 0xFFFFFFFF

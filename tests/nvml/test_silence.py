@@ -10,14 +10,13 @@ import threading
 import time
 
 import pytest
-from stackops.console.hosts.local.gpus.local import Patience
-from stackops.console.hosts.local.gpus.reader import Child
+from stackops.console.hosts.local.gpus.local import Child, Patience
 from support.nvml import GIB, card, holds, uuid
 
 STALL = [("*", "nvmlDeviceGetPowerUsage", 30)]
 
 
-def until(condition, seconds=10.0):
+def until(condition, seconds=60.0):
     """Wait for what happens in another process."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -26,7 +25,7 @@ def until(condition, seconds=10.0):
 
 
 def state_of(pid):
-    """The letter of its state, None when there is no such process."""
+    """The letter of its state; None when there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:  # noqa: PTH123
             return stat.read().rpartition(") ")[2][0]
@@ -175,26 +174,16 @@ def test_a_door_that_was_closed_opens_again(stub, read_once):
     assert read_once.read().driver.state == "ok"
 
 
-def test_readers_share_one_child_until_the_last_has_closed(stub, door, tmp_path):
+def test_readers_in_different_threads_share_one_child_until_it_is_closed(stub, door, tmp_path):
     noted = tmp_path / "calls"
     stub.write(calls=noted)
     gpus = door(stub)
     gpus.read()
-    other = threading.Thread(target=lambda: (gpus.read(), gpus.close()))
-    other.start()
-    other.join()
-    assert gpus._child is not None
-    gpus.read()
-    assert noted.read_text().count("nvmlInitWithFlags") == 1
-    gpus.close()
-    assert gpus._child is None
-
-
-def test_a_reader_that_died_without_closing_does_not_count(stub, door):
-    gpus = door(stub)
     other = threading.Thread(target=gpus.read)
     other.start()
     other.join()
+    gpus.read()
+    assert noted.read_text().count("nvmlInitWithFlags") == 1
     gpus.close()
     assert gpus._child is None
 
@@ -212,7 +201,7 @@ def test_an_answer_that_just_came_serves_whoever_else_asks(stub, door, clock, tm
 
 PARENT = """
 import sys, time
-from stackops.console.hosts.clock import SystemClock
+from stackops.console.hosts.protocols import SystemClock
 from stackops.console.hosts.local.gpus import LocalGpus
 gpus = LocalGpus(sys.argv[1], clock=SystemClock())
 print(gpus.read().driver.state, gpus._nvidia._child.pid, flush=True)
@@ -237,7 +226,7 @@ def test_the_child_goes_with_a_parent_that_was_killed(stub, root, stalled):
             until(lambda: noted.exists() and "nvmlDeviceGetPowerUsage" in noted.read_text())
         assert state_of(pid) is not None
         parent.send_signal(signal.SIGKILL)
-        until(lambda: state_of(pid) is None)
+        until(lambda: state_of(pid) in (None, "Z"))  # its heir is process 1, which in a container may reap nobody
     finally:
         parent.kill()
         parent.communicate()

@@ -177,10 +177,10 @@ def test_a_library_without_a_card_is_asked_once_a_minute(stub, door, clock, tmp_
 
 
 def test_a_console_without_the_binding_says_what_to_install(stub, door, monkeypatch):
-    from stackops.console.hosts.local.gpus import reader
+    from stackops.console.hosts.local.gpus import local
 
-    real = reader._command()
-    monkeypatch.setattr(reader, "_command", lambda: [*real[:-1], "/nowhere"])
+    real = local._command()
+    monkeypatch.setattr(local, "_command", lambda: [*real[:-1], "/nowhere"])
     told = door(stub).read().driver
     assert (told.state, told.code) == ("unknown", None)
     assert "nvidia-ml-py" in told.sentence
@@ -195,7 +195,7 @@ def test_a_python_that_cannot_be_started_is_a_state_and_no_exception(stub, door,
 
 def test_a_package_that_wraps_the_binding_is_not_asked(monkeypatch):
     """The distribution called pynvml hooks the import and prints a FutureWarning over whatever is on the screen."""
-    from stackops.console.hosts.local.gpus import reader
+    from stackops.console.hosts.local.gpus import local
 
     class Hook:
         @staticmethod
@@ -203,6 +203,6 @@ def test_a_package_that_wraps_the_binding_is_not_asked(monkeypatch):
             assert name != "pynvml"
 
     monkeypatch.setattr("sys.meta_path", [Hook(), *sys.meta_path])
-    command = reader._command()
+    command = local._command()
     assert command[1:5] == ["-I", "-S", "-W", "ignore"]
     assert (Path(command[-1]) / "pynvml.py").exists()

@@ -9,23 +9,22 @@ from pathlib import Path
 
 import pytest
 from stackops.checks.oneapi.restart import CHECK
-from stackops.console.collect import collect
-from stackops.console.collecting.cadence import Cadence
-from stackops.console.findings import Result
-from stackops.console.fixing import Fixer, Outcome
+from stackops.console.collect.collector import collect
+from stackops.console.collect.source import Cadence
+from stackops.console.fix.engine import Fixer, Outcome
+from stackops.console.fix.journal import Journal
+from stackops.console.fix.running import Progress
+from stackops.console.fix.steps import StepMoved
 from stackops.console.hosts import ReadOnlyRefused
-from stackops.console.hosts.demo import open_demo
-from stackops.console.hosts.demo import stack_fastgpt as stack
-from stackops.console.hosts.demo.host import DemoHost
-from stackops.console.hosts.demo.oneapi import FIRST_START
-from stackops.console.hosts.local.http_acts import LocalHttpActs
-from stackops.console.journal import Journal
+from stackops.console.hosts.local.http import LocalHttpActs
 from stackops.console.model import Snapshot
-from stackops.console.running import Progress
+from stackops.console.model.findings import Result
+from stackops.console.practice import DemoHost, open_demo, stacks
+from stackops.console.practice.apps import FIRST_START
 from stackops.console.settings import Settings
-from stackops.console.steps import StepMoved
 from support.clock import FakeClock
 from support.oneapi_server import one_api
+from support.practice import break_again
 
 SETTINGS = Settings()
 
@@ -36,7 +35,7 @@ class Desk:
     def __init__(self, folder: Path, form: str) -> None:
         self.clock = FakeClock()
         self.host: DemoHost = open_demo(clock=self.clock, scenarios=())
-        self.host.break_again("oneapi.restart", form)
+        break_again(self.host, "oneapi.restart", form)
         self.clock.advance(5.0)
         self.journal = Journal(folder)
         self.fixer = Fixer(self.host, self.journal, self.judge)
@@ -50,7 +49,6 @@ class Desk:
         return next(result for result in CHECK.examine(self.look(), SETTINGS) if result.subject == "oneapi")
 
     def run(self, **answers: str) -> Outcome:
-        assert CHECK.plan is not None
         plan = CHECK.plan(self.judge(), self.look(), SETTINGS, answers)
         return self.fixer.run(self.fixer.prepare(plan, answers), self.told.append, self.stop)
 
@@ -60,10 +58,10 @@ class Desk:
 
 def test_it_waits_with_a_countdown_until_one_api_stays_up_and_changes_nothing(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "database-not-ready")
-    found = desk.judge()
-    assert found.severity == "info"
-    assert 0 < float(found.facts["seconds_left"]) < 200
-    assert float(found.facts["deadline"]) == pytest.approx(desk.clock.now() + float(found.facts["seconds_left"]), abs=1)
+    assert desk.judge().severity == "info"
+    case = next(each for each in CHECK.find(desk.look(), SETTINGS) if each.subject == "oneapi")
+    assert 0 < case.facts.left < 200
+    assert case.facts.until == pytest.approx(desk.clock.now() + case.facts.left, abs=1)
     before = desk.clock.monotonic()
     outcome = desk.run()
     assert outcome.name == "done", (outcome.sentence, outcome.says)
@@ -79,7 +77,6 @@ def test_when_time_is_over_it_says_so_and_has_nothing_to_take_back(tmp_path: Pat
     desk.host.control.stop("mysql")
     restarts = desk.host.world.find("oneapi").restart_count
     plan = CHECK.plan  # made while MySQL was still starting
-    assert plan is not None
     desk.host.control.start("mysql")
     made = plan(desk.judge(), desk.look(), SETTINGS, {})
     prepared = desk.fixer.prepare(made)
@@ -133,10 +130,9 @@ def test_asked_for_it_sends_one_real_request_with_fastgpts_key(tmp_path: Path) -
 def test_a_request_that_fails_is_told_with_one_apis_own_words(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "stale-channels")
     plan = CHECK.plan
-    assert plan is not None
     made = plan(desk.judge(), desk.look(), SETTINGS, {"prove": "yes"})
     exact = desk.fixer.prepare(made, {"prove": "yes"})
-    desk.host.world.tree.put(stack.CHANNELS, json.dumps([]).encode())
+    desk.host.world.tree.put(stacks.CHANNELS, json.dumps([]).encode())
     outcome = desk.fixer.run(exact)
     assert outcome.name == "rolled-back"
     assert "503" in outcome.sentence
@@ -146,7 +142,6 @@ def test_a_request_that_fails_is_told_with_one_apis_own_words(tmp_path: Path) ->
 def test_a_plan_for_a_finding_that_became_another_is_refused(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "database-not-ready")
     plan = CHECK.plan
-    assert plan is not None
     made = plan(desk.judge(), desk.look(), SETTINGS, {})
     desk.host.control.stop("mysql")
     with pytest.raises(StepMoved, match="another finding by now"):
@@ -156,7 +151,6 @@ def test_a_plan_for_a_finding_that_became_another_is_refused(tmp_path: Path) -> 
 def test_the_preview_shows_the_request_and_not_the_key(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "stale-channels")
     plan = CHECK.plan
-    assert plan is not None
     assert [q.default for q in plan(desk.judge(), desk.look(), SETTINGS, {}).questions] == ["no"]
     made = plan(desk.judge(), desk.look(), SETTINGS, {"prove": "yes"})
     before = desk.log()

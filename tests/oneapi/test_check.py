@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from examples import examples_of
+from examples.oneapi import restart as made
 from msgspec.structs import replace
-from stackops.checks.oneapi import restart_examples as made
-from stackops.checks.oneapi.case import NEXT_TRY, PATIENCE
+from stackops.checks.oneapi.one_api import NEXT_TRY, PATIENCE
 from stackops.checks.oneapi.restart import CHECK
-from stackops.checks.oneapi.words import ADVICE, WORDS
-from stackops.console.findings import Result
+from stackops.console.fix.plan import Plan
 from stackops.console.model import EnvVar, Snapshot
-from stackops.console.plan import Plan
+from stackops.console.model.findings import Result
 from stackops.console.settings import Settings
 
 SETTINGS = Settings()
-FINDINGS = [pytest.param(one, id=one.name) for one in CHECK.examples if one.status == "finding"]
+FINDINGS = [pytest.param(one, id=one.name) for one in examples_of(CHECK) if one.status == "finding"]
 
 
 def judged(snapshot: Snapshot) -> Result:
@@ -22,8 +22,13 @@ def judged(snapshot: Snapshot) -> Result:
     return result
 
 
+def left(snapshot: Snapshot) -> float:
+    """Seconds of the countdown."""
+    (case,) = CHECK.find(snapshot, SETTINGS)
+    return case.facts.left
+
+
 def planned(snapshot: Snapshot, **answers: str) -> Plan:
-    assert CHECK.plan is not None
     return CHECK.plan(judged(snapshot), snapshot, SETTINGS, answers)
 
 
@@ -44,9 +49,9 @@ def test_every_word_is_filled_in_and_every_evidence_has_a_source(example) -> Non
 
 
 def test_no_evidence_is_named_like_a_secret_and_masked_as_one() -> None:
-    from stackops.console.text import is_secret_name
+    from stackops.console.text.cleaning import is_secret_name
 
-    labels = {row.label for example in CHECK.examples for row in evidence(example.snapshot)}
+    labels = {row.label for example in examples_of(CHECK) for row in evidence(example.snapshot)}
     assert "looks for its database at" in labels
     assert not [label for label in labels if is_secret_name(label)]
 
@@ -56,17 +61,13 @@ def evidence(snapshot: Snapshot):
 
 
 def test_every_form_that_is_found_has_words_and_every_word_an_example() -> None:
-    shown = {example.form for example in CHECK.examples if example.status == "finding"}
-    assert shown == set(WORDS)
-    assert set(ADVICE) == set(WORDS)
+    shown = {example.form for example in examples_of(CHECK) if example.status == "finding"}
+    assert shown == {form.id for form in CHECK.forms}
 
 
 def test_the_countdown_runs_down_with_the_age_of_the_database() -> None:
-    def left(age: float) -> float:
-        return float(judged(made.refused(mysql=made.young(age), mysql_marks=())).facts["seconds_left"])
-
-    assert left(5) == PATIENCE + NEXT_TRY - 5
-    assert left(100) == PATIENCE + NEXT_TRY - 100
+    for age in (5, 100):
+        assert left(made.refused(mysql=made.young(age), mysql_marks=())) == PATIENCE + NEXT_TRY - age
     assert judged(made.refused(mysql=made.young(PATIENCE + 1), mysql_marks=())).form == "database-stuck"
 
 
@@ -76,8 +77,9 @@ def test_waiting_becomes_a_warning_when_it_takes_more_starts_than_usual() -> Non
 
 
 def test_the_time_left_is_shown_as_evidence_too() -> None:
-    result = judged(made.refused(mysql=made.young(25), mysql_marks=()))
-    assert f"{result.facts['seconds_left']} s" in [row.value for row in result.evidence]
+    snapshot = made.refused(mysql=made.young(25), mysql_marks=())
+    assert f"{left(snapshot):.0f} s" in [row.value for row in judged(snapshot).evidence]
+    assert judged(snapshot).title.endswith(f": at most {left(snapshot):.0f} s more")
 
 
 def test_a_restart_count_alone_is_history() -> None:
@@ -146,7 +148,6 @@ def test_one_api_and_fastgpt_are_judged_side_by_side() -> None:
         services=(*one.services[:2], *other.services), json_files=other.json_files,
     )  # fmt: skip
     assert [result.form for result in CHECK.examine(both, SETTINGS)] == ["stale-channels", "config-changed"]
-    assert CHECK.plan is not None
     for result in CHECK.examine(both, SETTINGS):
         assert len(CHECK.plan(result, both, SETTINGS, {}).steps) == 1
 

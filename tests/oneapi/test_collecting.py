@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.collecting.board import Board
-from stackops.console.collecting.cadence import Cadence
-from stackops.console.collecting.oneapi import PENALTY, OneApis, memory_of
+from stackops.console.collect.sources.oneapi import PENALTY, OneApis
 from stackops.console.hosts.local.http import LocalHttp
-from stackops.console.model import Container, EnvVar, HostInfo, NetworkLink, Port
+from stackops.console.model import Container, EnvVar, NetworkLink, Port
 from stackops.console.settings import OneApiSettings, Settings, SettingsError, parse
 from support.clock import FakeClock
 from support.memory_host import MemoryEngine, MemoryHost
+from support.one_source import OneSource
 from support.oneapi_server import OneApi, one_api
 
 GATEWAY, FASTGPT = "a" * 64, "b" * 64
@@ -41,13 +40,9 @@ class World:
             id=FASTGPT, name="fastgpt", image="fastgpt:v4.7", state="running", env=env,
             networks=(NetworkLink("net", None, ("fastgpt",)),),
         )  # fmt: skip
-        self.board, self.apis = self.again()
-
-    def again(self) -> tuple[Board, OneApis]:
-        """A new look by another part of the program."""
-        board = Board(self.clock, HostInfo("box"))
-        board.put(containers=(self.one, self.fastgpt))
-        return board, OneApis(self.host.http, self.host, board, Cadence(), self.settings)
+        self.apis = OneSource(OneApis, self.host, self.settings)
+        self.board = self.apis.board
+        self.board.put(containers=(self.one, self.fastgpt))
 
     async def state(self):
         await self.apis.read()
@@ -75,8 +70,7 @@ async def test_it_tells_process_release_models_and_whose_key_was_used(gateway) -
 async def test_ten_minutes_of_looking_every_second_stay_far_below_the_limits_and_never_log_in(gateway) -> None:
     world = World(gateway)
     for _ in range(600):
-        _board, apis = world.again()
-        await apis.read()
+        await world.apis.read()
         world.clock.advance(1.0)
     asked = gateway.requests
     assert 60 <= asked.count("GET /api/status") <= 120
@@ -102,9 +96,9 @@ async def test_after_a_restart_everything_is_asked_anew_at_once(gateway) -> None
 
     world.one = replace(world.one, started_at=world.clock.now() + 1)
     gateway.add_channel("bge")
-    board, apis = world.again()
-    await apis.read()
-    assert board.parts.oneapis[0].models == ("qwen", "m3e", "bge")
+    world.board.put(containers=(world.one, world.fastgpt))
+    await world.apis.read()
+    assert world.board.parts.oneapis[0].models == ("qwen", "m3e", "bge")
 
 
 async def test_a_refused_key_is_told_and_not_tried_again_for_a_minute(gateway) -> None:
@@ -180,18 +174,10 @@ async def test_with_two_one_apis_the_access_token_is_shown_to_neither(gateway, m
     assert "shown to none of them" in world.faults()[0]
 
 
-def test_what_is_gone_is_forgotten_and_hosts_share_nothing() -> None:
-    one, other = HashableHost(), HashableHost()
-    memory_of(one)["x"] = None  # type: ignore[assignment]
-    assert memory_of(one) == {"x": None}
-    assert memory_of(other) == {}
-    assert memory_of(MemoryHost()) == {}
-
-
 async def test_a_stack_without_one_api_asks_nothing_and_says_nothing() -> None:
-    board = Board(FakeClock(), HostInfo("box"))
-    host = MemoryHost(http=LocalHttp())
-    await OneApis(host.http, host, board, Cadence(), Settings()).read()
+    apis = OneSource(OneApis, MemoryHost(engine=MemoryEngine(), http=LocalHttp()))
+    await apis.read()
+    board = apis.board
     assert board.parts.oneapis == ()
     assert board.snapshot().ages == {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from stackops.console.model import Container, NetworkLink, Port
-from stackops.console.stacks.gateways import dsn_of, gateway_of, leads_to, release
+from stackops.console.products.gateways import dsn_of, gateway_of, leads_to, release
 
 
 @pytest.mark.parametrize(

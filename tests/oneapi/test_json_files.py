@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from stackops.console.collect.files import json_facts, json_paths, judge
 from stackops.console.model import Container, Mount
-from stackops.console.sources.json_files import json_facts, json_paths, judge
 from support.corpus import CORPUS, needs_corpus
 from support.memory_host import MemoryFiles
 

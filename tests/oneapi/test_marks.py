@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.sources.logs import marks
+from stackops.console.collect.sources.logs import marks
 from support.oneapi_server import OneApi
 
 ID = "a" * 64

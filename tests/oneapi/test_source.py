@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 
 import pytest
+from stackops.console.collect.sources import oneapi
 from stackops.console.hosts.local.http import LocalHttp
 from stackops.console.model import Container, EnvVar, NetworkLink, Port
-from stackops.console.sources import oneapi
 from support.oneapi_server import one_api
 from support.registries import registry
 
@@ -30,8 +30,8 @@ async def test_status_tells_version_and_start() -> None:
 async def test_models_are_those_of_the_key() -> None:
     with one_api() as gateway:
         gateway.add_channel("qwen,m3e")
-        assert await oneapi.models(HTTP, gateway.url, "sk-fastgpt") == ("qwen", "m3e")
-        assert await trouble(oneapi.models(HTTP, gateway.url, "sk-other")) == "wrong-key"
+        assert await oneapi.read_models(HTTP, gateway.url, "sk-fastgpt") == ("qwen", "m3e")
+        assert await trouble(oneapi.read_models(HTTP, gateway.url, "sk-other")) == "wrong-key"
 
 
 async def test_channels_are_read_page_after_page_and_never_their_keys() -> None:
@@ -69,7 +69,7 @@ async def test_too_many_requests_are_told() -> None:
 async def test_a_page_of_something_else_is_not_believed() -> None:
     with registry("page") as other:
         assert await trouble(oneapi.status(HTTP, other.url)) == "unexpected"
-        assert await trouble(oneapi.models(HTTP, other.url, "sk-x")) == "unexpected"
+        assert await trouble(oneapi.read_models(HTTP, other.url, "sk-x")) == "unexpected"
 
 
 async def test_a_closed_port_is_refused() -> None:
@@ -82,7 +82,7 @@ async def test_a_closed_port_is_refused() -> None:
 async def test_names_from_outside_are_made_harmless() -> None:
     with one_api() as gateway:
         gateway.add_channel("\x1b]52;c;eA==\x07evil\u202e")
-        (name,) = await oneapi.models(HTTP, gateway.url, "sk-fastgpt")
+        (name,) = await oneapi.read_models(HTTP, gateway.url, "sk-fastgpt")
     assert not set("\x1b\x07\u202e") & set(name)
 
 

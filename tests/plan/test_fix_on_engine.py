@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stackops.console.findings import Result
-from stackops.console.fixing import Fixer
+from stackops.console.fix.engine import Fixer
+from stackops.console.fix.journal import Journal
+from stackops.console.fix.plan import Plan
+from stackops.console.fix.steps import AddVolume, ComposeUp, EditFile, ReplaceDirectoryByFile, RestartContainer, Text
 from stackops.console.hosts.local import open_local
-from stackops.console.journal import Journal
-from stackops.console.plan import Plan
+from stackops.console.model.findings import Result
 from stackops.console.settings import Settings
-from stackops.console.steps import AddVolume, ComposeUp, EditFile, ReplaceDirectoryByFile, RestartContainer, Text
+from support.busybox import OURS, busybox
 from support.workshop import tree
 
-IMAGE = "stackops-test/fix:1"
+IMAGE = f"{OURS}/fix"
 COMPOSE = f"""services:
   api:
     image: {IMAGE}
@@ -40,17 +41,8 @@ def docker(*arguments: str, stdin: bytes | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[None]:
-    try:
-        docker("version")
-        docker("compose", "version")
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no Docker Engine with Compose v2 is reachable")
-    if not Path("/bin/busybox").exists():
-        pytest.skip("there is no /bin/busybox to make an image of; install busybox-static")
-    packed = subprocess.run(["tar", "c", "-C", "/bin", "busybox"], capture_output=True, check=True).stdout
-    docker("import", "-c", 'ENTRYPOINT ["/busybox"]', "-", IMAGE, stdin=packed)
-    yield
-    docker("image", "rm", "--force", IMAGE)
+    with busybox("fix"):
+        yield
 
 
 class Stack:
@@ -150,7 +142,7 @@ def test_a_container_that_exits_at_once_is_rolled_back_to_the_one_that_ran(stack
     stack.fixer.look = lambda: Result("test", "api", "ok", "t") if Path(stack.config).is_file() else Result(
         "test", "api", "finding", "t"
     )  # fmt: skip
-    from stackops.console.steps import ReplaceFile
+    from stackops.console.fix.steps import ReplaceFile
 
     broken = ReplaceFile(stack.compose, Text(COMPOSE.replace('"sleep", "600"', '"false"')))
     directory = ReplaceDirectoryByFile(stack.config, Text("version: 1\n"))

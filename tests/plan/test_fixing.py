@@ -7,10 +7,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from stackops.console.exits import ExitCode
-from stackops.console.fixing import Progress, Refused
-from stackops.console.plan import Plan, Question
-from stackops.console.steps import Chmod, Chown, ComposeUp, CreateFile, RandomKey, ReplaceFile, StepFailed, Text
+from stackops.console.exit_codes import ExitCode
+from stackops.console.fix.engine import Progress, Refused
+from stackops.console.fix.plan import Plan, Question
+from stackops.console.fix.steps import Chmod, Chown, ComposeUp, CreateFile, RandomKey, ReplaceFile, StepFailed, Text
 from support.workshop import OVERRIDE, SIXTH, Workshop, never
 
 
@@ -37,7 +37,7 @@ def test_the_preview_shows_text_as_a_diff_and_keys_not_at_all(shop: Workshop) ->
     diffs = [row.diff for row in prepared.steps]
 
     assert any(line.startswith("+") and "librechat.yaml" in line for line in diffs[0].splitlines())
-    assert "keep me" in diffs[0]
+    assert "- A=…" in diffs[0], "what stands beside a change is shown without its value"
     assert "+version: 1.2.1" in diffs[1]
     assert "1,024 bytes of random base64, not shown" in diffs[2]
     assert "not a key!" not in diffs[3]
@@ -50,14 +50,10 @@ def test_the_preview_shows_text_as_a_diff_and_keys_not_at_all(shop: Workshop) ->
     assert key.decode()[:60] not in repr(prepared)
 
 
-def test_compose_checks_the_files_as_they_would_be_outside_the_project(shop: Workshop) -> None:
+def test_compose_is_asked_about_the_files_as_they_would_be(shop: Workshop) -> None:
     shop.fixer().prepare(shop.plan())
 
-    (call,) = shop.world.calls
-    assert call[-2:] == ["config", "-q"]
-    assert call[0] == shop.compose
-    assert not call[1].startswith(str(shop.project))
-    assert not Path(call[1]).exists()
+    assert shop.world.calls == []
     assert "/app/librechat.yaml" in shop.world.load()["checked"][1]
 
 
@@ -66,6 +62,44 @@ def test_a_file_that_compose_refuses_is_refused_at_the_preview(shop: Workshop) -
 
     with pytest.raises(StepFailed, match="is nonsense"):
         shop.fixer().prepare(shop.plan())
+
+
+def test_a_project_reached_through_a_link_is_repaired_checked_by_compose_and_undone(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "home").symlink_to("disk")
+    shop = Workshop(tmp_path / "home")
+    Path(shop.override).unlink()  # so that Compose is given a file that is only going to be made
+    before = shop.tree()
+    prepared = shop.fixer().prepare(shop.plan())
+    assert "/app/librechat.yaml" in shop.world.load()["checked"][1]
+    assert {fact.path.startswith(f"{tmp_path}/disk/") for fact in prepared.was} == {True}
+
+    done = shop.fixer().run(prepared)
+    assert done.name == "done", done
+    assert "/app/librechat.yaml" in Path(shop.override).read_text()
+    assert shop.fixer().undo(done.entry or "").name == "done"
+    assert shop.tree() == before
+
+
+def test_what_was_done_on_one_engine_is_not_taken_back_on_another(shop: Workshop) -> None:
+    fixer = shop.fixer()
+    fixer.host.engine.address = f"unix://{shop.base}/run/docker.sock"  # type: ignore[union-attr]
+    (shop.base / "run").mkdir()
+    (shop.base / "var").symlink_to("run")
+    done = fixer.run(fixer.prepare(shop.plan()))
+    assert done.name == "done", done
+    left = shop.tree()
+
+    other = shop.fixer()
+    other.host.engine.address = "unix:///run/second.sock"  # type: ignore[union-attr]
+    refused = other.undo(done.entry or "")
+    assert (refused.name, refused.remedy) == (
+        "refused", f"say which Engine is meant: stackops --host unix://{shop.base}/run/docker.sock",
+    )  # fmt: skip
+    assert shop.tree() == left
+    same = shop.fixer()
+    same.host.engine.address = f"unix://{shop.base}/var/docker.sock"  # type: ignore[union-attr]
+    assert same.undo(done.entry or "").name == "done"
 
 
 def test_a_fix_does_all_of_it_and_looks_again_until_it_has_settled(shop: Workshop) -> None:
@@ -284,3 +318,21 @@ def test_a_stop_before_the_first_step_leaves_nothing_open(shop: Workshop) -> Non
     assert outcome.sentence == "Stopped before the first step; nothing was changed"
     assert shop.tree() == before
     assert fixer.journal.open_entries() == ()
+
+
+def test_an_entry_of_a_release_that_kept_no_definitions_is_read_and_taken_back(shop: Workshop) -> None:
+    before, fixer = shop.tree(), shop.fixer()
+    outcome = fixer.run(fixer.prepare(shop.plan()))
+    (path,) = fixer.journal.directory.glob("*.jsonl")
+    first, _, rest = path.read_bytes().partition(b"\n")
+    entry = json.loads(first)
+    for row in entry["steps"]:
+        for step in (row["step"], row["inverse"]):
+            for key in ("env_files", "makes", "replaces"):
+                step.pop(key, None)
+    path.write_bytes(json.dumps(entry).encode() + b"\n" + rest)
+
+    undone = shop.fixer().undo(outcome.entry or "")
+
+    assert undone.sentence.startswith("Undone"), undone
+    assert shop.tree() == before

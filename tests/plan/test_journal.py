@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from stackops.console import journal as journal_module
-from stackops.console.audit import Audit, AuditError, AuditLine
-from stackops.console.blobs import BlobStore
-from stackops.console.identity import Who, alive, own_container, who
-from stackops.console.journal import Journal, JournalError
-from stackops.console.lock import Locked, _holder_by_kernel, hold
+from stackops.console.fix import journal as journal_module
+from stackops.console.fix.acts.base import sha256
+from stackops.console.fix.audit import Audit, AuditError, AuditLine
+from stackops.console.fix.journal import BlobStore, Journal, JournalError
+from stackops.console.fix.records import About, Did, End, Intent, JournalStep, Stopped, Taken
+from stackops.console.fix.steps import Chmod, RestoreFile
+from stackops.console.hosts.local.locking import LocalLocks, Locked, Who, _holder_by_kernel, alive, own_container, who
 from stackops.console.model import FileFact
-from stackops.console.records import About, Did, End, Intent, JournalStep, Stopped, Taken
-from stackops.console.steps import Chmod, RestoreFile
-from stackops.console.steps.base import sha256
 
 GONE = Who("somebody", 1000, 2**22 + 1, 1)
 
@@ -41,7 +40,7 @@ def test_an_entry_reads_back_as_it_was_written(journal: Journal) -> None:
         journal.append("one", record)
 
     (entry,) = journal.entries()
-    assert entry.intent == intent("one")
+    assert entry.intent == intent("one", number=1)
     assert (entry.state, entry.done, entry.begun, entry.ended_at) == ("done", {0}, frozenset(), 4.0)
     assert journal.blobs.get(sha256(b"content")) == b"content"
 
@@ -74,10 +73,10 @@ def test_a_file_that_is_no_entry_is_named_and_the_others_are_read(journal: Journ
     assert journal.unreadable() == (str(journal.directory / "two.jsonl"),)
 
 
-def test_entries_come_newest_first_and_are_found_by_the_beginning_of_their_name(journal: Journal) -> None:
+def test_entries_come_last_written_first_and_are_found_by_the_beginning_of_their_name(journal: Journal) -> None:
     for number, at in enumerate((3.0, 1.0, 2.0)):
         journal.begin(intent(f"id{number}", at), [])
-    assert [e.id for e in journal.entries()] == ["id0", "id2", "id1"]
+    assert [e.id for e in journal.entries()] == ["id2", "id1", "id0"]
     assert journal.get("id1").intent.at == 1.0
     for wrong in ("id", "nope", ""):
         with pytest.raises(JournalError):
@@ -182,14 +181,21 @@ def test_syslog_gets_a_copy_where_there_is_one(tmp_path: Path) -> None:
     assert b"stackops: end undo c.d api by somebody entry e1: done" in said
 
 
+HERE: Any = SimpleNamespace(locks=LocalLocks())
+
+
 def test_the_lock_is_held_once_creates_nothing_and_names_its_holder(journal: Journal, tmp_path: Path) -> None:
     folder = tmp_path / "project"
     folder.mkdir()
-    with hold(str(folder), journal), pytest.raises(Locked, match=f"pid {os.getpid()}"), hold(str(folder), journal):
+    with (
+        journal.locked(HERE, str(folder)),
+        pytest.raises(Locked, match=f"pid {os.getpid()}"),
+        journal.locked(HERE, str(folder)),
+    ):
         pass
-    with hold(str(folder), journal):
+    with journal.locked(HERE, str(folder)):
         assert list(folder.iterdir()) == []
-    with pytest.raises(Locked, match="cannot be locked"), hold(str(tmp_path / "none"), journal):
+    with pytest.raises(Locked, match="cannot be locked"), journal.locked(HERE, str(tmp_path / "none")):
         pass
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 
 import pytest
-from stackops.console.differences import difference
-from stackops.console.diffs import file_diff, is_key
-from stackops.console.findings import Result
+from stackops.console.fix.acts.content import difference
+from stackops.console.fix.verifying import NotVerified, StopAsked, verify
 from stackops.console.model import FileFact
-from stackops.console.verifying import NotVerified, StopAsked, verify
+from stackops.console.model.findings import Result
+from stackops.console.text.diffs import file_diff, is_key
 from support.clock import FakeClock
 
 

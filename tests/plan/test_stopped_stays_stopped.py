@@ -6,9 +6,9 @@ import asyncio
 import json
 
 import pytest
-from stackops.console.hosts.demo import open_demo
-from stackops.console.steps import ComposeUp
-from stackops.console.steps.base import Workbench
+from stackops.console.fix.acts.base import StepContext
+from stackops.console.fix.steps import ComposeUp
+from stackops.console.practice import open_demo
 
 
 def state_of(host, name: str) -> str:
@@ -26,7 +26,7 @@ def state_of(host, name: str) -> str:
 )
 def test_the_inverse_starts_only_what_ran(name, project, service, folder, words, after):
     host = open_demo()
-    bench = Workbench(host)
+    bench = StepContext(host)
     step = ComposeUp(project=project, directory=folder, files=(f"{folder}/docker-compose.yml",), service=service)
     inverse = step.prepare(bench).inverse
     assert isinstance(inverse, ComposeUp)

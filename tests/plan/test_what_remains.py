@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stackops.console.exits import ExitCode
-from stackops.console.findings import Result
-from stackops.console.fixing import Outcome
-from stackops.console.plan import Plan
-from stackops.console.steps import Chmod, ComposeUp, StepMoved
-from stackops.console.verifying import NotVerified, Wanted, verify
+from stackops.console.exit_codes import ExitCode
+from stackops.console.fix.engine import Outcome
+from stackops.console.fix.plan import Plan
+from stackops.console.fix.steps import Chmod, ComposeUp, StepMoved
+from stackops.console.fix.verifying import Expectation, NotVerified, verify
+from stackops.console.model.findings import Result
 from support.clock import FakeClock
 from support.mongo_stack import URI, USERS, MongoStack
 from support.mongod import Mongod
@@ -29,40 +29,42 @@ def says(result: Result) -> Callable[[], Result]:
 @pytest.mark.parametrize(
     ("wanted", "found", "gone", "kept"),
     [
-        pytest.param(Wanted("first"), WRONG, False, False, id="the same"),
-        pytest.param(Wanted("first"), BEHIND, True, False, id="moved elsewhere"),
-        pytest.param(Wanted("first", ("second",)), BEHIND, True, True, id="it lay behind"),
-        pytest.param(Wanted("first", lasting=True), BEHIND, True, True, id="nothing to take back"),
-        pytest.param(Wanted("first", lasting=True), WRONG, False, False, id="the same, nothing to take back"),
-        pytest.param(Wanted(None, ("second",), lasting=True), BEHIND, False, False, id="nobody says what was repaired"),
-        pytest.param(Wanted("first: a", ("first",)), Result("c", "s", "finding", "t", form="first", about="b"),
+        pytest.param(Expectation("first"), WRONG, False, False, id="the same"),
+        pytest.param(Expectation("first"), BEHIND, True, False, id="moved elsewhere"),
+        pytest.param(Expectation("first", ("second",)), BEHIND, True, True, id="it lay behind"),
+        pytest.param(Expectation("first", lasting=True), BEHIND, True, True, id="nothing to take back"),
+        pytest.param(Expectation("first", lasting=True), WRONG, False, False, id="the same, nothing to take back"),
+        pytest.param(Expectation(None, ("second",), lasting=True), BEHIND, False, False,
+                     id="nobody says what was repaired"),
+        pytest.param(Expectation("first: a", ("first",)), Result("c", "s", "finding", "t", form="first", about="b"),
                      True, True, id="the same of somebody else"),
-        pytest.param(Wanted("first: a", ("first",)), Result("c", "s", "finding", "t", form="first", about="a"),
+        pytest.param(Expectation("first: a", ("first",)), Result("c", "s", "finding", "t", form="first", about="a"),
                      False, False, id="the same of the same"),
-        pytest.param(Wanted("first", lasting=True), Result("c", "s", "finding", "no form"), False, False, id="no form"),
+        pytest.param(Expectation("first", lasting=True), Result("c", "s", "finding", "no form"),
+                     False, False, id="no form"),
     ],
 )  # fmt: skip
-def test_which_finding_speaks_against_a_repair(wanted: Wanted, found: Result, gone: bool, kept: bool) -> None:
+def test_which_finding_speaks_against_a_repair(wanted: Expectation, found: Result, gone: bool, kept: bool) -> None:
     assert (wanted.gone(found), wanted.lets(found)) == (gone, kept)
 
 
 def test_what_remains_is_told_once_it_has_stayed() -> None:
     clock = FakeClock()
-    other = verify(says(BEHIND), clock, deadline=5, settle=3, wanted=Wanted("first", ("second",)))
+    other = verify(says(BEHIND), clock, deadline=5, settle=3, wanted=Expectation("first", ("second",)))
     assert other == BEHIND
     assert sum(clock.slept) == 3
 
 
 def test_what_is_gone_before_the_end_is_not_told() -> None:
     answers = iter([WRONG, BEHIND, *[Result("c", "s", "ok", "right")] * 9])
-    wanted = Wanted("first", ("second",))
+    wanted = Expectation("first", ("second",))
     assert verify(lambda: next(answers), FakeClock(), deadline=5, settle=3, wanted=wanted) is None
 
 
 def test_a_repaired_fault_that_comes_back_is_no_proof() -> None:
     answers = iter([BEHIND, WRONG] * 9)
     with pytest.raises(NotVerified, match="It came back"):
-        verify(lambda: next(answers), FakeClock(), deadline=5, settle=3, wanted=Wanted("first", ("second",)))
+        verify(lambda: next(answers), FakeClock(), deadline=5, settle=3, wanted=Expectation("first", ("second",)))
 
 
 # ---- the engine ------------------------------------------------------------------------------------------------------

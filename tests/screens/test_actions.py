@@ -5,22 +5,24 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from stackops.console.actions import ACTIONS, Action, at, clashes, find, unknown
+from stackops.console.fix.journal import Journal
+from stackops.console.practice import open_demo
 from stackops.console.settings import Settings
 from stackops.screens.app import StackopsApp
-from stackops.screens.container import ContainerScreen
-from stackops.screens.doctor import Doctor
-from stackops.screens.fit import FitScreen
-from stackops.screens.gpus import GpuScreen
-from stackops.screens.journal import JournalScreen
-from stackops.screens.keys import keys_of
-from stackops.screens.overview import Overview
-from stackops.screens.plan import PlanScreen
-from stackops.screens.servers import ServersScreen
-from stackops.screens.widgets.document import Document
+from stackops.screens.places.container import ContainerScreen
+from stackops.screens.places.doctor import Doctor
+from stackops.screens.places.fit import FitScreen
+from stackops.screens.places.gpus import GpuScreen
+from stackops.screens.places.journal import JournalScreen
+from stackops.screens.places.overview import Overview
+from stackops.screens.places.plan import PlanScreen
+from stackops.screens.places.servers import ServersScreen
+from stackops.screens.registry import ACTIONS, Action, at, clashes, find, keys_of, unknown
 from stackops.screens.widgets.table import Table
+from stackops.screens.widgets.text import Document
 from support import stage
-from support.pilots import console
+from support.clock import FakeClock
+from support.pilots import console, desk_on
 
 PLACES = {
     "app": (StackopsApp,), "overview": (Overview,), "container": (ContainerScreen,), "doctor": (Doctor,),
@@ -38,7 +40,7 @@ def test_ids_are_unique_and_name_their_place() -> None:
 def test_every_place_can_do_its_actions(action: Action) -> None:
     for place in action.places:
         for owner in PLACES[place]:
-            assert callable(getattr(owner, f"action_{action.verb}", None)), f"{owner.__name__} cannot {action.verb}"
+            assert callable(getattr(owner, f"action_{action.verb.partition('(')[0]}", None)), (owner, action.verb)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -95,6 +97,16 @@ async def test_a_remapped_key_works_and_the_old_one_does_not() -> None:
         assert "Stacks" in running.text
         await running.press("z")
         assert "Checks" in running.text
+
+
+async def test_a_plan_names_the_key_that_applies_it_where_somebody_gave_it_another(tmp_path) -> None:
+    host = open_demo(clock=FakeClock(), scenarios=["librechat.config-mount"])
+    settings = Settings(keymap={"plan.apply": "x"})
+    async with console(desk_on(host, Journal(tmp_path), settings), (120, 40)) as running:
+        await running.select("librechat.config-mount")
+        await running.press("F")
+        assert "x applies it" in await running.until("Nothing has been changed yet")
+        assert "x does it" in await running.press("x")
 
 
 async def test_two_actions_on_one_key_are_told() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 
 import pytest
-from stackops.console.hosts.demo import open_demo
-from stackops.console.journal import Journal
+from stackops.console.fix.journal import Journal
+from stackops.console.practice import open_demo
+from stackops.screens.fixwork import FixWork
+from support import entries
 from support.clock import FakeClock
 from support.pilots import Stage, console, desk_on
 
@@ -38,6 +41,11 @@ def held(tmp_path):
     host.control.go_on.set()
 
 
+def _states(stage: Stage) -> list[str]:
+    """What is said of each step of the plan."""
+    return [found[1].strip() for each in stage.text.splitlines() if (found := re.match(r" +(\S \D+?) +\d\. ", each))]
+
+
 async def _apply(stage: Stage, control: HeldControl) -> None:
     await stage.select("librechat.config-mount")
     await stage.press("F")
@@ -63,7 +71,7 @@ async def test_stopping_ends_after_the_running_step_and_leaves_an_open_entry(hel
     host, journal = held
     async with console(desk_on(host, journal)) as stage:
         await _apply(stage, host.control)
-        await stage.press("escape", "shift+tab", "enter")
+        await stage.press("escape", "tab", "enter")
         host.control.go_on.set()
         await stage.until("Stopped: ")
         assert journal.entries()[0].state == "open"
@@ -71,9 +79,40 @@ async def test_stopping_ends_after_the_running_step_and_leaves_an_open_entry(hel
         await stage.until("▲ interrupted")
         await stage.press("enter")
         await stage.until("A fix was interrupted")
-        await stage.press("shift+tab", "shift+tab", "enter")
+        await stage.press("tab", "tab", "enter")
         await stage.until("✓ Done")
         assert journal.entries()[0].state == "done"
+        assert _states(stage) == ["✓ done", "✓ done"]
+
+
+async def test_a_fix_that_is_rolled_back_after_a_stop_says_of_each_step_what_became_of_it(held) -> None:
+    host, journal = held
+    async with console(desk_on(host, journal)) as stage:
+        await _apply(stage, host.control)
+        await stage.press("escape", "tab", "enter")
+        host.control.go_on.set()
+        await stage.until("Stopped: ")
+        assert _states(stage) == ["✓ done", "✓ done"]
+        await stage.press("escape", "3")
+        await stage.until("▲ interrupted")
+        await stage.press("enter")
+        await stage.until("A fix was interrupted")
+        await stage.press("tab", "enter")
+        await stage.until("Failed, and rolled back")
+        assert journal.entries()[0].state == "rolled-back"
+        assert _states(stage) == ["↻ taken back", "↻ taken back"]
+        assert "U undo" not in stage.text
+
+
+async def test_what_a_killed_process_had_done_is_done_before_this_one_begins(held, monkeypatch) -> None:
+    """What was done by the process that was killed is done, although this one has not done it."""
+    host, journal = held
+    async with console(desk_on(host, journal)) as stage:
+        monkeypatch.setattr(FixWork, "resume", lambda *_: None)
+        entry = entries.interrupted(journal.state).entries()[0]
+        stage.app.open("plan", interrupted=(entry, "resume"))
+        await stage.until("Starting")
+        assert _states(stage) == ["✓ done", "▲ begun"]
 
 
 @pytest.mark.parametrize("how", ["q", "signal"])
@@ -84,7 +123,7 @@ async def test_leaving_waits_for_the_running_step(held, how) -> None:
         if how == "q":
             await stage.press("q")
             assert "A fix is running" in stage.text
-            await stage.press("shift+tab", "enter")
+            await stage.press("tab", "enter")
         else:
             stage.app._leave(128 + signal.SIGTERM)
         await stage.settle()

@@ -6,14 +6,14 @@ import sys
 import time
 
 import pytest
-from stackops.console.journal import Journal
+from stackops.console.fix.journal import Journal
 from support import entries, stage
 from support.pictures import compare
 from support.pilots import console
 
 STATES = {"full": stage.full, "empty": stage.empty, "failed": stage.failed, "half": stage.half, "read-only": stage.full}
 SCREENS = {
-    "overview": (), "doctor": ("2",), "journal": ("3",), "container": ("j", "j", "j", "enter"),
+    "overview": (), "doctor": ("2",), "journal": ("3",), "container": ("enter",),
     "help": ("question_mark",), "restart": ("R",),
 }  # fmt: skip
 CASES = [

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 from msgspec.structs import replace
-from stackops.console.findings import Result
 from stackops.console.model import GpuDriver, GpuInstance, GpuProcess, Server
-from stackops.screens.errands import trail
+from stackops.console.model.findings import Result
+from stackops.screens.navigator import trail
 from support import gpu_stage, stage
 from support.pictures import compare
 from support.pilots import console

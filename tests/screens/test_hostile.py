@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from stackops.console.findings import Evidence, FixSummary, Result
 from stackops.console.model import (
     ConfigFile,
     EnvVar,
@@ -17,6 +16,7 @@ from stackops.console.model import (
     Project,
     Service,
 )
+from stackops.console.model.findings import Evidence, FixSummary, Result
 from support import stage
 from support.pilots import console
 
@@ -56,7 +56,7 @@ def _results(text: str):
         Result(
             check="librechat.config-mount", subject=text, status="finding", severity="error", title=text, because=text,
             evidence=(Evidence(text, text, text),), fix=FixSummary("safe", text),
-            facts={"container": stage.LIBRECHAT.id},
+            also=(stage.LIBRECHAT.name,),
         ),
     )  # fmt: skip
 
@@ -73,7 +73,7 @@ async def test_every_screen_shows_it_literally(text: str) -> None:
     async with console(desk, (160, 50)) as running:
         app = running.app
         shown = [running.text, await running.press("2")]
-        app.open_container(stage.LIBRECHAT.id)
+        app.open("container", stage.LIBRECHAT.id)
         shown.append(await running.until("Details"))
         shown.append(await running.press("R"))
         shown.append(await running.press("escape", "y"))

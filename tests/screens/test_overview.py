@@ -20,6 +20,7 @@ async def test_the_cursor_stays_on_its_container_when_rows_move_come_and_go() ->
     desk = stage.desk(stage.full(), stage.RESULTS)
     async with console(desk) as running:
         table = _table(running)
+        await running.press("g")
         while table.cursor != stage.ONEAPI.id:
             await running.press("j")
         full = stage.full()
@@ -31,7 +32,16 @@ async def test_the_cursor_stays_on_its_container_when_rows_move_come_and_go() ->
         gone = tuple(each for each in full.containers if each.id != stage.ONEAPI.id)
         desk.feed.push(replace(full, containers=gone))
         await running.until(lambda text: "oneapi" not in text)
-        assert table.cursor in {each.id for each in gone}
+        assert table.cursor is None
+        await running.press("R")
+        assert "The selected row is gone" in running.notices
+        desk.feed.push(full)
+        await running.until(lambda _: table.cursor == stage.ONEAPI.id)
+        following = (*table.keys, table.keys[-2])[table.keys.index(stage.ONEAPI.id) + 1]
+        desk.feed.push(replace(full, containers=gone))
+        await running.until(lambda _: table.cursor is None)
+        await running.press("j")
+        assert table.cursor == following
 
 
 async def test_ordering_by_cpu_puts_the_busiest_stack_and_service_first() -> None:
@@ -75,6 +85,7 @@ async def test_tab_reaches_the_findings_and_enter_goes_to_the_doctor() -> None:
 async def test_an_act_names_its_target_and_waits_on_cancel(key: str, verb: str, call: str) -> None:
     desk = stage.desk(stage.full(), stage.RESULTS)
     async with console(desk) as running:
+        await running.press("g")
         shown = await running.press(key)
         assert f"{verb} fastgpt?" in shown
         assert stage.FASTGPT.id[:12] in shown
@@ -89,27 +100,16 @@ async def test_an_act_names_its_target_and_waits_on_cancel(key: str, verb: str, 
 async def test_removing_wants_the_name_typed() -> None:
     desk = stage.desk(stage.full(), stage.RESULTS)
     async with console(desk) as running:
-        await running.press("D")
+        await running.press("g", "D")
         await running.type("fastgp")
         await running.press("enter", "enter")
+        assert "That is not fastgpt" in running.text
         assert desk.host.control.calls == []
-        await running.press("D")
-        await running.type("fastgpt")
+        await running.type("t")
+        assert "That is not" not in running.text
         await running.press("enter", "enter")
         await running.until("Remove fastgpt: done")
         assert desk.host.control.calls == [("remove", stage.FASTGPT.id)]
-
-
-async def test_recreating_goes_through_compose_with_the_files_of_the_project() -> None:
-    desk = stage.desk(stage.full(), stage.RESULTS)
-    async with console(desk) as running:
-        await running.press("C")
-        await running.type("fastgpt")
-        await running.press("enter", "enter")
-        await running.until("Recreate fastgpt: done")
-        files = ["/srv/fastgpt/docker-compose.yml"]
-        arguments = ["up", "-d", "--no-deps", "--force-recreate", "fastgpt"]
-        assert desk.host.control.calls == [("compose", "fastgpt", "/srv/fastgpt", files, arguments)]
 
 
 async def test_an_act_that_fails_says_why_and_what_to_try() -> None:
@@ -191,3 +191,32 @@ async def test_ascii_terminals_get_ascii_only() -> None:
         for keys in ((), ("2",), ("1", "enter"), ("escape", "question_mark"), ("escape", "R")):
             shown = await running.press(*keys)
             assert shown.isascii(), re.findall(r"[^\x00-\x7f]", shown)
+
+
+async def test_how_much_of_a_stack_runs_is_the_same_whatever_is_filtered() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
+        (before,) = (each.split("/")[0] for each in running.text.splitlines() if " running  /srv/fastgpt" in each)
+        await running.press("slash")
+        await running.type("pg")
+        (after,) = (each.split("/")[0] for each in running.text.splitlines() if " running  /srv/fastgpt" in each)
+        assert after == before
+        assert "chat-mongodb" not in running.text
+
+
+async def test_nothing_painted_is_kept_of_containers_that_came_and_went() -> None:
+    full = stage.full()
+    desk = stage.desk(full)
+    async with console(desk, (120, 60)) as running:
+        table = running.app.screen.query(Table).first()
+        for wave in range(60):
+            guests = tuple(stage.container(100 + 5 * wave + n, f"guest-{wave}-{n}") for n in range(5))
+            at = full.taken_at + 10.0 * wave
+            desk.feed.push(replace(full, containers=(*full.containers, *guests), taken_at=at))
+            await running.until(f"guest-{wave}-0")
+            assert {guest.id for guest in guests} & {key for key, _ in list(table._strips.keys())}
+            running.app.spark(f"container:{guests[0].id}")
+            desk.feed.push(replace(full, taken_at=at + 5.0))
+            await running.until(lambda text: "guest" not in text)
+        assert {key for key, _ in list(table._strips.keys())} <= {row.key for row in table.rows}
+        running.app.spark("host")
+        assert set(running.app._sparks) == {"host"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-from stackops.console.hosts.demo import open_demo
-from stackops.console.journal import Journal
+from stackops.console.fix.journal import Journal
+from stackops.console.practice import open_demo
 from support.clock import FakeClock
 from support.pictures import compare
 from support.pilots import console, desk_on
@@ -30,7 +30,6 @@ async def test_the_plan_of_the_config_mount(size: tuple[int, int], tmp_path) -> 
         compare(f"plan-{size[0]}x{size[1]}", _without_count(running.text))
         await running.press("A")
         compare(f"plan-consent-{size[0]}x{size[1]}", _without_count(running.text))
-        await running.type("LibreChat")
-        await running.press("enter", "enter")
+        await running.press("A")
         await running.until("✓ Done")
         compare(f"plan-done-{size[0]}x{size[1]}", _without_count(running.text))

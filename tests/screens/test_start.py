@@ -27,6 +27,8 @@ driver.ConsoleDriver.write = first
 """
 DEMO = 'from stackops.console.cli import main; sys.argv = ["stackops", "demo"]; main()'
 LOCAL = 'from stackops.console.cli import main; sys.argv = ["stackops"]; main()'
+CALLS = 1_000_000
+"""On a quiet machine 711,000 take 270 ms of processor time."""
 FROZEN = 'import runpy; sys.argv = [{path!r}, "full"]; runpy.run_path({path!r}, run_name="__main__")'
 
 
@@ -43,24 +45,24 @@ def test_no_driver_is_imported_before_the_first_frame(tmp_path, what: str) -> No
     env = {"STACKOPS_STATE_DIR": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/no-engine.sock"}
     with Terminal([sys.executable, "-c", program], env=env) as terminal:
         terminal.wait_for("Overview")
-        terminal.send("q")
-        terminal.wait()
+        terminal.quit()
     assert path.read_text() == "none"
 
 
-def test_the_first_frame_costs_less_than_three_times_its_budget(tmp_path) -> None:
-    """The budget is 300 ms on a quiet machine. Processor time is measured: a busy machine hardly changes it."""
-    path = tmp_path / "spent"
-    program = PROBE.replace("found = [name for name in {wanted!r} if name in sys.modules]", "import time").replace(
-        '" ".join(found) or "none"', "str(time.process_time())"
+def test_the_first_frame_takes_no_more_calls_than_its_budget_allows(tmp_path) -> None:
+    """The budget is 300 ms on a quiet machine, which ``make bench`` measures; calls are the same on a busy one."""
+    path = tmp_path / "calls"
+    counting = "import cProfile, pstats\nprofile = cProfile.Profile()\n" + PROBE.replace(
+        "found = [name for name in {wanted!r} if name in sys.modules]", "profile.disable()"
+    ).replace('" ".join(found) or "none"', "str(pstats.Stats(profile).total_calls)").replace(
+        "{start}", "profile.enable()\n{start}"
     )
     with Terminal(
-        [sys.executable, "-c", program.format(path=str(path), start=DEMO)], env={"STACKOPS_STATE_DIR": str(tmp_path)}
+        [sys.executable, "-c", counting.format(path=str(path), start=DEMO)], env={"STACKOPS_STATE_DIR": str(tmp_path)}
     ) as terminal:
         terminal.wait_for("Overview")
-        terminal.send("q")
-        terminal.wait()
-    assert float(path.read_text()) < 0.9
+        terminal.quit()
+    assert 0 < int(path.read_text()) < CALLS
 
 
 def test_the_package_of_screens_alone_imports_no_textual() -> None:

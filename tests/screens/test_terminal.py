@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import time
@@ -15,14 +16,14 @@ FROZEN = (sys.executable, str(Path(__file__).resolve().parents[1] / "support" / 
 
 @pytest.fixture
 def state(tmp_path) -> dict[str, str]:
-    return {"STACKOPS_STATE_DIR": str(tmp_path / "state"), "STACKOPS_CONFIG": "/dev/null"}
+    return {"STACKOPS_STATE_DIR": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path)}
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)])
 def test_nothing_changes_means_nothing_is_written(state, size) -> None:
     with Terminal([*FROZEN, "full"], size=size, env=state) as terminal:
         terminal.wait_for("problems")
-        time.sleep(1.0)
+        terminal.settle()
         assert terminal.bytes_during(2.0) == 0
 
 
@@ -40,12 +41,41 @@ def test_no_control_byte_of_outside_origin_reaches_the_terminal(state) -> None:
         for key in ("2", "1", "\r", "l", "\x1b", "R", "\x1b", "?", "\x1b", "y"):
             terminal.send(key)
             time.sleep(0.15)
-        terminal.send("q")
-        terminal.wait()
+        terminal.quit()
         written = terminal.output
         assert b"name" in written
         for attack in (b"]52;c;ZXZpbA", b"\x1b[2J", b"\xc2\x9b", b"\x9b31m", "\u202e".encode()):
             assert attack not in written.replace(b"]52;c;PFUrMjAyRT5uYW1l", b""), attack
+
+
+COLOURED = re.compile(rb"\x1b\[(?:[0-9;:]*[;:])?(?:3[0-9]|4[0-9]|9[0-7]|10[0-7])(?:[;:][0-9;:]*)?m")
+
+
+@pytest.mark.parametrize("theme", ["dark", "ansi"])
+def test_no_color_sends_no_colour_at_all(state, theme) -> None:
+    with Terminal([*FROZEN, "full"], size=(120, 40), env={**state, "NO_COLOR": "1", "TEST_THEME": theme}) as terminal:
+        terminal.wait_for("problems")
+        for keys, shown in (
+            ("2", "Checks"), ("4", "GPUs"), ("5", "Model servers"), ("3", "Journal"), ("1", "Stacks"), ("/", "esc"),
+            ("\x1b", "Stacks"), ("j", "Stacks"), ("R", "Cancel"), ("\t", "Cancel"), ("\x1b", "Stacks"),
+            (":", "container: shell"),
+            ("\x1b", "Stacks"), ("?", "esc closes"), ("\x1b", "Stacks"), ("\r", "Details"),
+        ):  # fmt: skip
+            terminal.send(keys)
+            terminal.wait_for(shown)
+            terminal.settle(0.3)
+        assert terminal.quit() == 0
+        assert b"\x1b[" in terminal.output
+        assert COLOURED.findall(terminal.output) == []
+
+
+@pytest.mark.parametrize("asked", [{"NO_COLOR": "1"}, {}], ids=["variable", "option"])
+def test_a_command_sends_no_colour_when_it_is_told_so(state, asked) -> None:
+    option = () if asked else ("--no-color",)
+    with Terminal([*STACKOPS, "--host", "demo", *option, "check"], size=(120, 40), env={**state, **asked}) as terminal:
+        assert terminal.wait() == 1
+        assert b"ERROR" in terminal.output
+        assert COLOURED.findall(terminal.output) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -61,23 +91,19 @@ def test_a_signal_puts_the_terminal_back(state, number) -> None:
 def test_stopping_and_going_on_restores_the_screen_both_ways(state) -> None:
     with Terminal([*FROZEN, "full"], env=state) as terminal:
         terminal.wait_for("problems")
-        time.sleep(0.5)
-        before = terminal.text
+        before = terminal.settle()
         terminal.signal(signal.SIGTSTP)
-        time.sleep(0.7)
-        assert terminal.restored
+        terminal.wait_for(lambda _text: terminal.restored)
         terminal.signal(signal.SIGCONT)
         terminal.wait_for(lambda text: text == before)
-        terminal.send("q")
-        assert terminal.wait() == 0
+        assert terminal.quit() == 0
         assert terminal.restored
 
 
 def test_quitting_puts_the_terminal_back(state) -> None:
     with Terminal([*FROZEN, "full"], env=state) as terminal:
         terminal.wait_for("problems")
-        terminal.send("q")
-        assert terminal.wait() == 0
+        assert terminal.quit() == 0
         assert terminal.restored
 
 
@@ -101,9 +127,8 @@ def test_a_terminal_that_nobody_reads_neither_fills_memory_nor_keeps_it_alive(st
 
 def test_a_slow_terminal_is_right_again_once_it_reads(state) -> None:
     with Terminal([*FROZEN, "full"], env=state) as terminal:
-        before = terminal.wait_for("problems")
-        time.sleep(0.5)
-        before = terminal.text
+        terminal.wait_for("problems")
+        before = terminal.settle()
         terminal.hold = True
         for _ in range(60):
             terminal.send("21")
@@ -137,8 +162,7 @@ def test_it_is_readable_on_poor_terminals(state, env) -> None:
         shown = terminal.wait_for(lambda text: all(word in text for word in words))
         if env.get("TERM") == "linux" or "PYTHONIOENCODING" in env:
             assert shown.isascii(), shown
-        terminal.send("q")
-        assert terminal.wait() == 0
+        assert terminal.quit() == 0
 
 
 def test_fifty_sizes_a_second_are_lived_through(state) -> None:
@@ -149,13 +173,11 @@ def test_fifty_sizes_a_second_are_lived_through(state) -> None:
             time.sleep(0.02)
         terminal.resize(80, 24)
         terminal.wait_for(lambda text: "q quit" in text and "Findings" in text)
-        terminal.send("q")
-        assert terminal.wait() == 0
+        assert terminal.quit() == 0
 
 
 def test_the_practice_stack_opens_with_one_word(state) -> None:
     with Terminal([*STACKOPS, "demo"], size=(120, 40), env=state) as terminal:
         terminal.wait_for("problem")
-        terminal.send("q")
-        assert terminal.wait() == 0
+        assert terminal.quit() == 0
         assert terminal.restored

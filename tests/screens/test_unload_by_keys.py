@@ -8,9 +8,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from stackops.console.hosts.demo import open_demo
-from stackops.console.hosts.demo.host import DemoHost
-from stackops.console.journal import Journal
+from stackops.console.fix.journal import Journal
+from stackops.console.practice import DemoHost, open_demo
 from support.clock import FakeClock
 from support.pilots import Stage, console, desk_on
 

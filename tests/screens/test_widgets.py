@@ -10,15 +10,14 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from stackops.console.judge import judge
 from stackops.console.model import Fault
-from stackops.screens import glyphs
-from stackops.screens.frugal import FrugalUpdate
-from stackops.screens.widgets.columns import Column, place
-from stackops.screens.widgets.lines import changed_cells
-from stackops.screens.widgets.log_view import log_line, tone_of
+from stackops.screens.driver import FrugalUpdate
+from stackops.screens.render import stacks, states, strip
+from stackops.screens.widgets import paint
 from stackops.screens.widgets.paint import line, plain
-from stackops.screens.widgets.wrap import wrap
-from stackops.screens.words import faults, findings, stacks, states, strip
+from stackops.screens.widgets.table import Column, place
+from stackops.screens.widgets.text import changed_cells, log_line, tone_of, wrap
 from support import stage
 from textual._compositor import ChopsUpdate
 from textual.strip import Strip
@@ -71,21 +70,21 @@ def test_a_partial_update_is_cropped_on_both_sides() -> None:
 
 def test_every_glyph_has_a_twin_of_one_cell() -> None:
     used = {
-        value for name, value in vars(glyphs).items() if name.isupper() and isinstance(value, str) and len(value) == 1
+        value for name, value in vars(paint).items() if name.isupper() and isinstance(value, str) and len(value) == 1
     }
     for glyph in used | set("▁▂▃▄▅▆▇█░–…•→"):
-        twin = glyphs.ascii_only(glyph)
+        twin = paint.ascii_only(glyph)
         assert twin.isascii()
         assert len(twin) == 1
         assert twin != "?" or glyph == "?", glyph
 
 
 def test_bars_and_curves_keep_their_width() -> None:
-    assert glyphs.bar(0.5, 10) == "█████░░░░░"
-    assert glyphs.bar(None, 4) == "    "
-    assert glyphs.bar(7.0, 4) == "████"
-    assert len(glyphs.sparkline([1.0, None, 3.0], 8)) == 8
-    assert glyphs.sparkline([None, None], 8) == ""
+    assert paint.bar(0.5, 10) == "█████░░░░░"
+    assert paint.bar(None, 4) == "    "
+    assert paint.bar(7.0, 4) == "████"
+    assert len(paint.sparkline([1.0, None, 3.0], 8)) == 8
+    assert paint.sparkline([None, None], 8) == ""
 
 
 @pytest.mark.parametrize(
@@ -112,24 +111,24 @@ def test_log_lines_are_coloured_by_their_own_words(text: str, tone: str) -> None
 
 
 def test_the_verdict_says_the_worst_first_and_how_many() -> None:
-    assert plain([strip.verdict(None, None)]).startswith("○ Looking")
-    said = plain([strip.verdict(stage.full(), stage.RESULTS)])
-    assert said == "✖ 2 problems: LibreChat's config file is not mounted (librechat.config-mount)  and 1 more"
-    one = plain([strip.verdict(stage.full(), stage.RESULTS[1:2])])
+    assert plain([strip.verdict(None, None, 400)]).startswith("○ Looking")
+    said = plain([strip.verdict(stage.full(), judge(stage.full(), stage.RESULTS), 400)])
+    assert said == "✖ 2 problems: LibreChat's config file is not mounted, and 1 more (librechat.config-mount)"
+    one = plain([strip.verdict(stage.full(), judge(stage.full(), stage.RESULTS[1:2]), 400)])
     assert one.startswith("▲ 1 problem: ")
-    well = plain([strip.verdict(stage.full(), ())])
-    assert well == "● All well: 8 containers, 2 stacks, nothing found"
-    assert "1 check cannot tell" in plain([strip.verdict(stage.full(), stage.RESULTS[3:4])])
-    assert "No Docker Engine answers" in plain([strip.verdict(stage.failed(), ())])
+    well = plain([strip.verdict(stage.full(), judge(stage.full(), ()), 400)])
+    assert well == "● All well: 8 containers, 2 stacks"
+    assert plain([strip.verdict(stage.full(), judge(stage.full(), stage.RESULTS[3:4]), 400)]).startswith("? Not sure: ")
+    assert "No Docker Engine answers" in plain([strip.verdict(stage.failed(), judge(stage.failed(), ()), 400)])
 
 
 def test_faults_beyond_what_fits_are_counted() -> None:
-    assert plain(faults.lines(stage.half(), 1)).endswith("and 1 more that could not be read")
-    assert "read 40s ago" in plain(faults.lines(stage.half(), 2))
+    assert plain(states.fault_lines(stage.half(), 1)).endswith("and 1 more that could not be read")
+    assert "read 40s ago" in plain(states.fault_lines(stage.half(), 2))
 
 
 def test_a_result_tells_evidence_cause_and_fix() -> None:
-    said = plain(findings.detail(stage.FINDINGS[0], "Sources"))
+    said = plain(states.in_full(stage.FINDINGS[0], "Sources"))
     for part in (
         "Because",
         "Evidence",
@@ -154,7 +153,7 @@ def test_rows_are_grouped_by_project_with_native_services_last() -> None:
 def test_an_explanation_is_broken_where_this_terminal_ends_not_where_its_author_did() -> None:
     long = "word " * 20 + "end"
     result = replace(stage.RESULTS[0], evidence=())
-    told = [plain([each]) for each in findings.detail(result, f"Summary\n\nFix\n    {long}\n    goes on\n    short\n")]
+    told = [plain([each]) for each in states.in_full(result, f"Summary\n\nFix\n    {long}\n    goes on\n    short\n")]
     assert any(each.endswith("end goes on") for each in told)
     assert any(each.strip() == "short" for each in told)
 
@@ -162,5 +161,5 @@ def test_an_explanation_is_broken_where_this_terminal_ends_not_where_its_author_
 def test_the_age_of_what_is_shown_is_told_once() -> None:
     fault = Fault("gpus", "It does not answer; what is shown is the last it told", None)
     snapshot = replace(stage.full(), faults=(fault,), ages={"gpus": stage.NOW - 12})
-    assert plain(faults.lines(snapshot, 1)).count("what is shown") == 1
-    assert "(read 10s ago)" in plain(faults.lines(snapshot, 1))
+    assert plain(states.fault_lines(snapshot, 1)).count("what is shown") == 1
+    assert "(read 10s ago)" in plain(states.fault_lines(snapshot, 1))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 
 import pytest
-from stackops.console.sources.servers import Candidate, look, metrics
-from stackops.console.sources.servers.vllm import WANTED, counted
+from stackops.console.products.catalogue.vllm import SERIES
+from stackops.console.products.servers import metrics
+from stackops.console.products.servers.asking import Candidate
+from stackops.console.products.servers.looking import look
 from support.model_servers import BASE, NOW, InMemory, StandIn, candidate_for, stand_in
 
 TEXT = 'vllm:generation_tokens_total{{model_name="m"}} {}\nvllm:num_requests_running{{model_name="m"}} 1\n'
+
+WANTED = frozenset().union(*SERIES.values())
 
 
 async def looks(*counters: float | None, step: float = 5.0):
@@ -90,9 +94,9 @@ async def test_a_fast_look_costs_at_most_two_requests():
 
 def test_both_names_of_the_kv_cache_are_read_and_the_newer_counts():
     both = b"vllm:gpu_cache_usage_perc 0.9\nvllm:kv_cache_usage_perc 0.5\n"
-    assert counted(metrics.samples(both, WANTED)).kv_cache == 0.5
-    assert counted(metrics.samples(b"vllm:gpu_cache_usage_perc 0.9\n", WANTED)).kv_cache == 0.9
-    assert counted(metrics.samples(b"vllm:kv_cache_usage_perc 57\n", WANTED)).kv_cache is None
+    assert metrics.counted(metrics.samples(both, WANTED), SERIES).kv_cache == 0.5
+    assert metrics.counted(metrics.samples(b"vllm:gpu_cache_usage_perc 0.9\n", WANTED), SERIES).kv_cache == 0.9
+    assert metrics.counted(metrics.samples(b"vllm:kv_cache_usage_perc 57\n", WANTED), SERIES).kv_cache is None
 
 
 def test_engines_are_added_up_and_the_fullest_cache_counts():
@@ -102,7 +106,7 @@ vllm:num_requests_running{engine="1"} 3
 vllm:kv_cache_usage_perc{engine="0"} 0.1
 vllm:kv_cache_usage_perc{engine="1"} 0.7
 """
-    found = counted(metrics.samples(text, WANTED))
+    found = metrics.counted(metrics.samples(text, WANTED), SERIES)
     assert (found.running, found.kv_cache, found.waiting) == (5.0, 0.7, None)
 
 

@@ -6,11 +6,13 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stackops.console.hosts.local.http import LocalHttp
 from stackops.console.model import Server
-from stackops.console.sources.servers import Candidate, decoding, look
+from stackops.console.products.servers import decoding
+from stackops.console.products.servers.asking import Candidate
+from stackops.console.products.servers.looking import look
 from support.model_servers import BASE, NAMES, NOW, InMemory, answering, candidate_for, misbehaving, recording, stand_in
 
 EVIL = "\x1b]52;c;aGk=\x07\x1b[2J\x9b31m[/etc/x]\u202egnp.\x00\r\n名前" + "e" * 300
@@ -195,7 +197,7 @@ REPLIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(
     name=st.sampled_from(NAMES), replies=st.lists(REPLIES, min_size=3, max_size=3), slow=st.booleans(), data=st.data()
 )
@@ -210,11 +212,14 @@ async def test_no_body_whatever_raises(name, replies, slow, data):
         harmless(server)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(body=BODIES)
 def test_no_document_and_no_metrics_raise(body):
-    from stackops.console.sources.servers import metrics
-    from stackops.console.sources.servers.vllm import WANTED
+    from stackops.console.products.catalogue.vllm import SERIES
+    from stackops.console.products.servers import metrics
 
     decoding.document(body)
-    metrics.samples(b"vllm:num_requests_running " + body + b"\nvllm:num_requests_running{" + body, WANTED)
+    metrics.samples(
+        b"vllm:num_requests_running " + body + b"\nvllm:num_requests_running{" + body,
+        frozenset().union(*SERIES.values()),
+    )

@@ -6,22 +6,22 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from examples import examples_of
+from examples.ollama.on_cpu import model, ollama
+from examples.server.wrong_key import KEY, OTHER, beside, env, one, server
+from examples.snapshots import container_id, stack
 from msgspec.structs import replace
-from stackops.checks.examples import container_id, stack
 from stackops.checks.ollama import bind, host_gateway, on_cpu
-from stackops.checks.ollama.on_cpu_examples import model, ollama
 from stackops.checks.server import crash_num_workers, default_key, ignored_quantize, wrong_key
 from stackops.checks.server.companion import IN_CODE, IN_IMAGE
-from stackops.checks.server.sent_keys import mismatches
-from stackops.checks.server.wrong_key_examples import KEY, OTHER, beside, env, one, server
-from stackops.console.collect import collect
-from stackops.console.collecting.cadence import Cadence
-from stackops.console.collecting.servers import _listens
-from stackops.console.fixing import Fixer
-from stackops.console.hosts.demo import open_demo
-from stackops.console.hosts.demo import stack_models as demo_models
-from stackops.console.journal import Journal
+from stackops.checks.server.wrong_key import mismatches
+from stackops.console.collect.collector import collect
+from stackops.console.collect.source import Cadence
+from stackops.console.collect.sources.servers import _listens
+from stackops.console.fix.engine import Fixer
+from stackops.console.fix.journal import Journal
 from stackops.console.model import Server, ServerUser, Snapshot
+from stackops.console.practice import open_demo, stacks
 from stackops.console.settings import Settings
 from support.clock import FakeClock
 
@@ -29,10 +29,10 @@ SETTINGS = Settings()
 CHECKS = (wrong_key, default_key, crash_num_workers, ignored_quantize, bind, host_gateway, on_cpu)
 
 
-@pytest.mark.parametrize("module", CHECKS, ids=lambda module: module.ID)
+@pytest.mark.parametrize("module", CHECKS, ids=lambda module: module.CHECK.id)
 def test_no_result_and_no_plan_shows_a_key(module):
     check = module.CHECK
-    for example in check.examples:
+    for example in examples_of(check):
         for result in check.examine(example.snapshot, SETTINGS):
             text = repr(result)
             if result.status == "finding":
@@ -42,11 +42,11 @@ def test_no_result_and_no_plan_shows_a_key(module):
 
 def test_the_preview_of_a_rename_masks_the_key_and_so_does_everything_kept(tmp_path: Path):
     host = open_demo(clock=FakeClock(), scenarios=())
-    path = f"{demo_models.FOLDER}/docker-compose.yml"
+    path = f"{stacks.MODELS}/docker-compose.yml"
     host.build()
     text = host.files.read(path).decode().replace("- sk-key=${M3E_TOKEN}", f'- "SK-KEY={KEY}"')
     host.world.tree.put(path, text.encode())
-    host.control.compose("models", demo_models.FOLDER, [path], ["up", "-d", "--no-deps", "m3e"])
+    host.control.compose("models", stacks.MODELS, [path], ["up", "-d", "--no-deps", "m3e"])
 
     def look():
         snapshot = asyncio.run(collect(host, SETTINGS, cadence=Cadence(second_sample=0.0)))

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from stackops.console.hosts import HttpFailed
 from stackops.console.model import Server
-from stackops.console.sources.servers import decoding, look, metrics
-from stackops.console.text import SECRETS
+from stackops.console.products.servers import decoding, metrics
+from stackops.console.products.servers.looking import look
+from stackops.console.text.cleaning import SECRETS
 from support.model_servers import BASE, NAMES, NOW, InMemory, answering, candidate_for, recording, stand_in
 
 DEEP: list[Any] = []

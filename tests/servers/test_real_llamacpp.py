@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from stackops.console.hosts.local.http import LocalHttp
 from stackops.console.model import Server
-from stackops.console.sources.servers import Candidate, look
+from stackops.console.products.servers.asking import Candidate
+from stackops.console.products.servers.looking import look
 
 FOLDER = Path(os.environ.get("STACKOPS_LLAMACPP", "/nonexistent")).expanduser()
 pytestmark = pytest.mark.skipif(

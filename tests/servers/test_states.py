@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from stackops.console.hosts.local.http import LocalHttp
-from stackops.console.sources.servers import Candidate, look
+from stackops.console.products.servers.asking import Candidate
+from stackops.console.products.servers.looking import look
 from support.model_servers import BASE, NOW, InMemory, answering, candidate_for, misbehaving, stand_in
 
 
@@ -203,14 +204,14 @@ class TestRealSockets:
         assert (server.product, server.state) == ("ollama", "down")
 
     async def test_who_takes_the_connection_and_never_answers_is_busy(self, monkeypatch):
-        monkeypatch.setattr("stackops.console.sources.servers.asking.READ", 0.2)
+        monkeypatch.setattr("stackops.console.products.servers.asking.READ", 0.2)
         for manner in ("hang", "drip"):
             with misbehaving(manner) as url:
                 server = await look(LocalHttp(), Candidate("k", url, "x", hint="m3e"), None, NOW, slow=True)
             assert (server.product, server.state) == ("m3e", "busy")
 
     async def test_a_slow_server_costs_one_look_and_no_more(self, monkeypatch):
-        monkeypatch.setattr("stackops.console.sources.servers.asking.TOTAL", 0.0)
+        monkeypatch.setattr("stackops.console.products.servers.asking.TOTAL", 0.0)
         stand = stand_in("vllm-0.33")
         server = await look(InMemory({BASE: stand}), candidate_for(stand, hint="vllm"), None, NOW, slow=True)
         assert (server.state, stand.requests) == ("busy", [])
@@ -261,3 +262,35 @@ async def _full_backlog() -> _Full:
             client.connect(full.listener.getsockname())
         full.clients.append(client)
     return full
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"status": 400, "json": {"error": {"message": "No connected db.", "type": "no_db_connection", "code": "400"}}},
+        {"status": 401, "json": {"error": {"message": "Authentication Error, Invalid proxy server token passed"}}},
+        {"status": 500, "json": {"error": {"message": "Authentication Error, No connected db.", "type": "auth_error"}}},
+    ],
+    ids=["400", "401", "500"],
+)
+async def test_a_litellm_says_that_it_refuses_a_key_with_or_without_a_database(refusal):
+    routes = {
+        "/v1/models": refusal, "/health/liveliness": {"status": 200, "json": "I'm alive!"},
+        "/health/readiness": {"status": 200, "json": {"status": "healthy", "db": "Not connected"}},
+    }  # fmt: skip
+    for hint in ("litellm", None):
+        at = Candidate("box:4000", BASE, "in a test", hint=hint, token="sk-wrong-0815", token_name="LK")
+        server = await look(InMemory({BASE: answering(routes)}), at, None, NOW, slow=True)
+        assert (server.product, server.state) == ("litellm", "wrong_key")
+        assert "refuses the key in LK" in server.reason
+        assert server.models == ()
+
+
+async def test_a_litellm_whose_list_breaks_for_another_reason_is_not_called_wrong_about_its_key():
+    routes = {
+        "/v1/models": {"status": 500, "json": {"error": {"message": "list index out of range", "type": "None"}}},
+        "/health/liveliness": {"status": 200, "json": "I'm alive!"},
+    }
+    at = Candidate("box:4000", BASE, "in a test", hint="litellm", token="sk-right-0815", token_name="LK")
+    server = await look(InMemory({BASE: answering(routes)}), at, None, NOW, slow=True)
+    assert (server.product, server.state) == ("litellm", "up")

@@ -9,14 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from stackops.console.fixing import Fixer
+from stackops.console.fix.actions import plan_unload, still_loaded, unloadable
+from stackops.console.fix.acts.servers import PATIENCE, loaded
+from stackops.console.fix.engine import Fixer
+from stackops.console.fix.journal import Journal
+from stackops.console.fix.steps import StepContext, StepFailed, StepMoved, UnloadModel
 from stackops.console.hosts import HttpFailed, HttpReply
-from stackops.console.hosts.demo import open_demo
-from stackops.console.journal import Journal
 from stackops.console.model import HostInfo, LoadedModel, Server, Snapshot
-from stackops.console.steps import StepFailed, StepMoved, UnloadModel, Workbench
-from stackops.console.steps.http import PATIENCE, loaded
-from stackops.console.unloading import plan_unload, still_loaded, unloadable
+from stackops.console.practice import open_demo
 from support.clock import FakeClock
 
 AT = "http://127.0.0.1:11434"
@@ -49,8 +49,8 @@ class Stub:
         return self._reply
 
 
-def bench(stub: Stub) -> Workbench:
-    return Workbench(SimpleNamespace(name="box", http=stub, http_acts=stub, clock=FakeClock()))  # type: ignore[arg-type]
+def bench(stub: Stub) -> StepContext:
+    return StepContext(SimpleNamespace(name="box", files=None, http=stub, http_acts=stub, clock=FakeClock()))  # type: ignore[arg-type]
 
 
 def test_it_sends_the_documented_request_and_waits_until_the_model_is_gone() -> None:
@@ -129,7 +129,7 @@ def test_on_the_practice_stack_it_frees_the_gpu_and_is_verified(tmp_path: Path) 
 def test_read_only_refuses(tmp_path: Path) -> None:
     host = open_demo(clock=FakeClock(), scenarios=(), read_only=True)
     fixer = Fixer(host, Journal(tmp_path), lambda: still_loaded(Snapshot(0.0, HostInfo("x")), "x", []))
-    table = Workbench(host)
+    table = StepContext(host)
     with pytest.raises(StepFailed, match="read-only"):
         STEP.apply(table)
     assert loaded(host, AT) == ("gemma:7b",)
@@ -140,7 +140,7 @@ def test_a_server_that_is_gone_is_an_http_failure() -> None:
     host = open_demo(clock=FakeClock(), scenarios=())
     host.control.stop("ollama")
     with pytest.raises(HttpFailed):
-        STEP.prepare(Workbench(host))
+        STEP.prepare(StepContext(host))
 
 
 def test_only_an_ollama_that_answers_has_something_to_unload() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 from stackops.console.model import NetworkLink, Port
-from stackops.console.stacks.addresses import address_of, lead, reached, shown
+from stackops.console.products.addresses import address_of, lead, reached, shown
 from support.server_rows import box
 
 OLLAMA = box("ollama", "ollama/ollama", ports=[(11434, 11435)])

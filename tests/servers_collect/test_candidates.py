@@ -6,9 +6,19 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from stackops.console.model import Container, DeviceRequest, NetworkLink, OneApiChannel, OneApiState, Server
-from stackops.console.stacks.model_servers import Around, Found, found
-from stackops.console.stacks.model_users import Use, uses
+from stackops.console.model import (
+    ComposeService,
+    Container,
+    DeviceRequest,
+    EnvVar,
+    NetworkLink,
+    OneApiChannel,
+    OneApiState,
+    Project,
+    Server,
+)
+from stackops.console.products.model_servers import Around, Found, found
+from stackops.console.products.model_users import Use, uses
 from support.server_rows import box, process
 
 OLLAMA = box("ollama", "ollama/ollama:0.5.7", ports=[(11434, 11434)])
@@ -124,6 +134,60 @@ def test_a_server_does_not_use_itself_by_its_own_listening_address() -> None:
     client = box("job", "example/job", env={"OLLAMA_HOST": "0.0.0.0", "OLLAMA_BASE_URL": "http://ollama:11434"})
     there = look(bound, client)
     assert [user.who for user in there.users["ollama:11434"]] == ["job, OLLAMA_BASE_URL"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("APP_LLM_HOST", "ollama"), ("LLM_HOST", "openai"), ("EMBEDDING_ENDPOINT", "default"), ("LLM_BASE", "azure"),
+        ("OPENAI_PROXY", "http://clash:7890"), ("OPENAI_API_BASE", "api.openai.com"), ("RERANK_HOST", "tei"),
+    ],
+)  # fmt: skip
+def test_a_bare_word_is_no_address_and_neither_is_a_proxy_of_the_web(name: str, value: str) -> None:
+    there = look(OLLAMA, box("app", "example/cli:1", env={name: value, "OLLAMA_BASE_URL": "http://ollama:11434"}))
+    assert [*asked(there)] == ["ollama:11434"]
+    assert there.silent == ()
+    assert [user.who for user in there.users["ollama:11434"]] == ["app, OLLAMA_BASE_URL"]
+
+
+def test_a_host_for_ollamas_own_clients_has_ollamas_port() -> None:
+    there = look(OLLAMA, box("job", "example/job", env={"OLLAMA_HOST": "ollama"}))
+    assert ([*asked(there)], there.silent) == (["ollama:11434"], ())
+    assert [user.address for user in there.users["ollama:11434"]] == ["http://ollama:11434"]
+
+
+SHARED = {"OLLAMA_BASE_URL": "http://ollama:11434", "RERANK_BASE_URL": "http://nowhere:9000", "POSTGRES_DB": "x"}
+
+
+@pytest.mark.parametrize(
+    "image", ["mongo:7", "pgvector/pgvector:pg16", "redis:7", "getmeili/meilisearch:v1.12", "mysql:8", "minio/minio",
+              "milvusdb/milvus:v2.4", "nginx:1.27", "ghcr.io/danny-avila/librechat-rag-api-dev-lite:latest"],
+)  # fmt: skip
+def test_a_service_that_is_given_the_env_file_of_all_uses_no_server(image: str) -> None:
+    there = look(OLLAMA, box("data", image, env=SHARED))
+    assert ([*asked(there)], there.silent, dict(there.users)) == (["ollama:11434"], (), {})
+
+
+def test_the_rag_api_uses_ollama_where_it_is_told_to() -> None:
+    rag = box("rag_api", "ghcr.io/danny-avila/librechat-rag-api-dev:latest",
+              env={**SHARED, "EMBEDDINGS_PROVIDER": "ollama"})  # fmt: skip
+    assert [user.who for user in look(OLLAMA, rag).users["ollama:11434"]] == ["rag_api, OLLAMA_BASE_URL"]
+
+
+def test_what_stands_in_librechats_env_file_is_librechats() -> None:
+    env = tuple(EnvVar(name, value) for name, value in SHARED.items())
+    more = (*env, EnvVar("LLM_URL", "http://vllm:8000"))
+    chat = ComposeService("api", image="ghcr.io/danny-avila/librechat:v0.8.4", env=env, env_files=("/srv/.env",))
+    tool = ComposeService("tool", image="example/tool:1", env=more, named=("LLM_URL",), env_files=("/srv/.env",))
+    boxes = (
+        OLLAMA, box("api", "ghcr.io/danny-avila/librechat:v0.8.4", env=SHARED, project="chat", service="api"),
+        box("tool", "example/tool:1", env={**SHARED, "LLM_URL": "http://vllm:8000"}, project="chat", service="tool"),
+    )  # fmt: skip
+    project = Project("chat", services=(chat, tool))
+    there = found(boxes, (), tuple(uses(boxes, (), (project,))), Around())
+    assert [user.who for user in there.users["ollama:11434"]] == ["api, OLLAMA_BASE_URL"]
+    assert [user.who for user in there.users["nowhere:9000"]] == ["api, RERANK_BASE_URL"]
+    assert [user.who for user in there.users["vllm:8000"]] == ["tool, LLM_URL"]
 
 
 def test_several_addresses_in_one_variable_are_several_uses() -> None:

@@ -9,15 +9,14 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from stackops.console.collecting.board import Board
-from stackops.console.collecting.cadence import Cadence
-from stackops.console.collecting.history import History
-from stackops.console.collecting.servers import AT_ONCE, Servers, memory_of, remember
-from stackops.console.model import Container, DeepCheck, HostInfo, LogMark, NetworkLink, OneApiState, Server
+from stackops.console.collect.source import Cadence
+from stackops.console.collect.sources.servers import AT_ONCE, Servers
+from stackops.console.model import Container, DeepCheck, LogMark, NetworkLink, OneApiState, Server
 from stackops.console.settings import ServerSettings, Settings, parse
-from stackops.console.text import redact
+from stackops.console.text.cleaning import redact
 from support.clock import FakeClock
 from support.memory_host import MemoryHost, until
+from support.one_source import OneSource
 from support.server_rows import Web, box, ollama, process
 
 OLLAMA = box("ollama", "ollama/ollama", ports=[(11434, 11434)])
@@ -38,23 +37,28 @@ class World:
         self.web = Web(**{"127.0.0.1:11434": ollama, **web})
         self.clock = FakeClock()
         self.host = KnownHost(http=self.web, clock=self.clock)
-        self.board = Board(self.clock, HostInfo("box"))
-        self.history = History()
         self.settings = Settings(servers=settings or ServerSettings())
-        self.servers = self.another()
+        self.anew()
         self.put(*containers)
 
-    def another(self, cadence: Cadence | None = None) -> Servers:
-        """One more look at the same host, as a fix being verified takes."""
-        told = cadence or Cadence()
-        return Servers(self.web, self.host, self.board, told, self.settings, self.history)
+    def anew(self, cadence: Cadence | None = None) -> None:
+        """Begin again with another cadence."""
+        before = self.board.parts if hasattr(self, "board") else None
+        self.one = OneSource(Servers, self.host, self.settings, cadence=cadence)
+        self.servers, self.board, self.history = self.one.source, self.one.board, self.one.scheduler.site.history
+        if before is not None:
+            self.board.put(**{name: getattr(before, name) for name in ("containers", "processes", "log_marks")})
 
     def put(self, *containers: Container) -> None:
         self.board.put(containers=containers)
 
+    async def look(self) -> None:
+        """One whole look, as a fix being verified takes."""
+        self.board.take("servers", await self.servers.ask_all())
+
     async def read(self, seconds: float = 0.0) -> tuple[Server, ...]:
         self.clock.advance(seconds)
-        await self.servers.read()
+        await self.look()
         return self.board.parts.servers
 
 
@@ -73,7 +77,7 @@ async def test_it_is_not_asked_again_before_its_time_however_many_look() -> None
     asked = len(world.web.asked)
     for _ in range(5):
         await world.read(0.5)
-        await world.another().read()
+        await world.look()
     assert len(world.web.asked) == asked
     await world.read(5.0)
     assert world.web.asked[asked:] == [f"http://{AT}/api/ps"]
@@ -92,7 +96,7 @@ async def test_a_request_asks_everything_again() -> None:
     world = World(OLLAMA)
     await world.read()
     asked = len(world.web.asked)
-    world.servers.request()
+    world.one.request()
     await world.read()
     assert f"http://{AT}/api/tags" in world.web.asked[asked:]
 
@@ -102,15 +106,7 @@ async def test_a_server_that_is_gone_is_dropped_and_forgotten() -> None:
     await world.read()
     world.put()
     assert await world.read() == ()
-    assert memory_of(world.host).known == {}
-
-
-async def test_a_look_that_has_seen_nothing_yet_makes_nobody_else_forget() -> None:
-    world = World(OLLAMA)
-    await world.read()
-    board = Board(world.clock, HostInfo("box"))
-    await Servers(world.web, world.host, board, Cadence(), Settings(), History()).read()
-    assert list(memory_of(world.host).known) == ["ollama:11434"]
+    assert world.servers._known == {}
 
 
 async def test_a_server_that_stops_answering_is_down_and_asked_seldomer() -> None:
@@ -169,18 +165,18 @@ async def test_one_that_hangs_holds_up_nobody_else() -> None:
     slow = box("slow", "ollama/ollama", ports=[(11434, 22222)])
     world = World(OLLAMA, slow)
     world.web.hang.add("127.0.0.1:22222")
-    world.servers = world.another(Cadence(servers_patience=0.05))
+    world.anew(Cadence(servers_patience=0.05))
     good, hanging = await world.read()
     assert (good.state, hanging.state) == ("up", "unknown")
     assert hanging.reason == "it did not answer within 0.05 s"
-    assert not memory_of(world.host).known["slow:11434"].looking, "the next look may ask it again"
+    assert not world.servers._known["slow:11434"].looking, "the next look may ask it again"
 
 
 async def test_one_that_hangs_is_waited_for_once_in_a_look_and_not_twice() -> None:
     world = World(box("slow", "ollama/ollama", ports=[(11434, 22222)]))
     world.web.hang.add("127.0.0.1:22222")
-    world.servers = world.another(Cadence(servers_patience=0.05))
-    waiting = asyncio.create_task(world.servers.read())
+    world.anew(Cadence(servers_patience=0.05))
+    waiting = asyncio.create_task(world.look())
     await asyncio.sleep(0)
     world.clock.advance(7.0)  # the patience, and whatever else the look was at
     await waiting
@@ -195,7 +191,7 @@ async def test_who_waits_behind_those_that_hang_is_not_said_to_hang() -> None:
     hung = [box(f"a{n}", "ollama/ollama", ports=[(11434, 20000 + n)]) for n in range(AT_ONCE)]
     world = World(OLLAMA, *hung)
     world.web.hang.update(f"127.0.0.1:{20000 + n}" for n in range(AT_ONCE))
-    world.servers = world.another(Cadence(servers_patience=0.05))
+    world.anew(Cadence(servers_patience=0.05))
     servers = {server.key: server for server in await world.read()}
     assert servers["a0:11434"].reason == "it did not answer within 0.05 s"
     assert servers["ollama:11434"].reason == f"it was not asked: {AT_ONCE} others took longer than 0.05 s to answer"
@@ -268,7 +264,6 @@ async def test_a_network_that_comes_is_asked_in_as_soon_as_the_machine_is_part_o
 
     world = World(OLLAMA, **{"172.30.0.2:8000": lambda path, _: None})
     world.host.kernel = kernel = Kernel()  # type: ignore[assignment]
-    world.servers = world.another()
     await world.read()
     kernel.own |= {"172.30.0.1"}
     link = NetworkLink("models_default", "172.30.0.2", (), 16)
@@ -300,13 +295,13 @@ async def test_a_rate_takes_two_looks_of_those_that_count() -> None:
     await world.read()
     ollamas = world.web.asked_of(AT)
     world.clock.advance(1.0)
-    await world.servers.read_rates(0.001)
+    world.board.take("servers", await world.servers.read_rates(0.001))
     server = next(s for s in world.board.parts.servers if s.product == "vllm")
     assert server.figures is not None
     assert server.figures.tokens_per_second == pytest.approx(500.0)
     assert world.web.asked_of(AT) == ollamas, "who counts nothing is not asked twice"
     asked = len(world.web.asked)
-    await world.another().read_rates(0.001)
+    world.board.take("servers", await world.servers.read_rates(0.001))
     assert len(world.web.asked) == asked, "who has a rate is not asked for one, however many looks are taken"
     assert world.history.server("v:8000") == (None, pytest.approx(500.0))
 
@@ -371,8 +366,8 @@ async def test_a_gateways_models_come_from_its_own_source() -> None:
 async def test_deep_checks_are_told_with_their_server_and_forgotten_with_it() -> None:
     world = World(OLLAMA)
     check = DeepCheck("ollama:11434", "qwen2:7b", 1.0, seconds=0.5)
-    remember(world.host, check)
-    remember(world.host, DeepCheck("gone:1", "m", 1.0))
+    world.one.scheduler.remember(check)
+    world.one.scheduler.remember(DeepCheck("gone:1", "m", 1.0))
     await world.read()
     assert world.board.parts.deep_checks == (check,)
 
@@ -381,7 +376,7 @@ async def test_a_defect_in_one_look_is_a_fault_and_no_end(monkeypatch: pytest.Mo
     async def broken(*_: Any, **__: Any) -> Server:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("stackops.console.collecting.servers.look", broken)
+    monkeypatch.setattr("stackops.console.collect.sources.servers.look", broken)
     world = World(OLLAMA)
     (server,) = await world.read()
     assert server.state == "unknown"
@@ -390,8 +385,8 @@ async def test_a_defect_in_one_look_is_a_fault_and_no_end(monkeypatch: pytest.Mo
 
 @asynccontextmanager
 async def watching(world: World) -> AsyncIterator[Callable[[], tuple[Server, ...]]]:
-    servers = world.another(Cadence(servers=0.02, servers_slow=0.1, servers_dead=0.05))
-    task = asyncio.create_task(servers.watch())
+    world.anew(Cadence(servers=0.02, servers_slow=0.1, servers_dead=0.05))
+    task = asyncio.create_task(world.one.watch())
     try:
         yield lambda: world.board.parts.servers
     finally:

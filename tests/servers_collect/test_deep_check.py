@@ -10,9 +10,17 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from stackops.console.deep_check import deep_check, key_for
-from stackops.console.deep_hearing import Hearing
-from stackops.console.deep_questions import TOKENS, costs, kind_of, models, question, refusal
+from stackops.console.collect.smoke_test import (
+    TOKENS,
+    Hearing,
+    costs,
+    deep_check,
+    key_for,
+    kind_of,
+    models,
+    question,
+    refusal,
+)
 from stackops.console.hosts import HttpFailed, HttpReply, ReadOnlyRefused
 from stackops.console.model import DeepCheck, HostInfo, LoadedModel, ServedModel, Server, Snapshot
 from stackops.console.settings import ServerSettings, Settings
@@ -249,11 +257,9 @@ def test_who_can_be_asked_is() -> None:
 
 
 def test_every_product_has_a_question() -> None:
-    from typing import get_args
+    from stackops.console.products.registry import SERVERS
 
-    from stackops.console.model import Product
-
-    for product in get_args(Product):
+    for product in SERVERS:
         assert question(of(product), "m").path.startswith("/")
 
 

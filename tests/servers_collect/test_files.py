@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from stackops.console.collect.server_pace import read
 from stackops.console.model import Container, Mount
-from stackops.console.sources.model_addresses import read
-from stackops.console.stacks.model_users import Use
-from stackops.console.text import redact
+from stackops.console.products.model_users import Use
+from stackops.console.text.cleaning import redact
 from support.memory_host import MemoryFiles
 from support.server_rows import box
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from stackops.console.collecting.cadence import Cadence
-from stackops.console.collecting.servers_pace import Known
+from stackops.console.collect.server_pace import Known
+from stackops.console.collect.source import Cadence
 from stackops.console.model import ServedModel, Server
 
 CADENCE = Cadence()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.plan import Plan, settling
+from stackops.console.fix.plan import Plan, settling
+from stackops.console.fix.steps import RestartContainer
 from stackops.console.settings import Settings, SettingsError, parse
-from stackops.console.steps import RestartContainer
 
 PLAN = Plan("a.b", "x", "t", steps=(RestartContainer(container="c", name="c"),), settle=5.0)
 MANUAL = Plan("a.b", "x", "t", safety="manual")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stackops.console.locations import settings_file, state_directory
+from stackops.console.paths import settings_file, state_directory
 from stackops.console.settings import CheckSettings, Settings, SettingsError, load, parse
 
 
@@ -20,6 +20,10 @@ def sentence(text: str) -> str:
 
 def test_an_empty_file_is_the_defaults() -> None:
     assert parse("") == Settings()
+
+
+def test_the_null_device_means_no_settings() -> None:
+    assert load(env={"STACKOPS_CONFIG": "/dev/null"}) == load("/dev/null") == Settings()
 
 
 def test_every_key_is_read() -> None:
@@ -127,7 +131,7 @@ def test_a_file_with_a_byte_order_mark_is_read_and_another_encoding_is_named(tmp
 
 
 def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="Is a directory"):
+    with pytest.raises(SettingsError, match="it is a directory"):
         load(tmp_path, {})
 
 

@@ -8,9 +8,10 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from stackops.console.compose.reading import normalised_name, read_project
 from stackops.console.hosts import NotPermitted
+from stackops.console.hosts.local.files import LocalFiles
 from stackops.console.model import ComposeService, ConfigFile, Fault, Project
-from stackops.console.sources.compose import normalised_name, read_project
 from support.compose_cli import config, needs_compose, version
 from support.memory_files import MemoryFiles
 
@@ -27,7 +28,7 @@ REFUSED = [
     ("services: []\n", "line 1, column 1: services must be a mapping"),
     ("services:\n  a b: {image: x}\n", "line 2, column 3: services Additional property a b is not allowed"),
     ("services:\n  a: text\n", "line 2, column 3: services.a must be a mapping"),
-    ("services:\n  a:\n", "services.a must be a mapping"),
+    ("services:\n  a:\n", "line 2, column 3: services.a must be a mapping"),
     ("services:\n  a: {volumes: [./a:/b]}\n",
      'service "a" has neither an image nor a build context specified: invalid compose project'),
     ("services:\n  a: {image: x, depends_on: [b]}\n",
@@ -38,15 +39,19 @@ REFUSED = [
      'service "a" refers to undefined volume nope: invalid compose project'),
     ("services:\n  a: {image: x, networks: [n]}\n",
      'service "a" refers to undefined network n: invalid compose project'),
-    ("services:\n  a: {image: x, volumes: {a: b}}\n", "line 2, column 3: services.a.volumes must be a list"),
-    ("services:\n  a: {image: x, volumes: [{target: /b}]}\n", "line 2, column 3: services.a.volumes.0 type is required"),
-    ("services:\n  a: {image: 1}\n", "line 2, column 3: services.a.image must be a string"),
-    ("services:\n  a: {image: x, environment: A=1}\n", "line 2, column 3: services.a.environment must be a mapping"),
-    ("services:\n  a: {image: x, ports: ['${PORT}:${PORT}']}\n", "line 2, column 3: No port specified: :<empty>"),
+    ("services:\n  a: {image: x, volumes: {a: b}}\n", "line 2, column 17: services.a.volumes must be a list"),
+    ("services:\n  a: {image: x, volumes: [{target: /b}]}\n", "line 2, column 27: services.a.volumes.0 type is required"),
+    ("services:\n  a: {image: 1}\n", "line 2, column 7: services.a.image must be a string"),
+    ("services:\n  a: {image: x, environment: A=1}\n", "line 2, column 17: services.a.environment must be a mapping"),
+    ("services:\n  a: {image: x, ports: ['${PORT}:${PORT}']}\n", "line 2, column 25: No port specified: :<empty>"),
     ("services:\n  a: {image: x, command: 'a \"b'}\n",
-     "line 2, column 3: error decoding 'services[a].command': invalid command line string"),
+     "line 2, column 17: error decoding 'services[a].command': invalid command line string"),
     ("services:\n  a: {image: x, extends: b}\n",
-     'line 2, column 3: cannot extend service "a" in /srv/LibreChat/compose.yml: service "b" not found'),
+     'line 2, column 17: cannot extend service "a" in /srv/LibreChat/compose.yml: service "b" not found'),
+    ("services:\n  a: {image: x, extends: }\n",
+     'line 2, column 17: cannot extend service "a" in /srv/LibreChat/compose.yml: service "" not found'),
+    ("services:\n  a: {image: x, scale: 1.5}\n", "line 2, column 17: services.a.scale must be a integer or string"),
+    ("services:\n  a: {image: x, cpus: .nan}\n", "line 2, column 17: json: unsupported value: NaN"),
     ("services:\n  a: {image: '${X:?need it}'}\n",
      "error while interpolating services.a.image: required variable X is missing a value: need it"),
     ("services:\n  a:\n    image: x\n    image: y\n", 'line 4, column 5: mapping key "image" already defined at line 3'),
@@ -109,6 +114,29 @@ def test_volumes_merge_by_target_and_know_where_they_were_declared() -> None:
     }
 
 
+def test_of_two_documents_the_one_that_says_most_of_the_place_is_told() -> None:
+    wrong, right = "services:\n  a:\n    image: x\n    foo: 1\n", "services:\n  a:\n    image: x\n"
+    told = "services.a Additional property foo is not allowed"
+    assert error_of(f"{wrong}---\n{wrong}") == f"line 9, column 5: {told}"
+    assert error_of(f"{wrong}---\n{right}") == f"line 4, column 5: {told}"
+    assert error_of(f"{right}---\n{wrong}") == f"line 8, column 5: {told}"
+
+
+def test_a_label_file_that_nobody_answers_about_is_told_and_the_rest_is_read() -> None:
+    found, faults = project(
+        {"compose.yml": "services:\n  a: {image: x, label_file: l}\n", "l": NotPermitted("no answer")}
+    )
+    assert [service.image for service in found.services] == ["x"]
+    assert [fault.sentence for fault in faults] == [f"label file {HERE}/l cannot be read: no answer"]
+
+
+def test_foreign_networks_are_those_that_compose_takes_for_external() -> None:
+    rows = ("a: {external: 'false'}", "b: {external: 'yes'}", "c: {external: {}}", '"f\\e[1m": {external: true}', "e:")
+    found, faults = project({"compose.yml": f"{ONE}networks:\n" + "".join(f"  {row}\n" for row in rows)})
+    assert faults == ()
+    assert found.foreign_networks == ("b", "c", "f")
+
+
 def test_without_the_override_the_base_says_what_it_says() -> None:
     mongo = example(override=False)[0].services[1]
     assert mongo.command == ("mongod", "--noauth")
@@ -154,6 +182,23 @@ def test_the_files_of_the_label_are_the_ones_and_an_unused_override_is_listed() 
     ]  # fmt: skip
 
 
+def test_named_env_files_hold_in_place_of_the_folders_own_and_a_later_one_wins() -> None:
+    # fact: docker compose v2.26.1
+    files = {
+        "c.yml": 'services:\n  a: {image: "${A}-${B}-${C}"}\n', ".env": "A=never\nC=never\n",
+        "one.env": "A=1\nB=1\n", "two.env": "B=${A}2\n",
+    }  # fmt: skip
+    named = [f"{HERE}/one.env", f"{HERE}/two.env"]
+    found, faults = project(files, config_files=["c.yml"], env_files=named)
+    assert (found.services[0].image, faults) == ("1-12-", ())
+    assert {var.name: var.value for var in found.env} == {"A": "1", "B": "12"}
+    assert found.env_files == tuple(named)
+    assert {var.name: var.value for var in found.dotenv} == {"A": "never", "C": "never"}
+
+    _, faults = project({"c.yml": ONE}, config_files=["c.yml"], env_files=["/gone.env"])
+    assert "/gone.env" in faults[0].sentence
+
+
 def test_compose_file_in_the_env_file_names_the_files() -> None:
     # fact: docker compose v2.26.1
     files = {".env": "COMPOSE_FILE=a.yml:sub/b.yml\n", "a.yml": ONE, "sub/b.yml": "services:\n  b: {image: y}\n"}
@@ -189,12 +234,12 @@ def test_folder_names_become_project_names_as_compose_makes_them() -> None:
 def test_mounts_of_every_spelling_become_absolute() -> None:
     # fact: docker compose v2.26.1
     text = (
-        'services:\n  a:\n    image: x\n    volumes: ["./a b:/c", "~:/h", "v:/d:nocopy", "./x:/y/../q", "..:/u", /anon,'
-        ' "./w/:/w/:ro,Z", {type: bind, source: rel, target: /rel}, {type: tmpfs, target: /t}]\nvolumes: {v: }\n'
+        'services:\n  a:\n    image: x\n    volumes: ["./a b:/c", "~:/h", "vol:/d:nocopy", "./x:/y/../q", "..:/u", /anon,'
+        ' "./w/:/w/:ro,Z", {type: bind, source: rel, target: /rel}, {type: tmpfs, target: /t}]\nvolumes: {vol: }\n'
     )
     home = str(Path.home())
     assert {(v.kind, v.source, v.target, v.read_only) for v in service({"compose.yml": text}).volumes} == {
-        ("bind", f"{HERE}/a b", "/c", False), ("bind", home, "/h", False), ("volume", "v", "/d", False),
+        ("bind", f"{HERE}/a b", "/c", False), ("bind", home, "/h", False), ("volume", "vol", "/d", False),
         ("bind", f"{HERE}/x", "/q", False), ("bind", "/srv", "/u", False), ("volume", "", "/anon", False),
         ("bind", f"{HERE}/w", "/w", True), ("bind", f"{HERE}/rel", "/rel", False), ("tmpfs", "", "/t", False),
     }  # fmt: skip
@@ -209,14 +254,24 @@ def test_env_files_count_below_the_environment_and_a_name_alone_comes_from_the_e
     # fact: docker compose v2.26.1
     text = "services:\n  a:\n    image: x\n    env_file: [f.env, {path: no.env, required: false}]\n    environment: [A, N=1=2]\n"
     found = service({"compose.yml": text, ".env": "A=dota\n", "f.env": "A=fenv\nQ=${A}-q\nP=p\n"})
-    assert {e.name: e.value for e in found.env} == {"A": "dota", "Q": "fenv-q", "P": "p", "N": "1=2"}
+    assert {e.name: e.value for e in found.env} == {"A": "dota", "Q": "dota-q", "P": "p", "N": "1=2"}
     assert found.env_files == (f"{HERE}/f.env", f"{HERE}/no.env")
 
 
 def test_an_env_file_that_compose_insists_on_is_told_when_missing() -> None:
     # fact: docker compose v2.26.1, `env file ... not found`
-    _, faults = project({"compose.yml": "services:\n  a: {image: x, env_file: .env}\n"})
-    assert faults[0].sentence == f"env file {HERE}/.env not found; Compose refuses to start without it"
+    found, faults = project({"compose.yml": "services:\n  a: {image: x, env_file: .env}\n"})
+    assert faults[0].sentence == f"{HERE}/compose.yml: env file {HERE}/.env not found"
+    assert found.files[0].error == f"env file {HERE}/.env not found"
+
+
+def test_an_env_file_uses_the_ones_before_it() -> None:
+    files = {
+        "compose.yml": "services:\n  a: {image: x, env_file: [a.env, b.env]}\n",
+        "a.env": "U=me\n",
+        "b.env": "URL=$U@h\n",
+    }
+    assert {e.name: e.value for e in service(files).env} == {"U": "me", "URL": "me@h"}
 
 
 def test_a_service_extends_one_of_the_same_file() -> None:
@@ -231,13 +286,67 @@ def test_a_service_extends_one_of_the_same_file() -> None:
     assert {v.target for v in found.volumes} == {"/a", "/b"}
 
 
-def test_what_is_not_followed_is_said() -> None:
-    text = "include: [other.yml]\nservices:\n  a: {image: x, extends: {service: b, file: c.yml}}\n"
-    _, faults = project({"compose.yml": text})
-    assert [f.sentence for f in faults] == [
-        f"{HERE}/compose.yml includes other files, which are not read here",
-        f"{HERE}/compose.yml: a extends a service of another file, which is not read here",
-    ]
+FOLLOWED = [
+    # each with other files beside it; what Compose makes of it a test below asks Compose itself
+    ("include: [db.yml]\nservices:\n  a: {image: 'a:${V:-none}'}\n",
+     {"db.yml": "services:\n  db: {image: 'db:${V:-none}', volumes: ['./d:/d']}\n", ".env": "V=root\n"}),
+    ("include:\n  - {path: [inc/a.yml, inc/b.yml], env_file: inc/x.env, project_directory: inc}\nservices:\n  c: {image: c}\n",
+     {"inc/a.yml": "services:\n  a: {image: 'a:${V:-none}', volumes: ['./d:/d'], env_file: e.env}\n",
+      "inc/b.yml": "services:\n  a: {environment: {X: '${V:-none}'}}\n", "inc/x.env": "V=x\n", "inc/e.env": "Q=1\n"}),
+    ("include: [sub/c.yml]\nservices:\n  a: {image: x, depends_on: [s]}\n",
+     {"sub/c.yml": "services:\n  s: {image: 's:${V:-n}-${W:-n}'}\n", "sub/.env": "V=sub\nW=sub\n", ".env": "V=root\n"}),
+    ("services:\n  a: {extends: {file: sub/c.yml, service: s}, environment: [A=1]}\n",
+     {"sub/c.yml": "services:\n  s: {image: 's:${V:-none}', volumes: ['./d:/d'], environment: [B=2]}\n"}),
+    ("services:\n  a: {image: x, depends_on: {b: {condition: service_started, required: false}}}\n  b: {image: y, profiles: [z]}\n", {}),
+    ("services:\n  a: {image: x, environment: {H: '${H:-http://a/e/{id}}'}}\n", {}),
+    ("services:\n  a: {image: x, environment: {H: '${H:-{\"a\": {\"b\": 1}}} z'}}\n", {}),
+    ("services:\n  a: {image: x, volumes: ['${PWD}/f:/f', '${HOME}/h:/h']}\n", {}),
+    ("services:\n  a: {image: x, environment: {P: '$PWD'}}\n", {".env": "PWD=/elsewhere\n"}),
+]  # fmt: skip
+BROKEN = [
+    ("include: [db.yml]\nservices:\n  a: {image: x}\n", {}, "db.yml"),
+    ("include: sub/c.yml\nservices:\n  a: {image: x}\n", {}, "`include` must be a list"),
+    ("include: [db.yml]\nservices:\n  a: {image: x}\n", {"db.yml": "services:\n  a: {image: other}\n"},
+     "services.a conflicts with imported resource"),
+    ("include: [compose.yml]\nservices:\n  a: {image: x}\n", {}, "circle"),
+    ("services:\n  a: {extends: {file: c.yml, service: b}}\n", {"c.yml": "services:\n  z: {image: y}\n"}, '"b" not found'),
+    ("services:\n  a: {image: x, volumes: ['${G}:/data']}\n", {}, "invalid spec: :/data: empty section between colons"),
+    ("services:\n  a: {image: x, volumes: ['./x:']}\n", {}, "empty section between colons"),
+    ("services:\n  a: {image: x, env_file: [chat.env]}\n", {}, "chat.env not found"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "beside", "reason"), BROKEN)
+def test_what_compose_refuses_in_files_beside_is_told_of_the_file_that_names_them(text, beside, reason) -> None:
+    found, faults = project({"compose.yml": text, **beside})
+    assert reason in (found.files[0].error or ""), found.files
+    assert [file.path for file in found.files] == [f"{HERE}/compose.yml"]
+    assert faults
+
+
+def test_the_variable_that_leaves_a_volume_empty_is_named() -> None:
+    text = "services:\n  a: {image: x, volumes: ['${G}:/data', '${H}:/h']}\n"
+    _, faults = project({"compose.yml": text, ".env": "H=/h\n"})
+    assert faults[0].remedy == "Nothing gives G a value: set it in .env."
+
+
+@pytest.mark.engine
+@needs_compose
+@pytest.mark.parametrize(("text", "beside"), [*FOLLOWED, *((text, beside) for text, beside, _ in BROKEN)])
+def test_files_beside_are_followed_as_compose_follows_them(text, beside, tmp_path: Path) -> None:
+    for name, content in {"compose.yml": text, **beside}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    found, _ = read_project(LocalFiles(), str(tmp_path))
+    data, complaint = config(tmp_path, profiles=False)
+    assert (found.files[0].error is None) == (data is not None), (found.files, complaint)
+    for name, service in (data or {"services": {}})["services"].items():
+        own = next(each for each in found.services if each.name == name)
+        assert own.image == service["image"]
+        assert {e.name: e.value for e in own.env} == (service.get("environment") or {})
+        assert {(v.source, v.target) for v in own.volumes} == {
+            (v["source"], v["target"]) for v in service.get("volumes", ())
+        }
 
 
 @pytest.mark.parametrize(("text", "error"), REFUSED)
@@ -266,6 +375,11 @@ def test_compose_itself_gives_that_reason(text: str, error: str, tmp_path: Path)
         "services:\n  a: {build: .}\n  b: {provider: {type: model}}\n",
         "services:\n  a: {image: x, networks: [default], x-mine: 1}\n",
         "services:\n  a: {image: x, environment: {B: , C: null}, command: null, user: ''}\n",
+        # of newer releases, which may be the one that is used here
+        "services:\n  a: {image: x, use_api_socket: true, pull_policy: daily, models: [m]}\nmodels: {m: {model: y}}\n",
+        "services:\n  a: {image: x, env_file: [{path: e, format: raw, required: false}]}\n",
+        "services:\n  a: {image: x, networks: {default: {interface_name: eth1}}, gpus: all}\n",
+        "services:\n  a: {image: x, volumes: [{type: image, source: y, target: /y, image: {subpath: z}}]}\n",
     ],
 )
 def test_what_compose_accepts_is_no_error(text: str) -> None:
@@ -323,10 +437,8 @@ def test_a_folder_that_is_missing_or_closed_is_one_fault(content: dict[str, obje
 
 
 def test_an_unreadable_env_file_is_told_and_its_variables_count_as_unset() -> None:
-    _, faults = project({"compose.yml": ONE, ".env": None})
-    assert (
-        faults[0].sentence == f"{HERE}/.env cannot be read, so its variables count as unset: {HERE}/.env is a directory"
-    )
+    _, faults = project({"compose.yml": ONE, ".env": NotPermitted("no")})
+    assert faults[0].sentence == f"{HERE}/.env cannot be read, so its variables count as unset: no"
 
 
 def test_hostile_names_are_made_harmless() -> None:

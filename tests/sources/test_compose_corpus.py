@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stackops.console.compose.reading import read_project
 from stackops.console.hosts.local.files import LocalFiles
 from stackops.console.model import ComposeService, Project
-from stackops.console.sources.compose import read_project
 from support.compose_cli import config, needs_compose, version
 from support.corpus import CORPUS, needs_corpus
 

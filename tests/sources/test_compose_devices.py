@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from stackops.console.compose.fields import size_of as size
+from stackops.console.compose.reading import read_project
 from stackops.console.model import ComposeService, DeviceRequest
-from stackops.console.sources.compose import read_project
-from stackops.console.sources.compose_devices import size
 from support.compose_cli import needs_compose
 from support.memory_files import MemoryFiles
 
@@ -17,12 +17,12 @@ HERE = "/srv/models"
 GPU = "deploy: {resources: {reservations: {devices: [{driver: nvidia, %s capabilities: [gpu]}]}}}"
 
 
-def services(*files: str) -> dict[str, ComposeService]:
+def services(*files: str, sound: bool = True) -> dict[str, ComposeService]:
     names = ["docker-compose.yml", "docker-compose.override.yml"]
     found, faults = read_project(
         MemoryFiles({f"{HERE}/{name}": text for name, text in zip(names, files, strict=False)}), HERE
     )
-    assert not faults
+    assert sound is not bool(faults)
     return {service.name: service for service in found.services}
 
 
@@ -69,7 +69,8 @@ def test_the_shorter_ways_of_asking_are_read_too() -> None:
 
 def test_memory_limits_are_bytes() -> None:
     assert only("mem_limit: 2g").memory_limit == 2 << 30
-    assert only("mem_limit: 1g", "deploy: {resources: {limits: {memory: 512M}}}").memory_limit == 512 << 20
+    twice = "services:\n  a: {image: x, mem_limit: 1g, deploy: {resources: {limits: {memory: 512M}}}}\n"
+    assert services(twice, sound=False)["a"].memory_limit == 512 << 20
     assert only("restart: always").memory_limit is None
     assert [size(one) for one in ("1.5gb", "100", 4096, "0", "many", None, True, "2 GiB")] == [
         1610612736, 100, 4096, None, None, None, None, 2 << 30,
@@ -90,15 +91,14 @@ def test_names_for_addresses_come_from_lists_and_mappings() -> None:
         "deploy: [a]",
         "deploy: {resources: {reservations: {devices: text}}}",
         "deploy: {resources: {reservations: {devices: [text, null, {device_ids: 3}]}}}",
-        "deploy: null",
         "gpus: 3",
         "devices: {a: b}",
         "extra_hosts: text",
         "mem_limit: [1]",
     ],
 )
-def test_what_makes_no_sense_is_left_out(odd: str) -> None:
-    found = services(f"services:\n  a:\n    image: x\n    {odd}\n")["a"]
+def test_what_makes_no_sense_is_refused_and_left_out(odd: str) -> None:
+    found = services(f"services:\n  a:\n    image: x\n    {odd}\n", sound=False)["a"]
     assert all(one.count == -1 for one in found.device_requests)
     assert (found.memory_limit, found.extra_hosts) == (None, ())
 
@@ -122,7 +122,9 @@ def test_compose_itself_merges_the_devices_in_the_same_way(tmp_path: Path) -> No
 
 
 def test_what_stands_beside_deploy_is_told_apart():
-    assert not only("deploy: {resources: {reservations: {devices: [{driver: nvidia, count: 1}]}}}").requests_apart
+    assert not only(
+        "deploy: {resources: {reservations: {devices: [{driver: nvidia, capabilities: [gpu]}]}}}"
+    ).requests_apart
     assert only("gpus: all").requests_apart
     assert only("devices: [nvidia.com/gpu=all]").requests_apart
     assert not only("devices: [/dev/dri]").requests_apart

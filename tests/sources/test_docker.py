@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from stackops.console.collect import containers
+from stackops.console.collect.engine_api import moment, uptime
 from stackops.console.hosts import EngineFailed
 from stackops.console.model import DeviceRequest, EnvVar, Health, Port
-from stackops.console.sources import docker
-from stackops.console.sources.docker_status import moment, uptime
 
 DATA = Path(__file__).parents[1] / "data" / "engine"
 VERSIONS = ("1.41", "1.44", "1.52")
@@ -33,12 +33,12 @@ def inspected(**changes: Any) -> dict[str, Any]:
 
 
 def read(**changes: Any) -> Any:
-    return docker.container(json.dumps(inspected(**changes)).encode())
+    return containers.container(json.dumps(inspected(**changes)).encode())
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_inspected_container_says_the_same_in_every_api_version(version: str) -> None:
-    box = docker.container(recorded("inspect", version))
+    box = containers.container(recorded("inspect", version))
 
     assert (box.name, box.image, box.state, box.pid) == ("chat-mongodb", "mongo:5.0.18", "running", 14224)
     assert (box.project, box.service) == ("librechat", "mongodb")
@@ -59,7 +59,7 @@ def test_an_inspected_container_says_the_same_in_every_api_version(version: str)
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_health_log_is_kept_with_its_times_and_exit_codes(version: str) -> None:
-    health = docker.container(recorded("inspect", version)).health
+    health = containers.container(recorded("inspect", version)).health
 
     assert health is not None
     assert (health.status, health.failing_streak, len(health.log)) == ("unhealthy", 54, 2)
@@ -70,7 +70,7 @@ def test_the_health_log_is_kept_with_its_times_and_exit_codes(version: str) -> N
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_mounts_tell_binds_from_volumes(version: str) -> None:
-    bind, volume = sorted(docker.container(recorded("inspect", version)).mounts, key=lambda m: m.kind)
+    bind, volume = sorted(containers.container(recorded("inspect", version)).mounts, key=lambda m: m.kind)
 
     assert (bind.kind, bind.source, bind.target, bind.read_only) == (
         "bind", "/srv/librechat/mongod.conf", "/etc/mongod.conf", True,
@@ -82,7 +82,7 @@ def test_mounts_tell_binds_from_volumes(version: str) -> None:
 
 @pytest.mark.parametrize(("version", "aliases"), [("1.41", ()), ("1.44", ("mongodb", "chat-mongodb", "6a7372be8b9b"))])
 def test_names_in_a_network_come_from_aliases_and_dns_names(version: str, aliases: tuple[str, ...]) -> None:
-    (link,) = docker.container(recorded("inspect", version)).networks
+    (link,) = containers.container(recorded("inspect", version)).networks
 
     assert (link.network, link.address, link.prefix) == ("bridge", "172.17.0.3", 16)
     assert link.aliases == aliases
@@ -90,7 +90,7 @@ def test_names_in_a_network_come_from_aliases_and_dns_names(version: str, aliase
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_list_gives_containers_without_detail(version: str) -> None:
-    (mongo, status), (dead, dead_status) = docker.containers(recorded("list", version))
+    (mongo, status), (dead, dead_status) = containers.containers(recorded("list", version))
 
     assert not mongo.detailed
     assert (mongo.name, mongo.state, mongo.health) == ("chat-mongodb", "running", Health("unhealthy"))
@@ -112,7 +112,7 @@ def test_the_list_gives_containers_without_detail(version: str) -> None:
 def test_the_engine_tells_what_it_is(
     version: str, engine: str, cgroup: str, rootless: bool, mirrors: tuple[str, ...]
 ) -> None:
-    told, machine = docker.engine(
+    told, machine = containers.engine(
         recorded("version", version), recorded("info", version), address="unix:///s", local=True
     )
 
@@ -122,12 +122,12 @@ def test_the_engine_tells_what_it_is(
 
 
 def test_docker_desktop_is_known_by_its_operating_system() -> None:
-    told, _ = docker.engine(recorded("version", "1.44"), recorded("info", "1.44"), address="unix:///s", local=True)
+    told, _ = containers.engine(recorded("version", "1.44"), recorded("info", "1.44"), address="unix:///s", local=True)
     assert told.os == "Docker Desktop"
 
 
 def test_one_of_the_two_replies_about_the_engine_is_enough() -> None:
-    told, machine = docker.engine(recorded("version", "1.41"), None, address="unix:///s", local=True)
+    told, machine = containers.engine(recorded("version", "1.41"), None, address="unix:///s", local=True)
 
     assert told.version == "20.10.24+dfsg1"
     assert told.root_dir is None
@@ -136,12 +136,12 @@ def test_one_of_the_two_replies_about_the_engine_is_enough() -> None:
 
 @pytest.mark.parametrize(("version", "digest"), [("1.41", "2" * 64), ("1.52", None)])
 def test_the_digest_is_that_of_the_repository_the_container_names(version: str, digest: str | None) -> None:
-    told = docker.image_digest(recorded("image", version), "mongo:5.0.18")
+    told = containers.image_digest(recorded("image", version), "mongo:5.0.18")
     assert told == (None if digest is None else f"sha256:{digest}")
 
 
 def test_a_registry_with_a_port_is_no_tag() -> None:
-    told = docker.image_digest(recorded("image", "1.41"), "registry.example:5000/team/mongo")
+    told = containers.image_digest(recorded("image", "1.41"), "registry.example:5000/team/mongo")
     assert told == "sha256:" + "1" * 64
 
 
@@ -158,11 +158,11 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 def test_every_field_may_be_null_or_absent(kind: str, how: str) -> None:
     whole = json.loads(recorded(kind, "1.44"))
     readers: dict[str, Any] = {
-        "inspect": docker.container,
-        "list": docker.containers,
-        "info": lambda raw: docker.engine(None, raw, address="a", local=True),
-        "version": lambda raw: docker.engine(raw, None, address="a", local=True),
-        "image": lambda raw: docker.image_digest(raw, "mongo"),
+        "inspect": containers.container,
+        "list": containers.containers,
+        "info": lambda raw: containers.engine(None, raw, address="a", local=True),
+        "version": lambda raw: containers.engine(raw, None, address="a", local=True),
+        "image": lambda raw: containers.image_digest(raw, "mongo"),
     }
     identity = {("Id",), (0, "Id"), (1, "Id")}
     for path in _paths(whole):
@@ -182,7 +182,7 @@ def test_every_field_may_be_null_or_absent(kind: str, how: str) -> None:
 
 
 def test_what_is_absent_is_none_and_never_zero() -> None:
-    box = docker.container(json.dumps({"Id": "a" * 64, "Name": "/web"}).encode())
+    box = containers.container(json.dumps({"Id": "a" * 64, "Name": "/web"}).encode())
 
     assert (box.name, box.state) == ("web", "unknown")
     assert (box.pid, box.exit_code, box.restart_count, box.memory_limit, box.cpu_limit, box.health) == (None,) * 6
@@ -253,8 +253,8 @@ def test_no_control_character_of_foreign_text_gets_in() -> None:
     run = {"Start": None, "End": None, "ExitCode": 1, "Output": HOSTILE}
     box = read(
         Name="/" + HOSTILE, Config__Image=HOSTILE, Config__Env=[f"{HOSTILE}={HOSTILE}"], Config__Cmd=[HOSTILE],
-        Config__Labels={HOSTILE: HOSTILE, docker.PROJECT: HOSTILE}, Config__User=HOSTILE, Config__WorkingDir=HOSTILE,
-        State__Error=HOSTILE, State__Status="exited", HostConfig__NetworkMode=HOSTILE,
+        Config__Labels={HOSTILE: HOSTILE, containers.PROJECT: HOSTILE}, Config__User=HOSTILE,
+        Config__WorkingDir=HOSTILE, State__Error=HOSTILE, State__Status="exited", HostConfig__NetworkMode=HOSTILE,
         State__Health={"Status": HOSTILE, "Log": [run]},
         NetworkSettings__Networks={HOSTILE: {"Aliases": [HOSTILE]}},
         Mounts=[{"Type": "bind", "Source": HOSTILE, "Destination": HOSTILE}],
@@ -268,19 +268,19 @@ def test_no_control_character_of_foreign_text_gets_in() -> None:
 
 def test_bytes_of_no_encoding_do_not_hide_a_container() -> None:
     raw = recorded("inspect", "1.41").replace(b"MONGO_VERSION", b"MONGO_\xff\xfe_VERSION")
-    assert docker.container(raw).env[0].name == "MONGO_\ufffd\ufffd_VERSION"
+    assert containers.container(raw).env[0].name == "MONGO_\ufffd\ufffd_VERSION"
 
 
 def test_a_row_of_nonsense_does_not_hide_the_others() -> None:
     rows = json.loads(recorded("list", "1.41"))
     raw = json.dumps([17, {"Id": ["no"]}, *rows, {}]).encode()
-    assert [box.name for box, _ in docker.containers(raw)] == ["chat-mongodb", "old-mongo"]
+    assert [box.name for box, _ in containers.containers(raw)] == ["chat-mongodb", "old-mongo"]
 
 
 @pytest.mark.parametrize("raw", [b"", b"<html>", b'{"message":"no"}', b"[1,2", b"null"])
 def test_a_list_that_is_none_is_refused_in_a_sentence(raw: bytes) -> None:
     with pytest.raises(EngineFailed, match="answer for the list of containers is not as documented"):
-        docker.containers(raw)
+        containers.containers(raw)
 
 
 def test_a_name_longer_than_any_screen_is_clipped() -> None:
@@ -356,15 +356,17 @@ def test_devices_runtime_and_extra_hosts_are_kept_and_cleaned() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_container_without_grants_has_none(version: str) -> None:
-    box = docker.container(recorded("inspect", version))
+    box = containers.container(recorded("inspect", version))
 
     assert (box.device_requests, box.devices, box.extra_hosts) == ((), (), ())
 
 
 def test_runtimes_and_cdi_are_unknown_where_the_engine_does_not_tell() -> None:
-    told, _ = docker.engine(None, b'{"Runtimes": {"runc": {"path": "runc"}, "nvidia": null}}', address="", local=True)
-    silent, _ = docker.engine(b"{}", None, address="", local=True)
-    modern, _ = docker.engine(None, b'{"CDISpecDirs": ["/etc/cdi", "/var/run/cdi"]}', address="", local=True)
+    told, _ = containers.engine(
+        None, b'{"Runtimes": {"runc": {"path": "runc"}, "nvidia": null}}', address="", local=True
+    )
+    silent, _ = containers.engine(b"{}", None, address="", local=True)
+    modern, _ = containers.engine(None, b'{"CDISpecDirs": ["/etc/cdi", "/var/run/cdi"]}', address="", local=True)
 
     assert (told.runtimes, told.cdi_directories) == (("nvidia", "runc"), None)
     assert (silent.runtimes, silent.cdi_directories) == (None, None)

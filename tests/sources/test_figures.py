@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stackops.console.collect.figures import figures, one_per_file_system, sample_of_stats, system
 from stackops.console.hosts import CgroupSample, EngineFailed, SystemSample
 from stackops.console.model import Disk, Figures
-from stackops.console.sources.figures import figures, sample_of_stats
-from stackops.console.sources.system import one_per_file_system, system
 
 DATA = Path(__file__).parents[1] / "data" / "engine"
 SECOND = 1_000_000_000

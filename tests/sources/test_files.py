@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import pytest
+from stackops.console.collect import files as source
 from stackops.console.hosts import HostError, NotPermitted
 from stackops.console.model import ComposeService, ConfigFile, Container, KeyFileFact, Mount, Project, Volume
-from stackops.console.sources import files as source
 from support.memory_files import MemoryFiles
 
 KEY = "A" * 64 + "\n" + "b+/=" * 16 + "\n"
@@ -35,6 +35,8 @@ def project(*volumes: tuple[str, str], command: tuple[str, ...] = (), directory:
     [
         ("/app/librechat.yaml", True), ("/data/mongodb.key", True), ("/app/.env", True), ("/app/.env.local", True),
         ("/app/data/config.json", True), ("/etc/mysql/my.cnf", True), ("/docker-entrypoint-initdb.d/init.sql", True),
+        ("/etc/nginx/.htpasswd", True), ("/data/one-api.db", True), ("/etc/caddy/Caddyfile", True),
+        ("/etc/mongo/keyFile", True), ("/chat.jinja", True), ("/home/me/.config", False), ("/models/Qwen2.5-7B", False),
         ("/data/db", False), ("/meili_data_v1.7", False), ("/etc/nginx/conf.d", False), ("/var/run/docker.sock", False),
         ("/app/logs/", False), ("/", False),
     ],

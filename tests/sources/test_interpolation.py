@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.sources.interpolation import InterpolationError, expand, expand_tree, parse_env_file
-from stackops.console.yamltext import Tagged
+from stackops.console.compose.interpolation import (
+    EnvFile,
+    InterpolationError,
+    expand,
+    expand_tree,
+    parse_env_file,
+    read_env_file,
+)
+from stackops.console.compose.yaml_document import Tagged
 
 ENV = {"E": "", "F": "foo"}
 
@@ -65,7 +72,7 @@ def test_env_files_are_read_as_compose_reads_them() -> None:
         "\ufeff# comment\r\nA=dota\r\nexport P=\"x y\"\nQ=${A}-q\nS='$A b'\nH=a#b # c\nEMPTY=\nNOTE= # note # more\n"
         'D="${A}"\nNOVAL\nBASED\nBAD=${\n'
     )
-    assert parse_env_file(text, {"BASED": "base"}) == {
+    assert read_env_file(text, {"BASED": "base"}) == EnvFile({
         "A": "dota", "P": "x y", "Q": "dota-q", "S": "$A b", "H": "a#b", "EMPTY": "", "NOTE": "# note", "D": "dota",
-        "BASED": "base", "BAD": "${",
-    }  # fmt: skip
+        "BASED": "base",
+    }, "line 12: invalid template")  # fmt: skip

@@ -7,9 +7,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from stackops.console.collect.log_catalogue import MONGO_IDS, PATTERNS
+from stackops.console.collect.sources.logs import MARKED_ROLES, TEXT_LIMIT, marks
 from stackops.console.model import LogMark, Role
-from stackops.console.sources.log_catalogue import MONGO_IDS, PATTERNS
-from stackops.console.sources.logs import MARKED_ROLES, TEXT_LIMIT, marks
 
 ID = "c" * 64
 KEY = "k9Qx" * 40
@@ -244,6 +244,12 @@ def test_roles_without_a_catalogue_give_nothing() -> None:
 
 def test_every_name_is_prefixed_with_its_role_or_subject() -> None:
     for role, patterns in PATTERNS.items():
-        wanted = ("gpu.", "model.", "ollama.") if role in ("ollama", "model_server") else (f"{role}.",)
+        servers = (
+            "gpu.",
+            "model.",
+            "ollama.",
+            "host-memory.",
+        )  # by meaning: a line of a server is one of its memory too
+        wanted = servers if role in ("ollama", "model_server") else (f"{role}.",)
         assert all(pattern.name.startswith(wanted) for pattern in patterns)
         assert len({pattern.name for pattern in patterns}) == len(patterns)

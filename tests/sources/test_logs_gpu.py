@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.collecting.log_marks import log_role, standing
+from stackops.console.collect.sources.logs import log_role, marks, standing
 from stackops.console.model import Container, DeviceRequest, LogMark, Role
-from stackops.console.sources.logs import marks
 
 ID = "d" * 64
 CUDA = 'time=2024-05-30T08:11:02.1Z level=INFO source=types.go:71 msg="inference compute" id=GPU-5d0a7c1e library=cuda compute=8.9 driver=12.4 name="NVIDIA GeForce RTX 4090" total="23.6 GiB" available="22.1 GiB"'
@@ -32,10 +31,10 @@ LINES: list[tuple[Role, str, str]] = [
     ("model_server", "llama_kv_cache_init: failed to allocate buffer for kv cache", "gpu.oom.llamacpp"),
     ("model_server", "RuntimeError: CUDA error: out of memory", "gpu.oom.cuda"),
     ("model_server", '{"text": "...", "error_code": 50002}', "gpu.oom.fastchat"),
-    ("model_server", "Failed to initialize NVML: Unknown Error", "gpu.nvml-unknown"),
-    ("model_server", "Failed to initialize NVML: Driver/library version mismatch", "gpu.nvml-mismatch"),
-    ("model_server", "Failed to initialize NVML: Driver Not Loaded", "gpu.nvml-not-loaded"),
-    ("model_server", "No devices were found", "gpu.no-devices"),
+    ("model_server", "Failed to initialize NVML: Unknown Error", "gpu.lost.nvml-unknown"),
+    ("model_server", "Failed to initialize NVML: Driver/library version mismatch", "gpu.lost.nvml-mismatch"),
+    ("model_server", "Failed to initialize NVML: Driver Not Loaded", "gpu.lost.nvml-not-loaded"),
+    ("model_server", "No devices were found", "gpu.lost.no-device"),
     ("model_server", "Engine core initialization failed. See root cause above.", "model.engine-dead"),
     ("model_server", "RuntimeError: No available slot found for the model", "model.no-slot"),
     ("model_server", "INFO:     Application startup complete.", "model.ready"),

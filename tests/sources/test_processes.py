@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from stackops.console.collect.sources.meters import native
 from stackops.console.hosts import ProcessRow
-from stackops.console.sources.processes import native
 
 
 def row(pid: int, *command: str, ppid: int = 1, container: str | None = None, name: str | None = None) -> ProcessRow:

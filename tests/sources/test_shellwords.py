@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.sources.shellwords import BadCommandLine, split
+from stackops.console.compose.interpolation import BadCommandLine, split
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from stackops.console.model import ComposeService, Container, DeviceRequest, EnvVar, Gpu
-from stackops.console.stacks.gpu_grants import Grant, grant_of, grant_of_service, granted
+from stackops.console.products.gpu_grants import Grant, grant_of, grant_of_service, granted
 
 CARDS = tuple(Gpu(f"GPU-{n}{n}{n}{n}-aaaa", n) for n in range(3))
 GPU = ("gpu",)

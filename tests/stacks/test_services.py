@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from stackops.console import joining
+import pytest
+from stackops.console.collect import owners
+from stackops.console.compose.places import (
+    CONFIG_FILES,
+    ENV_FILES,
+    WORKING_DIR,
+    ProjectPlace,
+    dotenv,
+    env_paths,
+    listed,
+    project_places,
+)
 from stackops.console.hosts import ProcessRow
 from stackops.console.model import ComposeService, Container, EnvVar, NativeProcess, Project
-from stackops.console.stacks import services
-from stackops.console.stacks.projects import CONFIG_FILES, WORKING_DIR, ProjectPlace, project_places
+from stackops.console.products.services import services
 
 
 def box(name: str, image: str, **fields: Any) -> Container:
@@ -90,6 +100,44 @@ def test_a_project_is_where_the_newest_container_was_made() -> None:
     )
 
 
+def test_the_env_files_that_were_named_are_in_a_label_and_hold_in_place_of_the_folders_own() -> None:
+    # fact: observed with Compose 2.26.1; older releases write no such label
+    labels = {WORKING_DIR: "/srv/chat", CONFIG_FILES: "/srv/chat/c.yml", ENV_FILES: "/etc/prod.env,more.env"}
+    (place,) = project_places([labelled("a", 1.0, **labels)])
+    assert place.env_files == ("/etc/prod.env", "/srv/chat/more.env")
+    own = Project("chat", "/srv/chat", env=(EnvVar("A", "1"),))
+    named = Project("chat", "/srv/chat", env=(EnvVar("A", "1"),), env_files=place.env_files, dotenv=(EnvVar("A", "2"),))
+    assert env_paths(own) == ("/srv/chat/.env",)
+    assert env_paths(named) == place.env_files
+    assert [dotenv(each)[0].value for each in (own, named)] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "told", "files"),
+    [
+        ("/srv/chat", "docker-compose.yml", ("/srv/chat/docker-compose.yml",)),
+        ("/srv/chat", "./docker-compose.yml", ("/srv/chat/docker-compose.yml",)),
+        ("/srv/chat", "a.yml,b.yml", ("/srv/chat/a.yml", "/srv/chat/b.yml")),
+        ("/srv/chat", "/srv/chat/a.yml, b.yml", ("/srv/chat/a.yml", "/srv/chat/b.yml")),
+        ("/srv/chat", "/srv/chat/a.yml,/etc/b.yml", ("/srv/chat/a.yml", "/etc/b.yml")),
+        ("/srv/chat", "../base.yml", ("/srv/base.yml",)),
+        ("/srv/chat", "chat/a.yml", ("/srv/chat/a.yml",)),
+        ("/srv/chat", "srv/chat/a.yml,common/b.yml", ("/srv/chat/a.yml", "/common/b.yml")),
+        ("/me/srv/chat", "chat/a.yml,chat/b.yml,c.yml", ("/me/srv/chat/a.yml", "/me/srv/chat/b.yml", "/me/srv/c.yml")),
+        ("/srv/chat", "conf/a.yml", ("/srv/chat/conf/a.yml",)),
+        ("", "docker-compose.yml", ()),
+        ("chat", "a.yml", ()),
+        ("", "/srv/a.yml", ("/srv/a.yml",)),
+        ("/srv/chat", "", ()),
+    ],
+)  # fmt: skip
+def test_files_that_were_typed_relative_are_found_from_where_they_were_typed(
+    folder: str, told: str, files: tuple[str, ...]
+) -> None:
+    labels = {CONFIG_FILES: told, ENV_FILES: told} | ({WORKING_DIR: folder} if folder else {})
+    assert (listed(labels, CONFIG_FILES), listed(labels, ENV_FILES)) == (files, files)
+
+
 def test_named_folders_are_added_once() -> None:
     made = labelled("a", 1.0, **{WORKING_DIR: "/srv/chat", CONFIG_FILES: "/srv/chat/docker-compose.yml"})
     places = project_places([made], ["/srv/chat/", "/srv/fg", "/srv/fg/../fg"])
@@ -107,7 +155,7 @@ def row(pid: int, container: str | None) -> ProcessRow:
 
 def test_children_belong_to_the_container_they_run_in() -> None:
     ollama = box("ollama", "ollama", pid=10)
-    by_pid = joining.containers_by_pid(
+    by_pid = owners.containers_by_pid(
         [row(10, ollama.id), row(11, ollama.id), row(12, "f" * 64), row(13, None)], [ollama]
     )
 
@@ -117,16 +165,16 @@ def test_children_belong_to_the_container_they_run_in() -> None:
 def test_a_container_leads_to_its_service() -> None:
     mongo = box("mongo", "mongo", project="fg", service="mongo")
     project = Project("fg", services=(ComposeService("mongo", "mongo"),))
-    service = joining.service_of(mongo.id, services([mongo], [project]))
+    service = owners.service_of(mongo.id, services([mongo], [project]))
     assert service is not None
     assert service.project == "fg"
-    assert joining.service_of(None, services([mongo])) is None
+    assert owners.service_of(None, services([mongo])) is None
 
 
 def test_an_engine_is_elsewhere_when_its_process_ids_are_somebody_elses_here() -> None:
     mongo = box("mongo", "mongo", pid=10)
-    assert joining.is_local([mongo], [row(10, mongo.id)]) is True
-    assert joining.is_local([mongo], [row(10, None)]) is False
-    assert joining.is_local([mongo], [row(10, "e" * 64)]) is False
-    assert joining.is_local([mongo], [row(9, None)]) is None
-    assert joining.is_local([], [row(9, None)]) is None
+    assert owners.is_local([mongo], [row(10, mongo.id)]) is True
+    assert owners.is_local([mongo], [row(10, None)]) is False
+    assert owners.is_local([mongo], [row(10, "e" * 64)]) is False
+    assert owners.is_local([mongo], [row(9, None)]) is None
+    assert owners.is_local([], [row(9, None)]) is None

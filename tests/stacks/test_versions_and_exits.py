@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from stackops.console.model import Role
-from stackops.console.stacks import exit_meaning, generation, version_of
-from stackops.console.stacks.generations import Member
-from stackops.console.stacks.images import parts_of, version_in
+from stackops.console.products.images import parts_of, version_in
+from stackops.console.products.services import Member, generation
+from stackops.console.products.versions import exit_meaning, version_of
 from support.corpus import CORPUS, needs_corpus
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.steps import RenameVariable, SetServiceKeys
-from stackops.console.steps.editing import apply_all
+from stackops.console.fix.acts.editing import apply_all
+from stackops.console.fix.steps import RenameVariable, SetServiceKeys
 from support import compose_cli
 
 pytestmark = compose_cli.needs_compose

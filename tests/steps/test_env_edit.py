@@ -8,9 +8,9 @@ import pytest
 from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
-from stackops.console.sources.interpolation import parse_env_file
-from stackops.console.steps import StepFailed
-from stackops.console.steps.env_edit import EnvLine, apply_env_line
+from stackops.console.compose.interpolation import parse_env_file
+from stackops.console.fix.acts.env_edit import EnvLine
+from stackops.console.fix.steps import StepFailed
 
 PATH = "/srv/librechat/.env"
 EDIT = EnvLine("SESSION_COOKIE_SECURE", "false")
@@ -53,9 +53,9 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_the_one_line_is_set_and_a_second_run_changes_nothing(name: str) -> None:
     old, wanted = CASES[name]
-    new = apply_env_line(old, EDIT, PATH)
+    new = EDIT.apply(old, PATH)
     assert new == wanted
-    assert apply_env_line(new, EDIT, PATH) == new
+    assert EDIT.apply(new, PATH) == new
     assert parse_env_file(new.decode("utf-8", "replace"))["SESSION_COOKIE_SECURE"] == "false"
 
 
@@ -66,17 +66,17 @@ def test_the_one_line_is_set_and_a_second_run_changes_nothing(name: str) -> None
 )  # fmt: skip
 def test_what_would_need_quotes_is_refused(edit: EnvLine) -> None:
     with pytest.raises(StepFailed, match="nothing was changed"):
-        apply_env_line(b"A=1\n", edit, PATH)
+        edit.apply(b"A=1\n", PATH)
 
 
 def test_a_refusal_says_what_to_write_by_hand() -> None:
     with pytest.raises(StepFailed) as caught:
-        apply_env_line(b"A=1\n", EnvLine("A", "two words"), PATH)
+        EnvLine("A", "two words").apply(b"A=1\n", PATH)
     assert "A=two words" in (caught.value.remedy or "")
 
 
 def test_a_value_that_is_there_already_in_quotes_stays_as_it_is() -> None:
-    assert apply_env_line(b'SESSION_COOKIE_SECURE="false"\n', EDIT, PATH) == b'SESSION_COOKIE_SECURE="false"\n'
+    assert EDIT.apply(b'SESSION_COOKIE_SECURE="false"\n', PATH) == b'SESSION_COOKIE_SECURE="false"\n'
 
 
 LINE = st.one_of(
@@ -94,7 +94,7 @@ def test_whatever_stands_in_the_file_nothing_else_changes_its_value(
 ) -> None:
     text = newline.join(lines) + (newline if last else "")
     try:
-        new = apply_env_line(text.encode(), EnvLine("NAME", "new"), PATH).decode()
+        new = EnvLine("NAME", "new").apply(text.encode(), PATH).decode()
     except StepFailed:
         return
     before, after = (dotenv_values(stream=StringIO(one), interpolate=False) for one in (text, new))
@@ -107,5 +107,5 @@ def test_neither_the_words_nor_a_refusal_show_a_secret():
     edit = EnvLine("MONGODB_URI", "mongodb://root:s3cr3tpassw0rd@mongo:27017/a b")
     assert "s3cr3tpassw0rd" not in edit.describe()
     with pytest.raises(StepFailed) as caught:
-        apply_env_line(b"", edit, "/srv/.env")
+        edit.apply(b"", "/srv/.env")
     assert "s3cr3tpassw0rd" not in f"{caught.value} {caught.value.remedy}"

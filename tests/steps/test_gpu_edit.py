@@ -7,11 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from stackops.console.steps import StepFailed
-from stackops.console.steps.compose_edit import HEADER
-from stackops.console.steps.editing import apply_all, words
-from stackops.console.steps.gpu_edit import PinGpus, apply_pin, by_hand
-from stackops.console.yamltext import load, untagged
+from stackops.console.compose.yaml import load
+from stackops.console.compose.yaml_document import untagged
+from stackops.console.fix.acts.compose_edits import HEADER, PinGpus
+from stackops.console.fix.acts.editing import apply_all, words
+from stackops.console.fix.steps import StepFailed
 from support.compose_cli import needs_compose
 
 PATH = "/srv/models/docker-compose.override.yml"
@@ -67,9 +67,9 @@ WRITTEN = {
 @pytest.mark.parametrize("name", WRITTEN)
 def test_the_devices_are_written_where_they_belong_and_a_second_run_changes_nothing(name: str) -> None:
     old, wanted = WRITTEN[name]
-    new = apply_pin(None if old is None else old.encode(), EDIT, PATH)
+    new = apply_all(None if old is None else old.encode(), [EDIT], PATH)
     assert new.decode() == wanted
-    assert apply_pin(new, EDIT, PATH) == new
+    assert apply_all(new, [EDIT], PATH) == new
     devices = load(new).data["services"]["m3e"]["deploy"]["resources"]["reservations"]["devices"]
     assert devices.tag == "!override"
     assert untagged(devices) == [{"driver": "nvidia", "device_ids": ["1"], "capabilities": ["gpu"]}]
@@ -96,8 +96,8 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_proven_is_refused_with_the_text_to_add(name: str) -> None:
     with pytest.raises(StepFailed, match="nothing was changed") as caught:
-        apply_pin(REFUSED[name].encode(), EDIT, PATH)
-    assert by_hand(EDIT) in (caught.value.remedy or "")
+        apply_all(REFUSED[name].encode(), [EDIT], PATH)
+    assert EDIT.by_hand() in (caught.value.remedy or "")
 
 
 def test_uuids_and_odd_names_are_quoted() -> None:
@@ -112,7 +112,7 @@ def test_uuids_and_odd_names_are_quoted() -> None:
 def test_compose_gives_the_service_these_devices_and_no_others(tmp_path: Path) -> None:
     base = "services:\n  m3e:\n    image: x\n    deploy: {resources: {reservations: {devices: [{driver: nvidia, count: 1, capabilities: [gpu]}]}}}\n"  # noqa: E501
     (tmp_path / "docker-compose.yml").write_text(base)
-    (tmp_path / "docker-compose.override.yml").write_bytes(apply_pin(None, EDIT, PATH))
+    (tmp_path / "docker-compose.override.yml").write_bytes(apply_all(None, [EDIT], PATH))
     argv = ["docker", "compose", "config", "--format", "json"]
     told = json.loads(subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True).stdout)
     assert told["services"]["m3e"]["deploy"]["resources"]["reservations"]["devices"] == [

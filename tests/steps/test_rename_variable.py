@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.steps import EditFile, RenameVariable, StepFailed
-from stackops.console.steps.editing import apply_all
-from stackops.console.yamltext import load
+from stackops.console.compose.yaml import load
+from stackops.console.fix.acts.editing import apply_all
+from stackops.console.fix.steps import EditFile, RenameVariable, StepFailed
 
 PATH = "/srv/models/docker-compose.yml"
 EDIT = RenameVariable("m3e", "SK-KEY", "sk-key")
@@ -60,7 +60,7 @@ REFUSED = {
     "an anchor": (HEAD + "    environment: &e [SK-KEY=1]\n  b:\n    environment: *e\n", "would change the others"),
     "merged in": (
         "x: &x\n  SK-KEY: 1\nservices:\n  m3e:\n    environment:\n      <<: *x\n      B: 1\n",
-        "merged in from elsewhere",
+        "comes from an anchor (`<<:`)",
     ),
     "no YAML": ("services: [\n", "docker-compose.yml:"),
 }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.steps import StepFailed
-from stackops.console.steps.compose_edit import HEADER
-from stackops.console.steps.service_edit import SetServiceKeys, apply_service_keys
-from stackops.console.yamltext import load
+from stackops.console.compose.yaml import load
+from stackops.console.fix.acts.compose_edits import HEADER, SetServiceKeys
+from stackops.console.fix.acts.editing import apply_all
+from stackops.console.fix.steps import StepFailed
 
 PATH = "/srv/librechat/docker-compose.override.yml"
 EDIT = SetServiceKeys("api", ("node", "api/server/index.js"), (("NODE_ENV", "development"),))
@@ -56,9 +56,9 @@ WRITTEN = {
 @pytest.mark.parametrize("name", WRITTEN)
 def test_keys_are_written_where_they_belong_and_a_second_run_changes_nothing(name: str) -> None:
     old, wanted = WRITTEN[name]
-    new = apply_service_keys(None if old is None else old.encode(), EDIT, PATH)
+    new = apply_all(None if old is None else old.encode(), [EDIT], PATH)
     assert new.decode() == wanted
-    assert apply_service_keys(new, EDIT, PATH) == new
+    assert apply_all(new, [EDIT], PATH) == new
     service = load(new).data["services"]["api"]
     assert service["command"] == ["node", "api/server/index.js"]
     found = service["environment"]
@@ -80,7 +80,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_proven_is_refused_with_the_text_to_paste(name: str) -> None:
     with pytest.raises(StepFailed, match="Not edited, nothing was changed") as caught:
-        apply_service_keys(REFUSED[name].encode(), EDIT, PATH)
+        apply_all(REFUSED[name].encode(), [EDIT], PATH)
     pasted = (caught.value.remedy or "").partition("by hand:\n")[2]
     assert load(pasted.encode()).data == {
         "services": {"api": {"command": ["node", "api/server/index.js"], "environment": ["NODE_ENV=development"]}}
@@ -90,7 +90,7 @@ def test_what_cannot_be_proven_is_refused_with_the_text_to_paste(name: str) -> N
 def test_words_and_values_that_look_like_something_else_stay_text() -> None:
     edit = SetServiceKeys("api", ("true", "a: b", "#x"), (("A", "yes"), ("B", "1"), ("C", "x # y")))
     for old in (None, b"services:\n  api:\n    environment:\n      X: y\n"):
-        service = load(apply_service_keys(old, edit, PATH)).data["services"]["api"]
+        service = load(apply_all(old, [edit], PATH)).data["services"]["api"]
         assert service["command"] == ["true", "a: b", "#x"]
         found = service["environment"]
         pairs = found if isinstance(found, dict) else dict(item.split("=", 1) for item in found)
@@ -98,7 +98,7 @@ def test_words_and_values_that_look_like_something_else_stay_text() -> None:
 
 
 def test_line_ends_of_windows_stay() -> None:
-    new = apply_service_keys(b"services:\r\n  api:\r\n    image: x\r\n", EDIT, PATH)
+    new = apply_all(b"services:\r\n  api:\r\n    image: x\r\n", [EDIT], PATH)
     assert new.count(b"\n") == new.count(b"\r\n")
 
 
@@ -128,9 +128,9 @@ HOSTS = {
 @pytest.mark.parametrize("name", HOSTS)
 def test_an_extra_host_is_added_or_corrected(name: str) -> None:
     old, wanted = HOSTS[name]
-    new = apply_service_keys(old.encode(), GATEWAY, PATH)
+    new = apply_all(old.encode(), [GATEWAY], PATH)
     assert new.decode() == wanted
-    assert apply_service_keys(new, GATEWAY, PATH) == new
+    assert apply_all(new, [GATEWAY], PATH) == new
 
 
 TAKEN = SetServiceKeys("api", unset=("NUM_WORKERS",))
@@ -154,9 +154,9 @@ AWAY = {
 @pytest.mark.parametrize("name", AWAY)
 def test_a_variable_is_taken_away_by_its_name_alone(name: str) -> None:
     old, wanted = AWAY[name]
-    new = apply_service_keys(None if old is None else old.encode(), TAKEN, PATH)
+    new = apply_all(None if old is None else old.encode(), [TAKEN], PATH)
     assert new.decode() == wanted
-    assert apply_service_keys(new, TAKEN, PATH) == new
+    assert apply_all(new, [TAKEN], PATH) == new
 
 
 def test_the_others_describe_themselves() -> None:
@@ -171,7 +171,7 @@ URI = "mongodb://root:s3cr3tpassw0rd@mongo:27017/fastgpt?authSource=admin"
 def test_a_refused_edit_shows_no_secret(old):
     edit = SetServiceKeys("s", environment=(("MONGODB_URI", URI),))
     with pytest.raises(StepFailed) as caught:
-        apply_service_keys(old, edit, "/srv/docker-compose.override.yml")
+        apply_all(old, [edit], "/srv/docker-compose.override.yml")
     assert "s3cr3tpassw0rd" not in f"{caught.value} {caught.value.remedy}"
     assert "MONGODB_URI" in (caught.value.remedy or "")
 

@@ -29,7 +29,7 @@ def config(directory: Path, *files: Path, profiles: bool = True) -> tuple[Any, s
     """What Compose makes of the files: the data, or None and its complaint. Our own environment stays outside."""
     argv = ["docker", "compose", *(["--profile", "*"] if profiles else [])]
     argv += [part for file in files for part in ("-f", str(file))]
-    env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {"PWD": str(directory)}
     done = subprocess.run(
         [*argv, "config", "--format", "json"], cwd=directory, env=env, capture_output=True, text=True, check=False
     )

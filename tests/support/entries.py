@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stackops.console.identity import Who
-from stackops.console.journal import Journal
-from stackops.console.records import About, Did, End, Intent, JournalStep
-from stackops.console.steps import Chmod
+from stackops.console.fix.journal import Journal
+from stackops.console.fix.records import About, Did, End, Intent, JournalStep
+from stackops.console.fix.steps import Chmod
+from stackops.console.hosts.local.locking import Who
 
 NOW = 1_760_000_000.0
 WHO = Who("ops", 1000, 4_000_000, 1, None, "10.0.0.9 50000 10.0.0.1 22")

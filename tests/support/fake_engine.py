@@ -22,7 +22,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -55,7 +56,6 @@ def container(
     tty: bool = False,
     network_mode: str = "bridge",
     memory: int = 0,
-    nano_cpus: int = 0,
     project: str | None = None,
     service: str | None = None,
     working_dir: str | None = None,
@@ -87,7 +87,7 @@ def container(
         "RestartCount": restart_count, "Driver": "overlay2", "Platform": "linux", "Mounts": mounts or [],
         "HostConfig": {
             "NetworkMode": network_mode, "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}, "Memory": memory,
-            "NanoCpus": nano_cpus, "LogConfig": {"Type": "json-file", "Config": {}}, "PortBindings": ports or {},
+            "NanoCpus": 0, "LogConfig": {"Type": "json-file", "Config": {}}, "PortBindings": ports or {},
         },
         "Config": {
             "Hostname": ident[:12], "User": "", "Tty": tty, "Env": [f"{k}={v}" for k, v in (env or {}).items()],
@@ -176,12 +176,15 @@ class FakeEngine:
     @contextlib.contextmanager
     def in_thread(self) -> Iterator[FakeEngine]:
         """Serve from a thread of its own until the block ends."""
-        ready, end = threading.Event(), threading.Event()
+        ready = threading.Event()
+        stops: list[Callable[[], object]] = []
 
         async def serve() -> None:
+            end = asyncio.Event()
+            stops.append(partial(asyncio.get_running_loop().call_soon_threadsafe, end.set))
             async with self:
                 ready.set()
-                await asyncio.to_thread(end.wait)
+                await end.wait()  # no thread of its own: a test may fork right now
 
         thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
         thread.start()
@@ -189,7 +192,8 @@ class FakeEngine:
         try:
             yield self
         finally:
-            end.set()
+            for stop in stops:
+                stop()
             thread.join(5)
 
     def add(self, *containers: Json) -> None:

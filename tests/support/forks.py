@@ -31,11 +31,13 @@ class Forks:
         self._process.stdin.close()
         self._process.wait(10)
 
-    def run(self, act: str, base: Path, *, point: str = "", look: str = "look") -> int:
+    def run(self, act: str, base: Path, *, point: str = "", look: str = "look", plan: str = "plan") -> int:
         """Exit status, as ``os.waitstatus_to_exitcode`` tells it: -9 for SIGKILL, else the outcome's code."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"act": act, "base": str(base), "point": point, "look": look}) + "\n")
+        self._process.stdin.write(
+            json.dumps({"act": act, "base": str(base), "point": point, "look": look, "plan": plan}) + "\n"
+        )
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
@@ -60,9 +62,9 @@ def _job(job: dict[str, Any]) -> int:
     os.environ.update(STACKOPS_FAILPOINT=job["point"], STACKOPS_FAILPOINT_DIR=str(points))
     try:
         shop = Workshop(Path(job["base"]))
-        fixer = shop.fixer(never if job["look"] == "never" else None)
+        fixer = shop.fixer({"never": never, "runs": shop.runs}.get(job["look"]))
         if job["act"] == "run":
-            return int(fixer.run(fixer.prepare(shop.plan())).code)
+            return int(fixer.run(fixer.prepare(getattr(shop, job["plan"])())).code)
         if job["act"] == "undo":
             return int(fixer.undo(fixer.journal.entries()[0].id).code)
         entry = fixer.journal.open_entries()[0]

@@ -40,7 +40,7 @@ def main() -> int:
     desk = stage.desk(snapshot, results, settings=settings, log=log)
     app = StackopsApp(desk, driver_class=ConsoleDriver)
     if name == "crash":
-        desk.feed.cpu_of_host = lambda: [1 / 0]
+        desk.feed.curve = lambda key: [1 / 0]
     if name == "moving":
         _move(desk)
     app.run()

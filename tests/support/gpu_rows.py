@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
+from stackops.console.collect.joining import join
+from stackops.console.collect.owners import Processes
 from stackops.console.hosts import ProcessRow
-from stackops.console.joining import Processes, join
 from stackops.console.model import (
     Container,
     EngineInfo,

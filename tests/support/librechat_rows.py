@@ -103,7 +103,7 @@ def serving(stack: Stack) -> None:
         stack.write("docker-compose.override.yml", OVERRIDE)
     stack.up("api")
     docker("restart", "-t", "0", API)
-    wait_for(lambda: listening(stack), 20)
+    wait_for(lambda: listening(stack))
 
 
 def listening(stack: Stack) -> bool:
@@ -119,7 +119,7 @@ def saved_and_restarted(vector: str, *, ends: bool) -> Callable[[Stack], None]:
         serving(stack)
         stack.write("librechat.yaml", VECTORS[vector]["yaml"])
         docker("restart", "-t", "0", API)
-        wait_for(lambda: stack.inspect(API)["RestartCount"] >= 1 if ends else listening(stack), 20)
+        wait_for(lambda: stack.inspect(API)["RestartCount"] >= 1 if ends else listening(stack))
 
     return break_it
 
@@ -128,7 +128,7 @@ def booted(*words: str) -> Callable[[Stack], None]:
     """From outside: the file has these words, and the server has read it, says so, and stays up."""
 
     def proof(stack: Stack) -> None:
-        wait_for(lambda: listening(stack), 20)
+        wait_for(lambda: listening(stack))
         served(*words)(stack)
         assert '"version"' in stack.logs(API).rpartition("Custom config file loaded:")[2]
 

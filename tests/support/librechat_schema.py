@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -285,6 +285,3 @@ def lines(verdict: Verdict, path: str, release: Release) -> list[tuple[str, str]
     if verdict.stage == "azure":
         return [("error", verdict.said)]
     return [("info", "Custom config file loaded:"), ("info", json.dumps(verdict.data, indent=2, default=str))]
-
-
-Log = Callable[[str, str], None]

@@ -24,9 +24,10 @@ from stackops.console.hosts import (
     NotFound,
     ProcessRow,
     ReadOnlyRefused,
+    Rights,
     SystemSample,
 )
-from stackops.console.hosts.clock import SystemClock
+from stackops.console.hosts.protocols import SystemClock
 from stackops.console.model import FileFact, Gpu, GpuDriver, GpuProcess
 
 Json = dict[str, Any]
@@ -184,8 +185,8 @@ def unreachable() -> HostError:
     return EngineUnreachable("No Docker Engine answers at /run/memory.sock", "systemctl start docker")
 
 
-async def until(condition: Callable[[], object], seconds: float = 3.0) -> None:
-    """Let everything go on until the condition holds; fails when it does not in time."""
+async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Let everything go on until the condition holds; fails when it does not in time, on the busiest machine."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -214,6 +215,8 @@ class MemoryKernel:
         """Counters stand still."""
         self.ports: dict[int, Sequence[tuple[str, int]]] = {}
         """Process id -> what it listens on."""
+        self.listens: dict[str, int] = {}
+        """Unix address -> who listens there."""
         self.own: frozenset[str] = frozenset({"127.0.0.1"})
 
     def sample(self, pids: Mapping[str, int]) -> Mapping[str, CgroupSample]:
@@ -249,6 +252,9 @@ class MemoryKernel:
 
     def listening(self, pids: Collection[int]) -> Mapping[int, Sequence[tuple[str, int]]]:
         return {pid: self.ports[pid] for pid in pids if pid in self.ports}
+
+    def listener(self, address: str) -> int | None:
+        return self.listens.get(address)
 
     def addresses(self) -> frozenset[str]:
         return self.own
@@ -327,6 +333,8 @@ class MemoryHost:
     kind: Literal["local", "demo", "replay"] = "local"
     read_only: bool = True
     control: Any = None
+    rights: Rights = field(default_factory=lambda: Rights(0))
+    locks: Any = None
 
 
 def host_with(*containers: Json, **parts: Any) -> MemoryHost:

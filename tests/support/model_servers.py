@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stackops.console.hosts import HttpFailed, HttpReply
-from stackops.console.sources.servers import Candidate
+from stackops.console.products.servers.asking import Candidate
 
 DATA = Path(__file__).parents[1] / "data" / "servers"
 NAMES = sorted(path.stem for path in DATA.glob("*.json"))
@@ -127,6 +127,7 @@ class InMemory:
     async def get(
         self, url: str, *, headers: Mapping[str, str] | None = None, deadline: float = 5.0, limit: int = 1 << 20,
         proxy: str | None = None, connect: float | None = None, redirects: int = 3,
+        public: bool = False,
     ) -> HttpReply:  # fmt: skip
         parts = urlsplit(url)
         base = f"{parts.scheme}://{parts.netloc}"

@@ -166,7 +166,7 @@ def files_of_a_newer_one(stack: Small) -> None:
 
 
 def ten_seconds_old(stack: Small) -> None:
-    wait_for(lambda: stack.age() > 10.5, 20)
+    wait_for(lambda: stack.age() > 10.5)
     assert not stack.alive()
     assert stack.inspect(stack.mongo)["State"]["Status"] == "running"
 

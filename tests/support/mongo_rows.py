@@ -65,7 +65,7 @@ def answers() -> bool:
 
 def primary(_stack: Stack) -> None:
     """From outside: a writable primary by the name that the app uses."""
-    told = wait_for(lambda: (one := hello()).get("isWritablePrimary") and one, 12)
+    told = wait_for(lambda: (one := hello()).get("isWritablePrimary") and one)
     assert told["setName"] == "rs0"
     assert told["hosts"] == ["mongo:27017"]
 
@@ -228,13 +228,16 @@ ROWS = (
     replica("initiated with localhost", loopback, "is then sent to localhost:27017"),
     replica("another --replSet than stored", another_set_name, "another replica set name"),
     replica("standalone", standalone, "runs without a replica set"),
-    replica("no login is known", no_login_is_known, "no login is known", undo=False,
+    replica("no login is known", no_login_is_known, "refuses every login of the stack", undo=False,
             options=("--set", "user=myname", "--set", "password=mypassword")),
     replica("temporary mongod of the first start", first_start, "cannot be told", status="unknown", severity=None),
     app("the app lacks authSource", URI.partition("?")[0], "authSource=admin is missing"),
     app("the app's password is wrong", URI.replace("mypassword", "wrong"), "cannot log in"),
     app("the app looks on its own loopback", URI.replace("@mongo", "@127.0.0.1"), "looks for MongoDB"),
     app("the app names nobody", URI.replace("@mongo:", "@mongodb:"), "looks for MongoDB"),
+    app("the app's first option follows &", URI.replace("?", "&"), "& stands where ? belongs"),
+    app("and an earlier release appended it once more", f"{URI.replace('?', '&')}?authSource=admin",
+        "& stands where ? belongs"),
     app("the app asks for another set", f"{URI}&replicaSet=rs9", "asks for another replica set",
         f"{URI}&replicaSet=rs0"),
     replica("a character that is not encoded", needs_encoding, "percent-encoded",

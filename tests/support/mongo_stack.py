@@ -6,7 +6,6 @@ The door to mongod is the real one. Acts on containers are recorded and change t
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from stackops.checks import registry
-from stackops.console.collect import Cadence, collect
-from stackops.console.findings import Result
-from stackops.console.fixing import Fixer, Outcome
+from stackops.console.collect.collector import Cadence, collect
+from stackops.console.fix.engine import Fixer, Outcome
+from stackops.console.fix.journal import Journal
+from stackops.console.fix.plan import Plan
 from stackops.console.hosts.local.files import LocalFiles
 from stackops.console.hosts.local.mongo import LocalDatabases
-from stackops.console.journal import Journal
 from stackops.console.model import MongoState, Snapshot
-from stackops.console.plan import Plan
+from stackops.console.model.findings import Result
 from stackops.console.settings import Settings
 
 from .fake_engine import container, container_id
@@ -196,7 +195,3 @@ def _object_id() -> Any:
     from bson import ObjectId
 
     return ObjectId()
-
-
-def as_text(value: object) -> str:
-    return json.dumps(value, default=str)

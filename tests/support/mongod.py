@@ -17,7 +17,7 @@ import datetime as dt
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Self
 
@@ -26,12 +26,13 @@ if __package__ in (None, "") and __name__ == "__main__":
 
 import bson
 from support import mongod_wire as wire
-from support.mongod_peers import answers, watch
+from support.mongod_peers import ask, watch
 from support.mongod_scram import MECHANISMS, Conversation, LoginFailed
 from support.mongod_set import Document, Refusal, ReplicaSet
 from support.mongod_start import WIRE, Ended, Log, is_first_boot, take_files, take_key, take_machine, take_options
 
-OPEN = {"hello", "ismaster", "isMaster", "ping", "buildInfo", "endSessions", "saslStart", "saslContinue"}
+OPEN = {"hello", "ismaster", "isMaster", "ping", "buildInfo", "endSessions", "saslStart", "saslContinue",
+        "replSetHeartbeat"}  # fmt: skip
 """Commands that need no login."""
 PORT = 27017
 
@@ -66,7 +67,12 @@ class Mongod:
         self.key_file, self.data, self.host, self.port, self.uid = key_file, data, host, port, uid
         self.log = Log(say or (lambda _line: None))
         self.names = names if names is not None else {"localhost", "127.0.0.1"}
-        self.set = ReplicaSet(repl_set, self._is_me, f"{hostname}:{PORT}", log=self.log)
+        self.set = ReplicaSet(repl_set, self.is_me, f"{hostname}:{PORT}", log=self.log)
+        self.set.has_data = lambda: bool(self.users)
+        self.router = False
+        """A mongos: ``msg`` is ``isdbgrid``, and it knows no command of a set."""
+        self.asked: list[Document] = []
+        """Every replSetInitiate and replSetReconfig, whole."""
         self.commands: list[str] = []
         """Names of everything asked, logins included."""
         self.logins = 0
@@ -79,6 +85,8 @@ class Mongod:
         """Connections are accepted and nothing is answered."""
         self.slow: dict[str, float] = {}
         """Seconds before a command is answered."""
+        self.inside_port = 0
+        """Of the temporary mongod of a first boot."""
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._load()
@@ -109,13 +117,13 @@ class Mongod:
         for writer in tuple(self._writers):
             writer.close()
 
-    async def first_boot(self, user: str, password: str, seconds: float = 0.2) -> None:
+    async def first_boot(self, user: str, password: str, lasts: Awaitable[object]) -> None:
         """The entrypoint's temporary mongod on loopback, without --auth, --keyFile and --replSet; then the real one."""
         inside = Mongod(version=self.version, hostname="temporary")
         inside.log = self.log
         async with inside:
             self.inside_port = inside.port
-            await asyncio.sleep(seconds)
+            await lasts
             self.users[("admin", user)] = password
             self.auth = True
         self._save()
@@ -149,7 +157,13 @@ class Mongod:
         self.data.mkdir(parents=True, exist_ok=True)
         (self.data / "stand-in.bson").write_bytes(bson.encode({"config": self.set.config, "users": users}))
 
-    def _is_me(self, host: str) -> bool:
+    @property
+    def running(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None
+
+    def is_me(self, host: str) -> bool:
+        """Whether this is the mongod that a member's name means."""
         name, _, port = host.rpartition(":")
         return host in self.names or (name in self.names and int(port) in (self.port, PORT))
 
@@ -214,17 +228,10 @@ class _Connection:
             raise Refusal(13, "Unauthorized", f"not authorized on admin to execute command {{ {name}: 1 }}")
 
     def _do(self, name: str, asked: Document) -> Document:
-        group = self._mongod.set
         if name in ("hello", "isMaster", "ismaster"):
             return self._hello(name, asked)
-        if name == "replSetGetStatus":
-            return group.status()
-        if name == "replSetGetConfig":
-            return group.stored()
-        if name == "replSetInitiate":
-            return self._mongod.saved(group.initiate(asked[name]))
-        if name == "replSetReconfig":
-            return self._mongod.saved(group.reconfig(asked[name], force=bool(asked.get("force"))))
+        if name.startswith("replSet") and not self._mongod.router:
+            return self._of_set(name, asked)
         if name == "saslStart":
             return self._sasl_start(asked)
         if name == "saslContinue":
@@ -233,11 +240,25 @@ class _Connection:
             return {"ok": 1.0, **({"version": self._mongod.version} if name == "buildInfo" else {})}
         raise Refusal(59, "CommandNotFound", f"no such command: '{name}'")
 
+    def _of_set(self, name: str, asked: Document) -> Document:
+        group, mongod = self._mongod.set, self._mongod
+        if name == "replSetGetStatus":
+            return group.status()
+        if name == "replSetGetConfig":
+            return group.stored()
+        if name == "replSetHeartbeat":
+            return mongod.saved(group.heartbeat(asked))
+        mongod.asked.append({name: asked[name]})
+        mongod.log.plain(f"stand-in: asked {name}")
+        if name == "replSetInitiate":
+            return mongod.saved(group.initiate(asked[name]))
+        return mongod.saved(group.reconfig(asked[name], force=bool(asked.get("force"))))
+
     def _hello(self, name: str, asked: Document) -> Document:
         mongod = self._mongod
         if name == "hello" and mongod.version.startswith("4.2."):
             raise Refusal(59, "CommandNotFound", "no such command: 'hello'")
-        told = mongod.set.hello()
+        told = mongod.set.hello() | ({"msg": "isdbgrid"} if mongod.router else {})
         if name != "hello":
             told["ismaster"] = told.pop("isWritablePrimary")
         told |= {
@@ -312,16 +333,18 @@ async def _main(arguments: argparse.Namespace) -> None:
         hostname=socket.gethostname(), data=Path(arguments.dbpath) if arguments.dbpath else None, uid=os.geteuid(),
         host=arguments.bind_ip, port=arguments.port, say=lambda line: print(line, flush=True),
     )  # fmt: skip
+    mongod.set.config_server = arguments.configsvr
+    mongod.router = arguments.program == "mongos"
     own = socket.gethostname()
     if arguments.names:
         mongod.names = {*arguments.names.split(","), own, "localhost"}
     else:
         mongod.set.is_me = _resolves_to_here(arguments.port)
-    mongod.set.election, mongod.set.answers = arguments.election, answers
+    mongod.set.election, mongod.set.ask = arguments.election, ask
     take_machine(arguments.version, mongod.log)
     if mongod.first_boot_needed:
         user, password = (os.environ[f"MONGO_INITDB_ROOT_{name}"] for name in ("USERNAME", "PASSWORD"))
-        await mongod.first_boot(user, password, seconds=arguments.first_boot)
+        await mongod.first_boot(user, password, asyncio.sleep(arguments.first_boot))
     else:
         await mongod.start()
     await watch(mongod.set)
@@ -334,7 +357,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         parser.add_argument(name)
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--bind_ip", default="0.0.0.0")
-    for name in ("--auth", "--noauth", "--bind_ip_all"):
+    for name in ("--auth", "--noauth", "--bind_ip_all", "--configsvr", "--shardsvr"):
         parser.add_argument(name, action="store_true")
     parser.add_argument("--version", default="5.0.18")
     parser.add_argument("--names", help="what a resolver would say leads here, where there is none to ask")

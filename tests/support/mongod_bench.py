@@ -8,9 +8,24 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from typing import Self
 
 from support.mongod import Mongod
+from support.mongod_peers import beat
+from support.mongod_set import Document
+
+
+def joined(*mongods: Mongod) -> None:
+    """Let these reach each other, in one process: by the names that each has for itself."""
+    for one in mongods:
+
+        def ask(host: str, heartbeat: Document) -> Document | None:
+            other = next((each for each in mongods if each.running and each.is_me(host)), None)
+            return other.set.heartbeat(heartbeat) if other is not None and other.set.name is not None else None
+
+        one.set.ask = ask
+        one.set.beat = partial(beat, one.set)
 
 
 class Published:

@@ -1,4 +1,4 @@
-"""Several members of the stand-in's sets: who can be reached, and so who is primary. A connection is all it tries.
+"""Several members of the stand-in's sets: who can be reached, and so who is primary. A heartbeat is all it sends.
 
 fact: mongo-docker-db 1.2 and 7: without a majority nobody is elected. Data are not copied, and it is always the
 reachable member with the lowest ``_id`` that is elected.
@@ -10,7 +10,11 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import bson
+
+from . import mongod_wire as wire
 
 if TYPE_CHECKING:
     from .mongod_set import ReplicaSet
@@ -18,23 +22,25 @@ if TYPE_CHECKING:
 PERIOD = 0.3
 
 
-async def reachable(host: str) -> bool:
-    """Whether somebody takes a connection there."""
+def ask(host: str, heartbeat: dict[str, Any]) -> dict[str, Any] | None:
+    """Send a heartbeat and wait for its reply; None where nobody answers, or refuses."""
     name, _, port = host.rpartition(":")
-    with contextlib.suppress(OSError, TimeoutError, ValueError):
-        async with asyncio.timeout(1.0):
-            _, writer = await asyncio.open_connection(name, int(port))
-        writer.close()
-        return True
-    return False
+    with contextlib.suppress(OSError, ValueError), socket.create_connection((name, int(port)), 1.0) as there:
+        there.sendall(wire.message(1, {**heartbeat, "$db": "admin"}))
+        size = wire.HEADER.unpack(_exactly(there, wire.HEADER.size))[0]
+        reply = bson.decode(_exactly(there, size - wire.HEADER.size)[5:])
+        return reply if reply["ok"] == 1 else None
+    return None
 
 
-def answers(host: str) -> bool:
-    """The same for a command that cannot wait for others: the quorum check of an initiate."""
-    name, _, port = host.rpartition(":")
-    with contextlib.suppress(OSError, ValueError), socket.create_connection((name, int(port)), 1.0):
-        return True
-    return False
+def _exactly(there: socket.socket, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        part = there.recv(size - len(found))
+        if not part:
+            raise ConnectionError
+        found += part
+    return found
 
 
 def elected(own: int, there: Iterable[int], members: int) -> bool:
@@ -43,13 +49,25 @@ def elected(own: int, there: Iterable[int], members: int) -> bool:
     return len(found) > members // 2 and own == min(found)
 
 
+def beat(group: ReplicaSet) -> None:
+    """One round of heartbeats: who is there, and so who is primary."""
+    me, config = group.me(), group.config
+    if me is None or config is None or len(config["members"]) == 1:
+        return
+    sent = {"replSetHeartbeat": group.name, "config": config}
+    there = [m for m in config["members"] if m is not me and _is_in(group.ask(m["host"], sent), group)]
+    numbers = [m["_id"] for m in there]
+    group.others_down = not elected(me["_id"], numbers, len(config["members"]))
+    first = min([me, *there], key=lambda member: member["_id"])
+    group.leader = first["host"] if len(there) + 1 > len(config["members"]) // 2 else None
+
+
+def _is_in(reply: dict[str, Any] | None, group: ReplicaSet) -> bool:
+    return reply is not None and reply["set"] == group.name and reply["v"] >= 1
+
+
 async def watch(group: ReplicaSet) -> None:
     """Heartbeats, for ever."""
     while True:
-        me, config = group.me(), group.config
-        if me is not None and config is not None and len(config["members"]) > 1:
-            others = [m for m in config["members"] if m is not me]
-            up = await asyncio.gather(*(reachable(m["host"]) for m in others))
-            there = [m["_id"] for m, answers in zip(others, up, strict=True) if answers]
-            group.others_down = not elected(me["_id"], there, len(config["members"]))
+        await asyncio.to_thread(beat, group)
         await asyncio.sleep(PERIOD)

@@ -43,8 +43,16 @@ class ReplicaSet:
     is_me: Callable[[str], bool]
     own_name: str
     """``hostname:port``, which a bare rs.initiate() takes: in a container the start of its id."""
-    answers: Callable[[str], bool] = lambda _host: False
-    """Whether another member can be reached."""
+    ask: Callable[[str, Document], Document | None] = lambda _host, _heartbeat: None
+    """Sends a heartbeat to another member; None where nobody answers it."""
+    has_data: Callable[[], bool] = lambda: False
+    """Whether there is any database but ``local``: a user will do."""
+    config_server: bool = False
+    """Started with --configsvr."""
+    leader: str | None = None
+    """The primary, where it is another member."""
+    beat: Callable[[], None] = lambda: None
+    """What is done before it tells its state: heartbeats, where nothing else sends them."""
     config: Document | None = None
     election: float = 0.05
     """Seconds from a good configuration to PRIMARY."""
@@ -90,6 +98,7 @@ class ReplicaSet:
         """The part of hello that tells the states apart."""
         if self.name is None:
             return {"isWritablePrimary": True}
+        self.beat()
         me = self.me()
         if me is None or self.config is None:
             info = "Does not have a valid replica set config"
@@ -100,9 +109,9 @@ class ReplicaSet:
             "setVersion": self.config["version"], "isWritablePrimary": state == 1, "secondary": state == 2,
             "me": me["host"],
         }  # fmt: skip
-        return shown | (
-            {"primary": me["host"], "electionId": ObjectId("7fffffff0000000000000001")} if state == 1 else {}
-        )
+        if state == 1:
+            return shown | {"primary": me["host"], "electionId": ObjectId("7fffffff0000000000000001")}
+        return shown | ({"primary": self.leader} if self.leader else {})
 
     def status(self) -> Document:
         """replSetGetStatus."""
@@ -149,15 +158,48 @@ class ReplicaSet:
             )
         if asked.get("version", 1) != 1:
             raise invalid(f"Bad version: {asked['version']}, must be 1")
+        if self.config_server is not bool(asked.get("configsvr")):
+            raise invalid("Nodes started with the --configsvr flag must have configsvr:true in their config")
         self._one_is_me(asked, Refusal(93, "InvalidReplicaSetConfig", ""), "{version: 1, term: 0}")
-        for member in asked["members"]:
-            if not self.is_me(member["host"]) and not self.answers(member["host"]):
-                raise Refusal(
-                    74, "NodeNotFound", "replSetInitiate quorum check failed because not all proposed set members "
-                    f"responded affirmatively: {member['host']} failed with HostUnreachable",
-                )  # fmt: skip
+        others = [member["host"] for member in asked["members"] if not self.is_me(member["host"])]
+        for host in others:
+            self._require_empty(host)
         self._take(asked, 1, ObjectId())
+        for host in others:
+            self.ask(host, {"replSetHeartbeat": self.name, "config": self.config})
         return {"ok": 1.0}
+
+    def _require_empty(self, host: str) -> None:
+        """fact: check_quorum_for_config_change.cpp, what vetoes a first configuration."""
+        reply = self.ask(host, {"replSetHeartbeat": self.name})
+        if reply is None:
+            raise Refusal(
+                74, "NodeNotFound", "replSetInitiate quorum check failed because not all proposed set members "
+                f"responded affirmatively: {host} failed with HostUnreachable",
+            )  # fmt: skip
+        incompatible = "NewReplicaSetConfigurationIncompatible"
+        if reply["set"] != self.name:
+            raise Refusal(103, incompatible, f"Our set name did not match that of {host}")
+        if reply["v"] >= 1:
+            raise Refusal(103, incompatible, f"Our config version of 1 is no larger than the version on {host}, which "
+                          f"is {reply['v']}")  # fmt: skip
+        if reply["hasData"]:
+            raise Refusal(110, "CannotInitializeNodeWithData", f"'{host}' has data already, cannot initiate set.")
+
+    def heartbeat(self, asked: Document) -> Document:
+        """Another member's question; one without a configuration takes that of the sender, if it is in it."""
+        if self.name is None:
+            raise Refusal(76, "NoReplicationEnabled", "not running with --replSet")
+        sent = asked.get("config")
+        if (
+            self.config is None
+            and sent
+            and sent["_id"] == self.name
+            and any(self.is_me(m["host"]) for m in sent["members"])
+        ):
+            self._take(sent, sent["version"], sent["settings"]["replicaSetId"])
+        version = self.config["version"] if self.config else -2
+        return {"ok": 1.0, "set": self.name, "v": version, "state": self.state, "hasData": self.has_data()}
 
     def reconfig(self, asked: Document, *, force: bool) -> Document:
         """replSetReconfig."""

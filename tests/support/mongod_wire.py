@@ -75,3 +75,9 @@ def reply(request: Request, document: dict[str, Any]) -> bytes:
     else:
         body, opcode = struct.pack("<IB", 0, 0) + content, OP_MSG
     return HEADER.pack(HEADER.size + len(body), request.id + 1, request.id, opcode) + body
+
+
+def message(ident: int, document: dict[str, Any]) -> bytes:
+    """The frame that asks."""
+    body = struct.pack("<IB", 0, 0) + bson.encode(document)
+    return HEADER.pack(HEADER.size + len(body), ident, 0, OP_MSG) + body

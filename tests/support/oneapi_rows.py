@@ -88,15 +88,15 @@ def up(stack: Stack) -> None:
     stack.path("oneapi").mkdir(exist_ok=True)
     stack.path("oneapi/standin-offline").unlink(missing_ok=True)
     stack.up(MYSQL, ONE, "fastgpt")
-    wait_for(lambda: ready() or (inside() and sql(RIGHTS) and False), 40)
+    wait_for(lambda: ready() or (inside() and sql(RIGHTS) and False))
     sql("CREATE DATABASE IF NOT EXISTS oneapi")
     if not answers():
         docker("restart", "-t", "0", ONE)
-    wait_for(answers, 20)
+    wait_for(answers)
 
 
 def looping(stack: Stack) -> None:
-    wait_for(lambda: state(stack)["Status"] == "restarting" and stack.inspect(ONE)["RestartCount"] >= 2, 30)
+    wait_for(lambda: state(stack)["Status"] == "restarting" and stack.inspect(ONE)["RestartCount"] >= 2)
 
 
 def edit(stack: Stack, *changes: tuple[str, str]) -> None:
@@ -140,7 +140,7 @@ def ran(statement: str) -> Callable[[Stack], None]:
 
 def served(stack: Stack) -> None:
     """From outside: it answers, and its key is one that the database knows."""
-    wait_for(lambda: request("/v1/models")[0] == 200, 40)
+    wait_for(lambda: request("/v1/models")[0] == 200)
     assert state(stack)["Running"] is True
     assert PASSWORD not in stack.logs(ONE)
 

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from stackops.console.app import Registry
-from stackops.console.collect import collect
-from stackops.console.collecting.cadence import Cadence
+from stackops.console.collect.collector import collect
+from stackops.console.collect.source import Cadence
+from stackops.console.fix.journal import Journal
 from stackops.console.hosts import Host
-from stackops.console.journal import Journal
 from stackops.console.model import Snapshot
 from stackops.console.settings import Settings
 from stackops.screens.app import StackopsApp
@@ -67,18 +67,21 @@ class Stage:
         raise AssertionError(f"no finding of {check}:\n{self.text}")
 
     async def consent(self) -> None:
-        """Apply the plan that is shown; where a name is asked for, type it."""
+        """Apply the plan that is shown; where a name is asked for, type it, where only consent is, give it."""
         await self.press("A")
         word = getattr(self.app.screen, "_typed", None)
         if word:
             await self.type(word)
             await self.press("enter", "enter")
+        elif self.app.screen.is_modal:
+            await self.press("A")
 
     async def settle(self) -> None:
-        """Let messages and quick workers end; what follows a log for ever is not waited for."""
+        """Let keys, messages and quick workers end; what follows a log for ever is not waited for."""
         await self.pilot.pause()
+        await self.app.keys.settled()
 
-    async def until(self, wanted: str | Callable[[str], bool], seconds: float = 20.0) -> str:
+    async def until(self, wanted: str | Callable[[str], bool], seconds: float = 60.0) -> str:
         """Wait for a text on the screen."""
         test = (lambda text: wanted in text) if isinstance(wanted, str) else wanted
         end = asyncio.get_running_loop().time() + seconds
@@ -112,6 +115,7 @@ class LookingFeed:
     def __init__(self, host: Host, settings: Settings) -> None:
         self._host, self._settings = host, settings
         self._publish: Any = None
+        self.looks = 0
         self._again = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -126,8 +130,12 @@ class LookingFeed:
             if self._again.wait(0.05):
                 self._again.clear()
                 snapshot = look(self._host, self._settings)
+                self.looks += 1
                 if not self._ended.is_set():
                     self._publish(snapshot)
+
+    def remember(self, check: object) -> None:
+        pass
 
     def request(self) -> None:
         self._again.set()
@@ -135,22 +143,13 @@ class LookingFeed:
     def stop(self) -> None:
         self._ended.set()
 
-    def cpu_of_host(self) -> Sequence[float | None]:
-        return ()
-
-    def cpu_of(self, container: str) -> Sequence[float | None]:
-        return ()
-
-    def tokens_of(self, server: str) -> Sequence[float | None]:
-        return ()
-
-    def busy_of_gpu(self, uuid: str) -> Sequence[float | None]:
+    def curve(self, key: str) -> Sequence[float | None]:
         return ()
 
 
-def look(host: Host, settings: Settings) -> Snapshot:
+def look(host: Host, settings: Settings, on_request: Sequence[str] = ()) -> Snapshot:
     """One whole look, without waiting for rates."""
-    return asyncio.run(collect(host, settings, cadence=QUICK))
+    return asyncio.run(collect(host, settings, cadence=QUICK, on_request=on_request))
 
 
 def desk_on(host: Host, journal: Journal | None, settings: Settings | None = None) -> Desk:
@@ -162,5 +161,5 @@ def desk_on(host: Host, journal: Journal | None, settings: Settings | None = Non
         feed=LookingFeed(host, settings),
         checks=Registry(settings),
         open_journal=lambda: journal,
-        look=lambda: look(host, settings),
+        look=lambda on_request: look(host, settings, on_request),
     )

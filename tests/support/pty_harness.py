@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -38,7 +39,7 @@ class Terminal:
         }  # fmt: skip
         self._screen = pyte.Screen(self.width, self.height)
         self._stream = pyte.ByteStream(self._screen)
-        self._chunks: list[tuple[float, bytes]] = []
+        self._written = bytearray()
         self._lock = threading.Lock()
         self.hold = False
         """While set nothing is read: a terminal that is stuck."""
@@ -48,7 +49,6 @@ class Terminal:
         self._set_size(self._master)
         self.before = termios.tcgetattr(slave)
         self._slave = slave
-        self.started = time.monotonic()
         self.process = subprocess.Popen(
             self.argv, stdin=slave, stdout=slave, stderr=slave, env=self.env, start_new_session=True, close_fds=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - one ioctl, no lock in sight
@@ -85,7 +85,7 @@ class Terminal:
                 return
             if data:
                 with self._lock:
-                    self._chunks.append((time.monotonic(), data))
+                    self._written += data
                     # pyte 0.8 does not know these private sequences and would draw their letters
                     self._stream.feed(
                         data.replace(b"\x1b[>13u", b"").replace(b"\x1b[<u", b"").replace(b"\x1b[?2026$p", b"")
@@ -101,9 +101,9 @@ class Terminal:
     def output(self) -> bytes:
         """Every byte so far."""
         with self._lock:
-            return b"".join(data for _, data in self._chunks)
+            return bytes(self._written)
 
-    def wait_for(self, wanted: str | Callable[[str], bool], timeout: float = 20.0) -> str:
+    def wait_for(self, wanted: str | Callable[[str], bool], timeout: float = 60.0) -> str:
         """The screen once it has this text; AssertionError with the screen otherwise."""
         test = (lambda text: wanted in text) if isinstance(wanted, str) else wanted
         end = time.monotonic() + timeout
@@ -118,16 +118,6 @@ class Terminal:
             return self.text
         raise AssertionError(f"{wanted!r} did not appear (exit {self.process.poll()}):\n{self.text}")
 
-    def seconds_until(self, wanted: bytes) -> float | None:
-        """When these bytes had been written, in seconds since the start."""
-        with self._lock:
-            seen = b""
-            for at, data in self._chunks:
-                seen += data
-                if wanted in seen:
-                    return at - self.started
-        return None
-
     def send(self, keys: str | bytes) -> None:
         """Type."""
         os.write(self._master, keys.encode() if isinstance(keys, str) else keys)
@@ -138,6 +128,18 @@ class Terminal:
         with self._lock:
             self._screen.resize(height, width)
         self._set_size(self._master)
+
+    def settle(self, seconds: float = 1.0) -> str:
+        """The screen once nothing has been written for this long."""
+        size = -1
+        while size != (size := len(self.output)):
+            time.sleep(seconds)
+        return self.text
+
+    def wait_for_more(self) -> None:
+        """Wait until it writes again."""
+        before = len(self.output)
+        self.wait_for(lambda _text: len(self.output) > before)
 
     def bytes_during(self, seconds: float) -> int:
         """How much is written in this time."""
@@ -155,11 +157,20 @@ class Terminal:
             master, self._master = self._master, -1
             os.close(master)
 
-    def wait(self, timeout: float = 15.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         """The exit code."""
         code = self.process.wait(timeout)
         time.sleep(0.1)
         return code
+
+    def quit(self) -> int:
+        """Type q as a person does, again where it was dropped as typed ahead; the exit code."""
+        end = time.monotonic() + 60.0
+        while self.process.poll() is None and time.monotonic() < end:
+            self.send("q")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(2.0)
+        return self.wait()
 
     @property
     def restored(self) -> bool:

@@ -29,7 +29,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -45,30 +44,28 @@ TOKEN = "tok-" + "z" * 40
 class Registry:
     """One of them; ``requests`` are those that came, in order."""
 
-    def __init__(self, kind: str, allowed: tuple[str, ...] = (), delay: float = 0.0) -> None:
+    def __init__(self, kind: str, allowed: tuple[str, ...] = ()) -> None:
         self.kind = kind
         self.allowed = allowed
-        self.delay = delay
+        self.moved: tuple[int, str] | None = None
+        """Everything is answered with a redirect to there."""
         self.requests: list[str] = []
         self.clients: set[str] = set()
+        self.asked = 0
+        """How often stackops asked: the Engine, whose mirror it is, asks for whatever others on this machine pull."""
         self.url = ""
         self.host = "127.0.0.1"
-
-    @property
-    def asked(self) -> int:
-        return len(self.requests)
 
 
 @contextlib.contextmanager
 def registry(
-    kind: str, *, allowed: tuple[str, ...] = (), delay: float = 0.0, folder: Path | None = None,
-    host: str = "127.0.0.1",
-) -> Iterator[Registry]:  # fmt: skip
+    kind: str, *, allowed: tuple[str, ...] = (), folder: Path | None = None, host: str = "127.0.0.1"
+) -> Iterator[Registry]:
     """A registry of this kind until the block ends. ``https`` needs a folder for its certificate.
 
     ``host``: another address of this machine. fact: an Engine accepts any certificate from 127.0.0.0/8.
     """
-    made = Registry(kind, allowed, delay)
+    made = Registry(kind, allowed)
     made.host = host
     with _silent(made) if kind in ("hangs", "garbage") else _talking(made, folder):
         yield made
@@ -118,6 +115,7 @@ def _silent(made: Registry) -> Iterator[None]:
                 while True:
                     one, _ = listening.accept()
                     made.requests.append("connection")
+                    made.asked += 1
                     held.append(one)
                     if made.kind == "garbage":
                         one.recv(65536)  # unread bytes at the close would be a reset instead
@@ -166,8 +164,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.made.requests.append(f"{self.command} {self.path}")
-        self.made.clients.add(self.headers.get("User-Agent", ""))
-        time.sleep(self.made.delay)
+        client = self.headers.get("User-Agent", "")
+        self.made.clients.add(client)
+        self.made.asked += "stackops" in client
         status, headers, body = self._reply()
         self.send_response(status)
         for name, value in headers.items():
@@ -178,6 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _reply(self) -> tuple[int, dict[str, str], bytes]:
+        if self.made.moved is not None:
+            status, there = self.made.moved
+            return status, {"Location": f"{there}{self.path}"}, b""
         fixed = _FIXED.get(self.made.kind)
         if fixed is not None:
             return fixed

@@ -50,7 +50,7 @@ VLLM = Server(
     recognised=('GET /v1/models: owned_by "vllm"',),
 )  # fmt: skip
 M3E = Server(
-    "m3e:6008", "m3e-large-api", "http://127.0.0.1:6008", "wrong_key", "answers, but refuses SK_KEY of m3e",
+    "m3e:6008", "m3e-large-api", "http://127.0.0.1:6008", "wrong_key", "answers, but refuses the key in SK_KEY of m3e",
     "correct the key; it is tried once a minute", models=(ServedModel("m3e-large"),), read_at=NOW - 1, latency=0.02,
     users=(ServerUser("One API channel 4 (m3e)", "oneapi", "http://m3e:6008"),),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A real compose project in a temporary folder, on this machine's Engine, and stackops run on it as a program.
+"""A real compose project in a temporary folder, on this machine's Engine, and the command run on it.
 
 What a test asserts comes from outside: ``docker inspect``, ``docker exec``, ``lstat`` and bytes, never from stackops.
 """
@@ -6,6 +6,7 @@ What a test asserts comes from outside: ``docker inspect``, ``docker exec``, ``l
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -13,8 +14,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import pytest
+from stackops.console import cli
+from stackops.console.text.cleaning import SECRETS
+from stackops.console.text.redaction import Secrets
 
 from .corpus import CORPUS
 
@@ -33,7 +41,7 @@ def docker(*arguments: str, check: bool = True) -> str:
     return done.stdout.strip()
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 15.0) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Ask until the answer is true; the answer."""
     end = time.monotonic() + seconds
     while True:
@@ -42,6 +50,29 @@ def wait_for(what: Callable[[], Any], seconds: float = 15.0) -> Any:
             return answer
         assert time.monotonic() < end, f"not within {seconds} s"
         time.sleep(0.1)
+
+
+def command(words: Sequence[str], env: dict[str, str], *, killed: bool = False) -> subprocess.CompletedProcess[str]:
+    """The command with these variables more, without a terminal, from a folder that is nobody's project.
+
+    Inside this process, which saves all its imports; in one of its own where a fail point kills it.
+    """
+    if killed:
+        program = str(Path(sys.executable).with_name("stackops"))
+        return subprocess.run(
+            [program, *words], cwd="/", env={**os.environ, **env}, capture_output=True, text=True,
+            stdin=subprocess.DEVNULL, timeout=110, check=False,
+        )  # fmt: skip
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name, value in env.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "stdin", io.StringIO())
+        for name, value in vars(Secrets()).items():  # what another command has learned is no secret of this one
+            patch.setattr(SECRETS, name, value)
+        patch.chdir("/")
+        code = cli.run(words)
+    return subprocess.CompletedProcess(list(words), code, out.getvalue(), err.getvalue())
 
 
 class Stack:
@@ -69,6 +100,11 @@ class Stack:
         path.write_text(text, encoding="utf-8")
         return path
 
+    def change_later(self, name: str, container: str) -> None:
+        """Give a file a time of change that is after the container's start by more than anybody rounds."""
+        at = self.started(container) + 2.0
+        os.utime(self.path(name), (at, at))
+
     def compose(self, *arguments: str) -> str:
         done = subprocess.run(
             ["docker", "compose", *arguments], cwd=self.folder, capture_output=True, text=True, check=False
@@ -89,6 +125,10 @@ class Stack:
 
     def inspect(self, container: str) -> dict[str, Any]:
         return json.loads(docker("inspect", container))[0]
+
+    def started(self, container: str) -> float:
+        """When it was started last, in seconds."""
+        return datetime.fromisoformat(self.inspect(container)["State"]["StartedAt"]).timestamp()
 
     def mount(self, container: str, target: str) -> dict[str, Any] | None:
         return next((m for m in self.inspect(container)["Mounts"] if m["Destination"] == target), None)
@@ -117,22 +157,12 @@ class Stack:
     # stackops
 
     def stackops(self, *arguments: str, failpoint: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run the installed command on this project, with a state folder of its own."""
-        env = {**os.environ, "STACKOPS_STATE_DIR": str(self.state), "NO_COLOR": "1", "COLUMNS": "200"}
+        """Run the command on this project, with a state folder of its own."""
+        env = {"STACKOPS_STATE_DIR": str(self.state), "NO_COLOR": "1", "COLUMNS": "200"}
         env["STACKOPS_CONFIG"] = str(self.settings)
         if failpoint:
             env |= {"STACKOPS_FAILPOINT": failpoint, "STACKOPS_FAILPOINT_DIR": str(self.failpoints)}
-        command = [str(Path(sys.executable).with_name("stackops")), *arguments, "--project", self.name]
-        return subprocess.run(
-            command,
-            cwd="/",
-            env=env,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=110,
-            check=False,
-        )
+        return command([*arguments, "--project", self.name], env, killed=failpoint is not None)
 
     def result(self, check: str, subject: str) -> dict[str, Any]:
         """What ``check --json`` says of one subject."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any, cast
 
 from msgspec.structs import replace
-from stackops.console.findings import Evidence, FixSummary, Result
 from stackops.console.hosts import Host, HostError
 from stackops.console.model import (
     ComposeService,
@@ -32,6 +31,7 @@ from stackops.console.model import (
     Snapshot,
     System,
 )
+from stackops.console.model.findings import Evidence, FixSummary, Result
 from stackops.console.settings import Settings
 from stackops.screens.desk import Desk
 
@@ -141,7 +141,6 @@ FINDINGS = (
         severity="error",
         title="LibreChat's config file is not mounted",
         form="not-mounted",
-        facts={"container": LIBRECHAT.id},
         because="librechat.yaml lies in the project folder, but nothing puts it at /app/librechat.yaml, "
         "so LibreChat starts with its defaults.",
         evidence=(
@@ -156,7 +155,6 @@ FINDINGS = (
         status="finding",
         severity="warning",
         title="The mongo key file is open to others",
-        facts={"container": MONGO.id},
         because="mongod refuses a key that group or others may read.",
         evidence=(
             Evidence("mode", "0644", "stat /srv/librechat/mongodb.key"),
@@ -284,6 +282,12 @@ def half() -> Snapshot:
     return replace(full(), faults=faults, ages={"engine": NOW - 42})
 
 
+CURVES = {
+    "host": (None, 5.0, 20.0, 40.0, 23.0, 60.0, 23.4), "container": (1.0, 2.0, 8.0, 3.0),
+    "server": (30.0, 41.5, 38.0, 44.0), "gpu": (0.0, 12.0, 55.0, None, 88.0, 91.0, 87.0),
+}  # fmt: skip
+
+
 class FrozenFeed:
     """Snapshots that a test hands out."""
 
@@ -301,23 +305,17 @@ class FrozenFeed:
         self.snapshot = snapshot
         self._publish(snapshot)
 
+    def remember(self, check: object) -> None:
+        pass
+
     def request(self) -> None:
         self.requests += 1
 
     def stop(self) -> None:
         self._publish = None
 
-    def cpu_of_host(self) -> Sequence[float | None]:
-        return (None, 5.0, 20.0, 40.0, 23.0, 60.0, 23.4)
-
-    def cpu_of(self, container: str) -> Sequence[float | None]:
-        return (1.0, 2.0, 8.0, 3.0)
-
-    def tokens_of(self, server: str) -> Sequence[float | None]:
-        return (30.0, 41.5, 38.0, 44.0)
-
-    def busy_of_gpu(self, uuid: str) -> Sequence[float | None]:
-        return (0.0, 12.0, 55.0, None, 88.0, 91.0, 87.0)
+    def curve(self, key: str) -> Sequence[float | None]:
+        return CURVES[key.partition(":")[0]]
 
 
 class FrozenChecks:
@@ -326,8 +324,11 @@ class FrozenChecks:
     def __init__(self, results: Sequence[Result]) -> None:
         self.results = tuple(results)
 
-    def examine(self, snapshot: Snapshot) -> Sequence[Result]:
+    def examine(self, snapshot: Snapshot, only: Collection[str] | None = None) -> Sequence[Result]:
         return self.results
+
+    def find(self, check: str) -> None:
+        return None
 
     def plan(self, result: Result, snapshot: Snapshot, answers: Mapping[str, str]) -> None:
         return None
@@ -370,8 +371,8 @@ class StillEngine:
         return self.log
 
     async def follow(self, container: str, *, tail: int = 100) -> Any:
-        for text in (b"2025-10-09T08:53:21.000000000Z one more\n",):
-            yield text
+        for line in (*self.log.splitlines()[-tail:], b"2025-10-09T08:53:21.000000000Z one more"):
+            yield line
 
 
 def host(*, read_only: bool = False, log: bytes | None = None) -> Host:
@@ -406,6 +407,6 @@ def desk(
         feed=FrozenFeed(snapshot),
         checks=cast("Any", FrozenChecks(results)),
         open_journal=lambda: journal,
-        look=lambda: cast("Snapshot", snapshot),
+        look=lambda _: cast("Snapshot", snapshot),
         offer_demo=offer_demo,
     )

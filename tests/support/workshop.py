@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stackops.console.findings import Result
-from stackops.console.fixing import Fixer
-from stackops.console.hosts import CommandResult, HostError, NotFound, ReadOnlyRefused
-from stackops.console.hosts.local.files import LocalFiles
-from stackops.console.journal import Journal
-from stackops.console.plan import Plan
-from stackops.console.steps import (
+from stackops.console.compose.reading import read_project
+from stackops.console.fix.engine import Fixer
+from stackops.console.fix.journal import Journal
+from stackops.console.fix.plan import Plan
+from stackops.console.fix.steps import (
     AddVolume,
     Chmod,
     Chown,
@@ -27,8 +25,22 @@ from stackops.console.steps import (
     RandomKey,
     ReplaceDirectoryByFile,
     ReplaceFile,
+    StartContainer,
     Text,
-)  # fmt: skip
+)
+from stackops.console.hosts import (
+    CommandResult,
+    EngineFailed,
+    EngineUnreachable,
+    HostError,
+    NotFound,
+    ReadOnlyRefused,
+    Rights,
+    ServiceConfig,
+)
+from stackops.console.hosts.local.files import LocalFiles
+from stackops.console.hosts.local.locking import LocalLocks
+from stackops.console.model.findings import Result
 from support.clock import FakeClock
 
 PROJECT = "chat"
@@ -65,7 +77,7 @@ class World:
         return result
 
     def say(self, **compose: Any) -> None:
-        """How Compose behaves: ``up_exit``, ``config_exit``, ``output``, ``fail_from`` (the n-th up fails)."""
+        """How Compose behaves: ``up_exit``, ``config_exit``, ``output``, ``fail_from`` (the n-th up); or ``away``."""
         self.change(lambda data: data["compose"].update(compose))
 
     @property
@@ -78,16 +90,28 @@ class World:
     def run(self, service: str, files: Sequence[str], state: str = "running") -> str:
         """A container of the service in place of any other."""
 
+        made = declared(files, service)
+
         def act(data: dict[str, Any]) -> str:
             data["serial"] += 1
             ident = f"{data['serial']:064x}"
-            data["containers"] = [c for c in data["containers"] if c["service"] != service]
+            data["containers"] = _without(data, service)
             data["containers"].append(
-                {"id": ident, "service": service, "state": state, "files": list(files), "started": f"t{data['serial']}"}
+                {
+                    "id": ident,
+                    "service": service,
+                    "state": state,
+                    "files": list(files),
+                    "started": f"t{data['serial']}",
+                    "made": made,
+                }
             )
             return ident
 
         return self.change(act)
+
+    def remove(self, service: str) -> None:
+        self.change(lambda data: data.update(containers=_without(data, service)))
 
     def set(self, service: str, **fields: Any) -> None:
         def act(data: dict[str, Any]) -> None:
@@ -106,19 +130,32 @@ class WorldEngine:
         self._world = world
 
     async def containers(self) -> bytes:
+        self._require_engine()
         rows = [
             {"Id": c["id"], "Names": [f"/{c['service']}"], "State": c["state"], "Labels": _labels(c)}
             for c in self._world.load()["containers"]
         ]
         return json.dumps(rows).encode()
 
+    def _require_engine(self) -> None:
+        if self._world.load()["compose"].get("away"):
+            raise EngineUnreachable("nobody listens at test: the Engine is not running")
+
     async def inspect(self, container: str) -> bytes:
+        self._require_engine()
         for c in self._world.load()["containers"]:
             if container in (c["id"], c["service"]):
                 state = {"Status": c["state"], "StartedAt": c["started"]}
-                row = {"Id": c["id"], "Name": f"/{c['service']}", "State": state, "Config": {"Labels": _labels(c)}}
+                made = c["made"]
+                config = {"Labels": _labels(c), "Image": made["image"], "Env": [f"{k}={v}" for k, v in made["env"]]}
+                mounts = [{"Type": kind, "Name": s, "Source": s, "Destination": t} for kind, s, t in made["volumes"]]
+                row = {"Id": c["id"], "Name": f"/{c['service']}", "State": state, "Config": config, "Mounts": mounts}
+                row |= {"Image": "sha256:1", "NetworkSettings": {"Networks": {f"{PROJECT}_default": {}}}}
                 return json.dumps(row).encode()
         raise NotFound("gone")
+
+    async def image(self, image: str) -> bytes:
+        return json.dumps({"Id": "sha256:1"}).encode()
 
 
 class WorldControl:
@@ -128,34 +165,66 @@ class WorldControl:
         self._world = world
         self._read_only = read_only
 
+    def service_config(
+        self, project: str, directory: str, files: Sequence[str], service: str, *, env_files: Sequence[str] = (),
+        edited: Mapping[str, bytes] | None = None, deadline: float = 20.0,
+    ) -> ServiceConfig:  # fmt: skip
+        texts = [_Edited(edited or {}).read(path).decode() for path in files]
+        said = self._world.change(lambda data: data.update(checked=texts) or data["compose"])
+        if said.get("config_exit"):
+            raise HostError(f"Compose refuses the files: {said['output']}")
+        made = declared(files, service, edited or {})
+        volumes = [{"type": kind, "source": source, "target": target} for kind, source, target in made["volumes"]]
+        own = {"image": made["image"], "environment": dict(made["env"]), "volumes": volumes}
+        networks = {"default": {"name": f"{project}_default"}}
+        return ServiceConfig(json.dumps({"name": project, "services": {service: own}, "networks": networks}).encode())
+
+    def service_hashes(self, *asked: Any, **how: Any) -> tuple[str, dict[str, str]]:
+        return "2.26.1", {}
+
     def compose(
-        self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], *, deadline: float = 120.0
-    ) -> CommandResult:
+        self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], *,
+        env_files: Sequence[str] = (), deadline: float = 120.0,
+    ) -> CommandResult:  # fmt: skip
         if self._read_only:
             raise ReadOnlyRefused("read-only")
         said = self._world.change(lambda data: data["calls"].append([*files, *arguments]) or data["compose"])
-        if arguments[0] == "config":
-            texts = [Path(f).read_text() for f in files]
-            self._world.change(lambda data: data.update(checked=texts))
-            return CommandResult((), said.get("config_exit", 0), said.get("output", ""))
+        if said.get("away"):
+            return CommandResult((), 1, "Cannot connect to the Docker daemon at test. Is the docker daemon running?\n")
         ups = sum(1 for call in self._world.calls if "up" in call)
         if said.get("up_exit") or ups >= said.get("fail_from", 1 << 30):
             return CommandResult((), 1, said.get("output", "no such image"))
+        if "rm" in arguments:
+            self._world.change(lambda data: data.update(containers=_without(data, arguments[-1])))
+            return CommandResult((), 0, "")
         self._world.run(arguments[-1], files, said.get("state", "running"))
         return CommandResult((), 0, "")
 
     def restart(self, container: str, *, stop_timeout: int = 10) -> None:
+        self._act("restart", container, "running", anew=True)
+
+    def start(self, container: str) -> None:
+        self._act("start", container, "running", anew=True)
+
+    def stop(self, container: str, *, stop_timeout: int = 10) -> None:
+        self._act("stop", container, "exited")
+
+    def _act(self, verb: str, container: str, state: str, *, anew: bool = False) -> None:
+        """``World.say(restart="exited")``: it ends with an error and leaves the container so."""
         if self._read_only:
             raise ReadOnlyRefused("read-only")
+        said = self._world.load()["compose"].get(verb)
 
         def act(data: dict[str, Any]) -> None:
-            data["calls"].append(["restart", container])
+            data["calls"].append([verb, container])
             data["serial"] += 1
             for c in data["containers"]:
                 if c["id"] == container:
-                    c.update(state="running", started=f"t{data['serial']}")
+                    c.update(state=said or state, started=f"t{data['serial']}" if anew and not said else c["started"])
 
         self._world.change(act)
+        if said:
+            raise EngineFailed(f"cannot {verb} it: port is already allocated")
 
 
 class WorkshopHost:
@@ -175,6 +244,11 @@ class WorkshopHost:
         self.control = WorldControl(world, read_only)
         self.files = files or LocalFiles(read_only=read_only)
         self.clock = FakeClock()
+        self.locks = LocalLocks()
+
+    @property
+    def rights(self) -> Rights:
+        return Rights(os.geteuid())
 
 
 class Workshop:
@@ -221,6 +295,17 @@ class Workshop:
             **(given | {"lock": str(self.project), "restarts": ("api",), "settle": 3.0, "deadline": 5.0} | changes)
         )
 
+    def start(self) -> Plan:
+        """The container that lies stopped started, and nothing else."""
+        c = self.world.container("api")
+        assert c is not None
+        return self.plan(steps=(StartContainer(c["id"], "api"),))
+
+    def runs(self) -> Result:
+        """Good when the container runs."""
+        c = self.world.container("api")
+        return Result("test.all", "api", "ok" if c is not None and c["state"] == "running" else "finding", "It lies")
+
     def look(self) -> Result:
         """Good when the container was made after the files were put right."""
         c = self.world.container("api")
@@ -258,6 +343,31 @@ def never() -> Result:
 
 def broken() -> Result:
     raise HostError("the Engine is gone")
+
+
+class _Edited(LocalFiles):
+    """Files of this machine with other contents at some paths."""
+
+    def __init__(self, edited: Mapping[str, bytes]) -> None:
+        super().__init__(read_only=True)
+        self._edited = edited
+
+    def read(self, path: str, *, limit: int = 1 << 20) -> bytes:
+        return self._edited[path] if path in self._edited else super().read(path, limit=limit)
+
+
+def declared(files: Sequence[str], service: str, edited: Mapping[str, bytes] | None = None) -> dict[str, Any]:
+    """Image, environment and volumes that the compose files give a service."""
+    folder = str(Path(files[0]).parent) if files else "/"
+    project, _ = read_project(_Edited(edited or {}), folder, name=PROJECT, config_files=files)
+    one = next((each for each in project.services if each.name == service), None)
+    env = [(var.name, var.value) for var in one.env] if one else []
+    return {"image": one.image if one else "x", "env": env,
+            "volumes": [(v.kind, v.source, v.target) for v in one.volumes] if one else []}  # fmt: skip
+
+
+def _without(data: dict[str, Any], service: str) -> list[dict[str, Any]]:
+    return [c for c in data["containers"] if c["service"] != service]
 
 
 def _labels(c: dict[str, Any]) -> dict[str, str]:

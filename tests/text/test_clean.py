@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stackops.console.text import cells, clean, clean_line
+from stackops.console.text.cleaning import cells, clean, clean_line
 
 HOSTILE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 # Characters the cleaner has something to do with, so that hypothesis finds the corners.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from stackops.console.redaction import Secrets
+from stackops.console.text.redaction import Secrets
 from support.corpus import CORPUS, needs_corpus
 
 pytestmark = [pytest.mark.corpus, needs_corpus]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stackops.console.text import DASH, ago, cells, clip, duration, fit, percent, rate, size
+from stackops.console.text.cleaning import DASH, ago, cells, clip, duration, fit, percent, rate, size
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from stackops.console.model import Container, EnvVar, HostInfo, Snapshot
-from stackops.console.redaction import Secrets
-from stackops.console.text import is_secret_name
+from stackops.console.text.cleaning import is_secret_name
+from stackops.console.text.redaction import Secrets
+from support.secret_forms import FORMS, HARMLESS, TOKENS
 
 IN_THE_WILD = (
     "MONGO_INITDB_ROOT_PASSWORD",
@@ -265,6 +267,14 @@ def test_short_and_common_values_are_masked_in_place_only(value: str, secrets: S
     assert secrets.redact(f"the word {value} again") == f"the word {value} again"
 
 
+def test_a_password_of_digits_alone_is_masked_in_a_sentence_too(secrets: Secrets) -> None:
+    """As One API says it of the user that it makes."""
+    said = secrets.redact("no user exists, create a root user for you: username is root, password is 123456")
+    assert "username is root" in said
+    assert "123456" not in said
+    assert secrets.redact("the password is 8 characters at least") == "the password is 8 characters at least"
+
+
 def test_a_numeric_password_does_not_eat_longer_numbers(secrets: Secrets) -> None:
     secrets.learn("ROOT_PASSWORD", "123456")
     assert secrets.redact("took 91234567 ns") == "took 91234567 ns"
@@ -291,6 +301,19 @@ def test_a_log_line_teaches_nothing_for_later(secrets: Secrets) -> None:
 def test_the_second_layer_finds_within_one_text_what_the_shapes_miss(secrets: Secrets) -> None:
     masked = secrets.redact("# 用户名myusername,密码mypassword\nMONGO_PASSWORD=mypassword\n")
     assert "mypassword" not in masked
+    masked = secrets.redact("the client sent Wn4kqztl8x and was refused\nMONGO_PASSWORD=Wn4kqztl8x\n")
+    assert masked.count(secrets.mask("Wn4kqztl8x")) == 2
+
+
+def test_a_value_that_stands_apart_is_masked_for_its_name(secrets: Secrets) -> None:
+    shown = [secrets.value(name, "three plain words") for name in ("ADMIN_PASSWORD", "GREETING")]
+    assert shown == [secrets.mask("three plain words"), "three plain words"]
+
+
+def test_a_password_among_a_commands_words_is_masked_wherever_it_appears_later(secrets: Secrets) -> None:
+    box = replace(_box("a", "cache", "redis:7", ("MODE", "x")), command=("redis-server", "--requirepass", "Wn4kqztl8x"))
+    secrets.learn_snapshot(Snapshot(taken_at=0, host=HostInfo("h"), containers=(box,)))
+    assert "Wn4kqztl8x" not in secrets.redact("refused: Wn4kqztl8x")
 
 
 @given(st.text(max_size=300))
@@ -317,5 +340,96 @@ def test_any_printable_password_is_masked_in_an_env_file(value: str) -> None:
 def test_a_long_hostile_text_takes_time_in_proportion() -> None:
     """Quadratic expressions would take minutes here; the test's own time-out is the limit."""
     secrets = Secrets(b"k")
-    for piece in ("a", "a:", "sk-", "://", "-p ", "mysql ", "password:", "A=", "\n- ", "@", "eyJ.", "AAAA"):
+    for piece in (
+        "密码为",
+        "密码是的",
+        "token x",
+        "a",
+        "a:",
+        "sk-",
+        "://",
+        "-p ",
+        "mysql ",
+        "password:",
+        "A=",
+        "\n- ",
+        "@",
+        "eyJ.",
+        "AAAA",
+    ):
         secrets.redact(piece * (60_000 // len(piece)))
+
+
+@pytest.mark.parametrize(("head", "piece"), [("", "://hooks"), ("", "http://x:"), ("password:", "${")])
+def test_what_never_ends_is_looked_at_for_a_bounded_length(head: str, piece: str) -> None:
+    """Each took the square of its length before, which is over two minutes here: more than a test may take."""
+    Secrets(b"k").redact(head + piece * (240_000 // len(piece)))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("secret", ["hunter2isTheSecret", "Pl4nted-S3cr3t-07", "qUartz9!Falcon", "bluebird77"])
+def test_a_form_from_the_wild_hides_its_secret(form: str, secret: str, secrets: Secrets) -> None:
+    masked = secrets.redact(form.format(secret))
+    assert secret not in masked
+    assert secrets.redact(masked) == masked
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_token_of_the_field_is_told_by_its_looks(token: str, secrets: Secrets) -> None:
+    assert token.rsplit(maxsplit=1)[-1] not in secrets.redact(f"channel 3 answered 401 for {token}, giving up")
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_a_sentence_without_a_secret_stays_as_it_is(text: str, secrets: Secrets) -> None:
+    import stackops.checks.registry  # noqa: F401 - its ids are ours from then on
+
+    assert secrets.redact(text) == text
+
+
+def _box(name: str, project: str, image: str, *env: tuple[str, str]) -> Container:
+    pairs = tuple(EnvVar(*each) for each in env)
+    return Container(id=name * 64, name=name, image=image, state="running", project=project, service="web", env=pairs)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bluebox-chat",
+        "bluebox-chat-bluebox-web-1 is down",
+        "bluebox/web:1",
+        "registry.example.org/bluebox:2",
+        "docker.bluebox.co/bluebox/bluebox:8.12.0",
+        "/srv/bluebox/compose.yaml: line 3",
+        "stackops fix mongo.keyfile bluebox-chat/mongo --dry-run --project-dir /srv/bluebox",
+        "bluebox.internal does not answer at bluebox:3306",
+        "volume bluebox_data, network bluebox-net",
+    ],
+)
+def test_a_piece_of_a_name_is_never_masked(text: str, secrets: Secrets) -> None:
+    box = _box("a", "bluebox-chat", "bluebox/web:1", ("SESSION_SECRET", "bluebox"))
+    secrets.learn_snapshot(Snapshot(taken_at=0, host=HostInfo("h"), containers=(box,)))
+    assert secrets.redact(text) == text
+    assert "bluebox" not in secrets.redact("login with bluebox failed")
+
+
+def test_a_name_that_holds_a_long_secret_stays_whole(secrets: Secrets) -> None:
+    box = _box("a", "x9Kd83hfLw02Qm7Z-chat", "x9Kd83hfLw02Qm7Z/web:1", ("TOKEN", "x9Kd83hfLw02Qm7Z"))
+    secrets.learn_snapshot(Snapshot(taken_at=0, host=HostInfo("h"), containers=(box,)))
+    text = "x9Kd83hfLw02Qm7Z-chat runs x9Kd83hfLw02Qm7Z/web:1"
+    assert secrets.redact(text) == text
+    assert "x9Kd83hfLw02Qm7Z" not in secrets.redact("answered 401 to x9Kd83hfLw02Qm7Zx")
+
+
+@pytest.mark.parametrize("value", ["admin", "root", "1234", "mongo", "elastic", "web"])
+def test_a_common_value_does_not_blank_out_prose(value: str, secrets: Secrets) -> None:
+    box = _box("a", "chat", "web:1", ("ROOT_PASSWORD", value))
+    secrets.learn_snapshot(Snapshot(taken_at=0, host=HostInfo("h"), containers=(box,)))
+    text = f"the {value} of this stack is {value}, as ever"
+    assert secrets.redact(text) == text
+
+
+def test_a_command_is_masked_word_by_word(secrets: Secrets) -> None:
+    command = ["vllm", "serve", "--api-key", "one-key", "two key", "--port", "8000", "--requirepass=three"]
+    shown = " ".join(secrets.words(command))
+    assert not [word for word in ("one-key", "two key", "three") if word in shown]
+    assert "--port 8000" in shown

@@ -1,13 +1,14 @@
-"""apply_edits: the mount is added where it belongs, nothing else changes, and doubt means refusal."""
+"""AddVolume: the mount is added where it belongs, nothing else changes, and doubt means refusal."""
 
 # ruff: noqa: E501 - recorded lines and file contents stay whole
 
 from __future__ import annotations
 
 import pytest
-from stackops.console.steps.base import StepFailed
-from stackops.console.steps.compose_edit import HEADER, AddVolume, apply_edits
-from stackops.console.yamltext import load
+from stackops.console.compose.yaml import load
+from stackops.console.fix.acts.base import StepFailed
+from stackops.console.fix.acts.compose_edits import HEADER, AddVolume
+from stackops.console.fix.acts.editing import apply_all
 
 PATH = "/srv/librechat/docker-compose.override.yml"
 MOUNT = AddVolume(service="api", source="./librechat.yaml", target="/app/librechat.yaml")
@@ -17,8 +18,8 @@ ENTRY = {"type": "bind", "source": "./librechat.yaml", "target": "/app/librechat
 
 def edited(old: str | bytes | None, edit: AddVolume = MOUNT) -> str:
     content = old.encode() if isinstance(old, str) else old
-    new = apply_edits(content, [edit], PATH)
-    assert apply_edits(new, [edit], PATH) == new, "a second run must change nothing"
+    new = apply_all(content, [edit], PATH)
+    assert apply_all(new, [edit], PATH) == new, "a second run must change nothing"
     return new.decode()
 
 
@@ -28,7 +29,7 @@ def indented(text: str, columns: int) -> str:
 
 def refusal(old: str | bytes) -> StepFailed:
     with pytest.raises(StepFailed) as caught:
-        apply_edits(old.encode() if isinstance(old, str) else old, [MOUNT], PATH)
+        apply_all(old.encode() if isinstance(old, str) else old, [MOUNT], PATH)
     return caught.value
 
 
@@ -37,8 +38,8 @@ def test_a_missing_file_is_written_with_a_line_that_says_who_made_it() -> None:
 
 
 def test_no_edits_leave_every_file_alone() -> None:
-    assert apply_edits(b"a: [\n", [], PATH) == b"a: [\n"
-    assert apply_edits(None, [], PATH) == b""
+    assert apply_all(b"a: [\n", [], PATH) == b"a: [\n"
+    assert apply_all(None, [], PATH) == b""
 
 
 def test_a_file_of_comments_keeps_them_and_gets_the_services_below() -> None:
@@ -93,7 +94,7 @@ def test_another_service_in_the_file_gets_a_sibling() -> None:
 
 def test_crlf_and_byte_order_mark_stay() -> None:
     # fact: performance-and-safety 9.5 C4
-    new = apply_edits(b"\xef\xbb\xbfservices:\r\n  api:\r\n    volumes:\r\n      - ./a:/a\r\n", [MOUNT], PATH)
+    new = apply_all(b"\xef\xbb\xbfservices:\r\n  api:\r\n    volumes:\r\n      - ./a:/a\r\n", [MOUNT], PATH)
     assert new.startswith(b"\xef\xbb\xbfservices:\r\n")
     assert new.count(b"\r\n") == new.count(b"\n") == 7
 
@@ -236,7 +237,7 @@ def test_bytes_that_are_no_utf8_are_refused() -> None:
 
 def test_a_file_that_ends_inside_a_block_scalar_without_a_newline_is_refused() -> None:
     """Any line after it would give that scalar a newline it did not have."""
-    with pytest.raises(StepFailed, match="would change more than the one mount"):
-        apply_edits(
+    with pytest.raises(StepFailed, match=r"would change more than services\.api\.volumes"):
+        apply_all(
             b"services:\n  api:\n    command: |\n      one", [AddVolume("api", "./n.yaml", "/app/n.yaml")], "/srv/c.yml"
         )

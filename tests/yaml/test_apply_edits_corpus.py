@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stackops.console.steps.base import StepFailed
-from stackops.console.steps.compose_edit import AddVolume, apply_edits
-from stackops.console.yamltext import load
+from stackops.console.compose.yaml import load
+from stackops.console.fix.acts.base import StepFailed
+from stackops.console.fix.acts.compose_edits import AddVolume
+from stackops.console.fix.acts.editing import apply_all
 from support.corpus import CORPUS, needs_corpus
 
 pytestmark = [pytest.mark.corpus, needs_corpus]
@@ -46,7 +47,7 @@ def test_each_service_takes_one_more_mount_by_added_lines_only(path: Path) -> No
     data: dict[str, Any] = load(old).data or {}
     for service in [*data.get("services", {}), "brand-new"]:
         edit = AddVolume(service=service, source="./new.yaml", target="/app/new.yaml")
-        new = apply_edits(old, [edit], str(path))
+        new = apply_all(old, [edit], str(path))
         added = only_added(old, new)
         assert b"".join(added).count(b"type: bind") == 1
         had_list = bool((data.get("services", {}).get(service) or {}).get("volumes"))
@@ -56,7 +57,7 @@ def test_each_service_takes_one_more_mount_by_added_lines_only(path: Path) -> No
         wanted = deepcopy(data)
         wanted.setdefault("services", {}).setdefault(service, {}).setdefault("volumes", []).append(ENTRY)
         assert load(new).data == wanted
-    assert apply_edits(new, [edit], str(path)) == new, "a second run must change nothing"
+    assert apply_all(new, [edit], str(path)) == new, "a second run must change nothing"
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -64,14 +65,14 @@ def test_the_same_holds_with_windows_line_ends_and_a_byte_order_mark(path: Path)
     unix = path.read_bytes().replace(b"\r\n", b"\n")
     edit = AddVolume(service="brand-new", source="./new.yaml", target="/app/new.yaml")
     windows = b"\xef\xbb\xbf" + unix.replace(b"\n", b"\r\n")
-    expected = b"\xef\xbb\xbf" + apply_edits(unix, [edit], str(path)).replace(b"\n", b"\r\n")
-    assert apply_edits(windows, [edit], str(path)) == expected
+    expected = b"\xef\xbb\xbf" + apply_all(unix, [edit], str(path)).replace(b"\n", b"\r\n")
+    assert apply_all(windows, [edit], str(path)) == expected
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=name_of)
 def test_a_librechat_override_example_copied_as_it_is_gets_the_mount(path: Path) -> None:
     old = path.read_bytes()
-    new = apply_edits(
+    new = apply_all(
         old, [AddVolume("api", "./librechat.yaml", "/app/librechat.yaml")], "/srv/docker-compose.override.yml"
     )
     assert new.startswith(old)
@@ -87,7 +88,7 @@ def test_uncommenting_two_sections_of_one_service_is_refused_with_the_line(path:
     with pytest.raises(
         StepFailed, match=r"(already defined at line|does not line up|wrong indentation|does not belong)"
     ):
-        apply_edits(old, [AddVolume("api", "./a", "/a")], "/srv/docker-compose.override.yml")
+        apply_all(old, [AddVolume("api", "./a", "/a")], "/srv/docker-compose.override.yml")
 
 
 @pytest.mark.engine
@@ -99,7 +100,7 @@ def test_compose_itself_reads_the_new_override_as_meant(release: str, tmp_path: 
     (tmp_path / ".env").write_bytes((source / ".env.example").read_bytes())
     edit = AddVolume("api", "./librechat.yaml", "/app/librechat.yaml")
     override.write_bytes(
-        apply_edits((source / "docker-compose.override.yml.example").read_bytes(), [edit], str(override))
+        apply_all((source / "docker-compose.override.yml.example").read_bytes(), [edit], str(override))
     )
     done = subprocess.run(
         ["docker", "compose", "config", "--format", "json"], cwd=tmp_path, capture_output=True, check=False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.yamltext import MAX_DEPTH, Tagged, YamlError, load
+from stackops.console.compose.yaml import load
+from stackops.console.compose.yaml_document import MAX_DEPTH, Tagged, YamlError
 
 
 def problem(content: bytes | str) -> YamlError:

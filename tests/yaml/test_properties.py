@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stackops.console.steps.base import StepFailed
-from stackops.console.steps.compose_edit import AddVolume, apply_edits
-from stackops.console.yamltext import YamlError, load
+from stackops.console.compose.yaml import load
+from stackops.console.compose.yaml_document import YamlError
+from stackops.console.compose.yaml_edit import RefusedEdit, remove, rename
+from stackops.console.fix.acts.base import StepFailed
+from stackops.console.fix.acts.compose_edits import AddVolume
+from stackops.console.fix.acts.editing import apply_all
 
 NAMES = ("api", "db", "web")
 ENTRY = {"type": "bind", "source": "./new.yaml", "target": "/app/new.yaml"}
@@ -64,35 +67,35 @@ def compose_files(draw: st.DrawFn) -> str:
     return text.replace("\n", "\r\n") if draw(st.booleans()) else text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(compose_files(), st.sampled_from([*NAMES, "new"]))
 def test_an_edit_means_what_was_intended_and_keeps_every_old_line(text: str, service: str) -> None:
     old = load(text.encode())
-    new = apply_edits(text.encode(), [AddVolume(service, "./new.yaml", "/app/new.yaml")], "/srv/compose.yml")
+    new = apply_all(text.encode(), [AddVolume(service, "./new.yaml", "/app/new.yaml")], "/srv/compose.yml")
     wanted: Any = deepcopy(old.data)
     inner = wanted["services"].get(service) or {}
     wanted["services"][service] = {**inner, "volumes": [*(inner.get("volumes") or []), ENTRY]}
     assert load(new).data == wanted
     lines = iter(new.decode().splitlines())
     assert all(line in lines for line in text.splitlines())
-    assert apply_edits(new, [AddVolume(service, "./new.yaml", "/app/new.yaml")], "/srv/compose.yml") == new
+    assert apply_all(new, [AddVolume(service, "./new.yaml", "/app/new.yaml")], "/srv/compose.yml") == new
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(alphabet="ab:-#&*!|>[]{}'\",?%@` \t\n\r\ufeff\x85\u2028é", max_size=60))
 def test_any_text_is_edited_as_intended_or_refused_with_a_sentence(text: str) -> None:
     content = text.encode()
     try:
-        new = apply_edits(content, [AddVolume("api", "./new.yaml", "/app/new.yaml")], "/srv/compose.yml")
+        new = apply_all(content, [AddVolume("api", "./new.yaml", "/app/new.yaml")], "/srv/compose.yml")
     except StepFailed:
         with pytest.raises(StepFailed, match=r"^Not edited, nothing was changed: "):
-            apply_edits(content, [AddVolume("api", "./new.yaml", "/app/new.yaml")], "/srv/compose.yml")
+            apply_all(content, [AddVolume("api", "./new.yaml", "/app/new.yaml")], "/srv/compose.yml")
         return
     wanted = dict(load(content).data or {})
     assert load(new).data == {**wanted, "services": {"api": {"volumes": [ENTRY]}}}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused_with_a_place(content: bytes) -> None:
     try:
@@ -104,3 +107,29 @@ def test_any_bytes_are_read_or_refused_with_a_place(content: bytes) -> None:
         return
     assert told.reason
     assert told.line is None or told.line >= 1
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_whatever_is_removed_or_renamed_means_exactly_that_or_is_refused(data: st.DataObject) -> None:
+    doc = load(data.draw(compose_files()).encode())
+    service = data.draw(st.sampled_from(NAMES))
+    inner = doc.data["services"].get(service) or {}
+    keys: list[Any] = [(key,) for key in inner] + [("volumes", n) for n in range(len(inner.get("volumes") or []))]
+    path: Any = ("services", service, *data.draw(st.sampled_from(keys))) if keys else ("services", service)
+    wanted = deepcopy(doc.data)
+    parent = wanted
+    for step in path[:-1]:
+        parent = parent[step]
+    try:
+        if data.draw(st.booleans()) or isinstance(path[-1], int):
+            new = remove(doc, path)
+            if path[-1] in parent or isinstance(path[-1], int):
+                del parent[path[-1]]
+        else:
+            new = rename(doc, path, "renamed")
+            parent["renamed"] = parent.pop(path[-1])
+    except RefusedEdit:
+        return
+    assert new.data == wanted
+    assert load(doc.encode(new.text)).data == wanted

@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from ... import paths
 from ...settings import Settings
-from .. import Clock, Control, Databases, Engine, Files, Gpus, Host, HostError, Http, HttpActs, Kernel
-from ..clock import SystemClock
+from .. import Clock, Control, Databases, Engine, Files, Gpus, Host, HostError, Http, HttpActs, Kernel, Locks, Rights
+from ..protocols import SystemClock
 from .address import find_address
-from .client import Client
+from .client import ClosedClient, EngineClient
 from .control import LocalControl
 from .engine import LocalEngine
 from .files import LocalFiles
-from .gone import ClosedClient
 from .gpus import LocalGpus
-from .http import LocalHttp
-from .http_acts import LocalHttpActs
+from .http import LocalHttp, LocalHttpActs
 from .kernel import LocalKernel
+from .locking import LocalLocks
 from .mongo import LocalDatabases
 
 
@@ -28,13 +28,14 @@ class LocalHost:
 
     kind: Literal["local", "demo", "replay"] = "local"
 
-    def __init__(self, client: Client | ClosedClient, *, read_only: bool, root: str, clock: Clock) -> None:
+    def __init__(self, client: EngineClient | ClosedClient, *, read_only: bool, root: str, clock: Clock) -> None:
         self.read_only = read_only
         self.clock: Clock = clock
         self.files: Files = LocalFiles(read_only=read_only)
+        self.locks: Locks | None = LocalLocks()
         self.control: Control = LocalControl(client, read_only=read_only)
         self.engine: Engine | None = LocalEngine(client)
-        elsewhere = isinstance(client, Client) and not self.engine.local
+        elsewhere = isinstance(client, EngineClient) and not self.engine.local
         self.kernel: Kernel | None = None if elsewhere else LocalKernel(root, clock=clock)
         self.gpus: Gpus | None = None if elsewhere else LocalGpus(root, clock=clock)
         self.http: Http | None = LocalHttp()
@@ -43,6 +44,11 @@ class LocalHost:
             read_only=read_only, clock=clock, execute=self.control.execute
         )
         self.name = _name(root)
+
+    @property
+    def rights(self) -> Rights:
+        """Those of this process."""
+        return Rights(os.geteuid())
 
 
 def open_local(
@@ -57,9 +63,10 @@ def open_local(
 
     Never raises: an address that cannot be used becomes an Engine that says so whatever it is asked.
     """
-    client: Client | ClosedClient
+    paths.sweep()
+    client: EngineClient | ClosedClient
     try:
-        client = Client(find_address(settings.host, os.environ if environ is None else environ))
+        client = EngineClient(find_address(settings.host, os.environ if environ is None else environ))
     except HostError as error:
         client = ClosedClient(settings.host or "", error)
     return LocalHost(client, read_only=read_only or settings.read_only, root=root, clock=clock or SystemClock())

@@ -16,9 +16,12 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from ...paths import opened, read
 from .. import EngineUnreachable
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
+MOST = 1 << 20
+"""Bytes of a file of the docker command."""
 
 
 class Tls(Struct, frozen=True):
@@ -30,7 +33,7 @@ class Tls(Struct, frozen=True):
     verify: bool = True
 
 
-class Address(Struct, frozen=True):
+class EngineAddress(Struct, frozen=True):
     """One Engine's address."""
 
     url: str
@@ -48,7 +51,7 @@ class Address(Struct, frozen=True):
         return self.socket or self.url
 
 
-def find_address(wanted: str | None, environ: Mapping[str, str], *, uid: int | None = None) -> Address:
+def find_address(wanted: str | None, environ: Mapping[str, str], *, uid: int | None = None) -> EngineAddress:
     """The Engine's address; EngineUnreachable where it is one that cannot be used, or a file about it is broken."""
     config = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or "/root") / ".docker")
     tls = _tls_of_environment(environ, config)
@@ -62,13 +65,13 @@ def find_address(wanted: str | None, environ: Mapping[str, str], *, uid: int | N
     return _usual_socket(environ, os.getuid() if uid is None else uid)
 
 
-def parse(url: str, tls: Tls | None = None) -> Address:
+def parse(url: str, tls: Tls | None = None) -> EngineAddress:
     """An address from its text; ``/path`` means a socket, a tcp address without a port 2375, with TLS 2376."""
     if url.startswith("/"):
         url = f"unix://{url}"
     scheme, _, rest = url.partition("://")
     if scheme == "unix" and rest.startswith("/"):
-        return Address(url, socket=rest)
+        return EngineAddress(url, socket=rest)
     if scheme == "ssh" and rest:
         raise _ssh(rest)
     if scheme in {"tcp", "http", "https"} and rest:
@@ -79,7 +82,7 @@ def parse(url: str, tls: Tls | None = None) -> Address:
     )
 
 
-def _tcp(url: str, scheme: str, tls: Tls | None) -> Address:
+def _tcp(url: str, scheme: str, tls: Tls | None) -> EngineAddress:
     secure = tls or (Tls() if scheme == "https" else None)
     try:
         parts = urlsplit(url)
@@ -91,7 +94,7 @@ def _tcp(url: str, scheme: str, tls: Tls | None) -> Address:
     host = parts.hostname
     port = port or (2376 if secure else 2375)
     name = f"[{host}]" if ":" in host else host
-    return Address(f"tcp://{name}:{port}", host=host, port=port, tls=secure)
+    return EngineAddress(f"tcp://{name}:{port}", host=host, port=port, tls=secure)
 
 
 def _ssh(rest: str) -> EngineUnreachable:
@@ -110,8 +113,22 @@ def _tls_of_environment(environ: Mapping[str, str], config: Path) -> Tls | None:
 
 
 def _tls_in(folder: Path, *, verify: bool = True) -> Tls:
-    found = {name: str(folder / f"{name}.pem") for name in ("ca", "cert", "key") if (folder / f"{name}.pem").exists()}
+    found = {name: str(path) for name in ("ca", "cert", "key") if (path := folder / f"{name}.pem").exists()}
+    for each in found.values():
+        _require_regular(each)
     return Tls(ca=found.get("ca"), cert=found.get("cert"), key=found.get("key"), verify=verify)
+
+
+def _require_regular(path: str) -> None:
+    """OpenSSL would wait for ever at a named pipe."""
+    try:
+        os.close(opened(path, links=True))
+    except PermissionError:
+        return  # told when it is used
+    except OSError as error:
+        raise EngineUnreachable(
+            f"The key file {_shown(path)} cannot be used: {error.strerror}", "name another folder in DOCKER_CERT_PATH"
+        ) from error
 
 
 class _Config(Struct):
@@ -129,7 +146,7 @@ class _Meta(Struct):
 
 def _current_context(path: Path) -> str:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Config).currentContext
+        return msgspec.json.decode(read(path, MOST, links=True), type=_Config).currentContext
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return ""  # the docker command warns and goes on with the default as well
     except (OSError, msgspec.MsgspecError) as error:
@@ -138,11 +155,11 @@ def _current_context(path: Path) -> str:
         ) from error
 
 
-def _of_context(contexts: Path, name: str) -> Address:
+def _of_context(contexts: Path, name: str) -> EngineAddress:
     digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()
     meta = contexts / "meta" / digest / "meta.json"
     try:
-        endpoint = msgspec.json.decode(meta.read_bytes(), type=_Meta).Endpoints["docker"]
+        endpoint = msgspec.json.decode(read(meta, MOST, links=True), type=_Meta).Endpoints["docker"]
     except FileNotFoundError as error:
         raise EngineUnreachable(
             f"The docker context {_shown(name)} does not exist ({meta})",
@@ -158,12 +175,12 @@ def _of_context(contexts: Path, name: str) -> Address:
     return parse(endpoint.Host or f"unix://{DEFAULT_SOCKET}", tls)
 
 
-def _usual_socket(environ: Mapping[str, str], uid: int) -> Address:
+def _usual_socket(environ: Mapping[str, str], uid: int) -> EngineAddress:
     runtime = environ.get("XDG_RUNTIME_DIR")
     for folder in (runtime, f"/run/user/{uid}"):
         if folder and _is_socket(f"{folder}/docker.sock"):
-            return Address(f"unix://{folder}/docker.sock", socket=f"{folder}/docker.sock")
-    return Address(f"unix://{DEFAULT_SOCKET}", socket=DEFAULT_SOCKET, default=True)
+            return EngineAddress(f"unix://{folder}/docker.sock", socket=f"{folder}/docker.sock")
+    return EngineAddress(f"unix://{DEFAULT_SOCKET}", socket=DEFAULT_SOCKET, default=True)
 
 
 def _is_socket(path: str) -> bool:
@@ -174,6 +191,6 @@ def _is_socket(path: str) -> bool:
 
 
 def _shown(text: str) -> str:
-    from ...text import clean_line
+    from ...text.cleaning import clean_line
 
     return clean_line(text, 120)

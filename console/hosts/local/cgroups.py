@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from .. import CgroupSample
-from .descriptors import GONE, OUT_OF_DESCRIPTORS, Budget, KernelFile
+from .procfs import GONE, OUT_OF_DESCRIPTORS, Budget, KernelFile
 
 UNLIMITED = 1 << 60
 """fact: cgroup v1 writes an unlimited memory limit as a number close to 2**63."""

@@ -5,20 +5,81 @@ In read-only mode every method refuses before anything is imported, started or s
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import CommandResult, EngineFailed, EngineUnreachable, HostError, NotFound, ReadOnlyRefused
-from .address import Address
-from .client import Client
-from .compose import environment, find_compose, run
-from .daemon import reload, validate
-from .deadline import Deadlines
-from .gone import ClosedClient
+from ... import paths
+from .. import (
+    CommandResult,
+    EngineFailed,
+    EngineUnreachable,
+    HostError,
+    NotFound,
+    NotPermitted,
+    ReadOnlyRefused,
+    ServiceConfig,
+    compose_flags,
+)
+from ..call import call
+from ..call import run as run_here
+from .address import EngineAddress
+from .client import ClosedClient, EngineClient
+from .compose import environment, find_compose, proxies, run
 from .reasons import hung, refused
+
+RELOAD_DEADLINE, VALIDATE_DEADLINE = 20.0, 10.0
+UNKNOWN = "unknown flag: --validate"
+"""fact: what dockerd 20.10 says, with exit code 1 and ``Code: 125`` in its words; the flag came with 23.0."""
+
+
+def reload(pid: int, unit: str | None = None) -> CommandResult:
+    """Make dockerd read its file again. NotFound when that process is no dockerd any more."""
+    _require_dockerd(pid)
+    systemctl = shutil.which("systemctl") if unit else None
+    if unit and systemctl:
+        done = run((systemctl, "reload", "--", unit), os.environ, RELOAD_DEADLINE)
+        if done.exit_code != 0:
+            last = done.output.strip().splitlines()[-1:] or ["it said nothing"]
+            raise HostError(f"systemctl reload {unit} ended with exit code {done.exit_code}: {last[0]}")
+        return done
+    try:
+        os.kill(pid, signal.SIGHUP)
+    except ProcessLookupError:
+        raise NotFound(f"There is no process {pid} any more", "look again") from None
+    except PermissionError:
+        raise NotPermitted(f"This user may not send a signal to dockerd ({pid})", f"sudo kill -HUP {pid}") from None
+    return CommandResult(("kill", "-HUP", str(pid)), 0, "")
+
+
+def _require_dockerd(pid: int) -> None:
+    """A process id may have gone to somebody else, whom SIGHUP would end."""
+    try:
+        name = Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
+    except OSError:
+        name = ""
+    if pid <= 1 or name != "dockerd":
+        raise NotFound(f"The process {pid} is no dockerd", "look again")
+
+
+def validate(content: bytes, arguments: Sequence[str] = ()) -> CommandResult | None:
+    """``dockerd --validate`` on these bytes; None without a dockerd here, or with one that cannot."""
+    program = shutil.which("dockerd")
+    if program is None:
+        return None
+    with _scratch({"daemon.json": content}) as folder:
+        try:
+            argv = (program, *arguments, "--validate", "--config-file", str(folder / "daemon.json"))
+            done = run(argv, os.environ, VALIDATE_DEADLINE)
+        except HostError:
+            return None
+    return None if UNKNOWN in done.output else done
+
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -30,16 +91,19 @@ EXEC_OUTPUT = 1 << 18
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _HASH = re.compile(r"^(\S+) ([0-9a-f]{64})$", re.MULTILINE)
 """A line of ``config --hash``; warnings stand between them."""
+_BLAMES_FILES = (14, 15)
+"""Exit codes of Compose for a file that is missing, and for one that it does not understand.
+
+fact: docker/compose, cmd/compose, FileNotFoundFailure and ComposeParseFailure; any other tells of something else"""
 _SHELL = "command -v bash >/dev/null 2>&1 && exec bash || exec sh"
 
 
 class LocalControl:
     """Acts on the Engine at one address."""
 
-    def __init__(self, client: Client | ClosedClient, *, read_only: bool = False) -> None:
+    def __init__(self, client: EngineClient | ClosedClient, *, read_only: bool = False) -> None:
         self._client = client
         self._read_only = read_only
-        self._deadlines = Deadlines()
         self._compose: tuple[str, ...] | None = None
 
     def restart(self, container: str, *, stop_timeout: int = 10) -> None:
@@ -59,39 +123,96 @@ class LocalControl:
         self._act(container, SPARE * 2, lambda api: api.remove_container(container, v=False, force=False))
 
     def compose(
-        self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], *, deadline: float = 120.0
+        self,
+        project: str,
+        directory: str,
+        files: Sequence[str],
+        arguments: Sequence[str],
+        *,
+        env_files: Sequence[str] = (),
+        deadline: float = 120.0,
     ) -> CommandResult:
         """Run Compose on the project with exactly these files; the exit code is the caller's to judge."""
         self._refuse_when_read_only()
-        return self._run_compose(project, directory, files, arguments, deadline)
+        return self._run_compose(project, directory, files, env_files, arguments, deadline, acts=True)
+
+    def service_config(
+        self,
+        project: str,
+        directory: str,
+        files: Sequence[str],
+        service: str,
+        *,
+        env_files: Sequence[str] = (),
+        edited: Mapping[str, bytes] | None = None,
+        deadline: float = 20.0,
+    ) -> ServiceConfig:
+        """``compose config SERVICE``, through a private folder outside the project: edited files are read there.
+
+        The answer is a file there too, because what a program prints is cleaned and cut for people.
+        """
+        dotenv = f"{directory.rstrip('/')}/.env"
+        given = env_files or ((dotenv,) if edited and dotenv in edited else ())
+        copies = {f"{at}-{Path(name).name}": content for at, (name, content) in enumerate((edited or {}).items())}
+        with _scratch(copies) as folder:
+            path = folder / "config.json"
+            put = {name: str(folder / copy) for name, copy in zip(edited or {}, copies, strict=True)}
+            words = ["config", "--format", "json", "-o", str(path), service]
+            said = self._run_compose(
+                project, directory, [put.get(f, f) for f in files], [put.get(f, f) for f in given], words, deadline
+            )
+            if said.exit_code:
+                reason = _last(said, 6)
+                for name, candidate in put.items():
+                    reason = reason.replace(candidate, name)
+                raise _refusal(said, "as they would be" if edited else f"in {directory}", reason)
+            address = self._reachable()
+            try:
+                written = path.read_bytes()
+            except OSError as error:
+                raise HostError(f"docker compose config wrote nothing that can be read: {error.strerror}") from error
+            return ServiceConfig(written, proxies(environment(os.environ, address), address.url))
 
     def service_hashes(
-        self, project: str, directory: str, files: Sequence[str], *, deadline: float = 20.0
+        self,
+        project: str,
+        directory: str,
+        files: Sequence[str],
+        *,
+        env_files: Sequence[str] = (),
+        deadline: float = 20.0,
     ) -> tuple[str, Mapping[str, str]]:
         """``compose version --short`` and ``compose config --hash '*'``; neither changes anything."""
-        said = self._run_compose(project, directory, files, ["config", "--hash", "*"], deadline)
+        said = self._run_compose(project, directory, files, env_files, ["config", "--hash", "*"], deadline)
         if said.exit_code:
-            last = (said.output.strip().splitlines() or ["it said nothing"])[-1]
-            raise HostError(f"Compose refuses the files in {directory}: {last}")
-        version = self._run_compose(project, directory, (), ["version", "--short"], deadline)
+            raise _refusal(said, f"in {directory}", _last(said, 1))
+        version = self._run_compose(project, directory, (), (), ["version", "--short"], deadline)
         return version.output.strip(), dict(_HASH.findall(said.output))
 
     def _run_compose(
-        self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], deadline: float
+        self,
+        project: str,
+        directory: str,
+        files: Sequence[str],
+        env_files: Sequence[str],
+        arguments: Sequence[str],
+        deadline: float,
+        *,
+        acts: bool = False,
     ) -> CommandResult:
         environ = environment(os.environ, self._reachable())
         if self._compose is None:
             self._compose = find_compose(environ)
-        named = [part for file in files for part in ("-f", file)]
-        return run(
-            (*self._compose, "-p", project, "--project-directory", directory, *named, *arguments), environ, deadline
-        )
+        # whoever types `docker compose up` stands in the project's folder: ${PWD} in a compose file means that one
+        environ["PWD"] = directory
+        argv = (*self._compose, *compose_flags(project, directory, files, env_files), *arguments)
+        return run(argv, environ, deadline, acts=acts)
 
     def execute(
         self, container: str, arguments: Sequence[str], environment: Mapping[str, str], deadline: float
     ) -> CommandResult:
         """Run a program inside; its exit code is the caller's to judge: 126 where the image does not have it."""
-        from ...text import clean
+        from ...text.cleaning import clean
 
         done: list[CommandResult] = []
 
@@ -129,15 +250,16 @@ class LocalControl:
         address = self._reachable()
 
         def work() -> None:
-            api = _connect(address, asyncio.run(self._client.api()), seconds)
+            api = _connect(address, run_here(self._client.api()), seconds)
             try:
                 act(api)
             finally:
                 api.close()
 
-        self._deadlines.call(container, seconds + 1, lambda: _explained(work, address), hung(address, seconds + 1))
+        late = hung(address, seconds + 1)
+        call(lambda: _explained(work, address), seconds + 1, container, way=(self, container), late=late)
 
-    def _reachable(self) -> Address:
+    def _reachable(self) -> EngineAddress:
         """The address; raises its reason where there is none."""
         if isinstance(self._client, ClosedClient):
             raise self._client.reason()
@@ -148,7 +270,7 @@ class LocalControl:
             raise ReadOnlyRefused("stackops was started read-only: nothing is changed", "start it without --read-only")
 
 
-def _connect(address: Address, version: str, seconds: int) -> APIClient:
+def _connect(address: EngineAddress, version: str, seconds: int) -> APIClient:
     import docker
     from docker.tls import TLSConfig
 
@@ -160,11 +282,11 @@ def _connect(address: Address, version: str, seconds: int) -> APIClient:
     return docker.APIClient(base_url=address.url, version=version, timeout=seconds, tls=tls)
 
 
-def _explained(work: Callable[[], None], address: Address) -> None:
+def _explained(work: Callable[[], None], address: EngineAddress) -> None:
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException, Timeout
 
-    from ...text import clean_line
+    from ...text.cleaning import clean_line
 
     try:
         work()
@@ -181,13 +303,45 @@ def _explained(work: Callable[[], None], address: Address) -> None:
         raise EngineUnreachable(f"The Engine at {address.where} was lost: {clean_line(str(error), 120)}") from error
 
 
+@contextlib.contextmanager
+def _scratch(copies: Mapping[str, bytes]) -> Iterator[Path]:
+    """A private folder with these files. What fails while they are used is no fault of the folder's."""
+    with contextlib.ExitStack() as held:
+        try:
+            folder = held.enter_context(paths.scratch())
+            for name, content in copies.items():
+                _write(folder / name, content)
+        except OSError as error:
+            raise HostError(
+                f"The copies of files that docker is to read cannot be kept in the state folder: {error.strerror}",
+                "make it writable, or name another one in STACKOPS_STATE_DIR",
+            ) from error
+        yield folder
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_bytes(content)
+
+
+def _refusal(said: CommandResult, which: str, reason: str) -> HostError:
+    """What is said of files that ``compose config`` did not take; they are to blame where Compose blames them."""
+    if said.exit_code in _BLAMES_FILES:
+        return HostError(f"Compose refuses the files {which}: {reason}")
+    return HostError(f"docker compose config of the files {which} ended with exit code {said.exit_code}: {reason}")
+
+
+def _last(said: CommandResult, lines: int) -> str:
+    return " | ".join([line.strip() for line in said.output.splitlines() if line.strip()][-lines:]) or "it said nothing"
+
+
 def _checked(container: str) -> str:
     if not _NAME.fullmatch(container):
         raise NotFound("no container can have that name")
     return container
 
 
-def _tls_flags(address: Address) -> tuple[str, ...]:
+def _tls_flags(address: EngineAddress) -> tuple[str, ...]:
     if address.tls is None:
         return ()
     pairs = (("--tlscacert", address.tls.ca), ("--tlscert", address.tls.cert), ("--tlskey", address.tls.key))

@@ -1,5 +1,6 @@
-"""The Http door of this machine: GET and HEAD with one deadline over everything, and nothing else.
+"""The HTTP doors of this machine: one that only asks (GET and HEAD), and one that posts a JSON object and acts.
 
+Both go the same way with one deadline over everything. What only asks has no method that could send anything.
 httpx does the talking and is imported when first needed. Names are looked up in a thread that may be left behind, since
 a resolver that hangs cannot be cancelled and must not keep the program from ending. May not decide what is asked.
 """
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import importlib.util
 import ipaddress
 import socket
@@ -18,12 +18,16 @@ import threading
 import time
 import weakref
 import zlib
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urljoin, urlsplit
 
-from .. import HttpFailed, HttpReply
+import msgspec
+
+from .. import PORTS, HttpFailed, HttpReply, ReadOnlyRefused, is_public, origin
+from ..call import NotAnsweringError, call_async
 
 if TYPE_CHECKING:
     import httpx
@@ -32,9 +36,12 @@ REDIRECTS = 3
 MOVED = frozenset({301, 302, 303, 307, 308})
 ADDRESSES = 4
 """Addresses of one name that are tried, one after another."""
-PORTS = {"http": 80, "https": 443}
+LOOK_UP = 1.0
+"""Seconds to look up here what a proxy looks up anyway."""
 LONGEST = 60.0
 """Seconds for one read or write; the deadline of the caller comes first."""
+CONNECT = 10.0
+"""Seconds for one address to take what is posted. Loading a model may take minutes: reading has the deadline only."""
 
 
 @dataclass(frozen=True)
@@ -46,61 +53,67 @@ class _Ask:
     proxy: str | None = None
     connect: float | None = None
     redirects: int = REDIRECTS
+    public: bool = False
+    content: bytes | None = None
+    hear: Callable[[bytes], None] | None = None
+    """Is given each piece of the body when it comes."""
 
-    def patience(self) -> dict[str, float]:
-        """Seconds, by httpx's names for what is waited for."""
-        return {"connect": self.connect or LONGEST, "read": LONGEST, "write": LONGEST, "pool": LONGEST}
 
-
-class LocalHttp:
+class _Door:
     """Bound to no event loop: certificates are loaded once, and each thread's loop has a transport of its own."""
 
     def __init__(self) -> None:
-        self._tls: ssl.SSLContext | None = None
         self._own = threading.local()
+        self._tls: ssl.SSLContext | None = None
+        self._one_at_a_time = threading.Lock()
 
-    async def get(
-        self,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        deadline: float = 5.0,
-        limit: int = 1 << 20,
-        proxy: str | None = None,
-        connect: float | None = None,
-        redirects: int = REDIRECTS,
-    ) -> HttpReply:
-        """GET; every way it can fail is an HttpFailed."""
-        ask = _Ask("GET", limit, proxy, connect, redirects)
-        return await self._bounded(ask, url, dict(headers or {}), deadline)
+    async def _ready(self) -> None:
+        """Load httpx and the machine's own certificates, once, before the deadline begins, and in a thread.
 
-    async def head(
-        self, url: str, *, headers: Mapping[str, str] | None = None, deadline: float = 5.0, proxy: str | None = None
-    ) -> HttpReply:
-        """HEAD; every way it can fail is an HttpFailed."""
-        return await self._bounded(_Ask("HEAD", 0, proxy), url, dict(headers or {}), deadline)
+        On a busy machine this takes longer than a server may take to answer, and the deadlines of all who wait in the
+        same loop would run out meanwhile.
+        """
+        if self._tls is None:
+            await call_async(self._load, None, "Loading what HTTP needs")
+
+    def _load(self) -> ssl.SSLContext:
+        """The certificates; ``SSL_CERT_FILE`` counts."""
+        import httpcore  # noqa: F401 - httpx does so at its first request
+        import httpx  # noqa: F401 - what takes time is the import
+
+        with self._one_at_a_time:
+            if self._tls is None:
+                if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:
+                    # or httpcore looks for it in all folders six times a request
+                    sys.modules["sniffio"] = None  # type: ignore[assignment]
+                self._tls = ssl.create_default_context()
+            return self._tls
 
     async def _bounded(self, ask: _Ask, url: str, headers: dict[str, str], deadline: float) -> HttpReply:
+        await self._ready()
         started = time.monotonic()
         try:
             async with asyncio.timeout(deadline):
                 reply = await self._followed(ask, url, headers)
         except TimeoutError:
             raise HttpFailed("timeout", f"{_where(url)} did not answer within {deadline:g} s") from None
-        return HttpReply(
-            reply.status, reply.url, reply.headers, reply.body, cut=reply.cut, seconds=time.monotonic() - started
-        )
+        return msgspec.structs.replace(reply, seconds=time.monotonic() - started)
 
     async def _followed(self, ask: _Ask, url: str, headers: dict[str, str]) -> HttpReply:
+        declared, wary = origin(url), ask.public
         for _ in range(ask.redirects + 1):
             reply = await self._explained(ask, url, headers)
             target = reply.headers.get("location")
             if reply.status not in MOVED or not target or not ask.redirects:
                 return reply
-            there = urljoin(url, target)
+            try:
+                there = urljoin(url, target)
+            except ValueError:
+                raise HttpFailed("redirects", f"{_where(url)} sends to what is no address") from None
             if urlsplit(there).scheme != urlsplit(url).scheme:
                 raise HttpFailed("redirects", f"{_where(url)} sends to {_where(there)}, another scheme: not followed")
-            if urlsplit(there).netloc != urlsplit(url).netloc:
+            ask = replace(ask, public=wary or origin(there) != declared)
+            if origin(there) != origin(url):
                 headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
             url = there
         raise HttpFailed("redirects", f"{_where(url)} redirects more than {ask.redirects} times")
@@ -120,13 +133,21 @@ class LocalHttp:
         import httpx
 
         named = httpx.URL(url)
-        if named.scheme not in PORTS or not named.host:
+        if named.scheme not in PORTS or not named.host or origin(url) is None:
             raise httpx.UnsupportedProtocol(f"not http: {named.scheme}")
         own = _own_headers(named, headers)
-        if ask.proxy is not None:  # the proxy looks the name up
+        host, port = named.raw_host.decode("ascii"), named.port or PORTS[named.scheme]
+        if ask.proxy is not None:  # the proxy looks the name up; what is known here counts all the same
+            known: list[str] = []
+            if ask.public:
+                with suppress(socket.gaierror, HttpFailed):
+                    known = await _resolved(host, port, LOOK_UP)
+            _require_public(url, known)
             async with self._transport(ask.proxy) as through:
                 return await self._sent(through, ask, named, named, own)
-        addresses = await _resolved(named.raw_host.decode("ascii"), named.port or PORTS[named.scheme])
+        addresses = await _resolved(host, port)
+        if ask.public:
+            _require_public(url, addresses)
         for last, address in ((address == addresses[-1], address) for address in addresses):
             try:
                 return await self._sent(self._here(), ask, named, named.copy_with(host=address), own)
@@ -142,16 +163,19 @@ class LocalHttp:
         import httpx
 
         sni = named.raw_host.decode("ascii")
+        longest = None if ask.method == "POST" else LONGEST
+        patience = {"connect": ask.connect or LONGEST, "read": longest, "write": longest, "pool": longest}
         request = httpx.Request(
-            ask.method, to, headers=headers, extensions={"sni_hostname": sni, "timeout": ask.patience()}
-        )
+            ask.method, to, headers=headers, content=ask.content,
+            extensions={"sni_hostname": sni, "timeout": patience},
+        )  # fmt: skip
         reply = await through.handle_async_request(request)
         reply.request = request
         try:
-            body, cut = await _body(reply, ask.limit)
+            body, cut = await _body(reply, ask)
         finally:
             await reply.aclose()
-        return HttpReply(reply.status_code, str(named), _headers(reply), body, cut=cut)
+        return HttpReply(reply.status_code, str(named), dict(reply.headers.items()), body, cut=cut)
 
     def _here(self) -> httpx.AsyncHTTPTransport:
         """The transport of this thread's event loop."""
@@ -170,15 +194,77 @@ class LocalHttp:
         """
         import httpx
 
-        _no_sniffio()
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        return httpx.AsyncHTTPTransport(verify=self._certificates(), trust_env=False, limits=limits, proxy=proxy)
+        return httpx.AsyncHTTPTransport(verify=self._load(), trust_env=False, limits=limits, proxy=proxy)
 
-    def _certificates(self) -> ssl.SSLContext:
-        """The machine's own, as the Engine uses them; ``SSL_CERT_FILE`` counts."""
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-        return self._tls
+
+class LocalHttp(_Door):
+    """The door that only asks."""
+
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        deadline: float = 5.0,
+        limit: int = 1 << 20,
+        proxy: str | None = None,
+        connect: float | None = None,
+        redirects: int = REDIRECTS,
+        public: bool = False,
+    ) -> HttpReply:
+        """GET; every way it can fail is an HttpFailed."""
+        ask = _Ask("GET", limit, proxy, connect, redirects, public)
+        return await self._bounded(ask, url, dict(headers or {}), deadline)
+
+    async def head(
+        self, url: str, *, headers: Mapping[str, str] | None = None, deadline: float = 5.0, proxy: str | None = None
+    ) -> HttpReply:
+        """HEAD; every way it can fail is an HttpFailed."""
+        return await self._bounded(_Ask("HEAD", 0, proxy), url, dict(headers or {}), deadline)
+
+
+class LocalHttpActs(_Door):
+    """The door that acts: one POST at a time, and nothing while read-only."""
+
+    def __init__(self, *, read_only: bool) -> None:
+        super().__init__()
+        self._read_only = read_only
+
+    async def post(
+        self,
+        url: str,
+        body: Mapping[str, object],
+        *,
+        headers: Mapping[str, str] | None = None,
+        deadline: float = 30.0,
+        limit: int = 1 << 20,
+        on_chunk: Callable[[bytes, float], None] | None = None,
+    ) -> HttpReply:
+        """POST; raises ReadOnlyRefused before anything is imported or sent, and HttpFailed."""
+        if self._read_only:
+            raise ReadOnlyRefused("stackops was started read-only: nothing is sent", "start it without --read-only")
+        await self._ready()
+        started = time.monotonic()
+
+        def hear(piece: bytes) -> None:
+            try:
+                if on_chunk is not None:
+                    on_chunk(piece, time.monotonic() - started)
+            except Exception as error:
+                raise _NotHeard(error) from error
+
+        own = {"Content-Type": "application/json", "Accept-Encoding": "identity", **(headers or {})}
+        ask = _Ask("POST", limit, connect=CONNECT, redirects=0, content=msgspec.json.encode(body),
+                   hear=hear)  # fmt: skip
+        try:
+            return await self._bounded(ask, url, own, deadline)
+        except _NotHeard as failed:
+            raise failed.args[0] from None
+
+
+class _NotHeard(Exception):
+    """Holds an error of who hears: it is not the server's fault, and goes to whoever asked as it is."""
 
 
 def _own_headers(named: httpx.URL, headers: Mapping[str, str]) -> httpx.Headers:
@@ -186,20 +272,16 @@ def _own_headers(named: httpx.URL, headers: Mapping[str, str]) -> httpx.Headers:
     import httpx
 
     host = named.netloc.decode("ascii").rpartition("@")[2]
-    own = httpx.Headers({
+    told = {
         "Accept": "*/*", "Accept-Encoding": "gzip, identity", "Connection": "keep-alive",
         "User-Agent": f"python-httpx/{httpx.__version__}", **headers, "Host": host,
-    })  # fmt: skip
+    }  # fmt: skip
+    # as bytes: a key in another alphabet is refused by the server and not by us
+    own = httpx.Headers([(name.encode(), value.encode()) for name, value in told.items()])
     if named.userinfo:
-        told = f"{named.username}:{named.password}".encode()
-        own["Authorization"] = f"Basic {base64.b64encode(told).decode('ascii')}"
+        user = f"{named.username}:{named.password}".encode()
+        own["Authorization"] = f"Basic {base64.b64encode(user).decode('ascii')}"
     return own
-
-
-def _no_sniffio() -> None:
-    """Where sniffio is not installed, say so once: httpcore looks for it in all folders six times a request."""
-    if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:
-        sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def _literal(host: str) -> bool:
@@ -211,59 +293,49 @@ def _literal(host: str) -> bool:
     return "%" not in host
 
 
-async def _resolved(host: str, port: int) -> list[str]:
-    """Addresses of a name, in the system's order. The thread is left behind when nobody waits any more."""
+async def _resolved(host: str, port: int, within: float | None = None) -> list[str]:
+    """Addresses of a name, in the system's order. The look-up is left behind when nobody waits any more."""
     if _literal(host):
         return [host]
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[list[str]] = loop.create_future()
-
-    def settle(found: list[str], error: OSError | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(found)
-        else:
-            future.set_exception(error)
-
-    def work() -> None:
-        found: list[str] = []
-        caught: OSError | None = None
-        try:
-            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found = list(dict.fromkeys(str(row[4][0]) for row in rows))[:ADDRESSES]
-        except (OSError, UnicodeError) as error:
-            caught = error if isinstance(error, OSError) else socket.gaierror(str(error))
-        with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
-            loop.call_soon_threadsafe(settle, found, caught)
-
-    threading.Thread(target=work, name="stackops look-up", daemon=True).start()
-    return await future
+    try:
+        return await call_async(lambda: _looked_up(host, port), within, f"The look-up of {host}", way=("look-up", host))
+    except NotAnsweringError as error:
+        raise HttpFailed("timeout", _line(str(error)), "does the machine's DNS work?") from None
 
 
-async def _body(reply: httpx.Response, limit: int) -> tuple[bytes, bool]:
+def _require_public(url: str, addresses: Sequence[str]) -> None:
+    """Raises HttpFailed for an address that means something else to everybody: a private, local or metadata one."""
+    for address in addresses:
+        if not is_public(address):
+            where = f"{_where(url)} is {address}" if address not in url else _where(url)
+            raise HttpFailed("private", f"{where}, which is in no public network, and nobody declared it: not asked")
+
+
+def _looked_up(host: str, port: int) -> list[str]:
+    try:
+        rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise socket.gaierror(str(error)) from None
+    return list(dict.fromkeys(str(row[4][0]) for row in rows))[:ADDRESSES]
+
+
+async def _body(reply: httpx.Response, ask: _Ask) -> tuple[bytes, bool]:
     """At most ``limit`` bytes after decompression, and whether there was more: a bomb is never unpacked whole."""
+    limit, body = ask.limit, bytearray()
+    # whatever was asked for: proxies in front of model servers compress all the same
     unpack = zlib.decompressobj(47) if reply.headers.get("content-encoding", "").lower() == "gzip" else None
-    body = bytearray()
-    async for piece in _pieces(reply):
-        body += piece if unpack is None else unpack.decompress(piece, limit + 1 - len(body))
+    if ask.method == "HEAD":
+        return b"", False
+    async for piece in reply.aiter_raw():
+        heard = len(body)
+        body += piece if unpack is None else unpack.decompress(piece, limit + 1 - heard)
+        if ask.hear is not None and (told := bytes(body[heard:limit])):
+            ask.hear(told)
         if len(body) > limit:
             return bytes(body[:limit]), True
+        if unpack is not None and unpack.eof:
+            break  # zlib would keep whatever follows
     return bytes(body), False
-
-
-async def _pieces(reply: httpx.Response) -> AsyncIterator[bytes]:
-    if reply.request.method == "HEAD":
-        return
-    async for piece in reply.aiter_raw(65536):
-        yield piece
-
-
-def _headers(reply: httpx.Response) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in reply.headers.multi_items():
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
 
 
 def _explain(error: Exception, url: str) -> NoReturn:
@@ -320,6 +392,6 @@ def _where(url: str) -> str:
 
 
 def _line(text: str) -> str:
-    from ...text import clean_line
+    from ...text.cleaning import clean_line
 
     return clean_line(text, 160)

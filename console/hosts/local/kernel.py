@@ -6,20 +6,133 @@ All of it under ``root``, so that tests bring their own /proc and /sys. May not 
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shlex
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
+
+import msgspec
 
 from .. import CgroupSample, Clock, HostError, NotFound, ProcessRow, SystemSample
-from ..clock import SystemClock
+from ..call import call
+from ..protocols import SystemClock
 from .cgroups import Gone, Meter, places
-from .deadline import Deadlines
-from .descriptors import OUT_OF_DESCRIPTORS, Budget
-from .listening import addresses, listening
-from .processes import ProcessTable
-from .program_log import end_of_log
+from .procfs import OUT_OF_DESCRIPTORS, Budget, addresses, end_of_log, listener, listening
+
+ARGUMENTS = 16384
+KERNEL_THREAD = 0x00200000
+"""fact: PF_KTHREAD in the flags of /proc/PID/stat."""
+# /docker/ID, docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope, pod-slice:cri-containerd:ID, and what a kernel
+# adds to the cgroup of a zombie: "docker-ID.scope (deleted)". conmon only watches a container.
+_ID = re.compile(r"(?:^|[/:-])(?<!conmon-)([0-9a-f]{64})(?=$|[./: ])")
+_RUNTIMES: tuple[tuple[Literal["docker", "podman", "kubernetes"], re.Pattern[str]], ...] = (
+    ("kubernetes", re.compile(r"kubepods|/crio-|/cri-containerd-")),
+    ("podman", re.compile(r"libpod")),
+    ("docker", re.compile(r"docker")),
+)
+
+
+class ProcessTable:
+    """Reads the table; what never changes in a process's life is read once."""
+
+    def __init__(self, root: Path) -> None:
+        self._proc = root / "proc"
+        self._ticks = os.sysconf("SC_CLK_TCK")
+        self._known: dict[tuple[int, str, str], ProcessRow | None] = {}
+        self._users: dict[int, str] = {}
+
+    def rows(self, boot_time: float | None) -> list[ProcessRow]:
+        """One row per process that may be seen, kernel threads left out."""
+        known: dict[tuple[int, str, str], ProcessRow | None] = {}
+        for entry in self._entries():
+            if not entry.isdecimal():
+                continue
+            try:
+                name, fields = _stat(_read(self._proc / entry / "stat"))
+                key = (int(entry), fields[19], name)
+                row = self._known[key] if key in self._known else self._row(int(entry), name, fields, boot_time)
+                known[key] = _as_now(row, fields)
+            except (OSError, ValueError, IndexError):
+                continue  # ended while being read, or hidden
+        self._known = known
+        return [row for row in known.values() if row is not None]
+
+    def _entries(self) -> list[str]:
+        try:
+            return os.listdir(self._proc)  # noqa: PTH208 - names only
+        except OSError:
+            return []
+
+    def _row(self, pid: int, name: str, fields: list[str], boot_time: float | None) -> ProcessRow | None:
+        if int(fields[6]) & KERNEL_THREAD:
+            return None
+        folder = self._proc / str(pid)
+        started = None if boot_time is None else boot_time + int(fields[19]) / self._ticks
+        cgroup = _text(_read(folder / "cgroup"))
+        containers = containers_of(cgroup)
+        return ProcessRow(
+            pid=pid, ppid=int(fields[1]), name=name, command=_arguments(_read(folder / "cmdline")), started_at=started,
+            user=self._user(_read(folder / "status")), container=containers[0] if containers else None,
+            containers=containers, runtime=runtime_of(cgroup), zombie=fields[0] == "Z",
+        )  # fmt: skip
+
+    def _user(self, status: bytes) -> str | None:
+        found = re.search(rb"^Uid:\s+\d+\s+(\d+)", status, re.MULTILINE)
+        if not found:
+            return None
+        uid = int(found[1])
+        if uid not in self._users:
+            try:
+                self._users[uid] = pwd.getpwuid(uid).pw_name
+            except KeyError:
+                self._users[uid] = str(uid)
+        return self._users[uid]
+
+
+def containers_of(cgroup: str) -> tuple[str, ...]:
+    """The ids of containers in the text of /proc/PID/cgroup, the outermost first.
+
+    Anywhere in the path: the prefix differs with the driver and a ``cgroup_parent``, an init inside adds to its end,
+    and from another cgroup namespace the path is relative, ``/../docker-ID.scope``. fact: gpu-model-servers 2.1
+    """
+    return tuple(dict.fromkeys(found for line in cgroup.splitlines() for found in _ID.findall(line)))
+
+
+def runtime_of(cgroup: str) -> Literal["docker", "podman", "kubernetes"] | None:
+    """Who names cgroups like this one; None where a ``cgroup_parent`` hides it, or nobody does."""
+    return next((name for name, shape in _RUNTIMES if shape.search(cgroup)), None)
+
+
+def _as_now(row: ProcessRow | None, fields: list[str]) -> ProcessRow | None:
+    """With what changes in a process's life: who its parent is, and whether it still lives."""
+    zombie, parent = fields[0] == "Z", int(fields[1])
+    if row is None or (row.zombie == zombie and row.ppid == parent):
+        return row
+    return msgspec.structs.replace(row, zombie=zombie, ppid=parent)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        return file.read(ARGUMENTS)
+
+
+def _stat(content: bytes) -> tuple[str, list[str]]:
+    """Name and the fields from the third on; the name may hold spaces and brackets."""
+    text = _text(content)
+    start, end = text.index("("), text.rindex(")")
+    return text[start + 1 : end], text[end + 2 :].split()
+
+
+def _arguments(content: bytes) -> tuple[str, ...]:
+    return tuple(_text(part) for part in content.rstrip(b"\0").split(b"\0")) if content else ()
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
+
 
 DISK_DEADLINE = 2.0
 _FIRST_PROCESSOR = 16_384
@@ -36,7 +149,6 @@ class LocalKernel:
         self._budget = Budget(keep_open)
         self._meters: dict[tuple[str, int], Meter] = {}
         self._table = ProcessTable(self._root)
-        self._deadlines = Deadlines()
         self._lock = threading.Lock()
         self._ticks = os.sysconf("SC_CLK_TCK")
 
@@ -106,7 +218,7 @@ class LocalKernel:
         """Total and free bytes (for this user) of the file system that holds the path, which need not exist yet."""
         place = self._root / path.lstrip("/")
         late = HostError(f"The file system of {path} is not answering (2 s)")
-        found = self._deadlines.call(str(place), DISK_DEADLINE, lambda: _statvfs(place), late)
+        found = call(lambda: _statvfs(place), DISK_DEADLINE, path, way=(self, place), late=late)
         return found.f_frsize * found.f_blocks, found.f_frsize * found.f_bavail
 
     def processes(self) -> Sequence[ProcessRow]:
@@ -136,6 +248,11 @@ class LocalKernel:
     def listening(self, pids: Collection[int]) -> Mapping[int, Sequence[tuple[str, int]]]:
         """What these processes listen on."""
         return listening(pids) if self._root == Path("/") else {}
+
+    def listener(self, address: str) -> int | None:
+        """Who listens at a unix address."""
+        path = address.removeprefix("unix://")
+        return listener(path) if path != address and self._root == Path("/") else None
 
     def addresses(self) -> frozenset[str]:
         """The machine's own IP addresses."""

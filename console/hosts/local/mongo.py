@@ -8,23 +8,195 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hashlib
+import json
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...text.traces import caught
 from .. import (
     Clock,
+    CommandResult,
     HostError,
     MongoLogin,
     MongoRefused,
     MongoReply,
     MongoTarget,
+    MongoTrouble,
     MongoUnreachable,
     ReadOnlyRefused,
 )
-from .mongo_reasons import connecting, selecting
-from .mongo_shell import Execute, MongoShell
+from ..call import call_async
+
+_SENTENCES: dict[MongoTrouble, tuple[str, str | None]] = {
+    "refused": ("Nobody listens at {at} ({via})", "is mongod running inside? see its log"),
+    "reset": (
+        "{at} ({via}) accepts and hangs up: the port is published, but no mongod is behind it yet",
+        "on the first start this lasts until the user has been made; look again",
+    ),
+    "silent": ("{at} ({via}) does not answer within {seconds:g} s", "a firewall, or a frozen mongod"),
+    "no-route": ("There is no route to {at} ({via})", "the container's network is not this machine's"),
+    "name": ("The name in {at} is not known here", None),
+    "not-mongo": ("What answers at {at} ({via}) is not mongod", "another program has taken the port"),
+    "too-old": ("The mongod at {at} ({via}) is too old for this console, which speaks to 4.4 and later", None),
+    "unreachable": ("{at} ({via}) cannot be asked", None),
+}
+
+
+def connecting(error: BaseException, target: MongoTarget, seconds: float) -> MongoUnreachable:
+    """For a TCP connection that could not be made in time."""
+    return _made(_of_connection(error), target, seconds)
+
+
+def selecting(error: BaseException, target: MongoTarget, seconds: float = 1.0) -> MongoUnreachable:
+    """For a connection that was made and led to no answer. fact: PyMongo 4.20 keeps the cause of each failed hello."""
+    from pymongo.errors import ConfigurationError, ConnectionFailure, NetworkTimeout, ProtocolError
+
+    if isinstance(error, ConfigurationError):
+        return _made("too-old", target, seconds)
+    for one in _chain(error):
+        if isinstance(one, NetworkTimeout | TimeoutError):
+            return _made("silent", target, seconds)
+        if isinstance(one, ProtocolError):
+            return _made("not-mongo", target, seconds)
+        if isinstance(one, OSError):
+            return _made(_of_connection(one), target, seconds)
+    lost = isinstance(error, ConnectionFailure)  # it was made, as somebody accepts there
+    return _made("reset" if lost else "unreachable", target, seconds)
+
+
+def _of_connection(error: BaseException) -> MongoTrouble:
+    if isinstance(error, TimeoutError):
+        return "silent"
+    if isinstance(error, ConnectionRefusedError):
+        return "refused"
+    if isinstance(error, socket.gaierror):
+        return "name"
+    if isinstance(error, OSError) and error.errno in {errno.EHOSTUNREACH, errno.ENETUNREACH}:
+        return "no-route"
+    return "reset" if isinstance(error, ConnectionError | EOFError | OSError) else "unreachable"
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    """The error and what it was raised from."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def _made(trouble: MongoTrouble, target: MongoTarget, seconds: float) -> MongoUnreachable:
+    sentence, remedy = _SENTENCES[trouble]
+    return MongoUnreachable(sentence.format(at=target.address, via=target.via, seconds=seconds), trouble, remedy)
+
+
+Execute = Callable[[str, Sequence[str], Mapping[str, str], float], CommandResult]
+MARK = "stackops:"
+MISSING = (126, 127)
+"""fact: exec of a missing binary ends with 126 on Engine 20.10 (mongo-docker-db 2.2)"""
+SHELL_REFUSED = (11, 18)
+_COMMON = """
+var login = env('STACKOPS_USER') ? encodeURIComponent(env('STACKOPS_USER')) + ':' +
+  encodeURIComponent(env('STACKOPS_PASSWORD')) + '@' : '';
+var uri = 'mongodb://' + login + '127.0.0.1:' + env('STACKOPS_PORT') + '/?directConnection=true&authSource=' +
+  encodeURIComponent(env('STACKOPS_SOURCE') || 'admin');
+function told(error) { return {ok: 0, code: error.code === undefined ? -1 : error.code}; }
+var replies;
+try {
+  var admin = new Mongo(uri).getDB('admin');
+  replies = JSON.parse(env('STACKOPS_COMMANDS')).map(function (command) {
+    try { return admin.runCommand(revived(command)); } catch (error) { return told(error); }
+  });
+} catch (error) { replies = told(error); }
+"""
+SCRIPTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("mongosh", ("--quiet", "--norc", "--nodb", "--eval", (
+        "function env(name) { return process.env[name] || ''; }\n"
+        "function revived(command) { return EJSON.deserialize(command); }\n"
+        f"{_COMMON}\nprint('{MARK}' + EJSON.stringify(replies));"))),
+    ("mongo", ("--quiet", "--norc", "--nodb", "--eval", (
+        "function env(name) { return _getEnv(name) || ''; }\n"
+        "function revived(value) {\n"
+        "  if (value && value['$oid']) { return ObjectId(value['$oid']); }\n"
+        "  if (value && value['$numberLong']) { return NumberLong(value['$numberLong']); }\n"
+        "  if (Array.isArray(value)) { return value.map(revived); }\n"
+        "  if (value && typeof value === 'object') {\n"
+        "    var made = {};\n"
+        "    Object.keys(value).forEach(function (key) { made[key] = revived(value[key]); });\n"
+        "    return made;\n"
+        "  }\n"
+        "  return value;\n}\n"
+        f"{_COMMON}\nprint('{MARK}' + JSON.stringify(replies));"))),
+)  # fmt: skip
+
+
+class MongoShell:
+    """Asks through whichever shell the image has."""
+
+    def __init__(self, execute: Execute) -> None:
+        self._execute = execute
+        self._known: dict[str, int] = {}
+        """Container -> which of the two it has."""
+
+    def ask(
+        self, target: MongoTarget, commands: Sequence[Mapping[str, object]], login: MongoLogin | None, deadline: float
+    ) -> Sequence[MongoReply]:
+        """The replies, in order. Blocks. Raises MongoUnreachable, MongoRefused, ReadOnlyRefused."""
+        replies: Any = self._replies(target, self._run(target, _environment(target, commands, login), deadline))
+        if isinstance(replies, dict):
+            code = replies.get("code")
+            if isinstance(code, int) and code in SHELL_REFUSED:
+                raise MongoRefused(f"mongod in the container refuses the login (error {code})", code)
+            raise MongoUnreachable("mongod does not answer inside its container", "refused")
+        for reply in replies:
+            if login is not None and reply.get("code") in SHELL_REFUSED:
+                raise MongoRefused(f"mongod in the container refuses the login (error {reply['code']})", 18)
+        return list(replies)
+
+    def _run(self, target: MongoTarget, environment: Mapping[str, str], deadline: float) -> str:
+        first = self._known.get(target.container)
+        for number, (program, arguments) in enumerate(SCRIPTS):
+            if first is not None and number != first:
+                continue
+            done = self._execute(target.container, (program, *arguments), environment, deadline)
+            if done.exit_code not in MISSING:
+                self._known[target.container] = number
+                return done.output
+        self._known.pop(target.container, None)
+        raise MongoUnreachable("The container has no shell that could ask mongod", "unreachable")
+
+    def _replies(self, target: MongoTarget, output: str) -> Any:  # noqa: ANN401 - foreign JSON
+        line = next((line for line in output.splitlines() if line.startswith(MARK)), None)
+        try:
+            replies = json.loads(line.removeprefix(MARK)) if line is not None else None
+        except ValueError:
+            replies = None
+        if isinstance(replies, dict):
+            return replies
+        if isinstance(replies, list) and all(isinstance(reply, dict) for reply in replies):
+            return [_hello(reply) for reply in replies]
+        raise HostError(f"The shell in the container {target.container[:12]} said nothing that could be read")
+
+
+def _hello(reply: dict[str, Any]) -> MongoReply:
+    return {**reply, "isWritablePrimary": reply["ismaster"]} if "ismaster" in reply else reply
+
+
+def _environment(
+    target: MongoTarget, commands: Sequence[Mapping[str, object]], login: MongoLogin | None
+) -> dict[str, str]:
+    """Only what the script reads."""
+    found = {"STACKOPS_PORT": str(target.port), "STACKOPS_COMMANDS": json.dumps(list(commands))}
+    if login is not None:
+        found |= {
+            "STACKOPS_USER": login.user, "STACKOPS_PASSWORD": login.password, "STACKOPS_SOURCE": login.source,
+        }  # fmt: skip
+    return found
+
 
 if TYPE_CHECKING:
     from pymongo import AsyncMongoClient
@@ -84,7 +256,8 @@ class LocalDatabases:
             raise MongoUnreachable("There is no way into the container from here", "unreachable")
         self._refuse_again(target, login)
         try:
-            return await asyncio.to_thread(self._shell.ask, target, commands, login, max(deadline, EXEC))
+            ask = partial(self._shell.ask, target, commands, login, max(deadline, EXEC))
+            return await call_async(ask, None, "The shell in mongod's container", way=(self, target.container))
         except MongoRefused:
             self._remember(target, login)
             raise
@@ -100,8 +273,9 @@ class LocalDatabases:
         """A client whose server is known to answer; whatever goes wrong with it is a HostError."""
         self._refuse_again(target, login)
         try:
+            await _knock(target)
+            await call_async(_import_driver, None, "Loading MongoDB's driver")
             async with asyncio.timeout(deadline):
-                await _knock(target)
                 client = _client(target, login, answer)
                 try:
                     with _explained(client, target):
@@ -142,6 +316,12 @@ async def _knock(target: MongoTarget) -> None:
     writer.close()
 
 
+def _import_driver() -> None:
+    """In a thread and beside the deadline: on a busy machine it takes longer than mongod may take to answer."""
+    from bson import json_util  # noqa: F401
+    from pymongo import AsyncMongoClient  # noqa: F401
+
+
 def _client(target: MongoTarget, login: MongoLogin | None, answer: float) -> AsyncMongoClient[Any]:
     from pymongo import AsyncMongoClient
 
@@ -156,9 +336,11 @@ def _client(target: MongoTarget, login: MongoLogin | None, answer: float) -> Asy
 
 
 async def _close(client: AsyncMongoClient[Any]) -> None:
-    with contextlib.suppress(Exception):
+    try:
         async with asyncio.timeout(CONNECT):
             await client.close()
+    except Exception as error:  # noqa: BLE001 - the answer is there already; how the connection ends changes nothing
+        caught("closing a connection to mongod", error)
 
 
 async def _reply(client: AsyncMongoClient[Any], command: Mapping[str, object]) -> MongoReply:

@@ -24,7 +24,7 @@ class LocalGpus:
         return self._opened().read()
 
     def close(self) -> None:
-        """The calling thread reads no more; what was started for reading ends with the last reader."""
+        """End what was started for reading."""
         with self._lock:
             nvidia = self._nvidia
         if nvidia is not None:

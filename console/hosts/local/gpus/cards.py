@@ -5,14 +5,15 @@ Sources: gpu-model-servers 1.4, 1.5, 1.7.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-from ....model import Gpu, GpuHealth, GpuInstance
-from .raw import Memory, RawCard, RawInstance
-from .states import LOG
+from ....model import Gpu, GpuHealth, GpuInstance, GpuProcess
+from .states import LOG, Memory, RawCard, RawInstance, Row
 
 NONE = frozenset({0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF})
 """What some drivers put where they have no number."""
@@ -26,7 +27,7 @@ REASONS: tuple[tuple[int, str], ...] = (
 """Alarms first; 0x1 is idleness and no reason to name."""
 
 
-class Trouble(Struct, frozen=True):
+class CardTrouble(Struct, frozen=True):
     """What is wrong with one card."""
 
     health: GpuHealth
@@ -34,34 +35,36 @@ class Trouble(Struct, frozen=True):
     remedy: str | None = None
 
 
-WELL = Trouble("ok")
-LOST = Trouble(
+WELL = CardTrouble("ok")
+LOST = CardTrouble(
     "lost",
     "The GPU has fallen off the bus: the driver no longer reaches it",
     f"Reboot; if it comes back, check its power cables, slot and cooling. {LOG}",
 )
-GONE = Trouble(
+GONE = CardTrouble(
     "lost",
     "The driver no longer lists this GPU, though it did before",
     f"Reboot; if it comes back, check its power cables, slot and cooling. {LOG}",
 )
-RESET = Trouble(
+RESET = CardTrouble(
     "reset_required",
     "The GPU wants a reset before it works on",
     "Stop what uses it, then: sudo nvidia-smi --gpu-reset -i {bus}; or reboot",
 )
-REBOOT = Trouble("reset_required", "The GPU wants the machine to be rebooted before it works on", "Reboot the machine")
-ROWS = Trouble(
+REBOOT = CardTrouble(
+    "reset_required", "The GPU wants the machine to be rebooted before it works on", "Reboot the machine"
+)
+ROWS = CardTrouble(
     "reset_required",
     "A faulty part of the GPU's memory is replaced at its next reset",
     "Stop what uses it, then: sudo nvidia-smi --gpu-reset -i {bus}; or reboot",
 )
-NO_PERMISSION = Trouble(
+NO_PERMISSION = CardTrouble(
     "no_permission",
     "This user or container may not use this GPU",
     "See who may: ls -l /dev/nvidia*; a container needs it among its GPUs",
 )
-UNREADABLE = Trouble("unreadable", "The driver does not let this GPU be read: error {code}", LOG)
+UNREADABLE = CardTrouble("unreadable", "The driver does not let this GPU be read: error {code}", LOG)
 _RECOVERY = {1: RESET, 2: REBOOT, 3: RESET, 4: RESET}
 
 
@@ -101,7 +104,7 @@ def card(raw: RawCard, at: float, before: Gpu | None = None) -> Gpu:
     )
 
 
-def broken(index: int | None, before: Gpu | None, trouble: Trouble, raw: RawCard | None = None) -> Gpu:
+def broken(index: int | None, before: Gpu | None, trouble: CardTrouble, raw: RawCard | None = None) -> Gpu:
     """A row for a card that cannot be read: what it is stays, its figures do not."""
     code = _worst(raw) if raw is not None else None
     known = before or Gpu(
@@ -134,7 +137,7 @@ def words(mask: int) -> tuple[str, ...]:
     return tuple(word for bit, word in REASONS if mask & bit)
 
 
-def _trouble(raw: RawCard) -> Trouble:
+def _trouble(raw: RawCard) -> CardTrouble:
     codes = set(raw.errors.values())
     if raw.code is not None:
         by_code = {15: LOST, 16: RESET, 4: NO_PERMISSION, 17: NO_PERMISSION}
@@ -156,7 +159,7 @@ def _worst(raw: RawCard) -> int:
     return raw.code if raw.code is not None else max(raw.errors.values(), default=0)
 
 
-def _said(trouble: Trouble, bus: str | None, code: int | None) -> dict[str, Any]:
+def _said(trouble: CardTrouble, bus: str | None, code: int | None) -> dict[str, Any]:
     def filled(text: str | None) -> str | None:
         return text.format(bus=bus or "INDEX", code=code) if text else None
 
@@ -192,3 +195,84 @@ def _percent(told: int) -> float | None:
 
 def _watts(told: int | None) -> float | None:
     return told / 1000 if told is not None and told not in NONE else None
+
+
+Kind = Literal["compute", "graphics", "both"]
+
+
+class _Held(Struct):
+    memory: int | None = None
+    kinds: set[Literal["compute", "graphics"]] = set()
+    instance: str | None = None
+
+
+def holders(raw: RawCard, uuid: str) -> Iterator[GpuProcess]:
+    """One row for each process and MIG instance; ``uuid`` is the key of the card."""
+    busy = _busy(raw)
+    for (pid, _), held in _by_process(raw, uuid).items():
+        yield GpuProcess(
+            gpu=uuid,
+            pid=pid,
+            memory=held.memory,
+            kind=_kind(held),
+            instance=held.instance,
+            utilisation=None if busy is None else busy.get(pid, 0.0),
+        )
+
+
+def _by_process(raw: RawCard, uuid: str) -> dict[tuple[int, str | None], _Held]:
+    """The instances first: a card in MIG mode names their processes too, but without their memory.
+
+    Compute instances of one GPU instance share its memory, so either may be told of the other's processes: where a row
+    says whose it is, that counts. Who is known by an instance is not counted a second time without one.
+    """
+    found: dict[tuple[int, str | None], _Held] = {}
+    names = [instance.uuid or f"index:{uuid}/{number}" for number, instance in enumerate(raw.instances)]
+    ids = [(instance.gpu_instance, instance.compute_instance) for instance in raw.instances]
+    by_ids = {each: name for each, name in zip(ids, names, strict=True) if None not in each}
+    for name, instance in zip(names, raw.instances, strict=True):
+        _add(found, instance, partial(_named, by_ids, name))
+    _add(found, raw, partial(_named, by_ids, None))
+    placed = {pid for pid, name in found if name is not None}
+    return {key: held for key, held in found.items() if key[1] is not None or key[0] not in placed}
+
+
+def _add(
+    found: dict[tuple[int, str | None], _Held],
+    raw: RawInstance,
+    instance_of: Callable[[Row], str | None],
+) -> None:
+    kinds: Iterable[tuple[Literal["compute", "graphics"], list[Row]]] = (
+        ("compute", raw.compute), ("graphics", raw.graphics), ("compute", raw.mps),
+    )  # fmt: skip
+    for kind, rows in kinds:
+        for row in rows:
+            pid, memory = row[0], None if row[1] is None or row[1] >= MOST else row[1]
+            if pid in NONE or pid == 0:
+                continue  # fact: drivers and bindings that disagree on the layout give such rows
+            name = instance_of(row)
+            held = found.setdefault((pid, name), _Held(kinds=set(), instance=name))
+            held.kinds.add(kind)
+            if memory is not None:
+                held.memory = max(memory, held.memory or 0)
+
+
+def _named(by_ids: Mapping[tuple[int | None, int | None], str], otherwise: str | None, row: Row) -> str | None:
+    return by_ids.get((row[2], row[3]), otherwise)
+
+
+def _kind(held: _Held) -> Kind | None:
+    if len(held.kinds) > 1:
+        return "both"
+    return next(iter(held.kinds), None)
+
+
+def _busy(raw: RawCard) -> dict[int, float] | None:
+    """Percent by pid, the newest sample of each; a process without one did nothing. None where there are none."""
+    if not raw.samples:
+        return None
+    newest: dict[int, tuple[int, int]] = {}
+    for pid, percent, at in raw.samples:
+        if percent <= 100:
+            newest[pid] = max(newest.get(pid, (0, 0)), (at, percent))
+    return {pid: float(percent) for pid, (_, percent) in newest.items()}

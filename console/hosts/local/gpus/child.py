@@ -198,7 +198,7 @@ def sound(*codes: int) -> int:
     return codes[-1]
 
 
-class Session:
+class NvmlSession:
     """NVML, initialised once; handles are kept, for each new one may wake a GPU. fact: gpu-model-servers 1.5."""
 
     def __init__(self, nvml: Any) -> None:  # noqa: ANN401
@@ -295,7 +295,7 @@ def main() -> None:
     try:
         import pynvml  # type: ignore[import-untyped]
 
-        session = Session(pynvml)
+        session = NvmlSession(pynvml)
     except ImportError:
         session = None
     while questions.get():

@@ -8,9 +8,15 @@ behind where the kernel does not let it go, and another is tried, less and less 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import msgspec
@@ -20,11 +26,87 @@ from ....model import Gpu, GpuProcess
 from ... import Clock, GpuReading
 from . import states
 from .bus import Signs, look, same_namespace
-from .cards import GONE, broken, card, stale
-from .holders import holders
-from .raw import RawReading, understood
-from .reader import Child, Ended
-from .states import Told
+from .cards import GONE, broken, card, holders, stale
+from .states import RawReading, StateReason, understood
+
+PROGRAM = Path(__file__).with_name("child.py")
+GRACE = 0.3
+"""Seconds that a killed process is waited for; one that hangs in the kernel takes longer, or for ever."""
+
+
+class ChildEnded(Exception):
+    """The child ended by itself; ``args[0]`` is its exit status, None where it is not known yet."""
+
+
+class Child:
+    """One child program, started at once. Belongs to one thread at a time."""
+
+    def __init__(self, environ: Mapping[str, str], command: Sequence[str] | None = None) -> None:
+        self._process = subprocess.Popen(
+            command or _command(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=dict(environ),
+            cwd="/",
+            start_new_session=True,  # the terminal's ctrl-c is not for it
+        )
+        self._said = b""
+        self.pid = self._process.pid
+        assert self._process.stdin is not None  # noqa: S101 - for the type checker: both are pipes
+        assert self._process.stdout is not None  # noqa: S101
+        self._questions, self._answers = self._process.stdin, self._process.stdout
+
+    def ask(self) -> None:
+        """Send one question; raises Ended."""
+        try:
+            os.write(self._questions.fileno(), b"\n")
+        except OSError as error:
+            raise ChildEnded(self._status()) from error
+
+    def answer(self, seconds: float) -> bytes | None:
+        """The next line, or None when it has not come after so many seconds; raises Ended."""
+        stream = self._answers.fileno()
+        poll = select.poll()
+        poll.register(stream, select.POLLIN)
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._said:
+            left = deadline - time.monotonic()
+            if not poll.poll(max(0.0, left) * 1000):
+                return None
+            more = os.read(stream, 1 << 16)
+            if not more:
+                raise ChildEnded(self._status())
+            self._said += more
+        line, _, self._said = self._said.partition(b"\n")
+        return line
+
+    def end(self) -> bool:
+        """Kill it, let go of it; False when it hangs in the kernel and has to be asked for again."""
+        for act in (self._process.kill, self._questions.close, self._answers.close):
+            with contextlib.suppress(OSError):
+                act()
+        return self._status() is not None
+
+    def gone(self) -> bool:
+        """Whether it has ended and was taken note of."""
+        return self._process.poll() is not None
+
+    def _status(self) -> int | None:
+        try:
+            return self._process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            return None
+
+
+def _command() -> list[str]:
+    """Python without site-packages, but for the folder of ``pynvml``: half the memory, and nothing else gets in.
+
+    The finder is asked directly: a package that wraps ``pynvml`` hooks the import and prints a warning.
+    """
+    spec = PathFinder.find_spec("pynvml")
+    folder = str(Path(spec.origin).parent) if spec is not None and spec.origin else ""
+    return [sys.executable, "-I", "-S", "-W", "ignore", str(PROGRAM), folder or os.devnull]
 
 
 class Patience(Struct, frozen=True):
@@ -56,7 +138,7 @@ KEEPS_PROCESSES = frozenset({"ok", "stalled", "crashed", "mismatch", "unknown"})
 
 
 class Nvidia:
-    """The GPUs. Threads that read share one child, which ends when the last of them has closed or is no more."""
+    """The GPUs. Whoever reads shares one child, which ends when it is closed; the next read starts another."""
 
     def __init__(
         self,
@@ -73,7 +155,6 @@ class Nvidia:
         self._patience = patience
         self._start = child
         self._lock = threading.Lock()
-        self._users: set[threading.Thread] = set()
         self._child: Child | None = None
         self._abandoned: list[Child] = []
         self._signs = Signs()
@@ -88,13 +169,12 @@ class Nvidia:
         self._raw: RawReading | None = None
         self._gpus: tuple[Gpu, ...] = ()
         self._processes: tuple[GpuProcess, ...] = ()
-        self._told = Told("unknown")
+        self._told = StateReason("unknown")
         self._reading: GpuReading | None = None
 
     def read(self) -> GpuReading:
         """All GPUs and all processes, or the last ones known; takes ``Patience.first`` seconds at most."""
         with self._lock:
-            self._users = {user for user in self._users if user.is_alive()} | {threading.current_thread()}
             now = self._clock.monotonic()
             if self._reading is None or self._done_at is None or now - self._done_at >= self._patience.shared:
                 self._reading = self._look(now)
@@ -102,13 +182,11 @@ class Nvidia:
             return self._reading
 
     def close(self) -> None:
-        """The calling thread reads no more; the child ends with the last reader."""
+        """End the child."""
         with self._lock:
-            self._users.discard(threading.current_thread())
-            if not any(user.is_alive() for user in self._users):
-                self._end()
-                self._reading = None
-                self._not_before = 0.0
+            self._end()
+            self._reading = None
+            self._not_before = 0.0
 
     # -- one look ---------------------------------------------------------------------------------------------------
 
@@ -142,7 +220,9 @@ class Nvidia:
         try:
             self._child = self._start(self._environ)
         except OSError as error:
-            self._fail(Told("crashed", f"The process that asks the NVIDIA library cannot start: {error.strerror}"))
+            self._fail(
+                StateReason("crashed", f"The process that asks the NVIDIA library cannot start: {error.strerror}")
+            )
             return False
         return True
 
@@ -157,7 +237,7 @@ class Nvidia:
                 child.ask()
             limit = max(patience.usual, min(patience.longest, self._slow)) if self._answered else patience.first
             line = child.answer(max(0.0, min(limit - (now - self._asked_at), until - now)))
-        except Ended as ended:
+        except ChildEnded as ended:
             self._end()
             if again and self._begin(self._clock.monotonic()):
                 self._await(until, again=False)
@@ -192,7 +272,7 @@ class Nvidia:
             self._fail(states.failed(raw, signs), rarely=nobody)
             return
         self._slow = 1.5 * took if self._answered else 0.0
-        self._answered, self._failures, self._told = True, 0, Told("ok")
+        self._answered, self._failures, self._told = True, 0, StateReason("ok")
         self._understand(raw)
         if raw.replaced:
             self._end()  # the next child has the new library, and lets the old module go
@@ -250,7 +330,7 @@ class Nvidia:
         self._signs, self._signs_at = look(self._root, self._environ), self._clock.monotonic()
         return self._signs
 
-    def _fail(self, told: Told, *, rarely: bool = False) -> None:
+    def _fail(self, told: StateReason, *, rarely: bool = False) -> None:
         """The child is no good; the next one is tried after a while."""
         self._end()
         self._told = told

@@ -8,11 +8,99 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.json import Decoder
 
 from ....model import GpuDriver
+from ....text.cleaning import clean_line
 from .bus import Signs
-from .raw import NO_BINDING, RawReading
+
+NO_BINDING = -2
+"""Code of a child that found no ``pynvml``; NVML's own are positive."""
+Memory = tuple[int, int | None, int, int]
+"""Total, reserved, free, used."""
+Row = tuple[int, int | None, int | None, int | None]
+"""Pid, bytes, GPU instance, compute instance."""
+
+
+class RawInstance(Struct):
+    """One MIG instance."""
+
+    uuid: str | None = None
+    name: str | None = None
+    gpu_instance: int | None = None
+    compute_instance: int | None = None
+    memory: Memory | None = None
+    compute: list[Row] = field(default_factory=list)
+    graphics: list[Row] = field(default_factory=list)
+    mps: list[Row] = field(default_factory=list)
+
+
+class RawCard(RawInstance):
+    """One GPU. ``code`` instead of all else where the driver gave no handle."""
+
+    index: int = 0
+    code: int | None = None
+    bus: str | None = None
+    rates: tuple[int, int] | None = None
+    temperature: int | None = None
+    power: int | None = None
+    """Milliwatts, as ``power_limit``."""
+    power_limit: int | None = None
+    fan: int | None = None
+    clock: int | None = None
+    clock_max: int | None = None
+    memory_clock: int | None = None
+    performance_state: int | None = None
+    throttle: int | None = None
+    ecc: tuple[int, int] | None = None
+    ecc_uncorrected: int | None = None
+    remapped: tuple[int, int, int, int] | None = None
+    """Corrected, uncorrected, waiting for a reset, failed."""
+    recovery: int | None = None
+    pcie_generation: int | None = None
+    pcie_generation_max: int | None = None
+    pcie_width: int | None = None
+    persistence: int | None = None
+    mig: int | None = None
+    instances: list[RawInstance] = field(default_factory=list)
+    samples: list[tuple[int, int, int]] | None = None
+    """Pid, percent, microseconds; None where there are none to be had."""
+    errors: dict[str, int] = field(default_factory=dict)
+
+
+class RawReading(Struct):
+    """One answer."""
+
+    error: int | None = None
+    """NVML's code when nothing at all could be read."""
+    driver: str | None = None
+    nvml: str | None = None
+    cuda: int | None = None
+    library: str | None = None
+    """Version in the name of the library's file, after a failure."""
+    replaced: bool = False
+    """The library's file was replaced since it was loaded."""
+    cards: list[RawCard] = field(default_factory=list)
+
+
+_READING = Decoder(RawReading)
+
+
+def understood(line: bytes) -> RawReading:
+    """One line of the child, its texts cleaned: they come from a driver. Raises msgspec.DecodeError."""
+    raw = _READING.decode(line)
+    raw.driver, raw.nvml, raw.library = _clean(raw.driver), _clean(raw.nvml), _clean(raw.library)
+    for card in raw.cards:
+        card.bus = _clean(card.bus)
+        for one in (card, *card.instances):
+            one.uuid, one.name = _clean(one.uuid), _clean(one.name)
+    return raw
+
+
+def _clean(told: str | None) -> str | None:
+    return clean_line(told) or None if told else None
+
 
 State = Literal["ok", "no_library", "not_loaded", "mismatch", "no_permission", "stalled", "crashed", "unknown"]
 RELOAD = (
@@ -22,7 +110,7 @@ RELOAD = (
 LOG = "The kernel's log tells more: sudo dmesg | grep -e NVRM -e Xid"
 
 
-class Told(Struct, frozen=True):
+class StateReason(Struct, frozen=True):
     """A state, and what to say of it."""
 
     state: State
@@ -31,39 +119,39 @@ class Told(Struct, frozen=True):
     code: int | None = None
 
 
-STUCK = Told("stalled", "The NVIDIA driver does not answer; what is shown is the last it told", LOG)
-STARTING = Told(
+STUCK = StateReason("stalled", "The NVIDIA driver does not answer; what is shown is the last it told", LOG)
+STARTING = StateReason(
     "stalled",
     "The NVIDIA driver has not answered yet; waking the GPUs can take half a minute",
     "Persistence mode keeps them awake: sudo nvidia-smi -pm 1",
 )
-HOPELESS = Told(
+HOPELESS = StateReason(
     "stalled",
     "The NVIDIA driver hangs in the kernel, and so does every process that asks it",
     f"Only a reboot frees a driver that stays so. {LOG}",
 )
 
 
-def crashed(status: int | None) -> Told:
+def crashed(status: int | None) -> StateReason:
     """The child program ended by itself: a status of ``subprocess``, negative for a signal."""
     how = "unexpectedly" if status is None else f"by signal {-status}" if status < 0 else f"with status {status}"
     remedy = f"It is started again by itself; if that keeps happening, reinstall the NVIDIA driver. {LOG}"
-    return Told("crashed", f"The process that asks the NVIDIA library was ended {how}", remedy)
+    return StateReason("crashed", f"The process that asks the NVIDIA library was ended {how}", remedy)
 
 
-def failed(raw: RawReading, signs: Signs) -> Told:
+def failed(raw: RawReading, signs: Signs) -> StateReason:
     """Nothing could be read, for the reason that NVML's code gives."""
     code = raw.error if raw.error is not None else 999
     told = _BY_CODE.get(code, _unknown)(raw, signs)
-    return Told(told.state, told.sentence, told.remedy, code if code > 0 else None)
+    return StateReason(told.state, told.sentence, told.remedy, code if code > 0 else None)
 
 
-def absent(signs: Signs) -> Told:
+def absent(signs: Signs) -> StateReason:
     """Nothing was asked, for there is neither a card nor anything of a driver; what that is, only a card tells."""
-    return _no_library(RawReading(), signs) if signs.cards else Told("no_library")
+    return _no_library(RawReading(), signs) if signs.cards else StateReason("no_library")
 
 
-def driver(told: Told, signs: Signs, raw: RawReading | None, *, same_namespace: bool | None) -> GpuDriver:
+def driver(told: StateReason, signs: Signs, raw: RawReading | None, *, same_namespace: bool | None) -> GpuDriver:
     """The state with the versions that are known."""
     cuda = raw.cuda if raw is not None and raw.cuda else None
     return GpuDriver(
@@ -80,42 +168,42 @@ def driver(told: Told, signs: Signs, raw: RawReading | None, *, same_namespace: 
     )
 
 
-def _no_library(_: RawReading, signs: Signs) -> Told:
+def _no_library(_: RawReading, signs: Signs) -> StateReason:
     if signs.contained:
-        return Told(
+        return StateReason(
             "no_library",
             "libnvidia-ml.so.1 is not in this container, so no GPU can be read from here",
             "Give it GPUs with the utility capability: --gpus all -e NVIDIA_DRIVER_CAPABILITIES=utility",
         )
     if signs.module is not None:
-        return Told(
+        return StateReason(
             "no_library",
             f"The NVIDIA kernel module{_version(signs)} is loaded, but its library libnvidia-ml.so.1 cannot be found",
             "Install the driver's libraries in the same version (Debian, Ubuntu: libnvidia-compute or libnvidia-ml1)",
         )
-    return Told(
+    return StateReason(
         "no_library",
         "An NVIDIA card is there, but no NVIDIA driver: libnvidia-ml.so.1 cannot be found",
         "Install the NVIDIA driver of this distribution (Ubuntu: sudo ubuntu-drivers install), then reboot",
     )
 
 
-def _not_loaded(_: RawReading, signs: Signs) -> Told:
+def _not_loaded(_: RawReading, signs: Signs) -> StateReason:
     if signs.nouveau:
-        return Told(
+        return StateReason(
             "not_loaded",
             "The NVIDIA kernel module is not loaded: the card is held by nouveau",
             "Keep nouveau from loading (blacklist nouveau in /etc/modprobe.d, rebuild the initramfs), then reboot",
         )
     if signs.module is not None:
-        return Told(
+        return StateReason(
             "not_loaded",
             f"The NVIDIA kernel module{_version(signs)} is loaded, but the library does not reach it",
             "Restart this container with its GPUs: --gpus all"
             if signs.contained
             else "Have its device files made: sudo nvidia-modprobe -u -c=0; if that does not help, reboot",
         )
-    return Told(
+    return StateReason(
         "not_loaded",
         "The NVIDIA kernel module is not loaded",
         "sudo modprobe nvidia; if that fails, build it for this kernel (sudo dkms autoinstall), or enrol its key "
@@ -123,65 +211,65 @@ def _not_loaded(_: RawReading, signs: Signs) -> Told:
     )
 
 
-def _mismatch(raw: RawReading, signs: Signs) -> Told:
+def _mismatch(raw: RawReading, signs: Signs) -> StateReason:
     library = raw.library if raw.library and "." in raw.library else (raw.nvml or "").partition(".")[2] or None
     versions = f": module {signs.module}, library {library}" if signs.module and library else ""
-    return Told(
+    return StateReason(
         "mismatch",
         f"The NVIDIA driver was upgraded, but the kernel still runs the old module{versions}",
         RELOAD,
     )
 
 
-def _no_permission(_: RawReading, __: Signs) -> Told:
-    return Told(
+def _no_permission(_: RawReading, __: Signs) -> StateReason:
+    return StateReason(
         "no_permission",
         f"{_user()} may not use the NVIDIA driver's device files",
         "See who may: ls -l /dev/nvidia*; join that group (often video), or run this console with sudo",
     )
 
 
-def _blocked(_: RawReading, signs: Signs) -> Told:
+def _blocked(_: RawReading, signs: Signs) -> StateReason:
     if signs.contained:
-        return Told(
+        return StateReason(
             "no_permission",
             "The operating system keeps this container from the GPUs: its device rules do not allow them",
             "Restart this container with its GPUs: --gpus all",
         )
-    return Told(
+    return StateReason(
         "no_permission",
         "The operating system keeps this process from the GPUs: a device cgroup does not allow them",
         "Look for DeviceAllow and DevicePolicy in the systemd unit that this console runs in",
     )
 
 
-def _lost_rules(raw: RawReading, signs: Signs) -> Told:
+def _lost_rules(raw: RawReading, signs: Signs) -> StateReason:
     if not signs.contained:
         return _unknown(raw, signs)
-    return Told(
+    return StateReason(
         "unknown",
         "This container has lost its GPUs: the rules that allowed them went with a reload of systemd's units",
         "Restart this container",
     )
 
 
-def _gpus_gone(_: RawReading, __: Signs) -> Told:
-    return Told("unknown", "The NVIDIA driver has lost its GPUs", f"Reboot the machine. {LOG}")
+def _gpus_gone(_: RawReading, __: Signs) -> StateReason:
+    return StateReason("unknown", "The NVIDIA driver has lost its GPUs", f"Reboot the machine. {LOG}")
 
 
-def _no_binding(_: RawReading, __: Signs) -> Told:
-    return Told(
+def _no_binding(_: RawReading, __: Signs) -> StateReason:
+    return StateReason(
         "unknown",
         "The Python package nvidia-ml-py is not installed beside this console, so GPUs cannot be read",
         "Install stackops with all that it depends on: pip install --upgrade stackops",
     )
 
 
-def _unknown(raw: RawReading, _: Signs) -> Told:
-    return Told("unknown", f"The NVIDIA library cannot start: it gives error {raw.error}", LOG)
+def _unknown(raw: RawReading, _: Signs) -> StateReason:
+    return StateReason("unknown", f"The NVIDIA library cannot start: it gives error {raw.error}", LOG)
 
 
-_BY_CODE: dict[int, Callable[[RawReading, Signs], Told]] = {
+_BY_CODE: dict[int, Callable[[RawReading, Signs], StateReason]] = {
     4: _no_permission, 9: _not_loaded, 12: _no_library, 15: _gpus_gone, 16: _gpus_gone, 17: _blocked, 18: _mismatch,
     999: _lost_rules, NO_BINDING: _no_binding,
 }  # fmt: skip

@@ -1,0 +1,94 @@
+"""How a container ended, how often, and whether somebody stopped it: what the Engine tells of every container. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...console.model import Container, LastWords, Role, Snapshot
+from ...console.model.findings import Evidence
+from ...console.products.versions import exit_meaning
+from ...console.text.cleaning import clip, duration
+
+ALWAYS = ("always", "unless-stopped")
+BY_SIGNAL = (130, 137, 143)
+"""Exit codes of a program that was told to end: Ctrl-C, SIGKILL, SIGTERM."""
+WORDS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Life:
+    """One container as a check of its facts sees it."""
+
+    container: Container
+    role: Role
+    now: float
+    last_words: tuple[str, ...] = ()
+    """The last lines of its log, oldest first; empty where nobody read them."""
+    of_an_end: bool = False
+    """They were read of a run that had ended; where it runs now, of the one before."""
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return self.container.name
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since its last start."""
+        return None if self.container.started_at is None else max(0.0, self.now - self.container.started_at)
+
+    @property
+    def ended(self) -> bool:
+        """Whether its last words are those of a program that has ended; of one that runs they may be anything."""
+        return self.container.state != "running" or self.of_an_end
+
+    @property
+    def kept_up(self) -> bool:
+        """Whether the Engine starts it again whenever it ends."""
+        return (self.container.restart_policy or "").startswith((*ALWAYS, "on-failure"))
+
+    @property
+    def put_to_rest(self) -> bool:
+        """Whether it lies stopped because somebody stopped it, or because it had nothing more to do.
+
+        A container that the Engine always starts again lies ``exited`` only when somebody stopped it, whatever its exit
+        code. fact: docs.docker.com, restart policies: a container stopped by hand is left alone.
+        """
+        c = self.container
+        if c.state == "paused":
+            return True
+        if c.state not in ("exited", "dead") or c.error:
+            return False
+        if c.restart_policy in ALWAYS or c.exit_code == 0:
+            return True
+        return c.exit_code in BY_SIGNAL and not c.restart_count and not c.oom_killed
+
+    @property
+    def exit_words(self) -> str:
+        """``exit code 1: ended with an error of its own; its log says which``."""
+        c = self.container
+        if c.exit_code is None:
+            return "an exit code that is not known"
+        meaning = exit_meaning(c.exit_code, c.oom_killed, c.error, self.role)
+        return f"exit code {c.exit_code}" + (f": {meaning}" if meaning else "")
+
+    def rows(self) -> tuple[Evidence, ...]:
+        """What the Engine tells of its end, and its last words."""
+        c, source = self.container, f"docker inspect {self.name}"
+        rows = [Evidence("state", c.state, source)]
+        if c.exit_code is not None and c.state != "running":
+            rows.append(Evidence("last end", self.exit_words, source))
+        if c.restart_count:
+            rows.append(Evidence("started again", f"{c.restart_count} times by the Engine", source))
+        if c.finished_at is not None and c.finished_at > 0:
+            rows.append(Evidence("ended", f"{duration(self.now - c.finished_at)} ago", source))
+        said = self.last_words[-WORDS_SHOWN:]
+        return (*rows, *(Evidence("log", clip(line, 300), f"docker logs {self.name}") for line in said))
+
+
+def lives(snapshot: Snapshot) -> tuple[Life, ...]:
+    """Every container that has been inspected."""
+    roles = {service.container: service.role for service in snapshot.services if service.container}
+    words = {one.container: one for one in snapshot.last_words}
+    found = ((c, words.get(c.id, LastWords(c.id, ()))) for c in snapshot.containers if c.detailed)
+    return tuple(Life(c, roles.get(c.id, "unknown"), snapshot.taken_at, told.lines, told.ended) for c, told in found)

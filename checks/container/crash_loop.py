@@ -1,0 +1,143 @@
+"""A container ends, is started again by the Engine, and ends again.
+
+What it does
+    Counts how often the Engine has started a container again (RestartCount) and the deaths seen while looking, and
+    compares the time that a run usually lasts with the time the present one has lasted. So a container is found while
+    it waits for its next start as well as while it happens to run between two deaths. One that ended a few times while
+    its stack was being started is given time: as long as it cannot be told whether it stays up, that is what is said.
+
+Why it matters
+    A crash loop looks alive: it has a start time, an address, sometimes even an answer. The program in it does no work,
+    and whoever needs it fails somewhere else.
+
+Fix
+    None by a key: a restart is what the Engine does already. The exit code in words and the last lines of the log say
+    what it dies of; a check that knows the cause says so beside it, with the repair.
+
+Sources
+    Docker's documentation of restart policies and of `docker inspect` (RestartCount, State); moby restartmanager: the
+    wait doubles from 100 ms on, up to a minute, and begins anew after a run of ten seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...console.fix.plan import Plan
+from ...console.model import Snapshot
+from ...console.settings import Settings
+from ...console.text.cleaning import duration
+from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
+from .common import Life, lives
+
+SETTLED = 30.0
+"""Seconds after which a run counts as one that lasts, unless its runs usually last longer."""
+LONGEST = 1200.0
+"""Seconds of a run from which on its end is an incident of its own, not a loop."""
+FIRST_MINUTES = 180.0
+"""Seconds after it was made in which a few ends are usual: it may wait for its database."""
+USUAL = 6
+"""Ends that are usual then. fact: One API ends two to six times until MySQL is ready."""
+FIRST_WAIT, LONGEST_WAIT = 0.1, 60.0
+SHORT_RUN = 10.0
+
+LOOPING = Form(
+    "looping",
+    "{subject} keeps ending: {times}, {how}",
+    "{meaning}. The Engine starts it again each time; its program does no work meanwhile",
+    "find what it dies of in its last lines; a restart would end the same way",
+)
+
+
+@dataclass(frozen=True)
+class Round:
+    """How a container goes round."""
+
+    life: Life
+    ends: int
+    next_try: float | None
+    """Seconds until the Engine starts it again; None while it runs."""
+
+
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each container that ended at least once and is started again."""
+    for life in lives(snapshot):
+        ends = _ends(life)
+        if not ends or life.container.state not in ("running", "restarting"):
+            continue
+        if not _goes_round(life, ends):
+            yield Fine(life.name, f"{life.name} has run for {duration(life.age)} since it last ended")
+        elif ends <= USUAL and _young(life):
+            why = f"it has ended {_times(ends)} since it was made {duration(_since_made(life))} ago"
+            yield Unknown(life.name, f"Whether {life.name} stays up cannot be told yet", why, life.rows())
+        else:
+            yield _case(Round(life, ends, _next_try(life)))
+
+
+def _case(loop: Round) -> Case[Round]:
+    life = loop.life
+    how = f"exit code {life.container.exit_code}" if life.container.state == "restarting" else "between two ends now"
+    if loop.next_try is not None and loop.next_try >= 1.0:
+        how += f", next try in {loop.next_try:.0f} s"
+    since = _since_made(life)
+    times = f"{_times(loop.ends)} in {duration(since)}" if since is not None else _times(loop.ends)
+    known = life.container.state == "restarting"
+    meaning = life.exit_words.partition(": ")[2] if known else ""
+    meaning = meaning[:1].upper() + meaning[1:] if meaning else "Its program ends by itself"
+    return Case(life.name, LOOPING, loop, life.rows(), {"times": times, "how": how, "meaning": meaning})
+
+
+def _ends(life: Life) -> int:
+    return max(life.container.restart_count or 0, len(life.container.deaths)) if life.kept_up else 0
+
+
+def _goes_round(life: Life, ends: int) -> bool:
+    """Whether the next end is to be expected: it waits for its start, or runs no longer than its runs usually do."""
+    c = life.container
+    if c.state == "restarting":
+        return True
+    if (c.health is not None and c.health.status == "healthy") or life.age is None:
+        return False
+    usual = 0.0
+    if c.created_at is not None and c.started_at is not None:
+        usual = max(0.0, c.started_at - c.created_at) / ends
+    return usual < LONGEST and life.age < max(SETTLED, 3 * usual)
+
+
+def _young(life: Life) -> bool:
+    made = _since_made(life)
+    return made is not None and made < FIRST_MINUTES
+
+
+def _since_made(life: Life) -> float | None:
+    return None if life.container.created_at is None else life.now - life.container.created_at
+
+
+def _next_try(life: Life) -> float | None:
+    c = life.container
+    if c.state != "restarting" or c.finished_at is None or c.started_at is None:
+        return None
+    long_run = c.finished_at - c.started_at >= SHORT_RUN
+    wait = FIRST_WAIT if long_run else min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(c.restart_count or 0, 20))
+    return max(0.0, c.finished_at + wait - life.now)
+
+
+def _times(ends: int) -> str:
+    return f"{ends} time{'' if ends == 1 else 's'}"
+
+
+def plan(case: Case[Round], _answers: Answers) -> Plan:
+    """Where to look."""
+    name = case.subject
+    return manual(
+        f"See its last words: docker logs --tail 50 {name}",
+        "What a check knows of the cause stands beside this: stackops check",
+        f"To stop it going round meanwhile: docker stop {name}; docker start {name} lets it try again.",
+    )
+
+
+CHECK = Check(
+    "container.crash-loop", "No container keeps ending", __doc__ or "", (LOOPING,), find, plan,
+    reads=("containers", "services", "last_words"),
+)  # fmt: skip

@@ -1,0 +1,103 @@
+"""A container runs, and its own health check says that it does not work.
+
+What it does
+    Reads what the Engine keeps of the health check that image or compose file declare: its state, how often it failed
+    in a row, and what its last runs printed. A container that is stopped keeps its last state; it is left alone.
+
+Why it matters
+    The Engine only counts: it does not restart an unhealthy container, and Compose looks at it only while others wait
+    for `condition: service_healthy`. What the check printed is usually the reason in words, and nobody shows it.
+
+Fix
+    None by a key: what the health check prints says what is wrong, and a service that it needs is often the cause. R
+    restarts it where that helps.
+
+Sources
+    Docker's documentation of HEALTHCHECK and of State.Health in `docker inspect`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from ...console.fix.plan import Plan
+from ...console.model import HealthProbe, Snapshot
+from ...console.model.findings import Evidence
+from ...console.settings import Settings
+from ...console.text.cleaning import clip, duration
+from ..api import Answers, Case, Check, Fine, Form, Found, manual
+from .common import Life, lives
+
+PROBES_SHOWN = 2
+
+UNHEALTHY = Form(
+    "unhealthy",
+    "{subject} is unhealthy: {says}",
+    "Its own health check has failed {times} in a row. It runs on, and nobody restarts it",
+    "see what its health check says; a service that it needs may be the cause",
+)
+STARTING = Form(
+    "slow-start",
+    "{subject} is not healthy yet, {age} after its start: {says}",
+    "Its health check has not succeeded once since it was started",
+    "see what its health check says",
+    "warning",
+)
+SLOW = 600.0
+"""Seconds after its start from which on ``starting`` is more than a start."""
+
+
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each running container that has a health check."""
+    for life in lives(snapshot):
+        health = life.container.health
+        if health is None or health.status in ("", "none") or life.container.state != "running":
+            continue
+        if health.status == "unhealthy":
+            yield _case(life, UNHEALTHY)
+        elif health.status == "starting" and health.log and (life.age or 0.0) >= SLOW:
+            yield _case(life, STARTING)
+        else:
+            yield Fine(life.name, f"{life.name} is {'healthy' if health.status == 'healthy' else 'being started'}")
+
+
+def _case(life: Life, form: Form) -> Case[Life]:
+    health = life.container.health
+    probes = health.log if health else ()
+    streak = max(health.failing_streak if health else 0, 1)
+    rows = [_row(life, probe) for probe in list(reversed(probes))[:PROBES_SHOWN]]
+    words = {
+        "says": clip(_words(probes[-1]), 120) if probes else "its check has kept no output",
+        "times": f"{streak} time{'' if streak == 1 else 's'}",
+        "age": duration(life.age),
+    }
+    return Case(life.name, form, life, tuple(rows) or life.rows()[:1], words)
+
+
+def _row(life: Life, probe: HealthProbe) -> Evidence:
+    ago = "" if probe.at is None else f"{duration(life.now - probe.at)} ago, "
+    code = "no exit code" if probe.exit_code is None else f"exit code {probe.exit_code}"
+    return Evidence("health check", f"{ago}{code}: {clip(_words(probe), 300)}", f"docker inspect {life.name}")
+
+
+def _words(probe: HealthProbe) -> str:
+    """The line that says most: the last one that is not empty. A traceback ends with its reason."""
+    lines = [line.strip() for line in probe.output.splitlines() if line.strip()]
+    return lines[-1] if lines else f"it printed nothing (exit code {probe.exit_code})"
+
+
+def plan(case: Case[Life], _answers: Answers) -> Plan:
+    """Where to look."""
+    name = shlex.quote(case.subject)
+    return manual(
+        f"See all that it says: docker inspect --format '{{{{json .State.Health}}}}' {name}",
+        f"See its log: docker logs --tail 50 {name}",
+        "If a service that it needs is down, start that one first; it becomes healthy by itself.",
+    )
+
+
+CHECK = Check(
+    "container.unhealthy", "What a container's health check says", __doc__ or "", (UNHEALTHY, STARTING), find, plan,
+    reads=("containers", "services", "last_words"),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Data that a program does not take as they are."""

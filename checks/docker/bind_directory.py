@@ -1,0 +1,169 @@
+"""A single file is to be mounted, and there is a directory in its place, or nothing yet.
+
+What it does
+    Looks at every bind mount whose path in the container is that of a file by its name (`nginx.conf`, `config.yaml`,
+    `init.sql`, `.env`), and at what lies on this machine: a directory, or nothing. The key file of a MongoDB and the
+    configuration of LibreChat and FastGPT have checks of their own.
+
+Why it matters
+    Docker makes an empty directory of a source that does not exist, as root, and says nothing. Where the image has a
+    file at that path the container cannot start ("not a directory"); elsewhere the program finds a directory in place
+    of its settings. It stays when the file is put somewhere else, and a restart does not help.
+
+Fix
+    Explained: only you have the file. The directory that Docker made goes with `rmdir`, which removes nothing that
+    holds something. The service is then made anew: its old container was made for a directory. Where just that is left
+    to do, one key does it.
+
+Sources
+    Docker's manual, "Bind mounts": -v makes a directory of a source that does not exist; runc's "not a directory: Are
+    you trying to mount a directory onto a file (or vice-versa)?".
+"""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ...console.fix.plan import Plan
+from ...console.model import FileFact, Mount, Snapshot, Volume
+from ...console.model.findings import Evidence
+from ...console.settings import Settings
+from .. import compose
+from ..api import Answers, Case, Check, Fine, Form, Found, manual, repair
+from ..compose import Placed
+from ..librechat.process import api_of
+from ..mongo.start import key_files
+from ..mounts import fact_of, file_evidence
+from ..oneapi.restart import TARGET
+
+DIRECTORY = Form(
+    "directory",
+    "{source} is a directory, {service} needs a file there",
+    "The file did not exist when the service was first started, so Docker made a directory of its name",
+    "put the file in the place of the directory, then make the service anew",
+)
+MISSING = Form(
+    "missing",
+    "{source} does not exist, and {service} needs that file",
+    "Docker makes a directory of a missing source when the service is started, or does not start it",
+    "put the file there before the service is started",
+)
+MADE_ON_DIRECTORY = Form(
+    "made-on-directory",
+    "{source} is a file now, but the container of {service} was made on a directory",
+    "The container keeps what it was made with, so that it cannot be started any more",
+    "recreate the service",
+)
+OF_ITS_IMAGE = replace(
+    MADE_ON_DIRECTORY,
+    variant="image",
+    title="{source} is a file, but the container of {service} cannot be started with it",
+    because="It was made on a directory, or its image has a directory at {target}",
+    fix="recreate the service; where that fails too, mount the file at another path",
+)
+"""The file is older than the container: that the container was made on a directory is not told by it."""
+FOLDERS_TOO = (".db", ".js", ".log", ".mjs", ".py")
+"""Endings that folders have as well: sources of a program, a database of several files."""
+NO_FILE = {"directory": DIRECTORY, "missing": MISSING}
+
+
+@dataclass(frozen=True)
+class FileMount:
+    """A mount that is to bring one file."""
+
+    place: Placed
+    mount: Mount | Volume
+    fact: FileFact
+
+
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each service with a single file among its mounts that could be looked at."""
+    owned = set(_owned(snapshot))
+    # on Docker Desktop the Engine's machine is another one than that whose files are read
+    elsewhere = "Docker Desktop" in ((snapshot.engine.os if snapshot.engine else None) or "")
+    for place in compose.everybody(snapshot):
+        if place.container is None and place.broken_file:
+            continue  # Compose starts nothing of this
+        mounts = [each for each in _files_of(place, snapshot) if (place.subject, _path(each)) not in owned]
+        bad = [(form, each) for each in mounts if (form := _form(each)) and not (elsewhere and form is MISSING)]
+        yield from (_case(form, each) for form, each in bad)
+        if mounts and not bad and all(each.fact.kind == "file" for each in mounts):
+            yield Fine(place.subject, f"Every file that {place.subject} is given is a file on this machine")
+
+
+def _owned(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """Files of which a check of their own tells: who has them, and where."""
+    for place, _, key in key_files(snapshot):
+        yield place.subject, posixpath.normpath(key.mount.target) if key else ""
+    for place in compose.placed(snapshot, "librechat"):
+        yield place.subject, api_of(place, snapshot).config_path[1]
+    for place in compose.placed(snapshot, "fastgpt"):
+        yield place.subject, TARGET
+
+
+def _files_of(place: Placed, snapshot: Snapshot) -> Iterator[FileMount]:
+    """Its mounts of which a file is expected: nothing else that is no file has a fact."""
+    for mount in place.mounts:
+        fact = fact_of(snapshot, mount.source) if mount.kind == "bind" else None
+        if fact is not None:
+            yield FileMount(place, mount, fact)
+
+
+def _path(each: FileMount) -> str:
+    return posixpath.normpath(each.mount.target)
+
+
+def _form(each: FileMount) -> Form | None:
+    container, fact = each.place.container, each.fact
+    error = (container.error if container else None) or ""
+    refused = "not a directory" in error and f'"{each.mount.source}"' in error
+    if fact.kind == "file":
+        newer = container is not None and (fact.mtime or 0.0) > (container.created_at or 0.0)
+        return None if not refused else MADE_ON_DIRECTORY if newer else OF_ITS_IMAGE
+    if fact.kind == "directory" and fact.empty is False and not refused:
+        # somebody filled it: on purpose, as far as can be told, where the program runs with it or it may be a folder
+        settled = container is not None and container.state == "running" and not container.restart_count
+        return None if settled or posixpath.splitext(_path(each))[1] in FOLDERS_TOO else DIRECTORY
+    return NO_FILE.get(fact.kind)
+
+
+def _case(form: Form, each: FileMount) -> Case[FileMount]:
+    place, container = each.place, each.place.container
+    rows = (
+        *file_evidence(each.fact, each.mount.source),
+        Evidence("mounted at", each.mount.target, place.source),
+        *((Evidence("the Engine says", container.error, place.source),) if container and container.error else ()),
+    )
+    runs = form is MISSING and container is not None and container.state == "running"
+    words = {"source": each.mount.source, "service": place.service or place.subject, "target": each.mount.target}
+    severity = "warning" if runs else compose.severity_of(container, "error")
+    return Case(place.subject, form, each, rows, words, severity, about=each.mount.source)
+
+
+def plan(case: Case[FileMount], _answers: Answers) -> Plan:
+    """Where the file goes; a container that was made on the directory is made anew."""
+    each, place = case.facts, case.facts.place
+    up = compose.bring_up(place, force=True)
+    if case.form is MADE_ON_DIRECTORY and up:
+        return repair(up, says=(compose.NO_PULL,), restarts=(case.subject,), lock=place.directory, settle=5.0)
+    path, says = shlex.quote(each.mount.source), []
+    if case.form is DIRECTORY and each.fact.empty is not True:
+        says.append(f"See what is in it, which is not deleted: sudo ls -la {path}. Then move it away.")
+    elif case.form is DIRECTORY:
+        says.append(f"Remove the empty directory: sudo rmdir {path} (stop {case.subject} first where it runs)")
+    if case.form.id == MADE_ON_DIRECTORY.id:
+        says.append(f"Where the image itself has a directory at {each.mount.target}, mount the file inside of it.")
+    else:
+        says.append(f"Put the file for {each.mount.target} there: {path}. Only you have it; a guide names its source.")
+    again = f"docker compose up -d --force-recreate {place.service}" if place.service else "make the container anew"
+    return manual(*says, f"Then: {again}; a restart is not enough.")
+
+
+CHECK = Check(
+    "docker.bind-directory", "Every file that is mounted is a file", __doc__ or "",
+    (DIRECTORY, MISSING, MADE_ON_DIRECTORY, OF_ITS_IMAGE), find, plan,
+    reads=("engine", "containers", "projects", "services", "files", "mongod_configs"),
+)  # fmt: skip

@@ -1,0 +1,153 @@
+"""Every service as it runs or would run: a container, or the one that Compose would make of a declaration. Pure.
+
+So an address can be judged the same way before ``docker compose up`` as after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..console.model import ComposeService, Container, NetworkLink, Port, Project, Role, Snapshot
+from ..console.products.gateways import environment, names_of, share_network
+from ..console.products.services import role_of_container
+from .compose import Placed, everybody
+
+DEFAULT_BRIDGE = ("bridge", "default")
+
+
+@dataclass(frozen=True)
+class Party:
+    """One service."""
+
+    place: Placed
+    container: Container
+    """The Engine's, or one that is only declared; then its id is empty."""
+    role: Role
+
+    @property
+    def declared(self) -> ComposeService | None:
+        """What the compose files say of it."""
+        return self.place.declared
+
+    @property
+    def project(self) -> Project | None:
+        """Its compose project."""
+        return self.place.project
+
+    @property
+    def runs(self) -> bool:
+        """Whether the Engine has it."""
+        return bool(self.container.id)
+
+    @property
+    def subject(self) -> str:
+        """What results call it: the container's name, else ``project/service``."""
+        return self.place.subject
+
+    @property
+    def called(self) -> str:
+        """The name by which others reach it: the service's, else the container's."""
+        return self.container.service or self.container.name
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """Its variables."""
+        return environment(self.container)
+
+    @property
+    def source(self) -> str:
+        """Where its settings were read."""
+        if self.runs:
+            return f"docker inspect {self.container.name}"
+        files = [file.path for file in self.project.files if file.in_use] if self.project else []
+        return files[0] if files else "compose files"
+
+    @property
+    def set_in(self) -> str:
+        """Where its settings are written, for people."""
+        return "its compose file, or the env file that sets it" if self.runs else self.source
+
+    @property
+    def on_host(self) -> bool:
+        """Whether it uses the machine's own network: it has no names of Docker's, and knows none."""
+        return self.container.network_mode == "host"
+
+    @property
+    def in_anothers(self) -> bool:
+        """Whether it lives in another container's network: loopback is that one's too."""
+        return (self.container.network_mode or "").startswith(("container:", "service:"))
+
+    def names_it_itself(self, variable: str) -> bool:
+        """Whether the variable stands in the service's own lines, and not only in an env file that others share."""
+        if self.declared is None or variable in self.declared.named:
+            return True
+        return not self.declared.env_files
+
+
+def parties(snapshot: Snapshot) -> tuple[Party, ...]:
+    """Every container, then every declared service that has none, no profile to wait for, and files Compose takes."""
+    found = []
+    for place in everybody(snapshot):
+        container = place.container
+        if container is None and place.declared and place.project and not place.broken_file:
+            container = _made_of(place.declared, place.project)
+        if container is not None:
+            found.append(Party(place, container, role_of_container(container)))
+    return tuple(found)
+
+
+def _made_of(service: ComposeService, project: Project) -> Container:
+    names = tuple(dict.fromkeys((service.name, *service.aliases)))
+    return Container(
+        id="", name=service.container_name or service.name, image=service.image or "", state="created",
+        project=project.name, service=service.name, command=service.command, entrypoint=service.entrypoint,
+        env=service.env, ports=tuple(_ports(service)), extra_hosts=service.extra_hosts,
+        networks=tuple(NetworkLink(f"{project.name}_{name}", aliases=names) for name in service.networks),
+        network_mode=service.network_mode,
+    )  # fmt: skip
+
+
+def _ports(service: ComposeService) -> list[Port]:
+    """Published ports as they are written; a range gives its first."""
+    found = []
+    for text in service.ports:
+        head, _, inner = text.partition("/")[0].rpartition(":")
+        host = head.rpartition(":")[2]
+        inside, outside = inner.partition("-")[0], host.partition("-")[0]
+        if inside.isdecimal():
+            found.append(Port(int(inside), "tcp", None, int(outside) if outside.isdecimal() else None))
+    return found
+
+
+def reachable(caller: Party, name: str, everybody: tuple[Party, ...]) -> Party | None:
+    """Whoever answers to a name inside the caller's container."""
+    wanted = name.lower()
+    for other in everybody:
+        if wanted in {each.lower() for each in names_of(other.container)} and near(caller, other):
+            return other
+    return None
+
+
+def near(caller: Party, other: Party) -> bool:
+    """Whether they share a network; where the networks of one are not known, whether they are of one project."""
+    if caller.on_host or other.on_host:
+        return False
+    shared = share_network(caller.container, other.container)
+    if not (caller.runs and other.runs) and caller.project and other.project:
+        own = {link.network.removeprefix(f"{caller.project.name}_") for link in caller.container.networks}
+        theirs = {link.network.removeprefix(f"{other.project.name}_") for link in other.container.networks}
+        return caller.project.name == other.project.name and bool(own & theirs)
+    return shared if shared is not None else caller.container.project == other.container.project
+
+
+def may_know_more(caller: Party) -> bool:
+    """Whether names may resolve for it that nobody here has: a network of others, extra hosts, another's network."""
+    c = caller.container
+    if caller.in_anothers or (c.networks and all(link.network in DEFAULT_BRIDGE for link in c.networks)):
+        return True
+    if not c.networks and caller.runs and not caller.on_host:
+        return True
+    foreign = caller.project.foreign_networks if caller.project else ()
+    own = {link.network.rpartition("_")[2] for link in c.networks} | {link.network for link in c.networks}
+    return not own.isdisjoint(foreign)

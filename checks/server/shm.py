@@ -1,0 +1,94 @@
+"""A model server ends because the shared memory that Docker gives it, 64 MiB, is used up.
+
+What it does
+    Looks through the last lines of containers that are not well for what PyTorch and NCCL say when /dev/shm is full.
+    Before anything runs, finds model servers that are to work on several GPUs (tensor parallel, several devices) and
+    have neither shm_size nor ipc: host nor a mount at /dev/shm.
+
+Why it matters
+    A model over several cards, or a loader with several workers, passes tensors through /dev/shm. Docker gives 64 MiB
+    unless it is told otherwise, and the message speaks of a bus error.
+
+Fix
+    Explained: shm_size, or ipc: host, in the compose file, and the service made anew.
+
+Sources
+    xorbitsai/inference issue 1622, vLLM issue 1710 and its documentation on Docker; PyTorch's note on shared memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ...console.model import ComposeService, Snapshot
+from ...console.model.findings import Evidence
+from ...console.products.gpu_grants import grant_of_service, several
+from ...console.products.model_products import product_of_command, product_of_image
+from ...console.products.registry import SERVERS
+from ...console.products.server_logs import SHM
+from ...console.products.services import role_of_declaration
+from ...console.settings import Settings
+from ...console.text.cleaning import size
+from ..api import Case, Check, Fine, Form, Found, by_hand
+from ..compose import Placed, everybody
+from ..container.common import lives
+from ..gpu.common import last_cause
+
+FULL = Form(
+    "full",
+    "{subject} ends for want of shared memory (/dev/shm)",
+    "Docker gives a container 64 MiB of it unless shm_size says otherwise; models over several cards need gigabytes",
+    "give it shm_size: 8g, or ipc: host, and make it anew",
+    advice="In its compose file, beside image: add shm_size: 8g (or ipc: host).\n"
+    "For docker run: --shm-size 8g (or --ipc host).\n"
+    "Then make it anew; a restart keeps the old size.",
+)
+
+
+SMALL = replace(
+    FULL, id="small", severity="warning",
+    title="{subject} works on several GPUs ({how}) with the {size} of shared memory (/dev/shm) that it is given",
+    because="Its processes, one for each GPU, pass tensors to each other through /dev/shm. With so little they end by"
+    " a bus error, or a model does not load",
+)  # fmt: skip
+DOCKERS, LITTLE = 64 << 20, 256 << 20
+"""Bytes that Docker gives, and from which on it may do; upstream's documents ask for 1 GiB and more."""
+
+
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each container whose last words say so, and each service that has yet to be started with too little."""
+    for life in lives(snapshot):
+        if not life.last_words or life.put_to_rest:
+            continue
+        cause = last_cause(snapshot, life.container, SHM)
+        if cause is None:
+            yield Fine(life.name, f"{life.name} says nothing of shared memory that is used up")
+        else:
+            rows = (Evidence("log", cause.text, f"docker logs {life.name}"),)
+            yield Case(life.name, FULL, life.name, rows)
+    for place in everybody(snapshot):
+        if place.container is None and place.declared is not None:
+            yield from _expected(place, place.declared)
+
+
+def _expected(place: Placed, declared: ComposeService) -> Iterator[Found]:
+    """What will become of a service that nobody has started yet."""
+    many = several(place.words, declared.env, grant_of_service(declared))
+    if many is None or role_of_declaration(declared) != "model_server" or declared.shared_memory == 0:
+        return
+    product = product_of_image(declared.image or "") or (product_of_command(place.words) or (None,))[0]
+    if not many.told and not (product and SERVERS[product].shares_memory):
+        return
+    if declared.shared_memory is not None and declared.shared_memory >= LITTLE:
+        yield Fine(place.subject, f"{place.subject} is given {size(declared.shared_memory)} of shared memory")
+    else:
+        rows = (Evidence("several GPUs", many.words, "compose files"),)
+        words = {"how": many.words, "size": size(declared.shared_memory or DOCKERS)}
+        yield Case(place.subject, SMALL, place.subject, rows, words)
+
+
+CHECK = Check(
+    "server.shm", "Model servers have the shared memory that they need", __doc__ or "", (FULL, SMALL), find, by_hand,
+    reads=("containers", "projects", "services", "servers", "log_marks", "last_words"),
+)  # fmt: skip

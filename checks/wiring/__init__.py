@@ -1,0 +1,1 @@
+"""Pitfalls of the request's path: addresses that lead nowhere."""

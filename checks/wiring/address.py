@@ -1,0 +1,361 @@
+"""An address in a service's settings leads nowhere: loopback, a name that nobody has, the published port.
+
+What it does
+    Takes the addresses that FastGPT, One API, LibreChat, rag_api, Open WebUI and others are given in their environment,
+    and those that a librechat.yaml names (endpoints, Azure groups, OCR, speech, MCP servers), and follows each from
+    where it is used, inside that container: loopback is the container itself; a name has to be
+    that of a service, container or alias in a common network; under host networking no such name exists; between
+    containers the port inside counts, not the one that is published. Works on the files alone as well as on what runs.
+
+Why it matters
+    The app only says `ECONNREFUSED`, `ENOTFOUND` or `buffering timed out after 10000ms`. The address looks right, as
+    the same one works on the machine itself, or worked before a service was renamed.
+
+Fix
+    Explained with the address to write instead. It is not written by a key: such values hold logins, and the line
+    stands in the operator's own files.
+
+Sources
+    Docker's documentation of networks and of name resolution between containers; FastGPT issues 844 and 1240; One API
+    issues 773 and 1077; ollama issue 8674; Compose specification, networks and aliases.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ...console.fix.plan import Plan
+from ...console.model import Role, Snapshot
+from ...console.model.findings import Evidence
+from ...console.products.gateways import gateway_of
+from ...console.products.model_products import product_of_image, told_port
+from ...console.products.registry import SERVERS
+from ...console.products.versions import version_of
+from ...console.settings import Settings
+from ..api import Answers, Case, Check, Fine, Form, Found, manual
+from ..librechat.process import api_of
+from ..parties import Party, may_know_more, near, parties, reachable
+from .connections import connections, in_files
+
+GATEWAYS = ("host.docker.internal", "gateway.docker.internal", "172.17.0.1")
+VARIABLES: dict[str, Role] = {
+    "MONGODB_URI": "mongo", "MONGO_URI": "mongo", "MONGODB_LOG_URI": "mongo", "PG_URL": "postgres",
+    "SQL_DSN": "mysql", "LOG_SQL_DSN": "mysql", "REDIS_URL": "redis", "REDIS_CONN_STRING": "redis",
+    "OPENAI_BASE_URL": "oneapi", "ONEAPI_URL": "oneapi", "AIPROXY_API_ENDPOINT": "aiproxy", "MEILI_HOST": "meilisearch",
+    "RAG_API_URL": "rag_api", "OLLAMA_BASE_URL": "ollama", "OLLAMA_BASE_URLS": "ollama", "DB_HOST": "postgres",
+    "OPENAI_API_BASE_URL": "model_server", "OPENAI_API_BASE_URLS": "model_server", "RAG_OPENAI_BASEURL": "model_server",
+    "MILVUS_ADDRESS": "milvus",
+}  # fmt: skip
+"""Variables that are addresses of the container's own need, and the role that is usually meant."""
+READERS: dict[Role, tuple[str, ...]] = {
+    "fastgpt": ("MONGODB_URI", "MONGODB_LOG_URI", "PG_URL", "REDIS_URL", "OPENAI_BASE_URL", "ONEAPI_URL",
+                "AIPROXY_API_ENDPOINT", "MILVUS_ADDRESS"),
+    "oneapi": ("SQL_DSN", "LOG_SQL_DSN", "REDIS_CONN_STRING"),
+    "aiproxy": ("SQL_DSN", "LOG_SQL_DSN", "REDIS_CONN_STRING"),
+    "librechat": ("MONGO_URI", "MEILI_HOST", "RAG_API_URL", "REDIS_URL", "OLLAMA_BASE_URL"),
+    "rag_api": ("DB_HOST", "RAG_OPENAI_BASEURL"),
+    "open_webui": ("OLLAMA_BASE_URL", "OLLAMA_BASE_URLS", "OPENAI_API_BASE_URL", "OPENAI_API_BASE_URLS"),
+}  # fmt: skip
+"""What these read of a shared env file; a variable that stands in a service's own lines is always meant for it."""
+PORTS: dict[Role, tuple[int, str]] = {
+    "mongo": (27017, ""), "mysql": (3306, "MYSQL_TCP_PORT"), "postgres": (5432, "PGPORT"),
+    "redis": (6379, "REDIS_PORT"), "oneapi": (3000, "PORT"), "rag_api": (8000, "RAG_PORT"),
+    "meilisearch": (7700, "MEILI_HTTP_ADDR"), "librechat": (3080, "PORT"),
+}  # fmt: skip
+"""Where a server listens inside its container, and the variable that moves it; its command line may move it too.
+
+fact: docker-library mongo, mysql, postgres and redis; One API, rag_api, Meilisearch and LibreChat of these variables
+"""
+OLLAMA = 11434
+_MOVED = re.compile(r"(?:^|\s)(?:--port|--http-addr|--config|-p|-c\s*port)[=\s]|(?:^|\s)port\s*=", re.IGNORECASE)
+_LOOPBACK = re.compile(r"localhost|.+\.localhost|127(?:\.\d+){3}|0\.0\.0\.0|::1?")
+_PLACEHOLDER = re.compile(r"(?:^|[-_])(?:your|xxx+|example|change[-_]?me)(?:[-_]|$)|_address$", re.IGNORECASE)
+"""A name that a template left to be filled in: nobody can be meant by it yet."""
+MOST = 12
+
+_FIX = "write the address that leads there into {variable}, and recreate the service"
+ITSELF = Form(
+    "itself", "{subject} looks for {wanted} at itself: {variable} says {host}{more}",
+    "Inside a container {host} is that container, whatever the machine publishes", _FIX,
+)  # fmt: skip
+NOBODY = Form(
+    "nobody", "{subject} looks for {wanted} under a name that nobody has: {variable} says {host}{more}",
+    "No service, container or alias in a network of {subject} is called {host}", _FIX,
+)  # fmt: skip
+APART = Form(
+    "apart", "{subject} cannot reach {host}, which {variable} names: they share no network{more}",
+    "Names are known only inside a common network", "put both services into one network, and recreate them",
+)  # fmt: skip
+HOST_NETWORK = Form(
+    "host-network", "{subject} uses the machine's network, where nobody is called {host}: {variable} says so{more}",
+    "Docker's names exist only in Docker's networks; with network_mode: host there are none", _FIX,
+)  # fmt: skip
+PORT = Form(
+    "port", "{subject} asks {host} at port {port}, where it does not listen: {variable} says {host}:{port}{more}",
+    "Between containers the port inside counts: {host} listens on {right}{published}", _FIX,
+)  # fmt: skip
+MACHINE_PORT = Form(
+    "machine-port", "{subject} asks this machine at port {port}, where nobody listens: {variable} says so{more}",
+    "No container publishes port {port}; {wanted} is published as {right}", _FIX,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Written:
+    """One address as a service is given it."""
+
+    caller: Party
+    variable: str
+    host: str
+    port: int | None
+    role: Role
+    source: str
+    """Where it is written."""
+    whose: str = ""
+    """Of an address in a configuration file: ``endpoint Ollama``."""
+
+    @property
+    def called(self) -> str:
+        """The variable, or the key with whom it is of."""
+        return f"{self.variable} of {self.whose}" if self.whose else self.variable
+
+    @property
+    def place(self) -> str:
+        """``host:port`` as it is written."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An address that leads nowhere, and the one to write instead where that is known."""
+
+    written: Written
+    right: str | None
+    form: Form
+
+
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each service that is given addresses."""
+    everybody = parties(snapshot)
+    known = {port.host_port for one in everybody for port in one.container.ports if port.host_port}
+    known |= {int(end) for server in snapshot.servers if (end := server.address.rpartition(":")[2]).isdecimal()}
+    for caller in everybody:
+        if caller.runs and not caller.container.detailed:
+            continue
+        addresses = [one for name in VARIABLES if name in _read(caller) for one in _written(caller, name)]
+        addresses += [*_in_dotenv(caller, snapshot), *_in_file(caller, snapshot)]
+        lost = [case for one in addresses if (case := _judge(one, everybody, known)) is not None]
+        if lost:
+            yield _together(lost)
+        elif addresses:
+            yield Fine(caller.subject, f"The addresses that {caller.subject} is given lead somewhere")
+
+
+def _together(cases: list[Case[tuple[Lost, ...]]]) -> Case[tuple[Lost, ...]]:
+    """One case of a service: the first address, with the others beside it."""
+    more = len(cases) - 1
+    said = f", and {more} more address{'' if more == 1 else 'es'} of it {'leads' if more == 1 else 'lead'} nowhere"
+    return replace(
+        cases[0], facts=tuple(lost for case in cases for lost in case.facts),
+        rows=tuple(row for case in cases for row in case.rows), words={**cases[0].words, "more": said if more else ""},
+        about=", ".join(case.about or "" for case in cases),
+    )  # fmt: skip
+
+
+def _read(caller: Party) -> set[str]:
+    """Variables that it is given and reads: FastGPT takes one gateway and one vector store of several."""
+    own = {name for name in caller.env if caller.names_it_itself(name)}
+    names = (set(READERS[caller.role]) if caller.role in READERS else own) & caller.env.keys()
+    if caller.role == "fastgpt":
+        gateway = gateway_of(caller.env, version_of("fastgpt", caller.container.image))
+        names -= {"OPENAI_BASE_URL", "ONEAPI_URL", "AIPROXY_API_ENDPOINT"} - {gateway.variable if gateway else ""}
+        names -= {"MILVUS_ADDRESS"} if caller.env.get("PG_URL") else set()
+    return names
+
+
+def _written(caller: Party, name: str) -> Iterator[Written]:
+    """Every address in a variable; nothing where one is still to be filled in, or stands in quotes."""
+    yield from _of_value(caller, name, caller.env[name].strip(), caller.source)
+
+
+def _of_value(caller: Party, name: str, value: str, source: str) -> Iterator[Written]:
+    if "$" not in value:
+        for to in list(connections(value))[:MOST]:
+            yield Written(caller, name, to.host, to.port, VARIABLES[name], source)
+
+
+def _in_dotenv(caller: Party, snapshot: Snapshot) -> Iterator[Written]:
+    """What a LibreChat reads of its ``.env`` itself, where its container has no such variable."""
+    if caller.role != "librechat":
+        return
+    api = api_of(caller.place, snapshot)
+    for name in READERS["librechat"]:
+        if api.dotenv and api.dotenv_path and name not in caller.env:
+            yield from _of_value(caller, name, api.dotenv.get(name, "").strip(), api.dotenv_path)
+
+
+def _in_file(caller: Party, snapshot: Snapshot) -> Iterator[Written]:
+    """Every address in its librechat.yaml."""
+    for source, one in in_files(caller, snapshot):
+        role: Role = "ollama" if one.port == OLLAMA else "model_server"
+        yield Written(caller, one.key, one.host, one.port, role, source, one.whose)
+
+
+def _judge(one: Written, everybody: tuple[Party, ...], known: set[int]) -> Case[tuple[Lost, ...]] | None:
+    caller, host = one.caller, one.host.lower()
+    if caller.in_anothers or _extra(caller, host):
+        return None
+    if _LOOPBACK.fullmatch(host):
+        return None if caller.on_host or caller.role == one.role else _case(ITSELF, one, _meant(one, everybody))
+    if host in GATEWAYS:
+        return _of_machine(one, everybody, known)
+    # any other address with a dot is one of another machine or of the network: a matter for whoever asks there
+    return None if "." in host or ":" in host or _PLACEHOLDER.search(host) else _of_name(one, everybody)
+
+
+def _of_name(one: Written, everybody: tuple[Party, ...]) -> Case[tuple[Lost, ...]] | None:
+    """A plain name, which only Docker could resolve."""
+    caller, host = one.caller, one.host.lower()
+    if caller.on_host:
+        return _case(HOST_NETWORK, one, _meant(one, everybody))
+    target = reachable(caller, host, everybody)
+    if target is not None:
+        return _of_port(one, target)
+    if may_know_more(caller) or _waits(caller, host):
+        return None
+    there = next((p for p in everybody if host in (p.container.service, p.container.name) and p is not caller), None)
+    if there is not None and there.container.project == caller.container.project and not there.on_host:
+        return _case(APART, one, there)
+    return _case(NOBODY, one, _meant(one, everybody))
+
+
+def _waits(caller: Party, host: str) -> bool:
+    """Whether a service of that name is there as soon as somebody asks for its profile."""
+    services = caller.project.services if caller.project else ()
+    return any(one.profiles and host in (one.name, one.container_name, *one.aliases) for one in services)
+
+
+def _extra(caller: Party, host: str) -> bool:
+    names = {re.split("[:=]", entry)[0].lower() for entry in caller.container.extra_hosts}
+    return host in names and host not in GATEWAYS
+
+
+def _of_machine(one: Written, everybody: tuple[Party, ...], known: set[int]) -> Case[tuple[Lost, ...]] | None:
+    """Only where a server of the wanted kind is published under another port, and nobody under this one."""
+    if one.port is None or one.port in known or one.role not in (*PORTS, "ollama"):
+        return None
+    meant = [p for p in everybody if p.role == one.role and p is not one.caller]
+    right = next((port for p in meant for port in p.container.ports if port.host_port), None)
+    if right is None or any(p.on_host for p in meant):
+        return None
+    return _case(MACHINE_PORT, one, meant[0], str(right.host_port))
+
+
+def _of_port(one: Written, target: Party) -> Case[tuple[Lost, ...]] | None:
+    right = _listens(target)
+    ports = target.container.ports
+    if right is None and all(one.port != port.container_port for port in ports):
+        right = next((port.container_port for port in ports if port.host_port and port.host_port == one.port), None)
+    return None if right is None or one.port in (None, right) else _case(PORT, one, target)
+
+
+def _listens(target: Party) -> int | None:
+    """Where a server listens inside its container; None where that is not known, or it was told something else."""
+    command, env = (*target.container.entrypoint, *target.container.command), target.env
+    product = product_of_image(target.container.image)
+    if product is not None:
+        told = told_port(product, command, env)
+        return told or (None if _MOVED.search(" ".join(command)) else SERVERS[product].port)
+    usual, variable = PORTS.get(target.role, (None, ""))
+    if usual is None or _MOVED.search(" ".join(command)):
+        return None
+    told_there = re.search(r"(?:^|:)(\d{1,5})$", env.get(variable, ""))
+    return int(told_there[1]) if told_there else usual
+
+
+def _meant(one: Written, everybody: tuple[Party, ...]) -> Party | None:
+    """The service that is probably meant: of the role, or one that has the port; in reach, alone of its kind."""
+    others = [p for p in everybody if p is not one.caller and (one.caller.on_host or near(one.caller, p))]
+    vague = one.whose and one.role == "model_server"
+    kind = [p for p in others if p.role == one.role and not vague]
+    by_port = [p for p in others if any(one.port in (q.host_port, q.container_port) for q in p.container.ports)]
+    found = kind if len(kind) == 1 else by_port if len(by_port) == 1 else []
+    return found[0] if found else None
+
+
+def _case(form: Form, one: Written, meant: Party | None, right: str | None = None) -> Case[tuple[Lost, ...]]:
+    port = _inside(meant, one)
+    good = _good(form, one, meant, port)
+    published = next((p.host_port for p in meant.container.ports if p.host_port == one.port), None) if meant else None
+    words = {
+        "variable": f"{one.variable} in {posixpath.basename(one.source)}" if one.whose else one.variable,
+        "host": one.host, "port": str(one.port), "wanted": _called(one),
+        "right": right or (str(port) if port else "another port"),
+        "more": "",
+        "published": f"; {published} is only what the machine publishes" if published and published != port else "",
+    }  # fmt: skip
+    rows = [Evidence("written", f"{one.place} in {one.called}", one.source)]
+    if good is not None:
+        rows.append(Evidence("meant", good, meant.source if meant else one.source))
+    return Case(
+        one.caller.subject, form, (Lost(one, good, form),), tuple(rows), words, "warning" if one.whose else None,
+        about=f"{one.called} {one.place}",
+    )  # fmt: skip
+
+
+def _called(one: Written) -> str:
+    words = {"oneapi": "its model gateway", "mongo": "MongoDB", "postgres": "PostgreSQL", "mysql": "its database",
+             "redis": "Redis", "ollama": "Ollama", "model_server": "its model server"}  # fmt: skip
+    return one.whose or words.get(one.role, one.role)
+
+
+def _inside(meant: Party | None, one: Written) -> int | None:
+    """The port on which whoever is meant listens."""
+    if meant is None:
+        return None
+    listens = _listens(meant)
+    if listens is not None:
+        return listens
+    mapped = [port for port in meant.container.ports if port.host_port]
+    exact = next((port.container_port for port in mapped if port.host_port == one.port), None)
+    return exact or (mapped[0].container_port if len(mapped) == 1 else one.port)
+
+
+def _good(form: Form, one: Written, meant: Party | None, port: int | None) -> str | None:
+    """What to write in place of host and port."""
+    if meant is None:
+        return None
+    if form is HOST_NETWORK:
+        outside = port if meant.on_host else next((p.host_port for p in meant.container.ports if p.host_port), None)
+        return f"127.0.0.1:{outside}" if outside else None
+    if form is MACHINE_PORT and not near(one.caller, meant):
+        outside = next((p.host_port for p in meant.container.ports if p.host_port), None)
+        return f"{one.host}:{outside}" if outside else None
+    return f"{meant.called}:{port}" if port else meant.called
+
+
+def plan(case: Case[tuple[Lost, ...]], _answers: Answers) -> Plan:
+    """What to write, and where."""
+    caller = case.facts[0].written.caller
+    again = "up -d" if any(not lost.written.whose for lost in case.facts) else "restart"
+    return manual(*map(_said, case.facts), f"Then let it read that: docker compose {again} {caller.called}")
+
+
+def _said(lost: Lost) -> str:
+    one = lost.written
+    where = one.source if one.whose or one.source.startswith("/") else one.caller.set_in
+    if lost.form is APART:
+        return f"Put {one.caller.subject} and {one.host} into one network in the compose file, and recreate both."
+    if lost.right is None:
+        return f"Write the name of the service that is meant in place of {one.host} in {one.called}, in {where}."
+    return f"Write {lost.right} in place of {one.place} in {one.called}, in {where}; leave the rest as it is."
+
+
+CHECK = Check(
+    "wiring.address", "Addresses in the services' settings lead somewhere", __doc__ or "",
+    (ITSELF, NOBODY, APART, HOST_NETWORK, PORT, MACHINE_PORT), find, plan,
+    reads=("containers", "projects", "servers", "config_verdicts", "files"),
+)  # fmt: skip

@@ -1,0 +1,144 @@
+"""An app logs in with another user or password than its database was made with.
+
+What it does
+    Compares the login in a connection string with the variables from which the database's image makes its first user:
+    MONGO_INITDB_ROOT_*, MYSQL_ROOT_PASSWORD and MYSQL_USER, POSTGRES_USER and POSTGRES_PASSWORD. Values are compared
+    and never shown; a percent-encoded one counts as what it means.
+
+Why it matters
+    Both stand in one file, a few lines apart, and were edited on two days. The app says `Authentication failed` or
+    `Access denied`, and the variables of the database count only for an empty data folder.
+
+Fix
+    Explained: before the first start either side can be changed; afterwards the connection string has to name the login
+    that the data folder was made with. No password is changed by a key.
+
+Sources
+    docker-library mongo, mysql and postgres (environment variables, first start); LibreChat and FastGPT compose files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...console.fix.plan import Plan
+from ...console.model import Role, Snapshot
+from ...console.model.findings import Evidence, Severity
+from ...console.products.gateways import LOOPBACK
+from ...console.products.mongo import root_login
+from ...console.settings import Settings
+from ..api import Answers, Case, Check, Fine, Form, Found, manual
+from ..parties import Party, parties, reachable
+from .connections import DeclaredLogin, connections
+
+FIRST_USERS: dict[Role, tuple[tuple[str, str], ...]] = {
+    "mongo": (("MONGODB_USERNAME", "MONGODB_PASSWORD"),),
+    "mysql": (("root", "MYSQL_ROOT_PASSWORD"), ("MYSQL_USER", "MYSQL_PASSWORD"), ("root", "MARIADB_ROOT_PASSWORD"),
+              ("MARIADB_USER", "MARIADB_PASSWORD")),
+    "postgres": (("POSTGRES_USER", "POSTGRES_PASSWORD"),),
+}  # fmt: skip
+"""Variables of user and password from which the image makes its first users, beside a MongoDB's root user; ``root`` is
+a name itself."""
+VARIABLES = ("MONGODB_URI", "MONGO_URI", "PG_URL", "SQL_DSN", "LOG_SQL_DSN", "DATABASE_URL")
+DATABASES = ("mongodb", "mysql", "postgres", "postgresql")
+
+_FIX = "write the same login on both sides"
+USER = Form(
+    "user", "{subject} logs in to {database} as {user}, and its first user is {made}",
+    "{variable} of {subject} and {made_by} of {database} name different users", _FIX,
+)  # fmt: skip
+PASSWORD = Form(
+    "password", "{subject} logs in to {database} with another password than {made_by} says",
+    "{variable} of {subject} and {made_by} of {database} differ; the user is the same", _FIX,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Login:
+    """A login as somebody is given it."""
+
+    variable: str
+    to: DeclaredLogin
+
+
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each app that is given a login for a database of the stack; where several are wrong, the first."""
+    everybody = parties(snapshot)
+    for app in everybody:
+        told = [(login, there) for login in _logins(app) if (there := _target(app, login.to, everybody))]
+        found = [one for login, there in told if (one := _judge(app, login, there)) is not None]
+        wrong = [one for one in found if isinstance(one, Case)]
+        yield from wrong[:1] or found[:1]
+
+
+def _logins(app: Party) -> Iterator[Login]:
+    for name in VARIABLES:
+        to = next(connections(app.env.get(name, "")), None)
+        if to is not None and to.user and to.password and to.scheme in DATABASES:
+            yield Login(name, to)
+
+
+def _target(app: Party, to: DeclaredLogin, everybody: tuple[Party, ...]) -> Party | None:
+    if app.on_host and to.host in LOOPBACK:
+        return None  # whoever listens on the machine's port is a matter for wiring.address
+    return reachable(app, to.host, everybody)
+
+
+def _judge(app: Party, login: Login, database: Party) -> Found | None:
+    """Nothing where the image makes no user of its own, or takes its password out of a file."""
+    root = root_login(database.container.env) if database.role == "mongo" else None
+    users = {root.user: (root.user_variable, root.password_variable)} if root else {}
+    for user, password in FIRST_USERS.get(database.role, ()):
+        name = database.env.get(user, "root" if user == "root" else "")
+        if name and database.env.get(password):
+            users.setdefault(name, (user if user != "root" else password, password))
+    if database.role == "postgres" and not database.env.get("POSTGRES_USER") and database.env.get("POSTGRES_PASSWORD"):
+        users["postgres"] = ("POSTGRES_PASSWORD", "POSTGRES_PASSWORD")
+    mounts = database.container.mounts or (database.declared.volumes if database.declared else ())
+    if not users or any(mount.target.endswith("docker-entrypoint-initdb.d") for mount in mounts):
+        return None
+    if login.to.user in users:
+        made_by = users[login.to.user][1]
+        if database.env[made_by] == login.to.password:
+            return Fine(app.subject, f"{app.subject} logs in to {database.called} as it was made")
+        return _case(PASSWORD, app, login, database, made_by, login.to.user)
+    made = next(iter(users))
+    return _case(USER, app, login, database, users[made][0], made)
+
+
+def _case(form: Form, app: Party, login: Login, database: Party, made_by: str, made: str) -> Case[tuple[Party, Party]]:
+    """Before anything runs it is certain that the login fails; later somebody may have made that user."""
+    rows = (
+        Evidence("logs in as", login.to.user, f"{login.variable}, {app.source}"),
+        Evidence("first user", made, f"{made_by}, {database.source}"),
+    )
+    words = {"database": database.called, "user": login.to.user, "made": made, "made_by": made_by}
+    severity: Severity | None = None
+    if database.runs:
+        severity = "warning" if form is PASSWORD else "info"
+    return Case(
+        app.subject, form, (app, database), rows, {**words, "variable": login.variable}, severity=severity,
+        about=login.variable,
+    )  # fmt: skip
+
+
+def plan(case: Case[tuple[Party, Party]], _answers: Answers) -> Plan:
+    """Which side to change."""
+    app, database = case.facts
+    if not database.runs:
+        return manual(
+            f"Write the same user and password on both sides, {case.words['variable']} and {case.words['made_by']}, "
+            "before the first start.",
+            "In a connection string @ is written %40, # %23, : %3A and / %2F.",
+        )
+    return manual(
+        f"{database.called} made its first user when its data folder was empty; its variables change nothing now.",
+        f"Write the login that it was made with into {case.words['variable']} of {app.called}, and recreate that one.",
+    )
+
+
+CHECK = Check(
+    "wiring.login", "Apps log in as their databases were made", __doc__ or "", (USER, PASSWORD), find, plan,
+    reads=("containers", "projects"),
+)  # fmt: skip

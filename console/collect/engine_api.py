@@ -1,0 +1,333 @@
+"""The Engine's JSON as types: only what is used, every field optional, unknown ones ignored.
+
+The Engine leaves fields out, sends ``null`` for empty lists and objects, and changes shape between API versions:
+nothing in here may be required. It decodes and nothing else: meaning and cleaning are the business of ``docker``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any, TypeVar, cast, get_args
+
+import msgspec
+from msgspec import Struct, field
+
+from ..hosts import EngineFailed
+from ..model import ContainerState, Health
+
+T = TypeVar("T")
+
+
+class Api(Struct, frozen=True, rename="pascal"):
+    """What all of them share: the Engine writes its names in PascalCase, but for stats and events."""
+
+
+class ListedPort(Api, frozen=True):
+    """One port in the list of containers."""
+
+    ip: str | None = field(default=None, name="IP")
+    private_port: int | None = None
+    public_port: int | None = None
+    type: str | None = None
+
+
+class ApiMount(Api, frozen=True):
+    """One mount."""
+
+    type: str | None = None
+    name: str | None = None
+    source: str | None = None
+    destination: str | None = None
+    rw: bool | None = field(default=None, name="RW")
+
+
+class Endpoint(Api, frozen=True):
+    """A container's end of one network. fact: DNSNames from API 1.44 on; Aliases held the short id before."""
+
+    ip_address: str | None = field(default=None, name="IPAddress")
+    ip_prefix_len: int | None = field(default=None, name="IPPrefixLen")
+    global_ipv6_address: str | None = field(default=None, name="GlobalIPv6Address")
+    aliases: list[str | None] | None = None
+    dns_names: list[str | None] | None = field(default=None, name="DNSNames")
+
+
+class NetworkSettings(Api, frozen=True):
+    """Networks and published ports."""
+
+    networks: dict[str, Endpoint | None] | None = None
+    ports: dict[str, list[dict[str, str | None] | None] | None] | None = None
+
+
+class ListedHostConfig(Api, frozen=True):
+    """The part of HostConfig that the list has."""
+
+    network_mode: str | None = None
+
+
+class Listed(Api, frozen=True):
+    """One row of ``GET /containers/json``."""
+
+    id: str | None = None
+    names: list[str | None] | None = None
+    image: str | None = None
+    image_id: str | None = field(default=None, name="ImageID")
+    command: str | None = None
+    created: float | None = None
+    state: str | None = None
+    status: str | None = None
+    ports: list[ListedPort | None] | None = None
+    labels: dict[str, str | None] | None = None
+    mounts: list[ApiMount | None] | None = None
+    host_config: ListedHostConfig | None = None
+    network_settings: NetworkSettings | None = None
+
+
+class HealthRun(Api, frozen=True):
+    """One result of a health check."""
+
+    start: str | None = None
+    end: str | None = None
+    exit_code: int | None = None
+    output: str | None = None
+
+
+class ApiHealth(Api, frozen=True):
+    """``State.Health``; absent without a health check."""
+
+    status: str | None = None
+    failing_streak: int | None = None
+    log: list[HealthRun | None] | None = None
+
+
+class State(Api, frozen=True):
+    """``State`` of an inspected container."""
+
+    status: str | None = None
+    oom_killed: bool | None = field(default=None, name="OOMKilled")
+    pid: int | None = None
+    exit_code: int | None = None
+    error: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    health: ApiHealth | None = None
+
+
+class RestartPolicy(Api, frozen=True):
+    """When the Engine starts it again by itself."""
+
+    name: str | None = None
+    maximum_retry_count: int | None = None
+
+
+class LogConfig(Api, frozen=True):
+    """Where its output goes."""
+
+    type: str | None = None
+
+
+class ApiDeviceRequest(Api, frozen=True):
+    """One element of ``DeviceRequests``."""
+
+    driver: str | None = None
+    count: int | None = None
+    device_ids: list[str | None] | None = field(default=None, name="DeviceIDs")
+    capabilities: list[list[str | None] | None] | None = None
+
+
+class ApiDevice(Api, frozen=True):
+    """A device file that is passed in."""
+
+    path_on_host: str | None = None
+
+
+class HostConfig(Api, frozen=True):
+    """``HostConfig`` of an inspected container."""
+
+    network_mode: str | None = None
+    memory: int | None = None
+    nano_cpus: int | None = None
+    cpu_quota: int | None = None
+    cpu_period: int | None = None
+    restart_policy: RestartPolicy | None = None
+    log_config: LogConfig | None = None
+    port_bindings: dict[str, list[dict[str, str | None] | None] | None] | None = None
+    device_requests: list[ApiDeviceRequest | None] | None = None
+    devices: list[ApiDevice | None] | None = None
+    runtime: str | None = None
+    extra_hosts: list[str | None] | None = None
+
+
+class Config(Api, frozen=True):
+    """``Config`` of an inspected container."""
+
+    image: str | None = None
+    user: str | None = None
+    working_dir: str | None = None
+    tty: bool | None = None
+    env: list[str | None] | None = None
+    cmd: list[str | None] | str | None = None
+    entrypoint: list[str | None] | str | None = None
+    labels: dict[str, str | None] | None = None
+    exposed_ports: dict[str, Any] | None = None
+
+
+class Inspected(Api, frozen=True):
+    """``GET /containers/ID/json``."""
+
+    id: str | None = None
+    name: str | None = None
+    created: str | None = None
+    image: str | None = None
+    restart_count: int | None = None
+    state: State | None = None
+    host_config: HostConfig | None = None
+    config: Config | None = None
+    mounts: list[ApiMount | None] | None = None
+    network_settings: NetworkSettings | None = None
+
+
+class ImageInspected(Api, frozen=True):
+    """``GET /images/NAME/json``."""
+
+    id: str | None = None
+    repo_digests: list[str | None] | None = None
+
+
+class Version(Api, frozen=True):
+    """``GET /version``."""
+
+    version: str | None = None
+    api_version: str | None = None
+    os: str | None = None
+    arch: str | None = None
+    kernel_version: str | None = None
+
+
+class IndexConfig(Api, frozen=True):
+    """One registry in ``/info``."""
+
+    mirrors: list[str | None] | None = None
+    secure: bool | None = None
+
+
+class RegistryConfig(Api, frozen=True):
+    """Registries and their mirrors."""
+
+    mirrors: list[str | None] | None = None
+    index_configs: dict[str, IndexConfig | None] | None = None
+    insecure_ranges: list[str | None] | None = field(default=None, name="InsecureRegistryCIDRs")
+
+
+class Info(Api, frozen=True):
+    """``GET /info``."""
+
+    name: str | None = None
+    server_version: str | None = None
+    operating_system: str | None = None
+    architecture: str | None = None
+    kernel_version: str | None = None
+    ncpu: int | None = field(default=None, name="NCPU")
+    driver: str | None = None
+    cgroup_driver: str | None = None
+    cgroup_version: str | None = None
+    docker_root_dir: str | None = None
+    security_options: list[str | None] | None = None
+    registry_config: RegistryConfig | None = None
+    runtimes: dict[str, Any] | None = None
+    cdi_spec_dirs: list[str | None] | None = field(default=None, name="CDISpecDirs")
+    http_proxy: str | None = None
+    https_proxy: str | None = None
+    no_proxy: str | None = None
+
+
+class Actor(Api, frozen=True):
+    """What an event is about."""
+
+    id: str | None = field(default=None, name="ID")
+    attributes: dict[str, str | None] | None = None
+
+
+class Event(Struct, frozen=True):
+    """One event. fact: 1.52 drops the lower-case ``status`` and ``id``; Type, Action and Actor are in all versions."""
+
+    type: str | None = field(default=None, name="Type")
+    action: str | None = field(default=None, name="Action")
+    actor: Actor | None = field(default=None, name="Actor")
+    status: str | None = None
+    id: str | None = None
+    time: float | None = None
+    time_nano: int | None = field(default=None, name="timeNano")
+
+
+def decode(raw: bytes, kind: type[T], what: str) -> T:
+    """The reply as ``kind``. Raises EngineFailed, naming ``what`` was asked for; never anything else."""
+    try:
+        return _decode(raw, kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise EngineFailed(
+            f"The Engine's answer for {what} is not as documented ({_reason(error)})",
+            "See whether a proxy stands between stackops and the Engine, and which version `docker version` names",
+        ) from error
+
+
+def _decode(raw: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(raw, type=kind, strict=False)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # bytes of no encoding in a label or a health log must not hide the container
+        return msgspec.json.decode(raw.decode("utf-8", "replace"), type=kind, strict=False)
+
+
+def _reason(error: Exception) -> str:
+    from ..text.cleaning import clean_line
+
+    return clean_line(str(error), 120)
+
+
+_STATES = frozenset(get_args(ContainerState))
+_HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)")
+_EXITED = re.compile(r"^(?:Exited|Restarting) \((\d+)\)")
+_UP = re.compile(r"^Up (?:About )?(Less than a|an?|\d+) (second|minute|hour|day|week|month|year)s?")
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000, "year": 31536000}
+
+
+def moment(text: str | None) -> float | None:
+    """Unix seconds of an RFC 3339 time; None for the year 1, which stands for "never", and for what is no time."""
+    if not text or text.startswith("0001-"):
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def state_of(text: str | None) -> ContainerState:
+    """The state, ``unknown`` for a word that no documented Engine uses."""
+    word = (text or "").lower()
+    return cast("ContainerState", word) if word in _STATES else "unknown"
+
+
+def health_of_status(status: str) -> Health | None:
+    """Health from the words of the list; None where it says nothing."""
+    match = _HEALTH.search(status)
+    return Health(status=match[1]) if match else None
+
+
+def status_exit_code(status: str) -> int | None:
+    """Exit code from the words of the list."""
+    match = _EXITED.match(status)
+    return int(match[1]) if match else None
+
+
+def uptime(status: str) -> int | None:
+    """About how many seconds it has been up; None when it is not. It only ever falls when it was started again."""
+    match = _UP.match(status)
+    if match is None:
+        return None
+    number = match[1]
+    if number.startswith("Less"):
+        return 0
+    return (int(number) if number.isdigit() else 1) * _UNITS[match[2]]

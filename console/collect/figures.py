@@ -1,0 +1,305 @@
+"""From counters to rates: what a container used between two samples. Pure.
+
+Times come from the monotonic clock only. Whatever cannot be told (the first sample, a counter that went backwards, a
+gap in which the machine slept) is None and never 0.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+from ..hosts import CgroupSample, SystemSample
+from ..model import Disk, Figures, Gpu, System
+from .engine_api import decode
+
+
+def figures(
+    before: CgroupSample | None,
+    now: CgroupSample,
+    *,
+    at: float,
+    limit: int | None = None,
+    longest_gap: float | None = None,
+) -> Figures:
+    """Figures at Unix time ``at``. ``limit`` (bytes) is the container's own and beats the cgroup's.
+
+    Rates need a sample before; after a gap of more than ``longest_gap`` seconds they are left out once.
+    """
+    seconds = _elapsed(before, now, longest_gap)
+    base = before or CgroupSample(at_ns=0)  # says nothing, and without elapsed seconds is not asked
+    return Figures(
+        at=at,
+        cpu_percent=_scaled(_rate(base.cpu_ns, now.cpu_ns, seconds), 100 / 1e9),
+        memory=now.memory,
+        memory_limit=limit or now.memory_limit,
+        net_rx=_rate(base.rx_bytes, now.rx_bytes, seconds),
+        net_tx=_rate(base.tx_bytes, now.tx_bytes, seconds),
+        block_read=_rate(base.read_bytes, now.read_bytes, seconds),
+        block_write=_rate(base.write_bytes, now.write_bytes, seconds),
+        pids=now.pids,
+    )
+
+
+def _elapsed(before: CgroupSample | None, now: CgroupSample, longest: float | None) -> float | None:
+    if before is None:
+        return None
+    seconds = (now.at_ns - before.at_ns) / 1e9
+    return seconds if seconds > 0 and (longest is None or seconds <= longest) else None
+
+
+def _rate(before: int | None, now: int | None, seconds: float | None) -> float | None:
+    """Per second; None for a counter that went backwards. fact: counters begin at 0 again with every start."""
+    if before is None or now is None or seconds is None or now < before:
+        return None
+    return (now - before) / seconds
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+class _CpuUsage(Struct, frozen=True):
+    total_usage: int | None = None
+
+
+class _Cpu(Struct, frozen=True):
+    cpu_usage: _CpuUsage | None = None
+
+
+class _Memory(Struct, frozen=True):
+    usage: int | None = None
+    limit: int | None = None
+    stats: dict[str, int | None] | None = None
+
+
+class _Io(Struct, frozen=True):
+    op: str | None = None
+    value: int | None = None
+
+
+class _Block(Struct, frozen=True):
+    io_service_bytes_recursive: list[_Io] | None = None
+
+
+class _Pids(Struct, frozen=True):
+    current: int | None = None
+
+
+class _Network(Struct, frozen=True):
+    rx_bytes: int | None = None
+    tx_bytes: int | None = None
+
+
+class _Stats(Struct, frozen=True):
+    read: str | None = None
+    cpu_stats: _Cpu | None = None
+    memory_stats: _Memory | None = None
+    blkio_stats: _Block | None = None
+    pids_stats: _Pids | None = None
+    networks: dict[str, _Network | None] | None = field(default=None)
+
+
+def sample_of_stats(raw: bytes) -> CgroupSample | None:
+    """One-shot stats as counters; None for a container that does not run. Raises EngineFailed.
+
+    The time is the Engine's own, at which it read the counters. fact: an Engine of the 20.10 line answers up to a
+    second later, and any Engine answers for a stopped container with zeros and the year 1, not with an error.
+    """
+    stats = decode(raw, _Stats, "stats")
+    at_ns = _nanoseconds(stats.read)
+    if at_ns is None:
+        return None
+    usage = stats.cpu_stats.cpu_usage if stats.cpu_stats else None
+    memory = stats.memory_stats or _Memory()
+    received, sent = _network(stats.networks)
+    return CgroupSample(
+        at_ns=at_ns,
+        cpu_ns=(usage.total_usage if usage else None) or None,
+        memory=_working_set(memory),
+        memory_limit=memory.limit or None,
+        read_bytes=_blocks(stats.blkio_stats, "r"),
+        write_bytes=_blocks(stats.blkio_stats, "w"),
+        pids=(stats.pids_stats.current if stats.pids_stats else None) or None,
+        rx_bytes=received,
+        tx_bytes=sent,
+    )
+
+
+def _nanoseconds(text: str | None) -> int | None:
+    if not text or text.startswith("0001-"):
+        return None
+    try:
+        return int(datetime.fromisoformat(text).timestamp() * 1e6) * 1000
+    except (ValueError, OverflowError):
+        return None
+
+
+def _working_set(memory: _Memory) -> int | None:
+    """Usage without the inactive file cache. fact: ``total_inactive_file`` on cgroup v1, ``inactive_file`` on v2."""
+    if not memory.usage:
+        return None
+    stats = memory.stats or {}
+    cache = stats.get("total_inactive_file", stats.get("inactive_file")) or 0
+    return memory.usage - cache if cache < memory.usage else memory.usage
+
+
+def _blocks(block: _Block | None, letter: str) -> int | None:
+    """Sum over the devices; None where the list is empty or null, as with no I/O controller."""
+    rows = (block.io_service_bytes_recursive if block else None) or []
+    values = [row.value for row in rows if row.value is not None and (row.op or "").lower().startswith(letter)]
+    return sum(values) if values else None
+
+
+def _network(networks: dict[str, _Network | None] | None) -> tuple[int | None, int | None]:
+    """Sums over the interfaces; None for a container in the host's network or in none."""
+    ends = [end for end in (networks or {}).values() if end is not None]
+    if not ends:
+        return None, None
+    return sum(end.rx_bytes or 0 for end in ends), sum(end.tx_bytes or 0 for end in ends)
+
+
+def system(
+    before: SystemSample | None,
+    now: SystemSample,
+    *,
+    at: float,
+    disks: tuple[Disk, ...] = (),
+    longest_gap: float | None = None,
+) -> System:
+    """The host at Unix time ``at``; the processor's share is of all cores together, 0 to 100, None at first."""
+    return System(
+        at=at,
+        cpu_percent=_busy(before, now, longest_gap),
+        load=now.load,
+        memory_total=now.memory_total,
+        memory_available=now.memory_available,
+        swap_total=now.swap_total,
+        swap_used=now.swap_used,
+        disks=disks,
+    )
+
+
+def _busy(before: SystemSample | None, now: SystemSample, longest: float | None) -> float | None:
+    if before is None or before.cpu_busy is None or before.cpu_total is None:
+        return None
+    if now.cpu_busy is None or now.cpu_total is None:
+        return None
+    if longest is not None and (now.at_ns - before.at_ns) / 1e9 > longest:
+        return None
+    total, busy = now.cpu_total - before.cpu_total, now.cpu_busy - before.cpu_busy
+    # fact: iowait and steal of /proc/stat may fall between two reads, so a share can come out past its ends
+    return min(100.0, max(0.0, busy / total * 100)) if total > 0 and busy >= 0 else None
+
+
+def one_per_file_system(disks: Iterable[Disk]) -> tuple[Disk, ...]:
+    """The first of disks that are the same: equal in size, and in free space but for what was just written."""
+    kept: list[Disk] = []
+    for disk in disks:
+        if not any(_same(disk, other) for other in kept):
+            kept.append(disk)
+    return tuple(kept)
+
+
+def _same(one: Disk, other: Disk) -> bool:
+    if one.total is None or one.free is None or other.free is None:
+        return one.path == other.path
+    return one.total == other.total and abs(one.free - other.free) <= one.total / 1000
+
+
+LENGTH = 120
+
+
+class Curve(NamedTuple):
+    """Values oldest first; None where nothing could be told."""
+
+    cpu: tuple[float | None, ...] = ()
+    """Percent: of one core for containers, of all cores for the host; of a GPU's time."""
+    memory: tuple[int | None, ...] = ()
+    """Bytes."""
+
+
+class _Ring:
+    def __init__(self, length: int) -> None:
+        self.cpu: deque[float | None] = deque(maxlen=length)
+        self.memory: deque[int | None] = deque(maxlen=length)
+
+    def add(self, cpu: float | None, memory: int | None) -> None:
+        self.cpu.append(cpu)
+        self.memory.append(memory)
+
+    def curve(self) -> Curve:
+        return Curve(tuple(self.cpu), tuple(self.memory))
+
+
+class History:
+    """Rings by container id, by UUID of a GPU, and one for the host."""
+
+    def __init__(self, length: int = LENGTH) -> None:
+        self._length = length
+        self._lock = threading.Lock()
+        self._host = _Ring(length)
+        self._containers: dict[str, _Ring] = {}
+        self._gpus: dict[str, _Ring] = {}
+        self._servers: dict[str, deque[float | None]] = {}
+
+    def add(self, system: System | None, figures: Mapping[str, Figures]) -> None:
+        """One sweep. Containers that have none any more are forgotten."""
+        with self._lock:
+            if system is not None:
+                total, available = system.memory_total, system.memory_available
+                used = None if total is None or available is None else total - available
+                self._host.add(system.cpu_percent, used)
+            for gone in self._containers.keys() - figures.keys():
+                del self._containers[gone]
+            for container, now in figures.items():
+                self._containers.setdefault(container, _Ring(self._length)).add(now.cpu_percent, now.memory)
+
+    def add_gpus(self, gpus: Iterable[Gpu]) -> None:
+        """One look at the GPUs. What was not read anew is a gap; GPUs that are not told of any more are forgotten."""
+        now = {gpu.uuid: gpu for gpu in gpus}
+        with self._lock:
+            for gone in self._gpus.keys() - now.keys():
+                del self._gpus[gone]
+            for uuid, gpu in now.items():
+                fresh = gpu.health == "ok"
+                ring = self._gpus.setdefault(uuid, _Ring(self._length))
+                ring.add(gpu.utilisation if fresh else None, gpu.memory_used if fresh else None)
+
+    def gpu(self, uuid: str) -> Curve:
+        """A GPU's curve, empty for an unknown one."""
+        with self._lock:
+            ring = self._gpus.get(uuid)
+            return ring.curve() if ring else Curve()
+
+    def add_server(self, server: str, tokens_per_second: float | None) -> None:
+        """One look at a model server."""
+        with self._lock:
+            self._servers.setdefault(server, deque(maxlen=self._length)).append(tokens_per_second)
+
+    def keep_servers(self, servers: Collection[str]) -> None:
+        """Forget those that are gone."""
+        with self._lock:
+            for gone in self._servers.keys() - set(servers):
+                del self._servers[gone]
+
+    def server(self, server: str) -> tuple[float | None, ...]:
+        """Generated tokens per second of a model server, a value for each look, empty for an unknown one."""
+        with self._lock:
+            return tuple(self._servers.get(server, ()))
+
+    def host(self) -> Curve:
+        """The host's curve."""
+        with self._lock:
+            return self._host.curve()
+
+    def container(self, container: str) -> Curve:
+        """A container's curve, empty for an unknown one."""
+        with self._lock:
+            ring = self._containers.get(container)
+            return ring.curve() if ring else Curve()

@@ -1,0 +1,164 @@
+"""All containers as they were listed and inspected last, and what else is known of each. No calls."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ..hosts import HostError
+from ..model import Container, Port
+from .engine_api import Event, decode, uptime
+
+DEATHS = 20
+"""Deaths remembered per container."""
+_TELLING = frozenset(
+    "create start die stop kill oom pause unpause restart rename update destroy health_status".split()  # noqa: SIM905
+)
+
+
+class Register:
+    """Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Container] = {}
+        self._signs: dict[str, tuple[object, ...]] = {}
+        self._uptimes: dict[str, int | None] = {}
+        self._dirty: dict[str, None] = {}
+        self._deaths: dict[str, list[float]] = {}
+        self._stale: dict[str, frozenset[str]] = {}
+        self._digests: dict[str, str | None] = {}
+        self._shown: dict[str, tuple[Container, tuple[object, ...], Container]] = {}
+        self.since: float | None = None
+        """Time of the newest event, for opening the stream again."""
+
+    def listed(self, rows: Iterable[tuple[Container, str]]) -> None:
+        """The full list: forget what is gone, mark what is new or changed."""
+        seen = set()
+        for row, status in rows:
+            seen.add(row.id)
+            sign = (row.name, row.state, row.health.status if row.health else None, row.image_id)
+            up, before = uptime(status), self._uptimes.get(row.id)
+            known = self._known.get(row.id)
+            if known is None:
+                self._known[row.id] = row
+            restarted = up is not None and before is not None and up < before
+            # the health log of who ails goes on without the list showing it
+            ails = row.health is not None and row.health.status != "healthy" and row.state == "running"
+            if known is None or not known.detailed or restarted or sign != self._signs.get(row.id) or ails:
+                self._dirty[row.id] = None
+            self._signs[row.id], self._uptimes[row.id] = sign, up
+        for gone in [container for container in self._known if container not in seen]:
+            self.gone(gone)
+        used = {container.image_id for container in self._known.values()}
+        self._digests = {image: digest for image, digest in self._digests.items() if image in used}
+
+    def __contains__(self, container: str) -> bool:
+        return container in self._known
+
+    def inspected(self, container: Container) -> None:
+        """The newest inspection beats everything before."""
+        self._known[container.id] = container
+        health = container.health.status if container.health else None
+        self._signs.setdefault(container.id, (container.name, container.state, health, container.image_id))
+
+    def gone(self, container: str) -> None:
+        """Removed: nothing of it is kept."""
+        for kept in (self._known, self._signs, self._uptimes, self._deaths, self._stale, self._shown):
+            kept.pop(container, None)
+
+    def event(self, raw: bytes) -> str | None:
+        """Take in one event: ``container`` when one has to be inspected, ``daemon`` when the Engine was changed."""
+        try:
+            event = decode(raw, Event, "an event")
+        except HostError:
+            return None
+        at = event.time_nano / 1e9 if event.time_nano else event.time
+        action = (event.action or event.status or "").partition(":")[0]
+        identity = (event.actor.id if event.actor else None) or event.id
+        if at is not None:
+            self.since = max(at, self.since or 0.0)
+        if event.type == "daemon":
+            return "daemon"
+        if event.type not in (None, "container") or action not in _TELLING or not identity:
+            return None
+        if action == "die" and at is not None:
+            deaths = self._deaths.setdefault(identity, [])
+            if at not in deaths:
+                bisect.insort(deaths, at)
+                del deaths[:-DEATHS]
+        self._dirty[identity] = None
+        return "container"
+
+    def doubt(self, containers: Iterable[str] | None = None) -> None:
+        """Inspect these again, or all."""
+        self._dirty.update(dict.fromkeys(self._known if containers is None else containers))
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether somebody has to be inspected."""
+        return bool(self._dirty)
+
+    def take_doubtful(self) -> list[str]:
+        """Whom to inspect now."""
+        taken = list(self._dirty)
+        self._dirty.clear()
+        return taken
+
+    def set_stale(self, stale: dict[str, frozenset[str]]) -> None:
+        """Mount points whose source was replaced, for the containers that could be asked."""
+        self._stale = stale
+
+    def set_digest(self, image_id: str, digest: str | None) -> None:
+        """What a registry calls the image."""
+        self._digests[image_id] = digest
+
+    def images_without_digest(self) -> dict[str, str]:
+        """Image id -> a name it is used under."""
+        found = {c.image_id: c.image for c in self._known.values() if c.image_id}
+        return {identity: name for identity, name in found.items() if identity not in self._digests}
+
+    def view(self, project: str | None = None) -> tuple[Container, ...]:
+        """All containers, by name; of one project when it is given. Unchanged ones are the same objects as before."""
+        chosen = (c for c in self._known.values() if project is None or c.project == project)
+        return tuple(sorted((self._overlaid(c) for c in chosen), key=lambda c: (c.name, c.id)))
+
+    def _overlaid(self, base: Container) -> Container:
+        deaths = tuple(self._deaths.get(base.id, ()))
+        digest = self._digests.get(base.image_id or "")
+        overlay = (deaths, digest, self._stale.get(base.id), self._holders(base))
+        shown = self._shown.get(base.id)
+        if shown is not None and shown[0] is base and shown[1] == overlay:
+            return shown[2]
+        made = msgspec.structs.replace(_laid_over(base, deaths, digest, overlay[2]), port_holders=overlay[3])
+        if shown is not None and shown[2] == made:
+            made = shown[2]
+        self._shown[base.id] = (base, overlay, made)
+        return made
+
+    def _holders(self, base: Container) -> tuple[tuple[int, str, str], ...]:
+        """Who runs and has a port that this one may not have got, of whatever project."""
+        wanted = base.ports if base.error and not base.pid else ()
+        others = (c for c in self._known.values() if wanted and c.id != base.id and c.state in ("running", "paused"))
+        had = ((port, c.name) for c in others for port in c.ports if any(_clash(port, one) for one in wanted))
+        return tuple(sorted({(port.host_port or 0, port.protocol, name) for port, name in had}))
+
+
+def _clash(one: Port, other: Port) -> bool:
+    """Whether only one container can have both: the same number and protocol, at an address that both mean."""
+    if not one.host_port or (one.host_port, one.protocol) != (other.host_port, other.protocol):
+        return False
+    at, also = one.host_ip or "", other.host_ip or ""
+    every = at == also or not (at and also)
+    return every or ((":" in at) == (":" in also) and not {"0.0.0.0", "::"}.isdisjoint((at, also)))  # noqa: S104
+
+
+def _laid_over(base: Container, deaths: Sequence[float], digest: str | None, stale: frozenset[str] | None) -> Container:
+    mounts = base.mounts
+    if stale is not None and base.pid is not None:
+        mounts = tuple(
+            msgspec.structs.replace(mount, stale=mount.target in stale) if mount.kind == "bind" else mount
+            for mount in mounts
+        )
+    return msgspec.structs.replace(base, deaths=tuple(deaths), image_digest=digest, mounts=mounts)

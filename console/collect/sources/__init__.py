@@ -1,0 +1,1 @@
+"""One file a source; ``console.collect.scheduler`` names them."""

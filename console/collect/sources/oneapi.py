@@ -1,0 +1,316 @@
+"""What each One API says over HTTP, read gently: the process every few seconds, models and channels once a minute.
+
+What was heard is remembered for the life of the container, so that the many looks of a fix being verified ask no
+more often than one look does. It never logs in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from ...hosts import Host, Http, HttpFailed, HttpReply
+from ...model import Container, Fault, OneApiChannel, OneApiState
+from ...products.addresses import shown
+from ...products.gateways import Gateway, environment, gateway_of, leads_to
+from ...products.services import role_of_container
+from ...products.versions import version_of
+from ...text.cleaning import clean_line
+from ..board import NewParts
+from ..source import Site, Source
+
+DEADLINE = 3.0
+MODELS = 2000
+"""Names kept of one list."""
+PAGE, PAGES = 10, 20
+"""Channels on one page, and pages read at most. fact: fastgpt-stack 5, newest first."""
+INSIDE = 3000
+_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - what the Engine calls every address of the machine
+
+
+class NotTold(Exception):
+    """No usable answer; ``trouble`` in the words of the model, ``str(error)`` the sentence."""
+
+    def __init__(self, trouble: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.trouble = trouble
+
+
+class Status(Struct, frozen=True):
+    """``data`` of /api/status, as far as it matters."""
+
+    version: str | None = None
+    start_time: float | None = None
+
+
+class _StatusReply(Struct):
+    success: bool
+    data: Status
+
+
+class _Model(Struct):
+    id: str
+
+
+class _Models(Struct):
+    data: list[_Model]
+
+
+class _Channel(Struct):
+    id: int
+    name: str | None = None
+    status: int | None = None
+    models: str | None = None
+    group: str | None = None
+    created_time: float | None = None
+    base_url: str | None = None
+
+
+class _Channels(Struct):
+    success: bool
+    message: str | None = None
+    data: list[_Channel] | None = field(default=None)
+
+
+def address_of(container: Container, *, local: bool) -> str | None:
+    """Where to ask from here: the published port, else the container's own address; None when neither leads there."""
+    if not local:
+        return None
+    port = environment(container).get("PORT", "")
+    inside = int(port) if port.isdecimal() else INSIDE
+    if container.network_mode == "host":
+        return f"http://127.0.0.1:{inside}"
+    published = [p for p in container.ports if p.container_port == inside and p.host_port]
+    for one in sorted(published, key=lambda p: ":" in (p.host_ip or "")):
+        host = "127.0.0.1" if (one.host_ip or "") in _EVERYWHERE else one.host_ip or ""
+        return f"http://[{host}]:{one.host_port}" if ":" in host else f"http://{host}:{one.host_port}"
+    own = next((link.address for link in container.networks if link.address), None)
+    return f"http://{own}:{inside}" if own else None
+
+
+async def status(http: Http, base: str) -> Status:
+    """``GET /api/status``. Raises NotTold."""
+    reply = await _get(http, f"{base}/api/status", {})
+    told = _decoded(reply, _StatusReply)
+    if not told.success:
+        raise NotTold("unexpected", f"{base} answers, but not as One API does")
+    version = clean_line(told.data.version, 60) if told.data.version else None
+    return Status(version=version, start_time=told.data.start_time)
+
+
+async def read_models(http: Http, base: str, key: str) -> tuple[str, ...]:
+    """``GET /v1/models`` with FastGPT's key. Raises NotTold; ``wrong-key`` where the key is refused."""
+    reply = await _get(http, f"{base}/v1/models", {"Authorization": f"Bearer {key}"})
+    found = _decoded(reply, _Models).data[:MODELS]
+    return tuple(dict.fromkeys(clean_line(one.id, 200) for one in found))
+
+
+async def channels(http: Http, base: str, token: str) -> tuple[OneApiChannel, ...]:
+    """``GET /api/channel/``, page after page, with an administrator's access token. Raises NotTold."""
+    found: dict[int, OneApiChannel] = {}
+    for page in range(PAGES):
+        reply = await _get(http, f"{base}/api/channel/?p={page}", {"Authorization": token})
+        told = _decoded(reply, _Channels)
+        if not told.success:  # fact: a wrong access token is HTTP 200 with success false
+            raise NotTold("wrong-key", f"{base} refuses the access token: {clean_line(told.message or '', 120)}")
+        rows = told.data or []
+        known = len(found)
+        found |= {row.id: _channel(row) for row in rows}
+        if len(rows) < PAGE or len(found) == known:
+            break
+    return tuple(found.values())
+
+
+def _channel(row: _Channel) -> OneApiChannel:
+    return OneApiChannel(
+        id=row.id, name=clean_line(row.name or "", 80), status=row.status or 0, models=_names(row.models),
+        groups=_names(row.group), created_at=row.created_time or None,
+        base_url=shown(row.base_url) if row.base_url else None,
+    )  # fmt: skip
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(clean_line(part.strip(), 200) for part in (text or "").split(",") if part.strip())
+
+
+async def _get(http: Http, url: str, headers: Mapping[str, str]) -> HttpReply:
+    try:
+        reply = await http.get(url, headers=headers, deadline=DEADLINE)
+    except HttpFailed as error:
+        raise NotTold(error.trouble, str(error)) from error
+    if reply.status in (401, 403):
+        raise NotTold("wrong-key", f"{url.partition('?')[0]} refuses the key ({reply.status})")
+    if reply.status == 429:
+        raise NotTold("rate-limited", f"{url.partition('?')[0]} has had too many requests (429)")
+    if reply.status != 200:
+        raise NotTold("unexpected", f"{url.partition('?')[0]} answers with {reply.status}")
+    return reply
+
+
+def _decoded(reply: HttpReply, kind: type[Any]) -> Any:  # noqa: ANN401 - whatever kind is
+    try:
+        return msgspec.json.decode(reply.body, type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        raise NotTold("unexpected", f"{reply.url.partition('?')[0]} answers, but not as One API does") from None
+
+
+PENALTY = 180.0
+"""Seconds nothing is asked after a 429. fact: fastgpt-stack 5, the limit counts over three minutes."""
+REFUSED = 1200.0
+"""Seconds after which a refused access token is tried again."""
+
+
+@dataclass
+class _Known:
+    """What was heard of one life of one container."""
+
+    life: float | None
+    state: OneApiState
+    asked_at: float = -1e9
+    listed_at: float = -1e9
+    channels_at: float = -1e9
+    quiet_until: float = -1e9
+    fault: Fault | None = None
+    """What the access token was refused with."""
+
+
+class OneApis(Source):
+    """What each One API says."""
+
+    name = "oneapi"
+    gives = ("oneapis",)
+    every = "oneapi"
+    wakes_on = ("containers",)
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._token_variable = site.settings.oneapi.access_token_env
+        self._memory: dict[str, _Known] = {}
+
+    @classmethod
+    def is_here(cls, host: Host) -> bool:
+        """Where web addresses can be asked."""
+        return host.engine is not None and host.http is not None
+
+    def of_interest(self) -> object:
+        """One came, went or was started again."""
+        return {c.id: _life(c) for c in self._wanted()}
+
+    async def read(self) -> NewParts | None:
+        """One round over all One APIs, each within its deadlines."""
+        wanted = self._wanted()
+        self._memory = {ident: known for ident, known in self._memory.items() if ident in {c.id for c in wanted}}
+        if not wanted and not self.parts.oneapis:
+            return None
+        token, faults = self._token(wanted)
+        states = await asyncio.gather(*(self._ask(container, token) for container in wanted))
+        refused = tuple(fault for _, fault in states if fault is not None)
+        return NewParts({"oneapis": tuple(state for state, _ in states)}, (*faults, *refused), read=(self.name,))
+
+    @property
+    def _http(self) -> Http:
+        if self.host.http is None:
+            raise HttpFailed("unreachable", "No web address can be asked from here")
+        return self.host.http
+
+    def _wanted(self) -> list[Container]:
+        return [c for c in self.parts.containers if c.detailed and role_of_container(c) == "oneapi"]
+
+    def _token(self, wanted: list[Container]) -> tuple[str | None, tuple[Fault, ...]]:
+        """The administrator's token, only where it is clear whose it is: it must not be shown to another One API."""
+        from ...text.cleaning import SECRETS
+
+        name = self._token_variable
+        if name is None or not wanted:
+            return None, ()
+        token = os.environ.get(name)
+        if not token:
+            sentence = f"The environment variable {name}, named in the settings, is not set"
+            return None, (Fault("oneapi", sentence, hides=False),)
+        SECRETS.learn("ACCESS_TOKEN", token)
+        if len(wanted) > 1:
+            why = f"There are {len(wanted)} One APIs here, so the access token is shown to none of them"
+            return None, (Fault("oneapi", why, "name the one it belongs to with --project", hides=False),)
+        return token, ()
+
+    async def _ask(self, container: Container, token: str | None) -> tuple[OneApiState, Fault | None]:
+        known = self._memory.get(container.id)
+        if known is None or known.life != _life(container):
+            known = self._memory[container.id] = _Known(_life(container), OneApiState(container.id))
+        now = self.host.clock.monotonic()
+        if container.state != "running":
+            known.state = OneApiState(container.id, trouble="not-running", sentence="It is not running")
+            return known.state, None
+        if now < known.quiet_until or now - known.asked_at < self.cadence.oneapi / 2:
+            return known.state, known.fault
+        known.asked_at = now
+        await self._asked(known, container, token, now)
+        return known.state, known.fault
+
+    async def _asked(self, known: _Known, container: Container, token: str | None, now: float) -> None:
+        base = address_of(container, local=self.site.local)
+        if base is None:
+            why = "No address of it can be reached from here"
+            known.state = OneApiState(container.id, trouble="no-address", sentence=why)
+            return
+        try:
+            told = await status(self._http, base)
+        except NotTold as error:
+            if error.trouble == "rate-limited":
+                known.quiet_until = now + PENALTY
+            known.state = replace(known.state, address=base, trouble=error.trouble, sentence=str(error))
+            return
+        known.state = replace(
+            known.state, address=base, trouble=None, sentence=None, start_time=told.start_time, version=told.version
+        )
+        await self._list_models(known, container, base, now)
+        await self._list_channels(known, base, token, now)
+
+    async def _list_models(self, known: _Known, container: Container, base: str, now: float) -> None:
+        if now - known.listed_at < self.cadence.oneapi_models:
+            return
+        found = self._client(container)
+        if found is None:
+            known.state = replace(known.state, client=None, models=None, models_trouble="no-key")
+            return
+        known.listed_at = now
+        client, gateway = found
+        try:
+            models = await read_models(self._http, base, gateway.key or "")
+            known.state = replace(known.state, client=client.id, models=models, models_trouble=None)
+        except NotTold as error:
+            known.state = replace(known.state, client=client.id, models=None, models_trouble=error.trouble)
+
+    def _client(self, target: Container) -> tuple[Container, Gateway] | None:
+        """A FastGPT that sends its requests to this One API, and its key."""
+        for container in self.parts.containers:
+            if not container.detailed or role_of_container(container) != "fastgpt":
+                continue
+            gateway = gateway_of(environment(container), version_of("fastgpt", container.image))
+            if gateway is not None and gateway.key and leads_to(gateway.url, container, target):
+                return container, gateway
+        return None
+
+    async def _list_channels(self, known: _Known, base: str, token: str | None, now: float) -> None:
+        if token is None or now - known.channels_at < self.cadence.oneapi_models:
+            return
+        known.channels_at, known.fault = now, None
+        try:
+            known.state = replace(known.state, channels=await channels(self._http, base, token))
+        except NotTold as error:
+            known.state = replace(known.state, channels=None)
+            if error.trouble == "wrong-key":
+                known.channels_at = now + REFUSED
+                remedy = f"give a valid access token in {self._token_variable}"
+                known.fault = Fault("oneapi", str(error), remedy, hides=False)
+
+
+def _life(container: Container) -> float | None:
+    return container.started_at

@@ -1,0 +1,1 @@
+"""Everything that knows Compose: YAML as text, env files, interpolation, projects, services."""

@@ -1,0 +1,1 @@
+"""The fix engine: prepare, preview, run, prove, roll back, undo; and the steps."""

@@ -1,0 +1,178 @@
+"""Where the bytes of a file step come from, what a path looks like, and whether it is as it was seen. Reads only."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import posixpath
+import secrets
+import shlex
+from collections.abc import Iterable
+
+from ...hosts import Files, HostError, NotPermitted, ReadOnlyRefused
+from ...model import FileFact
+from ...text.diffs import mode as in_octal
+from ...text.diffs import owner
+from .base import Content, CopyOf, RandomKey, StepContext, StepFailed, Stored, Text
+
+_KINDS = {
+    "directory": "a directory", "missing": "missing", "fifo": "a named pipe", "device": "a device",
+    "socket": "a socket", "unreadable": "not readable for this user",
+}  # fmt: skip
+_MAXIMUM_LINKS = 8
+_COLUMNS = 64
+
+
+def load(content: Content, bench: StepContext, name: str | None = None) -> bytes:
+    """The bytes a step writes; fresh ones for a key. Raises StepFailed when the file to copy is missing or no file."""
+    if isinstance(content, Text):
+        return content.text.encode("utf-8")
+    if isinstance(content, CopyOf):
+        return read(bench, real_path(bench, content.path))
+    if isinstance(content, RandomKey):
+        return _random(content.size)
+    if name is None:
+        raise StepFailed("A stored content has no name")
+    return bench.content(name)
+
+
+def _random(size: int) -> bytes:
+    if size < 1:
+        raise StepFailed(f"A key of {size} bytes is no key")
+    text = base64.b64encode(secrets.token_bytes(size))
+    return b"".join(text[at : at + _COLUMNS] + b"\n" for at in range(0, len(text), _COLUMNS))
+
+
+def exact(content: Content, size: int) -> Content:
+    """What an exact step carries: words are kept, literal text goes to the blob store only."""
+    return Stored(size) if isinstance(content, Text) else content
+
+
+def words(content: Content) -> str:
+    """Where the content comes from, for people: ``a copy of /srv/librechat.example.yaml``."""
+    if isinstance(content, CopyOf):
+        return f"a copy of {content.path}"
+    if isinstance(content, RandomKey):
+        return f"a new random key of {content.size} bytes in base64"
+    return "the text shown below"
+
+
+def stat(bench: StepContext, path: str, *, digest: bool = False) -> FileFact:
+    """What is at the path; host errors pass."""
+    return bench.host.files.stat(path, digest=digest)
+
+
+def read(bench: StepContext, path: str) -> bytes:
+    """The content of a regular file. Raises StepFailed naming what it is instead."""
+    require_file(bench, path)
+    try:
+        return bench.host.files.read(path)
+    except StepFailed:
+        raise
+    except HostError as error:
+        raise StepFailed(str(error), error.remedy) from error
+
+
+def require_file(bench: StepContext, path: str) -> FileFact:
+    """The facts of a regular file. Raises StepFailed for anything else."""
+    fact = stat(bench, path)
+    if fact.kind != "file":
+        raise StepFailed(f"{path} is {_KINDS.get(fact.kind, fact.kind)}, not a regular file")
+    return fact
+
+
+def real_path(bench: StepContext, path: str) -> str:
+    """The path with links followed: the preview names the file that really changes. Raises StepFailed for odd paths."""
+    if not path.startswith("/") or posixpath.normpath(path) != path or path.startswith("//"):
+        raise StepFailed(f"{path!r} is not a plain absolute path")
+    for _ in range(_MAXIMUM_LINKS):
+        target = stat(bench, path).link_target
+        if target is None:
+            return path
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    raise StepFailed(f"{path} is a chain of more than {_MAXIMUM_LINKS} links")
+
+
+def require_writable(
+    bench: StepContext,
+    path: str,
+    content: bytes,
+    *,
+    mode: int | None = None,
+    uid: int | None = None,
+    gid: int | None = None,
+    in_place_of_directory: bool = False,
+) -> None:
+    """Raises the HostError that writing would, as far as it shows beforehand: no room, read-only, not permitted."""
+    folder = posixpath.dirname(path)
+    kind = stat(bench, folder).kind
+    if kind != "directory":
+        raise StepFailed(f"The folder {folder} is {_KINDS.get(kind, 'not a folder')}", f"make it: mkdir -p -- {folder}")
+    there = stat(bench, path)
+    if there.kind == "file" and (there.links or 1) > 1:  # a directory has one for each in it
+        bench.notes.append(f"{path} has {there.links} hard links: only this name gets the new content")
+    # a read-only console may look at what would be done; it is refused when it comes to doing it
+    probed = f"{path}.new" if in_place_of_directory else path
+    try:
+        with contextlib.suppress(ReadOnlyRefused):
+            bench.host.files.may_write(probed, content, mode=mode, uid=uid, gid=gid)
+    except HostError as error:
+        if not in_place_of_directory:
+            raise
+        raise StepFailed(str(error).replace(probed, path), f"as root: rmdir -- {path}, then look again") from error
+
+
+def require_one_name(fact: FileFact) -> None:
+    """Raises StepFailed for a file with more than one name: mode and owner would change for all of them."""
+    if fact.links is not None and fact.links > 1:
+        path = shlex.quote(fact.path)
+        raise StepFailed(
+            f"{fact.path} has {fact.links} hard links: mode and owner would change for its other names too",
+            f"make it a file of its own: cp -p -- {path} {path}.new && mv -- {path}.new {path}",
+        )
+
+
+def require_rights(bench: StepContext, fact: FileFact, command: str, *, owner_may: bool = True) -> None:
+    """Raises NotPermitted with the command that would do it, where this user may not change mode or owner."""
+    rights = bench.host.rights
+    if rights.unlimited or fact.uid is None:
+        return
+    if not owner_may or fact.uid != rights.uid:
+        who = "its owner or root" if owner_may else "root"
+        raise NotPermitted(f"Only {who} may change {fact.path}", command)
+
+
+# ---- as it was seen ------------------------------------------------------------------------------------------------
+
+_LOOKS = {"file": "a file", "directory": "a directory", "missing": "not there"}
+
+
+def difference(expected: FileFact, actual: FileFact) -> str | None:
+    """What differs between two looks at one path, in a sentence; None when nothing that matters does.
+
+    What either look could not tell (None) is not compared; times and inodes never are.
+    """
+    path = expected.path
+    if expected.kind != actual.kind:
+        return f"{path} is {_LOOKS.get(actual.kind, actual.kind)}, not {_LOOKS.get(expected.kind, expected.kind)}"
+    if expected.link_target != actual.link_target:
+        return f"{path} is a link to somewhere else"
+    if _differ(expected.sha256, actual.sha256):
+        return f"the content of {path} has changed"
+    if _differ(expected.mode, actual.mode):
+        return f"the mode of {path} is {in_octal(actual.mode)}, not {in_octal(expected.mode)}"
+    if _differ(expected.uid, actual.uid) or _differ(expected.gid, actual.gid):
+        return f"the owner of {path} is {owner(actual.uid, actual.gid)}, not {owner(expected.uid, expected.gid)}"
+    if expected.kind == "directory" and _differ(expected.empty, actual.empty):
+        return f"the directory {path} is {'empty' if actual.empty else 'not empty'} now"
+    return None
+
+
+def differences(files: Files, expected: Iterable[FileFact]) -> tuple[str, ...]:
+    """What differs from the expected facts right now. Raises HostError when it cannot be told."""
+    found = (difference(fact, files.stat(fact.path, digest=True)) for fact in expected)
+    return tuple(sentence for sentence in found if sentence is not None)
+
+
+def _differ(one: object, other: object) -> bool:
+    return one is not None and other is not None and one != other

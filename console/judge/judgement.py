@@ -1,0 +1,248 @@
+"""One judgement from a Snapshot and what the checks found in it. Pure.
+
+Every service gets one state. Findings about one service become one trouble: what a check of its own knows replaces
+what the container's facts alone tell. A service that is ill because of another one is folded under that one. Troubles
+are ordered by what they take down, then by severity, then by age: the oldest first, as a cause is older than what comes
+of it, and so that a new trouble does not push away the one that somebody reads.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..model import Container, Snapshot
+from ..model.findings import Result
+from ..model.judgement import Judgement, ServiceJudgement, ServiceState, Trouble
+from .needs import Needs, behind, needs_of
+
+GENERIC = "container."
+"""Area of the checks that know a container's facts and nothing of its program."""
+CAUSES = ("container.needed", "container.permission", "container.cpu", "container.dead-inside")
+"""Those of them that know a cause."""
+ESSENTIAL = ("engine", "engine-info", "container")
+"""Sources without which nothing can be said of any container."""
+_SEVERITY = {"error": 0, "warning": 1, "info": 2}
+_WORDS = {
+    "container.crash-loop": "crash loop", "container.unhealthy": "unhealthy", "container.ended": "ended",
+    "container.not-started": "never started",
+}  # fmt: skip
+
+
+@dataclass
+class _Whole:
+    """What is known while it is being judged."""
+
+    snapshot: Snapshot
+    needs: Needs
+    results: Mapping[str, list[Result]]
+    """By container id."""
+    homeless: list[Result]
+    """Findings about no container: the machine, a GPU, a folder."""
+    began: Mapping[str, float]
+    """Since when a container is as it is, by every name that a result may have for it."""
+    causes: dict[str, str] = field(default_factory=dict)
+    """Ill container -> the one that its illness comes from; itself where it is the cause."""
+
+    def found(self, container: str) -> list[Result]:
+        """Findings about it, the one that counts first."""
+        found = [each for each in self.results.get(container, ()) if each.status == "finding"]
+        return sorted(found, key=_weight)
+
+    def ill(self, container: str) -> bool:
+        """Whether an error was found about it."""
+        return any(each.severity == "error" for each in self.found(container))
+
+    def own_cause(self, container: str) -> bool:
+        """Whether a check knows what is wrong with this very service, so that nobody else need be the cause."""
+        ill = {each.name for each in self.snapshot.containers if self.ill(each.id)}
+        found = (each for each in self.found(container) if each.severity == "error" and _is_specific(each))
+        return any(each.blames not in ill for each in found)
+
+
+def judge(snapshot: Snapshot, results: Sequence[Result]) -> Judgement:
+    """What is down, why, and what to do first."""
+    whole = _gather(snapshot, results)
+    for container in snapshot.containers:
+        if whole.ill(container.id):
+            whole.causes[container.id] = _cause(container.id, whole)
+    troubles = tuple(sorted(_troubles(whole), key=lambda trouble: _order(trouble, whole)))
+    services = tuple(_service(container, whole) for container in snapshot.containers)
+    doubts = tuple(_doubts(snapshot, services, results))
+    bad = [trouble for trouble in troubles if trouble.result.severity != "info"]
+    return Judgement(_verdict(snapshot, bad, services, doubts), not bad and not doubts, troubles, services, doubts)
+
+
+def _gather(snapshot: Snapshot, results: Sequence[Result]) -> _Whole:
+    owners = _owners(snapshot)
+    by_container: defaultdict[str, list[Result]] = defaultdict(list)
+    homeless = []
+    for result in results:
+        whose = dict.fromkeys(owners[name] for name in (result.subject, *result.also) if name in owners)
+        for container in whose:
+            by_container[container].append(result)
+        if not whose and result.status == "finding":
+            homeless.append(result)
+    since = {container.id: _began(container) for container in snapshot.containers}
+    began = {name: at for name, ident in owners.items() if (at := since.get(ident)) is not None}
+    return _Whole(snapshot, needs_of(snapshot), by_container, homeless, began)
+
+
+def _began(container: Container) -> float | None:
+    """Its end, or the start of the run; of one that goes round the time it was made, which stays the same."""
+    if container.state in ("exited", "dead") and container.finished_at:
+        return container.finished_at
+    return container.created_at if container.restart_count else container.started_at or container.created_at
+
+
+def _owners(snapshot: Snapshot) -> dict[str, str]:
+    """Every way in which a result may name a container; its own name counts before a service's."""
+    named: dict[str, str] = {}
+    for container in snapshot.containers:
+        named[container.name] = named[container.id] = container.id
+    for container in snapshot.containers:
+        if container.project and container.service:
+            named.setdefault(f"{container.project}/{container.service}", container.id)
+    for server in snapshot.servers:
+        if server.container:
+            named.setdefault(server.key, server.container)
+    return named
+
+
+def _cause(container: str, whole: _Whole) -> str:
+    """The nearest needed one of which a check knows what is wrong, else the deepest that is ill; often itself."""
+    if whole.own_cause(container):
+        return container
+    below = _ill_behind(container, whole)
+    known = next((other for other in below if whole.own_cause(other)), None)
+    if known is not None:
+        return known
+    # the deepest: whatever it needs that is ill needs it as well, so that one of a circle stands for all of it
+    for other in sorted((container, *below)):
+        if all(other in _ill_behind(each, whole) for each in _ill_behind(other, whole)):
+            return other
+    return container
+
+
+def _ill_behind(container: str, whole: _Whole) -> list[str]:
+    return [other for other in behind(container, whole.needs) if whole.ill(other)]
+
+
+def _troubles(whole: _Whole) -> list[Trouble]:
+    folded: defaultdict[str, list[str]] = defaultdict(list)
+    for victim, cause in whole.causes.items():
+        if victim != cause:
+            folded[cause].append(victim)
+    names = {container.id: _name(container) for container in whole.snapshot.containers}
+    told: dict[tuple[str, str, str | None], Trouble] = {}
+    for container in whole.snapshot.containers:
+        found = whole.found(container.id)
+        if whole.causes.get(container.id, container.id) != container.id:
+            found = [each for each in found if each.severity != "error"]  # the error is a consequence
+        first = [each for each in found if each.severity == "error"]
+        followers = folded.get(container.id, [])
+        consequences = [each for other in followers for each in whole.found(other) if each.severity == "error"]
+        for index, result in enumerate(_without_generic(found)):
+            trouble = told.setdefault((result.check, result.subject, result.fault), Trouble(result))
+            if index == 0 and first:  # of several containers: what follows from each of them
+                down = (*trouble.takes_down, *(names[each] for each in followers))
+                after = (*trouble.consequences, *(x for x in [*first, *consequences] if not _stands(x, found)))
+                told[result.check, result.subject, result.fault] = Trouble(
+                    trouble.result, tuple(dict.fromkeys(down)),
+                    tuple(each for i, each in enumerate(after) if each != result and each not in after[:i]),
+                )  # fmt: skip
+    troubles = told.values()
+    return [*troubles, *(Trouble(result) for result in whole.homeless)]
+
+
+def _without_generic(found: list[Result]) -> list[Result]:
+    """What a check of its own found in error replaces what the container's facts tell."""
+    known = any(each.severity == "error" and _is_specific(each) for each in found)
+    generic = [each for each in found if not _is_specific(each)]
+    return [each for each in found if _is_specific(each)] if known else [
+        *generic[:1], *(each for each in found if _is_specific(each))
+    ]  # fmt: skip
+
+
+def _stands(result: Result, found: list[Result]) -> bool:
+    """Whether it is told as a trouble of its own."""
+    return any(result is each for each in _without_generic(found))
+
+
+def _is_specific(result: Result) -> bool:
+    return not result.check.startswith(GENERIC) or result.check in CAUSES
+
+
+def _weight(result: Result) -> tuple[int, bool]:
+    return (_SEVERITY[result.severity or "error"], not _is_specific(result))
+
+
+def _order(trouble: Trouble, whole: _Whole) -> tuple[int, int, float, str, str]:
+    """What takes down most comes first, then severity, then age; what is of unknown age comes last."""
+    result = trouble.result
+    since = whole.began.get(result.subject, float("inf"))
+    return (-len(trouble.takes_down), _SEVERITY[result.severity or "error"], since, result.check, result.subject)
+
+
+def _service(container: Container, whole: _Whole) -> ServiceJudgement:
+    state, words = _state(container, whole)
+    return ServiceJudgement(container.id, _name(container), container.project, state, words)
+
+
+def _state(container: Container, whole: _Whole) -> tuple[ServiceState, str]:
+    found = whole.found(container.id)
+    if whole.ill(container.id):
+        generic = next((_WORDS[each.check] for each in found if each.check in _WORDS), None)
+        return "ill", generic or found[0].title
+    if container.state in ("exited", "dead", "paused", "created"):
+        return "stopped", "paused" if container.state == "paused" else "stopped"
+    doubtful = [each for each in whole.results.get(container.id, ()) if each.status in ("unknown", "crashed")]
+    if container.health is not None and container.health.status == "starting":
+        return "starting", "starting"
+    if any(each.check.startswith(GENERIC) for each in doubtful):
+        return "starting", "not settled yet"
+    if not container.detailed or container.state == "unknown":
+        return "unknown", "not inspected yet"
+    return ("unknown", doubtful[0].title) if doubtful else ("well", "")
+
+
+def _doubts(snapshot: Snapshot, services: Sequence[ServiceJudgement], results: Sequence[Result]) -> list[str]:
+    """What keeps green away although nothing wrong was found."""
+    faults = [fault for fault in snapshot.faults if fault.hides and fault.source.partition(":")[0] in ESSENTIAL]
+    said = [f"{fault.sentence.rstrip('.')}; what is shown was read before" for fault in faults]
+    doubtful = (each for each in services if each.state in ("unknown", "starting"))
+    said += [
+        each.words if each.state == "unknown" and each.name in each.words.split() else f"{each.name}: {each.words}"
+        for each in doubtful
+    ]
+    said += [result.title for result in results if result.status == "crashed"]
+    return list(dict.fromkeys(said))
+
+
+def _verdict(
+    snapshot: Snapshot, bad: Sequence[Trouble], services: Sequence[ServiceJudgement], doubts: Sequence[str]
+) -> str:
+    if bad:
+        first, rest = bad[0], len(bad) - 1
+        title = first.result.title.rstrip(".")
+        said = f"{_listed(first.takes_down)}: {title}" if first.takes_down else title
+        return f"{said}, and {rest} more" if rest else said
+    if doubts:
+        return doubts[0] if len(doubts) == 1 else f"{doubts[0]}, and {len(doubts) - 1} more that cannot be told"
+    wanted = [each for each in services if each.state != "stopped"]
+    if not wanted:
+        return "No container runs here" if snapshot.containers else "There is no container here"
+    return f"All {len(wanted)} services are well" if len(wanted) > 1 else f"{wanted[0].name} is well"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """``fastgpt is down``, ``fastgpt and oneapi are down``."""
+    if len(names) == 1:
+        return f"{names[0]} is down"
+    head = ", ".join(names[:2]) if len(names) == 2 else f"{names[0]}, {names[1]} and {len(names) - 2} more"
+    return f"{head.replace(', ', ' and ', 1) if len(names) == 2 else head} are down"
+
+
+def _name(container: Container) -> str:
+    return container.service if container.project and container.service else container.name

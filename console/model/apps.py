@@ -1,0 +1,227 @@
+"""What a mongod says of itself. Data only."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class MongoMember(Struct, frozen=True):
+    """One member of a replica set, as its configuration or status names it."""
+
+    id: int | None
+    host: str
+    """``name:port`` as the set was configured."""
+    state: int | None = None
+    """1 PRIMARY, 2 SECONDARY, ... 10 REMOVED. fact: mongo replSetGetStatus"""
+    itself: bool = False
+
+
+class MongoTrial(Struct, frozen=True):
+    """Credentials that were tried, and what mongod said. Never the password."""
+
+    owner: str
+    """Id of the container whose environment holds them."""
+    user: str
+    source: str
+    """``authSource``."""
+    accepted: bool
+
+
+class MongoState(Struct, frozen=True):
+    """What a mongod says of itself, or why it could not be asked (fact: mongo hello, replSetGetStatus)."""
+
+    container: str
+    via: Literal["published port", "container address", "exec"] | None = None
+    address: str | None = None
+    trouble: Literal["refused", "reset", "silent", "no-route", "name", "not-mongo", "too-old", "unreachable"] | None = (
+        None
+    )
+    """Why nothing is known from hello; None when it answered."""
+    sentence: str | None = None
+    """The same for people."""
+    alive: bool | None = None
+    """Whether a mongod process runs in the container."""
+    set_name: str | None = None
+    primary: bool | None = None
+    """``isWritablePrimary``; true of a standalone as well."""
+    secondary: bool | None = None
+    ghost: bool | None = None
+    """``isreplicaset``: started with --replSet, and no configuration with this node in it."""
+    hosts: tuple[str, ...] = ()
+    """The members' names as hello tells them to drivers."""
+    primary_host: str | None = None
+    me: str | None = None
+    """The name by which the set knows this node."""
+    router: bool | None = None
+    """It is a mongos, the router of a sharded cluster, which has no set of its own: ``msg`` is ``isdbgrid``."""
+    wire_version: int | None = None
+    status_code: int | None = None
+    """Of replSetGetStatus: 0 good, 76, 93, 94, 13 login needed, 18 login refused; None when it was not asked."""
+    my_state: int | None = None
+    config_set: str | None = None
+    """Name in the stored configuration."""
+    config_version: int | None = None
+    members: tuple[MongoMember, ...] = ()
+    """Of the stored configuration, with states where the status told them."""
+    trials: tuple[MongoTrial, ...] = ()
+
+
+class OneApiChannel(Struct, frozen=True):
+    """One channel of a One API as its administrator sees it; its key is never asked for. fact: fastgpt-stack 5."""
+
+    id: int
+    name: str
+    status: int
+    """1 enabled, 2 disabled by hand, 3 disabled automatically."""
+    models: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    created_at: float | None = None
+    base_url: str | None = None
+    """Where it sends its requests, without user, password and query; None: to the vendor of its type."""
+
+
+class OneApiState(Struct, frozen=True):
+    """What a One API says of itself over HTTP, or why it could not be asked."""
+
+    container: str
+    address: str | None = None
+    """Where it was asked, for example ``http://127.0.0.1:3001``."""
+    trouble: str | None = None
+    """Why nothing is known: ``not-running``, ``no-address``, ``rate-limited``, ``unexpected``, or as in HttpTrouble."""
+    sentence: str | None = None
+    """The same for people."""
+    start_time: float | None = None
+    """When the process started, by its own word. fact: data.start_time of /api/status"""
+    version: str | None = None
+    client: str | None = None
+    """Id of the FastGPT container whose key asked for the models."""
+    models: tuple[str, ...] | None = None
+    """What /v1/models lists for that key; None when it is not known."""
+    models_trouble: str | None = None
+    """``no-key``, ``wrong-key``, ``unexpected``, or as in HttpTrouble."""
+    channels: tuple[OneApiChannel, ...] | None = None
+    """None without an administrator's access token, or when it was refused."""
+
+
+class ConfigIssue(Struct, frozen=True):
+    """One thing that a service's configuration file gets wrong. Never holds a value that could be a secret."""
+
+    kind: Literal["syntax", "schema", "azure", "dropped", "warning"]
+    path: str
+    """Where in the data: ``endpoints.custom.0.models``; empty for the file as a whole."""
+    message: str
+    """In the server's own words where it has any."""
+    line: int | None = None
+    column: int | None = None
+    advice: str | None = None
+    """What to write instead."""
+
+
+class ConfigAddress(Struct, frozen=True):
+    """An address that a configuration file names. Never holds its login or query."""
+
+    whose: str
+    """``endpoint Ollama``."""
+    key: str
+    """``baseURL``."""
+    host: str
+    port: int
+    line: int | None = None
+
+
+class ConfigRepair(Struct, frozen=True):
+    """One edit of a configuration file that is the only right answer to something wrong in it."""
+
+    kind: Literal["nest", "rename", "version", "quote", "boolean", "dedent"]
+    says: str
+    """One sentence: what it does."""
+    path: tuple[str, ...] = ()
+    """The mapping that is changed, or the value."""
+    name: str = ""
+    """``nest``: the key to move under; ``rename``: the key as it is."""
+    keys: tuple[str, ...] = ()
+    """``nest``: the keys to move."""
+    value: str = ""
+    """``rename``, ``version``, ``boolean``: what to write."""
+    line: int = 0
+    """``dedent``: the first line to move, from 1."""
+    columns: int = 0
+    """``dedent``: by how much."""
+
+
+class ConfigVerdict(Struct, frozen=True):
+    """What the program that reads a configuration file makes of it (LibreChat and its librechat.yaml)."""
+
+    path: str
+    """Host path of the file."""
+    release: str
+    """The release that judges, for example ``0.8.7``."""
+    release_from: str
+    """How that is known: ``log``, ``image``, ``compose file``, ``settings``, ``newest``."""
+    container: str | None = None
+    project: str | None = None
+    service: str | None = None
+    mounted: bool = False
+    """Whether a container has it now; else it is only declared, or lies in the project folder."""
+    sha256: str | None = None
+    stage: Literal["yaml", "empty", "schema", "dropped", "azure", "ok"] | None = None
+    """How far the file gets; None: could not be judged, ``problem`` says why."""
+    boot: Literal["ok", "defaults", "exit 1", "crash"] | None = None
+    """What the server does then."""
+    problem: str | None = None
+    log: str | None = None
+    """The line the server logs."""
+    issues: tuple[ConfigIssue, ...] = ()
+    shown: tuple[str, ...] = ()
+    """Custom endpoints that appear."""
+    dropped: tuple[str, ...] = ()
+    """Custom endpoints that never appear."""
+    azure_models: tuple[str, ...] = ()
+    repairs: tuple[ConfigRepair, ...] = ()
+    """In this order; only what has exactly one right answer."""
+    left: tuple[ConfigIssue, ...] = ()
+    """What is still wrong after them, and takes a decision."""
+    left_boot: Literal["ok", "defaults", "exit 1", "crash"] = "ok"
+    """What the server does after them."""
+    addresses: tuple[ConfigAddress, ...] = ()
+    """What it is to reach."""
+
+
+class PackageRelease(Struct, frozen=True):
+    """The release that a container's own package.json names; asked where neither its log nor its tag tells."""
+
+    container: str
+    version: str
+    """Without a leading ``v``."""
+    path: str
+    """Inside the container."""
+
+
+class CookieProof(Struct, frozen=True):
+    """What a LibreChat answered to the one login that the operator asked for. Holds no name, no password, no token."""
+
+    container: str
+    asked_at: float
+    """Unix seconds."""
+    outcome: Literal[
+        "cookie",
+        "no-cookie",
+        "two-factor",
+        "refused",
+        "rate-limited",
+        "banned",
+        "unreachable",
+        "unexpected",
+        "withheld",
+    ]
+    """``withheld``: nothing was sent, ``sentence`` says why."""
+    address: str | None = None
+    """Where it was asked, without a path."""
+    secure: bool | None = None
+    same_site: str | None = None
+    """In the server's words; None where the cookie says nothing of it."""
+    http_only: bool | None = None
+    sentence: str | None = None
+    """What was in the way."""

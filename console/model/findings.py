@@ -1,0 +1,65 @@
+"""What a check says: evidence, findings, results.
+
+Data only. Every text is for people, already clean, and free of secrets.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Severity = Literal["error", "warning", "info"]
+Status = Literal["ok", "finding", "unknown", "not_applicable", "crashed"]
+Safety = Literal["safe", "disruptive", "manual"]
+
+
+class Evidence(Struct, frozen=True):
+    """One observed fact and where it was read."""
+
+    label: str
+    value: str
+    source: str
+
+
+class FixSummary(Struct, frozen=True):
+    """What the fix would be, in one line, without having planned it."""
+
+    safety: Safety
+    summary: str
+
+
+class Result(Struct, frozen=True):
+    """What one check says about one subject."""
+
+    check: str
+    subject: str
+    """The container, service or path that is meant; stable between runs, so that ``fix ID SUBJECT`` can name it."""
+    status: Status
+    title: str
+    """One sentence."""
+    severity: Severity | None = None
+    """Only of findings."""
+    evidence: tuple[Evidence, ...] = ()
+    because: str | None = None
+    """The cause in plain language; for ``unknown``: why it cannot be told."""
+    fix: FixSummary | None = None
+    form: str | None = None
+    """Which form of the pitfall this is, for the plan and the tests: ``not-mounted``, ``directory``, ..."""
+    about: str | None = None
+    """Whom the form is about where one subject can have it several times: the one app of a database's two."""
+
+    also: tuple[str, ...] = ()
+    """Other subjects that it says just as much of, and that say nothing themselves: the further members of a set."""
+    blames: str | None = None
+    """The container that it comes from. Where something is found about that one, this is what follows."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What identifies this result over time."""
+        return (self.check, self.subject)
+
+    @property
+    def fault(self) -> str | None:
+        """What exactly is wrong with the subject: the form, and whom it is about. A repair has to make this go away."""
+        return self.form if self.form is None or self.about is None else f"{self.form}: {self.about}"

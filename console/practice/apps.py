@@ -1,0 +1,390 @@
+"""How the stand-ins for LibreChat, One API and its MySQL behave: what they read, what they log, what they answer.
+
+fact: LibreChat v0.7.2 loadCustomConfig.js and winston.ts: level and message are wrapped in ANSI colours even without a
+terminal, each line by itself; whatever is wrong with the file, the server runs on with defaults.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..products.gateways import Dsn, dsn_of
+from ..products.librechat.judge import decoded as parsed
+from ..products.librechat.judge import verdict
+from ..products.librechat_env import NODEMON_UNTIL, launch, release
+from . import stacks
+from .files import Tree
+from .stand import Answer, Definition, Fate, Request, Stand, decoded, stamp, token_of, told
+
+OLLAMA_MODEL = "gemma:7b"
+"""The one model that the practice stack's Ollama has; its runner's 29 layers are this model's."""
+OLLAMA_SPARE = "nomic-embed-text:latest"
+WORDS = ("Every", " cloud", " has", " a", " silver", " lining", ".")
+FIRST, PACE = 0.31, 0.024
+"""Seconds to the first word, and between two, on these cards."""
+LOAD = 4.2
+"""Seconds to read the weights from the disk first."""
+_UNLOADED = "unloaded"
+
+
+def ollama_model(definition: Definition) -> str | None:
+    """The model it was asked for right after its start; None without the volume that its models lie on."""
+    if not any(bind.target == "/models" for bind in definition.binds):
+        return None
+    return OLLAMA_MODEL if definition.service == "ollama" else OLLAMA_SPARE
+
+
+def ollama_loaded(definition: Definition, memory: Mapping[str, Any]) -> tuple[str, ...]:
+    """Models in the memory of an Ollama, by what its process remembers."""
+    model = ollama_model(definition)
+    return () if model is None or memory.get(_UNLOADED) else (model,)
+
+
+def ollama_posted(stand: Stand, request: Request) -> Answer | None:
+    """``/api/generate``, ``/api/chat`` and the OpenAI routes; None for any other."""
+    body = decoded(request.body) or {}
+    if request.path not in ("/api/generate", "/api/chat", "/v1/chat/completions", "/api/show"):
+        return None
+    model = str(body.get("model") or body.get("name") or "")
+    own = ollama_model(stand.definition)
+    if own is None or model not in (own, own.partition(":")[0]):
+        return told({"error": f"model '{model}' not found"}, status=404)
+    if request.path == "/api/show":
+        return told({"details": {"family": "gemma", "parameter_size": "9B", "quantization_level": "Q4_0"}})
+    if _unloads(request.path, body):
+        stand.memory[_UNLOADED] = True
+        return told({"model": model, "created_at": _stamp(stand), "response": "", "done": True,
+                      "done_reason": "unload"}, lines=(_gin_line(stand, request.path),))  # fmt: skip
+    wait = LOAD if stand.memory.pop(_UNLOADED, False) else 0.0
+    lines = (_gin_line(stand, request.path),)
+    if request.path.startswith("/v1/"):
+        return openai_completion(model, body, wait=wait, lines=lines)
+    return _native(stand, model, request.path, body, wait, lines)
+
+
+def _unloads(path: str, body: Mapping[str, Any]) -> bool:
+    """fact: an empty prompt with ``keep_alive`` 0 expires the runner and loads nothing."""
+    wanted = body.get("prompt") if path == "/api/generate" else body.get("messages")
+    return path.startswith("/api/") and not wanted and body.get("keep_alive") in (0, "0", "0s", "0m")
+
+
+def _native(stand: Stand, model: str, path: str, body: Mapping[str, Any], wait: float, lines: Sequence[str]) -> Answer:
+    def said(word: str) -> dict[str, object]:
+        of = {"message": {"role": "assistant", "content": word}} if path == "/api/chat" else {"response": word}
+        return {"model": model, "created_at": _stamp(stand), **of, "done": False}
+
+    count = len(WORDS)
+    figures = {
+        "done": True, "done_reason": "stop", "load_duration": int(wait * 1e9), "prompt_eval_count": 11,
+        "eval_count": count, "eval_duration": int(count * PACE * 1e9),
+        "total_duration": int((wait + FIRST + count * PACE) * 1e9),
+    }  # fmt: skip
+    if body.get("stream", True) is False:
+        return told({**said("".join(WORDS)), **figures}, lines=lines, seconds=wait + FIRST + count * PACE)
+    rows = [*map(said, WORDS), {**said(""), **figures}]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    return Answer(200, text.encode(), "application/x-ndjson", tuple(lines), wait + FIRST, PACE)
+
+
+def openai_completion(model: str, body: Mapping[str, Any], *, wait: float = 0.0, lines: Sequence[str] = ()) -> Answer:
+    """A chat completion in OpenAI's form, streamed where it was asked for. ``wait``: seconds before it can begin."""
+    limit = body.get("max_tokens")
+    words = WORDS[:limit] if isinstance(limit, int) and limit > 0 else WORDS
+    usage = {"prompt_tokens": 11, "completion_tokens": len(words), "total_tokens": 11 + len(words)}
+    head = {"id": "chatcmpl-practice", "created": 0, "model": model}
+    if not body.get("stream"):
+        choice = {"index": 0, "message": {"role": "assistant", "content": "".join(words)}, "finish_reason": "stop"}
+        return told({**head, "object": "chat.completion", "choices": [choice], "usage": usage}, lines=lines,
+                     seconds=wait + FIRST + len(words) * PACE)  # fmt: skip
+    head["object"] = "chat.completion.chunk"
+    rows: list[dict[str, object]] = [
+        {**head, "choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}]} for word in words
+    ]
+    rows.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    options = body.get("stream_options")
+    if isinstance(options, dict) and options.get("include_usage"):
+        rows.append({**head, "choices": [], "usage": usage})
+    text = "".join(f"data: {json.dumps(row)}\n\n" for row in rows) + "data: [DONE]\n\n"
+    return Answer(200, text.encode(), "text/event-stream", tuple(lines), wait + FIRST, PACE / 2)
+
+
+def openai_embeddings(model: str, body: Mapping[str, Any], *, width: int, lines: Sequence[str] = ()) -> Answer:
+    """Vectors in OpenAI's form, all alike."""
+    given = body.get("input")
+    count = len(given) if isinstance(given, list) else 1
+    rows = [{"object": "embedding", "index": n, "embedding": [round(1 / width, 6)] * width} for n in range(count)]
+    usage = {"prompt_tokens": 3 * count, "total_tokens": 3 * count}
+    return told({"object": "list", "data": rows, "model": model, "usage": usage}, lines=lines, seconds=0.09)
+
+
+def vllm_posted(served: str, request: Request) -> Answer | None:
+    """The chat route of a vLLM that serves one model; None for any other. fact: 404 ``NotFoundError`` for others."""
+    if request.path != "/v1/chat/completions":
+        return None
+    body = decoded(request.body) or {}
+    if body.get("model") != served:
+        said = f"The model `{body.get('model')}` does not exist."
+        return told({"object": "error", "message": said, "type": "NotFoundError", "code": 404}, status=404)
+    return openai_completion(served, body)
+
+
+def _stamp(stand: Stand) -> str:
+    return dt.datetime.fromtimestamp(stand.now, dt.UTC).isoformat().replace("+00:00", "Z")
+
+
+def _gin_line(stand: Stand, path: str) -> str:
+    return f'[GIN] {stamp(stand.now, "%Y/%m/%d - %H:%M:%S")} | 200 |   1.204116s |       127.0.0.1 | POST     "{path}"'
+
+
+DEFAULT = "/app/librechat.yaml"
+RELEASE = (0, 7, 2)
+CODES = {"error": 31, "warn": 33, "info": 32}
+
+
+def librechat_start(stand: Stand) -> Fate:
+    """The start banner, the verdict on the config file, the address."""
+    lines = _banner(stand)
+    if launch(stand.command) == "backend-dev" and (release(stand.tag) or NODEMON_UNTIL) > NODEMON_UNTIL:
+        return Fate((*lines, "sh: nodemon: not found"), 127)
+    lines += _say(stand.now, "info", "Connected to MongoDB" if "mongodb" in stand.peers else "Waiting for MongoDB")
+    lines += _config(stand)
+    lines += _say(
+        stand.now, "info", "Server listening on all interfaces at port 3080. Use http://localhost:3080 to access it"
+    )
+    return Fate(tuple(lines))
+
+
+def _banner(stand: Stand) -> list[str]:
+    """What npm says of the script it starts; nothing where node is started without it."""
+    name, version = launch(stand.command), stand.tag.removeprefix("v")
+    if name == "node":
+        return []
+    if name == "backend-dev":
+        return ["", f"> LibreChat@{version} backend:dev",
+                "> cross-env NODE_ENV=development npx nodemon api/server/index.js", ""]  # fmt: skip
+    return ["", f"> LibreChat@{version} backend", "> cross-env NODE_ENV=production node api/server/index.js", ""]
+
+
+def librechat_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
+    """Now and then something worth a line."""
+    words = (
+        "[MeiliSearch] Index messages is up to date", "[/api/ask] Request ended, tokens counted",
+        "[Login] [Login successful] [Username: someone@example.org] [Request-IP: ::ffff:192.0.2.7]",
+    )  # fmt: skip
+    return tuple(_say(stand.now, "info", dice.choice(words)))
+
+
+def _config(stand: Stand) -> list[str]:
+    path = config_path(stand)
+    node = stand.node(path)
+    bad = "Config file YAML format is invalid: "
+    if node is None:
+        return _say(stand.now, "error", f"{bad}ENOENT: no such file or directory, open '{path}'")
+    if node.kind != "file":
+        return _say(stand.now, "error", f"{bad}EISDIR: illegal operation on a directory, read")
+    if not _readable(stand, node.mode, node.uid):
+        return _say(stand.now, "error", f"{bad}EACCES: permission denied, open '{path}'")
+    found = verdict(parsed(node.content), RELEASE, _env(stand))
+    if found.stage == "yaml":
+        return _say(stand.now, "error", found.log or bad)
+    if found.stage == "empty":
+        return _say(stand.now, "info", f"{found.log}\n\nCheck out the latest config file guide")
+    if found.stage == "schema":
+        issues = [{"path": list(issue.path), "code": issue.code, "message": issue.message} for issue in found.raw]
+        return _say(stand.now, "error", f"Invalid custom config file at {path} {json.dumps(issues, indent=2)}")
+    text = json.dumps(found.data, indent=2, ensure_ascii=False, default=str)
+    return _say(stand.now, "info", f"Custom config file loaded:\n{text}")
+
+
+def _env(stand: Stand) -> dict[str, str]:
+    return dict(stand.definition.env)
+
+
+def config_path(stand: Stand) -> str:
+    """CONFIG_PATH of the environment, else of the .env that is mounted into the working directory, else the default."""
+    path = stand.env("CONFIG_PATH")
+    env_file = stand.node("/app/.env")
+    if not path and env_file is not None and env_file.kind == "file":
+        found = re.search(r"^CONFIG_PATH=(\S+)", env_file.content.decode("utf-8", "replace"), re.MULTILINE)
+        path = found[1].strip("\"'") if found else None
+    if not path:
+        return DEFAULT
+    return path if path.startswith("/") else f"/app/{path}"
+
+
+def _readable(stand: Stand, mode: int, owner: int) -> bool:
+    user = stand.definition.user.partition(":")[0]
+    if user in ("0", "root"):
+        return True
+    uid = int(user) if user.isdigit() else 1000
+    return bool(mode & (0o400 if owner == uid else 0o004))
+
+
+def _say(at: float, level: str, message: str) -> list[str]:
+    moment = stamp(at)
+    first, *rest = message.split("\n")
+    code = CODES[level]
+    head = f"{moment} \x1b[{code}m{level}\x1b[39m: \x1b[{code}m{first}\x1b[39m"
+    return [head, *(f"\x1b[{code}m{line}\x1b[39m" if line else "" for line in rest)]
+
+
+ISO = "%Y-%m-%dT%H:%M:%S"
+FIRST_START = 40.0
+"""Seconds MySQL needs for an empty data folder; it takes 10 to 60 by the disk."""
+SYNC = 600.0
+RELAYED = ("/v1/chat/completions", "/v1/embeddings")
+VECTORS = ("m3e", "bge-m3")
+"""Models that are asked for vectors."""
+_CONNECT = "failed to initialize database, got error "
+
+
+def mysql_start(stand: Stand) -> Fate:
+    """A temporary server first where the data folder is empty, then the real one with ``port: 3306``."""
+    folder = next((b.source for b in stand.definition.binds if b.target == "/var/lib/mysql"), stacks.MYSQL_DATA)
+    made = stand.tree.get(f"{folder}/{stacks.TABLESPACE}")
+    if made is None:
+        made = stand.tree.put(f"{folder}/{stacks.TABLESPACE}", b"", mode=0o640, uid=stacks.KEY_OWNER)
+    left = made.mtime + FIRST_START - stand.now
+    if left <= 0:
+        return Fate((_mysqld(stand.now, 3306),))
+    opening = f"{stamp(stand.now, ISO)}+00:00 [Note] [Entrypoint]: Initializing database files"
+    later = ((left / 2, _mysqld(stand.now + left / 2, 0)), (left, _mysqld(stand.now + left, 3306)))
+    return Fate((opening,), later=later)
+
+
+def oneapi_start(stand: Stand) -> Fate:
+    """Open the database, read the channels, listen; each failure is FATAL and exit 1."""
+    opening = (_sys(stand.now, f"One API {stand.tag} started"), _sys(stand.now, "using MySQL as database"))
+    dsn = dsn_of(stand.env("SQL_DSN"))
+    trouble = _trouble(stand, dsn) if dsn else None
+    if trouble is not None:
+        at = _gin_time(stand.now)
+        return Fate((*opening, f"[error] {_CONNECT}{trouble}", f"[FATAL] {at} | [{trouble}]"), exit_code=1)
+    cache = (f"sync frequency: {_frequency(stand):.0f} seconds", "channels synced from database")
+    words = (
+        "database migrated", *(("memory cache enabled", *cache) if _caches(stand) else ()),
+        "initializing token encoders", "token encoders initialized",
+    )  # fmt: skip
+    return Fate((*opening, *(_sys(stand.now, word) for word in words)))
+
+
+def oneapi_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
+    """A relayed request, now and then for a model that the list in memory does not have."""
+    known = _known(stand)
+    models = [*known, *known, *(m for m in models_of(stand.tree) if m not in known)]
+    model = dice.choice(models or ["gpt-3.5-turbo"])
+    if model not in known:
+        return refusal(stand.now, model, dice, RELAYED[model in VECTORS])
+    return (_gin(stand.now, _number(stand.now, dice), dice.choice((200, 200, 200, 429)), dice.uniform(0.2, 9.0)),)
+
+
+def serve(stand: Stand, request: Request) -> Answer | None:
+    """The few routes there are; any other path is the web page. fact: 200 text/html."""
+    path = request.path.partition("?")[0]
+    if path == "/api/status":
+        data = {"version": stand.tag, "start_time": int(stand.started_at), "system_name": "One API"}
+        return told({"success": True, "message": "", "data": data})
+    if path.startswith("/api/"):
+        return told({"success": False, "message": "无权进行此操作，未登录且未提供 access token"}, 401)
+    if path != "/v1/models" and path not in RELAYED:
+        return Answer(200, b"<!doctype html><title>One API</title>", kind="text/html")
+    if token_of(request) != f"sk-{stand.env('INITIAL_ROOT_TOKEN')}":
+        return told(_error("无效的令牌"), 401)
+    if path == "/v1/models":
+        found = [{"id": model, "object": "model"} for model in models_of(stand.tree)]
+        return told({"object": "list", "data": found})
+    return _relay(stand, request, path)
+
+
+def _relay(stand: Stand, request: Request, path: str) -> Answer:
+    dice = random.Random(stand.now)  # noqa: S311 - a request number for practice
+    body = decoded(request.body) or {}
+    model = str(body.get("model") or "")
+    if model in _known(stand):
+        logged = (_gin(stand.now, _number(stand.now, dice), 200, 0.4, path),)
+        if path == RELAYED[0]:
+            return openai_completion(model, body, lines=logged)
+        return openai_embeddings(model, body, width=1536, lines=logged)
+    lines = refusal(stand.now, model, dice, path)
+    return told(_error(f"{_no_channel(model)} (request id: {lines[0].split(' | ')[1]})"), 503, lines=lines)
+
+
+def refusal(now: float, model: str, dice: random.Random, path: str = RELAYED[0]) -> tuple[str, ...]:
+    """What One API logs of a request for a model without a channel."""
+    number = _number(now, dice)
+    return (f"[ERR] {_gin_time(now)} | {number} | {_no_channel(model)}", _gin(now, number, 503, 0.001, path))
+
+
+def models_of(tree: Tree) -> tuple[str, ...]:
+    """Models of all channels in the database."""
+    return tuple(dict.fromkeys(model for _, models in _channels(tree) for model in models))
+
+
+def _channels(tree: Tree) -> list[tuple[float, list[str]]]:
+    """When each channel was made, and its models."""
+    table = tree.get(stacks.CHANNELS)
+    return [(row["created_time"], row["models"]) for row in json.loads(table.content)] if table else []
+
+
+def _known(stand: Stand) -> tuple[str, ...]:
+    """Models the relay knows: those of its last read, or of now without the cache."""
+    read = stand.now
+    if _caches(stand):
+        passed = max(0.0, stand.now - stand.started_at)
+        read = stand.started_at + passed // _frequency(stand) * _frequency(stand)
+    return tuple(dict.fromkeys(m for made, models in _channels(stand.tree) if made <= read for m in models))
+
+
+def _caches(stand: Stand) -> bool:
+    return (stand.env("MEMORY_CACHE_ENABLED") or "").lower() == "true"
+
+
+def _frequency(stand: Stand) -> float:
+    given = stand.env("SYNC_FREQUENCY") or ""
+    return float(given) if given.isdecimal() and int(given) else SYNC
+
+
+def _trouble(stand: Stand, dsn: Dsn) -> str | None:
+    """Why the database cannot be opened, in the words of Go."""
+    if dsn.host not in stand.peers:
+        return f"dial tcp: lookup {dsn.host} on 127.0.0.11:53: no such host"
+    made = stand.tree.get(f"{stacks.MYSQL_DATA}/{stacks.TABLESPACE}")
+    ready = made is not None and stand.now >= made.mtime + FIRST_START
+    if dsn.port != dsn.usual or not ready:
+        return f"dial tcp 172.18.0.5:{dsn.port}: connect: connection refused"
+    return None
+
+
+def _no_channel(model: str) -> str:
+    return f"当前分组 default 下对于模型 {model} 无可用渠道"
+
+
+def _error(message: str) -> object:
+    return {"error": {"message": message, "type": "one_api_error"}}
+
+
+def _sys(now: float, text: str) -> str:
+    return f"[SYS] {_gin_time(now)} | {text}"
+
+
+def _gin(now: float, number: str, code: int, seconds: float, path: str = RELAYED[0]) -> str:
+    return f"[GIN] {_gin_time(now)} | {number} | {code} | {seconds:12.6f}s |      172.18.0.6 |    POST {path}"
+
+
+def _number(now: float, dice: random.Random) -> str:
+    return f"{stamp(now, '%Y%m%d%H%M%S')}{dice.randint(10**8, 10**9 - 1)}"
+
+
+def _gin_time(now: float) -> str:
+    return stamp(now, "%Y/%m/%d - %H:%M:%S")
+
+
+def _mysqld(now: float, port: int) -> str:
+    ready = "/usr/sbin/mysqld: ready for connections. Version: '8.0.36'  socket: '/var/run/mysqld/mysqld.sock'"
+    who = "0 [System] [MY-010931] [Server]"
+    return f"{stamp(now, ISO)}.000000Z {who} {ready}  port: {port}  MySQL Community Server - GPL."

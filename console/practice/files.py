@@ -1,0 +1,253 @@
+"""The files of the practice machine: the tree in memory, and the Files door with the promises of a disk."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import posixpath
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from ..hosts import HostError, NotFound, ReadOnlyRefused
+from ..model import FileFact
+
+DIGEST_LIMIT = 1 << 20
+NodeKind = Literal["file", "directory"]
+
+
+@dataclass
+class FileNode:
+    """One file or directory. Replacing a file makes a new node with a new inode, as a rename does."""
+
+    kind: NodeKind
+    mode: int
+    """Permission bits."""
+    uid: int
+    gid: int
+    inode: int
+    mtime: float
+    """Unix seconds."""
+    content: bytes = b""
+
+
+class Tree:
+    """All files. One lock guards it; the world shares that lock."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.lock = threading.RLock()
+        self._now = now
+        self._nodes: dict[str, FileNode] = {}
+        self._inodes = itertools.count(1_048_577)
+        self.mkdir("/")
+
+    def get(self, path: str) -> FileNode | None:
+        """The node at the path, None where nothing is."""
+        return self._nodes.get(tidy(path))
+
+    def put(self, path: str, content: bytes, *, mode: int = 0o644, uid: int = 0, gid: int = 0) -> FileNode:
+        """Put a file there under a new inode, whatever was there before; folders above it are made."""
+        path = tidy(path)
+        self.drop(path)
+        self.mkdir(posixpath.dirname(path))
+        node = FileNode("file", mode, uid, gid, next(self._inodes), self._now(), content)
+        self._nodes[path] = node
+        return node
+
+    def mkdir(self, path: str, *, mode: int = 0o755, uid: int = 0, gid: int = 0) -> FileNode:
+        """The directory at the path, made with those above it where they are missing."""
+        path = tidy(path)
+        found = self._nodes.get(path)
+        if found is not None:
+            return found
+        if path != "/":
+            self.mkdir(posixpath.dirname(path))
+        node = FileNode("directory", mode, uid, gid, next(self._inodes), self._now())
+        self._nodes[path] = node
+        return node
+
+    def drop(self, path: str) -> None:
+        """Remove the path and all below it; nothing happens where nothing is."""
+        path = tidy(path)
+        for gone in [path, *self.below(path)]:
+            self._nodes.pop(gone, None)
+
+    def below(self, path: str) -> list[str]:
+        """Every path under a directory, however deep."""
+        prefix = tidy(path).rstrip("/") + "/"
+        return [name for name in self._nodes if name.startswith(prefix) and name != "/"]
+
+    def names(self, path: str) -> Iterator[str]:
+        """Names directly in a directory, sorted."""
+        path = tidy(path)
+        yield from sorted(posixpath.basename(name) for name in self.below(path) if posixpath.dirname(name) == path)
+
+
+def tidy(path: str) -> str:
+    """The absolute path without dots, doubled or trailing slashes."""
+    return "/" + posixpath.normpath("/" + path).strip("/")
+
+
+class DemoFiles:
+    """Files of the practice stack, seen as root. Writing is refused in read-only mode.
+
+    ``ready`` builds the stack before the first access, so that nobody sees or changes what its past is made from.
+    """
+
+    def __init__(self, tree: Tree, *, read_only: bool, ready: Callable[[], None] = lambda: None) -> None:
+        self._tree = tree
+        self._ready = ready
+        self._read_only = read_only
+
+    def stat(self, path: str, *, digest: bool = False) -> FileFact:
+        """Never raises for a missing path: its kind is ``missing``."""
+        with self._looking():
+            node = self._tree.get(path)
+            if node is None:
+                return FileFact(path=path, kind="missing")
+            is_file = node.kind == "file"
+            hashed = digest and is_file and len(node.content) <= DIGEST_LIMIT
+            return FileFact(
+                path=path, kind=node.kind, mode=node.mode, uid=node.uid, gid=node.gid,
+                size=len(node.content) if is_file else 4096, mtime=node.mtime, inode=node.inode,
+                links=1 if is_file else 2, sha256=sha256(node.content) if hashed else None,
+                empty=not node.content if is_file else not any(self._tree.names(path)),
+            )  # fmt: skip
+
+    def read(self, path: str, *, limit: int = 1 << 20) -> bytes:
+        """Content of a regular file; HostError for anything else or anything larger than ``limit`` bytes."""
+        with self._looking():
+            content = self._file(path).content
+        if len(content) > limit:
+            raise HostError(f"{path} has {len(content)} bytes, more than the {limit} that are read")
+        return content
+
+    def names(self, path: str) -> Sequence[str]:
+        """Names in a directory; NotFound or HostError where there is none."""
+        with self._looking():
+            self._directory(path)
+            return tuple(self._tree.names(path))
+
+    def replace(self, path: str, content: bytes, *, expect: str | None) -> None:
+        """Replace the file under a new inode, keeping owner and mode; ``expect`` None creates it with mode 0644."""
+        with self._changing(path):
+            if expect is None:
+                self._absent(path)
+                self._directory(posixpath.dirname(tidy(path)))
+                self._tree.put(path, content)
+                return
+            old = self._unchanged(path, expect)
+            self._tree.put(path, content, mode=old.mode, uid=old.uid, gid=old.gid)
+
+    def create(self, path: str, content: bytes, *, mode: int, uid: int | None, gid: int | None) -> None:
+        """Create a file that does not exist, with this mode and owner (None: root) from the first moment."""
+        with self._changing(path):
+            self._absent(path)
+            self._directory(posixpath.dirname(tidy(path)))
+            self._tree.put(path, content, mode=mode, uid=uid or 0, gid=gid or 0)
+
+    def remove(self, path: str, *, expect: str) -> None:
+        """Remove a regular file that still has this SHA-256."""
+        with self._changing(path):
+            self._unchanged(path, expect)
+            self._tree.drop(path)
+
+    def make_directory(self, path: str, *, mode: int, uid: int, gid: int) -> None:
+        """Make one directory that does not exist."""
+        with self._changing(path):
+            self._absent(path)
+            self._directory(posixpath.dirname(tidy(path)))
+            self._tree.mkdir(path, mode=mode, uid=uid, gid=gid)
+
+    def remove_directory(self, path: str) -> None:
+        """Removes an empty directory; HostError for any other."""
+        with self._changing(path):
+            self._directory(path)
+            if any(self._tree.names(path)):
+                raise HostError(f"The directory {path} is not empty")
+            self._tree.drop(path)
+
+    def chmod(self, path: str, mode: int, *, seen: FileFact | None = None) -> None:
+        """Set the permission bits of what was ``seen``."""
+        with self._changing(path):
+            self._the_seen(path, seen).mode = mode & 0o7777
+
+    def chown(self, path: str, uid: int, gid: int, *, seen: FileFact | None = None) -> None:
+        """Set owner and group of what was ``seen``; -1 keeps what is there, as the system call does."""
+        with self._changing(path):
+            node = self._the_seen(path, seen)
+            node.uid, node.gid = node.uid if uid < 0 else uid, node.gid if gid < 0 else gid
+
+    def may_write(
+        self,
+        path: str,
+        content: bytes = b"",  # noqa: ARG002 - there is always room in memory
+        *,
+        mode: int | None = None,  # noqa: ARG002
+        uid: int | None = None,  # noqa: ARG002 - the practice stack is seen as root
+        gid: int | None = None,  # noqa: ARG002
+    ) -> None:
+        """For previews: only the folder must be there, and nothing but a regular file in the way."""
+        with self._looking():
+            self._directory(posixpath.dirname(tidy(path)))
+            node = self._tree.get(path)
+            if node is not None and node.kind != "file":
+                raise HostError(f"{path} is a directory, not a file")
+
+    def remove_leftovers(self, path: str) -> Sequence[str]:  # noqa: ARG002
+        """A write in memory is never cut short: there is nothing to remove."""
+        return ()
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        self._ready()
+        with self._tree.lock:
+            yield
+
+    @contextmanager
+    def _changing(self, path: str) -> Iterator[None]:
+        if self._read_only:
+            raise ReadOnlyRefused(f"{path} is not changed: the console was started with --read-only")
+        with self._looking():
+            yield
+
+    def _node(self, path: str) -> FileNode:
+        node = self._tree.get(path)
+        if node is None:
+            raise NotFound(f"{path} does not exist")
+        return node
+
+    def _the_seen(self, path: str, seen: FileFact | None) -> FileNode:
+        node = self._node(path)
+        if seen is not None and seen.inode != node.inode:
+            raise HostError(f"{path} is another file since it was looked at", "look again and make a new preview")
+        return node
+
+    def _file(self, path: str) -> FileNode:
+        node = self._node(path)
+        if node.kind != "file":
+            raise HostError(f"{path} is a directory, not a file")
+        return node
+
+    def _directory(self, path: str) -> FileNode:
+        node = self._node(path)
+        if node.kind != "directory":
+            raise HostError(f"{path} is not a directory")
+        return node
+
+    def _absent(self, path: str) -> None:
+        if self._tree.get(path) is not None:
+            raise HostError(f"{path} exists already")
+
+    def _unchanged(self, path: str, expect: str) -> FileNode:
+        node = self._file(path)
+        if sha256(node.content) != expect:
+            raise HostError(f"{path} was changed meanwhile", "look at it again, then repeat")
+        return node
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal digest."""
+    return hashlib.sha256(content).hexdigest()

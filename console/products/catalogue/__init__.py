@@ -1,0 +1,1 @@
+"""One file a product; ``registry.py`` beside this folder lists them."""

@@ -1,0 +1,109 @@
+"""Databases, vector databases, search engines, caches and stores: what the applications keep their data in.
+
+fact: the official images' Dockerfiles (MONGO_VERSION, PG_VERSION, PG_MAJOR, MYSQL_VERSION, MARIADB_VERSION,
+REDIS_VERSION, VALKEY_VERSION); pgvector's tags name the extension first: 0.8.0-pg15; mongodb/mongo
+src/mongo/util/exit_code.h; compose files of FastGPT v4.6 to v4.15, LibreChat v0.7.2 to v0.8.7, Dify and RAGFlow.
+"""
+
+from __future__ import annotations
+
+from ..descriptor import Descriptor
+from ..mongo_uri import PORT
+
+EXIT_CODES = {
+    2: "a bad option, or a key file that is missing while authentication is on",
+    14: "mongod met an error it could not go on from; its log says which",
+    48: "the port is taken, or the address cannot be bound",
+    51: "mongod gave up on a fatal assertion",
+    62: "the data folder is of another major version of MongoDB; go back to the old image and step one major at a time",
+    100: "mongod met an error that it did not expect, mostly because it cannot use its data folder",
+    132: "the processor lacks AVX, which MongoDB 5.0 and later need (on ARM: version 8.2-A)",
+}
+_PG_CLIENTS = "psql pg_dump pg_dumpall pg_restore pg_basebackup"
+_PG_SERVERS = "postgres docker-entrypoint.sh"
+_PG_VERSION = ("PG_VERSION", "PG_MAJOR")
+
+DESCRIPTORS = (
+    Descriptor(
+        role="mongo",
+        images="mongo mongodb mongodb-community-server mongodb-enterprise-server percona-server-mongodb",
+        names="mongo mongodb chat-mongodb fastgpt-mongo",
+        programs=("mongod", "mongos"),
+        clients="mongosh mongo mongodump mongorestore mongoimport mongoexport",
+        servers="mongod mongos docker-entrypoint.sh",
+        version_variables=("MONGO_VERSION",),
+        exit_codes=EXIT_CODES,
+        port=PORT,
+    ),
+    # the first of a role speaks for an image of any other name, and such a one has a tag of its own
+    Descriptor(
+        role="postgres",
+        images="pgvector pgvecto-rs vchord-postgres vchord-suite timescaledb timescaledb-ha paradedb",
+        names="pg postgres aiproxy_pg fastgpt-pg fastgpt-aiproxy-pg",
+        programs=("postgres", "postmaster"),
+        clients=_PG_CLIENTS,
+        servers=_PG_SERVERS,
+        version_variables=_PG_VERSION,
+        tag=r"pg(\d+)",
+        port=5432,
+    ),
+    Descriptor(
+        role="postgres",
+        images="postgres postgresql postgis",
+        clients=_PG_CLIENTS,
+        servers=_PG_SERVERS,
+        version_variables=_PG_VERSION,
+        port=5432,
+    ),
+    Descriptor(
+        role="mysql",
+        images="mysql mariadb mysql-server percona-server",
+        names="mysql",
+        programs=("mysqld", "mariadbd"),
+        clients="mysql mysqldump mariadb mariadb-dump mysqladmin",
+        servers="mysqld mariadbd docker-entrypoint.sh",
+        version_variables=("MYSQL_VERSION", "MARIADB_VERSION"),
+        port=3306,
+    ),
+    Descriptor(
+        role="redis",
+        images="redis redis-stack redis-stack-server valkey keydb dragonfly",
+        names="redis fastgpt-redis",
+        programs=("redis-server", "valkey-server"),
+        clients="redis-cli",
+        servers="redis-server docker-entrypoint.sh",
+        version_variables=("REDIS_VERSION", "VALKEY_VERSION"),
+    ),
+    Descriptor(
+        role="meilisearch", images="meilisearch", names="meilisearch chat-meilisearch", programs=("meilisearch",)
+    ),
+    Descriptor(role="milvus", images="milvus", names="milvusstandalone milvus-standalone", programs=("milvus run",)),
+    Descriptor(
+        role="minio",
+        images="minio",
+        names="minio fastgpt-minio",
+        programs=("minio server",),
+        clients="mc",
+        servers="server",
+    ),
+    Descriptor(
+        role="vector_db",
+        images="qdrant weaviate chroma chromadb oceanbase oceanbase-ce seekdb",
+        names="qdrant weaviate chroma chromadb oceanbase seekdb",
+        programs=("qdrant", "weaviate", "chroma run", "observer"),
+    ),
+    Descriptor(
+        role="search",
+        images="elasticsearch elasticsearch-oss opensearch",
+        names="elasticsearch opensearch",
+        programs=("elasticsearch", "opensearch"),
+    ),
+    Descriptor(
+        role="database",
+        images="clickhouse clickhouse-server etcd",
+        names="clickhouse milvusetcd milvus-etcd",
+        programs=("clickhouse-server", "clickhouse server", "etcd"),
+        clients="etcdctl clickhouse-client",
+        servers="etcd clickhouse-server",
+    ),
+)

@@ -1,0 +1,126 @@
+"""Who is set up to use a model server, with the address as it is written there. Pure.
+
+Environments and One API channels are read here; what stands in configuration files is read by a source and handed in as
+the same ``Use``. Keys that stand beside the addresses are left where they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from ..model import ComposeService, Container, OneApiState, Product, Project, Role
+from ..text.cleaning import clean_line
+from .addresses import address_of, shown
+from .gateways import environment, gateway_of
+from .services import role_of_container, role_of_declaration
+from .versions import version_of
+
+_NAME = re.compile(
+    r"(?:^|_)(?:OLLAMA|OPENAI|LLM|VLLM|SGLANG|ONEAPI|AIPROXY|XINFERENCE|LOCALAI|LITELLM|TEI|TGI|EMBEDDINGS?|RERANK(?:ER)?)"
+    r"(?:_\w+)?_?(?:URLS?|BASEURL|BASE|ENDPOINT|REVERSE_PROXY|HOST)$"
+)
+"""``OLLAMA_BASE_URL``, ``OPENAI_API_BASE_URLS``, ``RAG_OPENAI_BASEURL``, ``OPENAI_REVERSE_PROXY``."""
+_NOT = re.compile(r"^(?:AZURE_|FRONTEND_)|_(?:KEY|TOKEN|IMAGE_URL|CALLBACK_URL)$")
+LENGTH = 100
+"""Letters of a variable's name: the pattern takes seconds for one of some thousand."""
+_BARE = re.compile(r"[A-Za-z][\w.-]*")
+"""A word or a name: that of a vendor (``LLM_HOST=ollama``) as often as a host's. An address has a scheme or a port."""
+_ASKS_NOBODY: frozenset[Role] = frozenset({
+    "ollama", "model_server", "mongo", "postgres", "mysql", "redis", "meilisearch", "milvus", "minio", "nginx",
+    "vector_db", "search", "database", "sandbox",
+})  # fmt: skip
+"""Who uses no model server whatever its environment says: one ``.env`` is often given to every service."""
+_CLIENTS: frozenset[Role] = frozenset({"fastgpt", "librechat", "open_webui"})
+MOST = 20
+"""Addresses of one container, or channels of one gateway, that are followed."""
+
+
+class Use(Struct, frozen=True):
+    """One setting that names the address of a model server."""
+
+    who: str
+    """For people: ``open-webui, OLLAMA_BASE_URL``."""
+    address: str
+    """As it is written, without user, password and query."""
+    service: str | None = None
+    caller: str | None = None
+    """Id of the container from which the address is meant; None: from this machine."""
+    hint: Product | None = None
+
+
+def uses(
+    containers: Sequence[Container], oneapis: Iterable[OneApiState], projects: Iterable[Project] = ()
+) -> Iterator[Use]:
+    """Everything that environments and channels say."""
+    declared = {(project.name, one.name): (one, project) for project in projects for one in project.services}
+    for container in containers:
+        if container.detailed:
+            found = declared.get((container.project or "", container.service or ""))
+            yield from _of_environment(container, _borrowed(*found) if found else frozenset())
+    by_id = {container.id: container for container in containers}
+    for state in oneapis:
+        if state.container in by_id:
+            yield from _of_channels(state, by_id[state.container])
+
+
+def _borrowed(service: ComposeService, project: Project) -> frozenset[str]:
+    """Variables that a service has only because it is given the env file of a known client of model servers."""
+    if role_of_declaration(service) in _CLIENTS:
+        return frozenset()
+    clients = (one for one in project.services if role_of_declaration(one) in _CLIENTS)
+    if {path for one in clients for path in one.env_files}.isdisjoint(service.env_files):
+        return frozenset()
+    return frozenset(variable.name for variable in service.env).difference(service.named)
+
+
+def _of_environment(container: Container, borrowed: frozenset[str]) -> Iterator[Use]:
+    role, env = role_of_container(container), environment(container)
+    if role == "fastgpt":
+        gateway = gateway_of(env, version_of("fastgpt", container.image))
+        wanted = {gateway.variable: gateway.url} if gateway else {}
+    else:
+        wanted = {} if role in _ASKS_NOBODY else dict(_named(env))
+    if role == "rag_api":  # fact: danny-avila/rag_api app/config.py: the rest of LibreChat's .env is not its own
+        own = "ollama" in env.get("EMBEDDINGS_PROVIDER", "").lower()
+        wanted = {name: one for name, one in wanted.items() if name.startswith("RAG_") or (own and "OLLAMA" in name)}
+    for name, value in [item for item in wanted.items() if item[0] not in borrowed or role == "rag_api"][:MOST]:
+        for one in value.split(";"):  # fact: open-webui takes several, separated by semicolons
+            written = _written(name, one.strip())
+            if written is not None and address_of(written) is not None:
+                yield Use(
+                    clean_line(f"{container.name}, {name}"), shown(written), container.service or container.name,
+                    container.id, "ollama" if "OLLAMA" in name else None,
+                )  # fmt: skip
+
+
+def _written(name: str, value: str) -> str | None:
+    """The address in a variable; None for a bare word. fact: Ollama's clients add the port to a host without one."""
+    if _BARE.fullmatch(value) is None:
+        return value
+    return f"http://{value}:11434" if re.search(r"(?:^|_)OLLAMA_(?:API_)?HOST$", name) else None
+
+
+def _named(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, value in env.items():
+        if len(name) > LENGTH:
+            continue
+        listens = name.endswith("HOST") and not re.search(r"[a-zA-Z]", value.removeprefix("http"))
+        if value and not listens and is_server_variable(name):
+            yield name, value
+
+
+def is_server_variable(name: str) -> bool:
+    """Whether a variable is called like the address of a model server."""
+    return len(name) <= LENGTH and bool(_NAME.search(name)) and not _NOT.search(name)
+
+
+def _of_channels(state: OneApiState, gateway: Container) -> Iterator[Use]:
+    """fact: one-api relay/channeltype/url.go: without a base URL a channel goes to the vendor of its type."""
+    for channel in (state.channels or ())[:MOST]:
+        if channel.base_url and address_of(channel.base_url) is not None:
+            who = f"One API channel {channel.id}" + (f" ({channel.name})" if channel.name else "")
+            off = "" if channel.status == 1 else ", switched off"
+            yield Use(clean_line(f"{who}{off}"), shown(channel.base_url), gateway.service or gateway.name, gateway.id)

@@ -1,0 +1,109 @@
+"""Which version of a service runs, told from what the image carries. Pure.
+
+A tag can be moved and ``latest`` says nothing; the variables that official images set name the program itself, so they
+come first. Labels come last: many are inherited from the distribution underneath.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ..model import Role
+from .images import parts_of, version_in
+from .registry import by_image, by_role
+
+_VERSION_LABEL = "org.opencontainers.image.version"
+_BASE_LABEL = "org.opencontainers.image.ref.name"
+_NUMBER = re.compile(r"\d+(?:\.\d+)*")
+
+
+def version_of(
+    role: Role, image: str, *, labels: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None
+) -> str | None:
+    """The version without a leading ``v``, None when nothing tells it reliably."""
+    parts = parts_of(image)
+    product = by_image(parts.last)
+    if product is None or product.role != role:
+        product = by_role(role)
+    for name in product.version_variables:
+        match = _NUMBER.search((env or {}).get(name, "").partition(":")[2] or (env or {}).get(name, ""))
+        if match:
+            return match[0]
+    if product.tag:
+        found = re.search(product.tag, parts.tag or "")
+        return found[1] if found else None
+    return version_in(parts.tag) or _of_labels(labels or {})
+
+
+def is_newest(image: str) -> bool:
+    """Whether an image is named as the newest of its kind: by the tag ``latest``, or by none at all."""
+    parts = parts_of(image)
+    return bool(parts.last) and parts.digest is None and parts.tag in (None, "latest")
+
+
+def _of_labels(labels: Mapping[str, str]) -> str | None:
+    """The image's own label. fact: ubuntu sets both labels and every image made from it inherits them (22.04)."""
+    if _BASE_LABEL in labels:
+        return None
+    return version_in(labels.get(_VERSION_LABEL))
+
+
+_SIGNALS = {
+    129: "ended by SIGHUP",
+    130: "interrupted by SIGINT (Ctrl-C)",
+    131: "ended by SIGQUIT",
+    132: "illegal instruction (SIGILL): the processor lacks something the program was built for",
+    133: "ended by a trap (SIGTRAP)",
+    134: "aborted itself (SIGABRT): an assertion failed or memory ran out inside it",
+    135: "bus error (SIGBUS): often a full disk behind a memory-mapped file, or too little /dev/shm",
+    136: "arithmetic error (SIGFPE)",
+    138: "ended by SIGUSR1",
+    139: "crashed (SIGSEGV): it touched memory that is not its own",
+    141: "broken pipe (SIGPIPE)",
+    143: "stopped as asked (SIGTERM)",
+}
+_ORDINARY = {
+    0: "ended by itself without an error",
+    1: "ended with an error of its own; its log says which",
+    2: "ended because of wrong usage or options; its log says which",
+    125: "Docker itself could not run it",
+    126: "its program was found but cannot be executed",
+    128: "Docker could not start it",
+    255: "ended with an unspecified error, or its host went down while it ran",
+}
+
+
+def exit_meaning(
+    code: int | None, oom: bool | None = None, error: str | None = None, role: Role | None = None
+) -> str | None:
+    """What the code means; None for an unknown code. ``error`` is the Engine's own reason (State.Error)."""
+    if code is None:
+        return None
+    if oom:
+        return "killed because it used more memory than it may (out of memory)"
+    if role is not None and code in by_role(role).exit_codes:
+        return by_role(role).exit_codes[code]
+    if code == 127 or (error and code in {126, 128}):
+        return _not_started(code, error or "")
+    if code == 137:
+        return "killed (SIGKILL): by docker kill, after a stop that took too long, or by the kernel when memory ran out"
+    return _SIGNALS.get(code) or _ORDINARY.get(code) or _other(code)
+
+
+def _not_started(code: int, error: str) -> str:
+    """Told apart by the Engine's reason. fact: a mount that fails at start gives 127 as a missing command does."""
+    reason = error.lower()
+    if "not a directory" in reason or "mount" in reason:
+        return "it could not start: a mount failed; a file is mounted where a folder is, or the other way round"
+    if "port is already allocated" in reason or "address already in use" in reason:
+        return "it could not start: a port it publishes is taken"
+    if "could not select device driver" in reason or "nvidia" in reason:
+        return "it could not start: the GPU it asks for is not available to Docker"
+    if "permission denied" in reason or code == 126:
+        return "its program was found but cannot be executed"
+    return "its program was not found in the image" if code == 127 else "Docker could not start it"
+
+
+def _other(code: int) -> str | None:
+    return f"ended by signal {code - 128}" if 128 < code < 193 else None

@@ -1,0 +1,1 @@
+"""What may be shown: cleaning, redaction, units, differences between texts."""

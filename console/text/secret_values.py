@@ -1,0 +1,285 @@
+"""Which names announce a secret: of variables, keys, options, headers, labels; and what one looks like by itself.
+
+Pure. The names come from the compose files of FastGPT, LibreChat, One API and their databases.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[\u4e00-\u9fff]+")
+_STRONG = re.compile(
+    r"pass(?:word|wd|phrase|code|wort|key(?!s?_?(?:rp|origin)))|psw|pswd|pwd|secret|mot_de_passe|contrase"
+    r"|(?:api|access|private|master|account|shared|sign(?:ing)?|encrypt(?:ion)?|auth|app|aes|hmac|root|admin)_?key"
+    r"|密码|口令|密钥|秘钥|私钥|授权码"
+)
+_CHINESE = re.compile(r"(?:密码|口令|密钥|秘钥|私钥|授权码|令牌|凭证)$")
+_WEAK_PARTS = re.compile(r"token(?!iz)|令牌|凭证|cookie|credential")
+_WEAK_WORDS = frozenset({
+    "auth", "authorization", "bearer", "creds", "cred", "dsn", "salt", "session", "sess", "requirepass",
+    "masterauth", "jwt", "pass", "otp", "totp", "psk", "mnemonic", "pat",
+})  # fmt: skip
+_PASS = re.compile(r"(?:^|_)(?:\w*(?<!com)(?<!by)(?<!tres)(?<!sur)(?<!over)(?<!under)pass|\w{0,8}pw|iv)$")
+"""Short for a password where it ends a name of several words, or is glued to another: ``DBPASS``, ``BIND_PW``."""
+# What a name ends with when it only tells about a secret: where it lies, how long it lives, whether there is one.
+_ABOUT = frozenset({
+    "alg", "algorithm", "audience", "count", "db", "dir", "directory", "disabled", "domain", "enabled", "env",
+    "endpoint", "expiration", "expires", "expiry", "field", "file", "format", "header", "host", "id", "interval",
+    "issuer", "length", "limit", "mechanism", "method", "min", "max", "mode", "name", "names", "owner", "path",
+    "policy", "port", "prefix", "provider", "rate", "required", "samesite", "secure", "server", "service", "size",
+    "source", "store", "strategy", "timeout", "ttl", "type", "uri", "url", "usage", "used", "user", "username",
+    "version",
+})  # fmt: skip
+_COUNTED = frozenset(
+    {"max", "min", "limit", "prompt", "completion", "total", "usage", "context", "allow", "enable", "disable", "no"}
+)
+_NOT_SECRET = frozenset(
+    {"PWD", "OLDPWD", "htpasswd", "public_key", "primary_key", "foreign_key", "auth_source", "librechat.cookie"}
+)
+"""Whole names; the last is a check's, in front of what it says."""
+_CLOUD = re.compile(r"(?:[A-Z0-9]+_)*[AS]K")
+"""How Chinese clouds call an access key and its secret: ``QINIU_SK``."""
+_ours: set[str] = set()
+
+
+def spare(names: Iterable[str]) -> None:
+    """Names of our own that only sound secret: what follows the check ``server.wrong-key`` is our sentence."""
+    _ours.update(names)
+    is_secret_name.cache_clear()
+
+
+@lru_cache(maxsize=4096)
+def is_secret_name(name: str) -> bool:
+    """Whether the name of a variable, key or option announces a secret; case, ``-`` and ``_`` do not matter."""
+    last = name.rpartition(".")[2]
+    if {name, last} & _NOT_SECRET or name in _ours:
+        return False
+    words = [word.lower() for word in _WORDS.findall(last)]
+    joined = "_".join(words)
+    if not words or joined in _NOT_SECRET:
+        return False
+    if _CLOUD.fullmatch(name):
+        return True
+    if words[-1] in _ABOUT and len(words) > 1:
+        return joined.endswith(("access_key_id", "secret_id"))
+    return _announces(words, joined)
+
+
+def _announces(words: Sequence[str], joined: str) -> bool:
+    if words[-1] >= "\u4e00" and not _CHINESE.search(words[-1]):  # 该令牌无权使用模型: a sentence about a token
+        return False
+    if _STRONG.search(joined) or _short(joined):
+        return True
+    if _COUNTED & set(words):
+        return False
+    if words[-1] == "key" and len(words) > 1:
+        return "public" not in words
+    told = "conn_string" in joined or joined == "connection_string"
+    return told or bool(_WEAK_PARTS.search(joined) or _WEAK_WORDS & set(words))
+
+
+def _short(joined: str) -> bool:
+    return joined not in {"pass", "iv"} and bool(_PASS.search(joined))
+
+
+@lru_cache(maxsize=1024)
+def is_weak_name(name: str) -> bool:
+    """Whether the name also stands before harmless things: counts of tokens, paths of credential files."""
+    joined = "_".join(word.lower() for word in _WORDS.findall(name))
+    return not _STRONG.search(joined) and not joined.endswith("_key") and not _short(joined)
+
+
+MARK = "•••"
+Mask = Callable[[str], str]
+
+_PLAIN_VALUES = frozenset({
+    "true", "false", "yes", "no", "on", "off", "null", "none", "nil", "undefined", "enabled", "disabled",
+    "required", "optional", "~", "…", "...", "always", "never", "user_provided", "passwordprompt(",
+})  # fmt: skip
+_REFERENCE = re.compile(
+    r"\$?\$\{\w+(?::?[-+?])?\}|\$?\$[A-Za-z_]\w*|\$\([^)]*\)|<[^<>]*>|\*+|\{\{[^{}]*\}\}|%[sd]|\{[\w.]+\}"
+)
+_DEFAULTED = re.compile(r"(\$?\$\{\w+:?-)(.+)\}")
+_COMPLAINT = re.compile(r"\$\{\w+:?[?+].*\}")
+_HARMLESS = re.compile(r"\d{1,6}(?:\.\d+)?|(?:/[\w.@-]+){2,}")
+_SENTENCE = re.compile(r"[A-Za-z][a-z']*,?(?: [^\s=]+){3,}")
+_ADDRESS = re.compile(r"(?i)(?:redis|rediss|postgres|postgresql|mysql|mongodb|amqp)://[^@?\s]+|\w+@\w+\([^)\s]*\)/\S*")
+
+
+def value(text: str, mask: Mask) -> str:
+    """One value behind a secret name, masked unless there is nothing secret in it."""
+    if not text or MARK in text or text.lower() in _PLAIN_VALUES:
+        return text
+    if _REFERENCE.fullmatch(text) or _COMPLAINT.fullmatch(text):
+        return text
+    defaulted = _DEFAULTED.fullmatch(text)
+    if defaulted:
+        return f"{defaulted[1]}{value(defaulted[2], mask)}}}"
+    return mask(text)
+
+
+def in_place(match: re.Match[str], mask: Mask) -> str:
+    """What was matched, with the secret masked that its last group holds."""
+    start, end = (at - match.start() for at in match.span(match.lastindex or 0))
+    return match[0][:start] + value(match[0][start:end], mask) + match[0][end:]
+
+
+def is_harmless(name: str, text: str) -> bool:
+    """Whether it is no secret though its name says so: a count, a path, a sentence, an address without a password."""
+    return is_weak_name(name) and any(harmless.fullmatch(text) for harmless in (_HARMLESS, _ADDRESS, _SENTENCE))
+
+
+VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|sha\d+\w*|md5|bcrypt|utf-?8|base64|v?\d[\d.]*")
+
+
+def looks_secret(word: str) -> bool:
+    """Whether a word in a sentence is a secret and no word: six digits, letters with digits, signs, or odd capitals."""
+    word = word.strip("*`_.!?")
+    if word.isdigit():
+        return len(word) >= 6
+    if VARIABLE_NAME.fullmatch(word) or word.startswith(("/", "./", "-", "http")):
+        return False
+    letters, digits = any(map(str.isalpha, word)), any(map(str.isdigit, word))
+    return (letters and digits) or mixed_case(word) or any(sign in word for sign in "!@#$%^&*+=~")
+
+
+def mixed_case(word: str) -> bool:
+    """Whether small letters and capitals are mixed as no name has them: ``aBcDeFg``, not ``apiKey``."""
+    return sum(a.islower() and b.isupper() for a, b in pairwise(word)) >= 3
+
+
+# ---------------------------------------------------------------- tokens and keys
+
+_PRIVATE_KEY = re.compile(
+    r"(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)(.*?)"
+    r"(-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    re.DOTALL,
+)
+_TOKEN = re.compile(
+    r"(?<![\w-])(?:sk-(?:[\w-]{16,}|(?=[\w-]*\d)[\w-]{6,})|(?:sk|rk)_(?:live|test)_\w{10,}|whsec_\w{10,}|fastgpt-[A-Za-z0-9]{20,}"
+    r"|hf_[A-Za-z0-9]{10,}|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{20,}|glpat-[\w-]{16,}|gsk_[A-Za-z0-9]{16,}|npm_[A-Za-z0-9]{20,}"
+    r"|dckr_pat_[\w-]{16,}|glsa_\w{20,}|lsv2_\w{20,}|r8_[A-Za-z0-9]{20,}|nvapi-[\w-]{20,}|xai-[\w-]{20,}|pplx-[\w-]{20,}"
+    r"|tvly-[\w-]{16,}|jina_\w{20,}|hvs\.[\w-]{16,}|ya29\.[\w-]{16,}|GOCSPX-[\w-]{16,}|SG\.[\w-]{10,}\.[\w-]{10,}"
+    r"|xox[abeprs]-[\w-]{10,}|xapp-[\w-]{10,}|(?:AKIA|ASIA)[0-9A-Z]{16}|LTAI[A-Za-z0-9]{12,}|AKID[A-Za-z0-9]{13,}|AIza[\w-]{30,}"
+    r"|(?:app|dataset)-[A-Za-z0-9]{24}(?![\w-])|[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![\w.])|SEC[0-9a-f]{64}|\d{8,10}:AA[\w-]{30,}"
+    r"|AGE-SECRET-KEY-1\w+|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"
+    r"|\$(?:2[abxy]|[156y]|apr1|argon2\w*|scrypt|pbkdf2[\w-]*)\$[^\s:\"',;]{8,}|SCRAM-SHA-(?:1|256)\$[^\s\"',;]{20,}"
+)
+_BASE64 = re.compile(
+    r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{64,}={0,2}(?:(?:\\n|\r?\n[+\- ]?)[A-Za-z0-9+/]{4,}={0,2}(?![\w.:-]))*"
+)
+_RANDOM = re.compile(r"(?<![\w./+=-])[A-Za-z0-9]{24,63}(?![\w./+-])")
+
+
+def private_keys(text: str, mask: Mask) -> str:
+    """Keys in PEM, whole or cut off."""
+    if "PRIVATE KEY" not in text:
+        return text
+    return _PRIVATE_KEY.sub(lambda m: f"{m[1]} {mask(m[2])}" if MARK not in m[2] else m.group(), text)
+
+
+def tokens(text: str, mask: Mask) -> str:
+    """Tokens and keys that need no name: each has a beginning, or an order, that no word has."""
+    text = _TOKEN.sub(lambda m: mask(m.group()), text)
+    text = _BASE64.sub(lambda m: _base64(m, mask), text)
+    return _RANDOM.sub(lambda m: mask(m.group()) if _is_random(m.group()) else m.group(), text)
+
+
+def _base64(match: re.Match[str], mask: Mask) -> str:
+    """The body of a key file; digests (all hexadecimal) and long paths look alike and are not."""
+    text = match.group()
+    upper, lower = sum(map(str.isupper, text)), sum(map(str.islower, text))
+    if upper < 8 or lower < 8 or text.startswith("/") or not any(map(str.isdigit, text)):
+        return text
+    return mask(text)
+
+
+def _is_random(text: str) -> bool:
+    """Letters of both sizes and digits in no order: a key without a name. A digest has one size of letters."""
+    counts = sum(map(str.isupper, text)), sum(map(str.islower, text)), sum(map(str.isdigit, text))
+    return min(counts) >= 4
+
+
+# ---------------------------------------------------------------- arguments
+
+# Between an option and its value: "=", white space, the comma of a list, or the next line of a block list.
+_NEXT = r"(?:=|[\"']?[ \t]*,\s*[\"']?|[\"']?[ \t]*\r?\n[ \t+#-]*-[ \t]+[\"']?|[ \t]+[\"']?)"
+_ARGUMENT = r"(?:(?<=[\"'])[^\"'\n]+|[^\s\"',\]]+)"
+_PROSE = (
+    r"(?:of|in|is|was|and|or|with|without|from|to|for|on|at|not|are|has|must|which|that|as|by|into|option|it|the|then)"
+    r"\b(?![-.])"
+)
+"""What follows an option that a sentence only speaks of."""
+_LONG = re.compile(rf"(?<![\w-])(--?([A-Za-z][\w.-]+){_NEXT})(?!-|\||&|{_PROSE})({_ARGUMENT})")
+_FLAGS = frozenset({"auth", "noauth"})
+_REST = re.compile(r"[^\n]*(?:\n[ \t+#-]*-[ \t]+[^\n]*)*")
+_PASSWORD = rf"(?<![\w-])-p[\"']?(?!\w*:)(?:{_NEXT}(?!-|{_PROSE}))?({_ARGUMENT})"
+_FAMILIES = (
+    (r"mysql\w*|mariadb[\w-]*|obclient|sshpass|7z\w?", _PASSWORD),
+    (
+        r"mongo(?:sh|dump|restore|export|import)?(?!:)|user(?:add|mod)|(?:docker|podman|nerdctl|helm\s+registry|az)\s+login",
+        rf"(?<![\w-])-p{_NEXT}(?!-)({_ARGUMENT})",
+    ),
+    (r"redis-cli", rf"(?<![\w-])-a{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"curl", rf"(?<![\w-])(?:-u|--user|-U|--proxy-user){_NEXT}?[^\s:\"']*:({_ARGUMENT})"),
+    (r"ldap(?:search|add|modify|whoami|passwd)", rf"(?<![\w-])-w{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"mosquitto_\w+|zip|unzip", rf"(?<![\w-])-P{_NEXT}(?!-)({_ARGUMENT})"),
+    (
+        r"rabbitmqctl",
+        rf"(?:add_user|change_password|authenticate_user){_NEXT}[^\s\"',]+{_NEXT}({_ARGUMENT})",
+    ),
+    (r"mc(?=[ \t]+alias)", r"alias[ \t]+set[ \t]+\S+[ \t]+\S+[ \t]+\S+[ \t]+(\S+)"),
+    (r"vault(?=[ \t]+login)", r"login[ \t]+(?!-)([^\s=]+)(?![^\s]*=)"),
+    (r"htpasswd", r"-\w*b\w*[ \t]+(?:-\w+[ \t]+)*(?:\S+[ \t]+)?\S+[ \t]+(\S+)[ \t]*(?=\n|$|[;&|])"),
+    (r"openssl", r"(?:-pass(?:in|out)?|-k)[ \t]+(?:pass:)?(?!file:|env:|fd:|stdin)([^\s\"']+)"),
+    (r"smbclient", r"%([^\s\"']+)"),
+)
+"""Programs, and where in their words the password stands: what the group holds."""
+_PLACES = tuple(re.compile(place) for _, place in _FAMILIES)
+_PROGRAM = re.compile(rf"(?<![\w.-])(?:{'|'.join(f'({names})' for names, _ in _FAMILIES)})(?![\w.-])")
+
+
+def arguments(text: str, mask: Mask) -> str:
+    """Options by their names, and short ones behind the programs that use them so."""
+    if "-" in text:
+        text = _LONG.sub(lambda m: _long(m, mask), text)
+    return _programs(text, mask)
+
+
+def _long(match: re.Match[str], mask: Mask) -> str:
+    if match[2] in _FLAGS or not is_secret_name(match[2]):
+        return match.group()
+    return match[1] + value(match[3], mask)
+
+
+def _programs(text: str, mask: Mask) -> str:
+    pieces, position = [], 0
+    while program := _PROGRAM.search(text, position):
+        rest = _REST.match(text, program.end())
+        end = rest.end() if rest else program.end()
+        place = _PLACES[(program.lastindex or 1) - 1]
+        behind = place.sub(lambda m: in_place(m, mask), text[program.end() : end])
+        pieces += [text[position : program.end()], behind]
+        position = end
+    return "".join(pieces) + text[position:]
+
+
+def words(command: Sequence[str], mask: Mask, rest: Mask) -> list[str]:
+    """A command word by word: what stands behind an option with a secret name is masked, ``rest`` treats the others.
+
+    vLLM takes several keys behind one ``--api-key`` (vllm/entrypoints/openai/cli_args.py).
+    """
+    safe, secret, many = [], False, False
+    for word in command:
+        if word.startswith("-") and len(word) > 1 and " " not in word:
+            name = word.lstrip("-")
+            secret = "=" not in name and name not in _FLAGS and is_secret_name(name)
+            many = "key" in name.lower()
+            safe.append(rest(word))
+            continue
+        safe.append(value(word, mask) if secret else rest(word))
+        secret = secret and many
+    return safe

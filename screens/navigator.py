@@ -1,0 +1,302 @@
+"""The half of the app that places call: what is seen, saying something, going to another place, starting a fix.
+
+A place is named, never imported: only ``load`` finds its class, by the registry, when somebody goes there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import termios
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from textual import on, work
+from textual.app import App
+from textual.message import Message
+from textual.reactive import reactive
+from textual.worker import Worker, WorkerState
+
+from ..console.hosts import Control, HostError
+from ..console.model import Container, Snapshot
+from ..console.model.findings import Result
+from ..console.model.judgement import Judgement
+from ..console.text.traces import caught
+from .desk import DEMO
+from .registry import PLACES
+from .widgets.paint import shown
+
+if TYPE_CHECKING:
+    from ..console.fix.journal import Journal
+    from ..console.fix.records import Entry
+    from .desk import Desk
+    from .fixwork import FixWork, Listener
+    from .keys import KeyGate
+    from .widgets.paint import Line
+
+SPARK_SECONDS = 2.0
+
+
+def load(where: str) -> Any:  # noqa: ANN401 - a class that is only known by its name
+    """A class of ``screens/places`` by ``module:Class``."""
+    module, _, name = where.partition(":")
+    return getattr(import_module(f".places.{module}", __package__), name)
+
+
+def trail(before: list[str], here: str, there: str) -> list[str]:
+    """The places that esc goes back through after a move from here to there, each at most once."""
+    if there == PLACES[0].name:
+        return []
+    walked = before if here in before or here == there else [*before, here]
+    return walked[: walked.index(there)] if there in walked else walked
+
+
+@dataclass
+class Select(Message, bubble=False):
+    """Tells a place what to put its cursor on."""
+
+    about: object
+
+
+@dataclass
+class ActEnded(Message, bubble=False):
+    """An act on a container ended, well or not."""
+
+    sentence: str
+    failed: bool
+
+
+class WatchedWorkers:
+    """For whatever starts workers: with ``exit_on_error=False`` Textual 8.2.8 says nothing of an error."""
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A HostError is the machine's answer. Any other error is a bug in stackops, and is kept for its report."""
+        error = event.worker.error
+        if event.state is not WorkerState.ERROR or error is None:
+            return
+        console = cast("Navigator", event.worker.node.app)
+        if isinstance(error, HostError):
+            console.refused(error)
+            return
+        caught(f"worker {event.worker.name}", error)
+        console.say(
+            f"stackops itself failed ({type(error).__name__} in {event.worker.name}); please report it", warning=True
+        )
+
+
+class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
+    """The app as places know it."""
+
+    desk: Desk
+    keys: KeyGate
+    results: tuple[Result, ...] | None = None
+    judgement: Judgement | None = None
+    """What the results come to; there as soon as they are."""
+    judged: object = None
+    """What was judged last; None: judge again even if nothing seems to have changed."""
+
+    snapshot: reactive[Snapshot | None] = reactive(None, init=False, repaint=False)
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - Textual's own arguments, handed on
+        super().__init__(**kwargs)
+        self._works: list[FixWork] = []
+        self._early: list[Callable[[], None]] | None = []
+        self._trail: list[str] = []
+        self._sparks: dict[str, tuple[float, tuple[float | None, ...]]] = {}
+
+    # What is seen
+
+    @property
+    def machine(self) -> str:
+        """What the header calls the machine."""
+        return self.snapshot.host.name if self.snapshot is not None else self.desk.host.name
+
+    def container(self, key: str | None) -> Container | None:
+        """The container with this id, as it is now."""
+        if self.snapshot is None or key is None:
+            return None
+        return next((each for each in self.snapshot.containers if each.id == key), None)
+
+    def spark(self, key: str) -> tuple[float | None, ...]:
+        """A curve of the feed, held for two seconds: a curve that moves all the time costs more than it tells."""
+        now = self.snapshot.taken_at if self.snapshot else 0.0
+        held = self._sparks.get(key)
+        if held is None or not 0 <= now - held[0] < SPARK_SECONDS:
+            young = {each: one for each, one in self._sparks.items() if 0 <= now - one[0] < SPARK_SECONDS}
+            held = (now, tuple(self.desk.feed.curve(key)))
+            self._sparks = young | {key: held}
+        return held[1]
+
+    # Saying and doing
+
+    def say(self, sentence: str, *, warning: bool = False) -> None:
+        """A short notice, letter by letter; kept until the first screen stands."""
+        severity: Literal["warning", "information"] = "warning" if warning else "information"
+        show = partial(self.notify, shown(self, sentence), markup=False, severity=severity, timeout=6)
+        if self._early is None:
+            show()
+        else:
+            self._early.append(show)
+
+    def refused(self, error: HostError) -> None:
+        """Say what the machine answered, and what to do."""
+        self.say(f"{error}. {error.remedy}" if error.remedy else str(error), warning=True)
+
+    def standing(self) -> None:
+        """The first screen stands: say what was to be said before there was one."""
+        early, self._early = self._early or [], None
+        for show in early:
+            self.call_after_refresh(show)
+
+    def do(self, what: str, act: Callable[[Control], object]) -> None:
+        """Do something to a container in a thread, and tell how it went."""
+        self.say(f"{what} ...")
+        self._do(what, act)
+
+    @work(thread=True, group="act", exit_on_error=False)
+    def _do(self, what: str, act: Callable[[Control], object]) -> None:
+        try:
+            act(self.desk.host.control)
+            self.post_message(ActEnded(f"{what}: done", failed=False))
+        except HostError as error:
+            remedy = f" {error.remedy}" if error.remedy else ""
+            self.post_message(ActEnded(f"{what} failed: {error}{remedy}", failed=True))
+        self.desk.feed.request()
+
+    @on(ActEnded)
+    def _act_ended(self, message: ActEnded) -> None:
+        self.say(message.sentence, warning=message.failed)
+
+    def open_shell(self, container: Container) -> None:
+        """A shell in the container on this terminal, by argument list; the console waits."""
+        code = 0
+        try:
+            argv = list(self.desk.host.control.shell(container.id))
+            with self.suspend():
+                print(f"+ {' '.join(argv)}")
+                code = subprocess.run(argv, check=False).returncode
+                print(f"The shell ended with {code}.")
+                with contextlib.suppress(termios.error):
+                    termios.tcflush(0, termios.TCIFLUSH)  # typed for a shell that had ended by then
+        except HostError as error:
+            self.say(str(error), warning=True)
+        except OSError as error:
+            self.say(f"The shell could not be started: {error.strerror}", warning=True)
+        if code:
+            self.say(f"The shell in {container.name} ended with exit code {code}.", warning=True)
+        self.keys.renew()
+        self.desk.feed.request()
+
+    # Going places
+
+    def go(self, place: str, about: object = None) -> None:
+        """To a place that a key leads to from everywhere; ``about`` is what to select there."""
+        while len(self.screen_stack) > 1 and not self.busy:
+            self.pop_screen()
+        self._trail = trail(self._trail, self.current_mode, place)
+        self.switch_mode(place)
+        if about is not None:
+            self.screen.post_message(Select(about))
+
+    def open(self, place: str, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - what its class takes
+        """A place on top of this one, made with these arguments; esc closes it."""
+        where = next(each.where for each in PLACES if each.name == place)
+        self.push_screen(load(where)(*arguments, **options))
+
+    def step_out(self) -> None:
+        """To the place that was seen before this one; from the overview there is no way further out."""
+        if self._trail:
+            self.switch_mode(self._trail.pop())
+
+    def leave_for_demo(self) -> None:
+        """Leave for the practice stack; ``run_app`` opens it."""
+        self.exit(result=DEMO, return_code=0)
+
+    # Fixes
+
+    @property
+    def busy(self) -> bool:
+        """Whether a fix runs."""
+        return any(fix.running for fix in self._works)
+
+    def open_plan(self, finding: Result) -> None:
+        """Show what the fix of a finding would change."""
+        if finding.fix is None:
+            self.say("This finding has no fix; its text says what to do.")
+        else:
+            self.open("plan", finding=finding)
+
+    def undo_entry(self, entry_id: str) -> None:
+        """Show what taking an entry back would change, in place of the plan that made it."""
+        if self.desk.journal is None:
+            return
+        try:
+            entry = self.desk.journal.get(entry_id)
+        except HostError as error:
+            self.say(str(error), warning=True)
+        else:
+            self.pop_screen()
+            self.open("plan", undo=entry)
+
+    def fix_work(self, check: str, subject: str, listener: Listener) -> FixWork | None:
+        """The engine for one fix; None where nothing can be recorded."""
+        from .fixwork import FixWork
+
+        try:
+            fix = FixWork(self.desk, check, subject, listener)
+        except HostError as error:
+            self.say(str(error), warning=True)
+            return None
+        self._works = [each for each in self._works if each.running] + [fix]
+        return fix
+
+    def fix_ended(self) -> None:
+        """A fix ended: look again, and judge even if nothing seems to have changed."""
+        self.judged = None
+        self.desk.feed.request()
+
+    def ask_to_end(self, verb: str, end: Callable[[], None]) -> None:
+        """Wait for the fix that runs, or end after its running step."""
+        from .dialogs import Choose
+        from .widgets.paint import line
+
+        body = [
+            line("A fix is running. It can go on, or end after the step that runs now;"),
+            line("what was done so far stays in the journal, to be resumed or rolled back."),
+        ]
+        ways = [("wait", "Wait"), ("end", f"{verb} after this step")]
+        self.push_screen(Choose("A fix is running", body, ways), lambda how: end() if how == "end" else None)
+
+    @work(thread=True, group="journal", exit_on_error=False)
+    def find_open_entries(self, journal: Journal) -> None:
+        """Ask about the first fix on this machine that was interrupted."""
+        mine = [entry for entry in journal.open_entries() if entry.intent.host == self.desk.host.name]
+        if mine:
+            self.call_from_thread(self.offer_open, mine[0])
+
+    def offer_open(self, entry: Entry) -> None:
+        """Ask what to do with a fix that was interrupted."""
+        from .dialogs import Choose
+        from .render.plans import open_words
+        from .widgets.paint import line
+
+        if self.desk.read_only:
+            self.say("A fix was interrupted; in read-only mode it is left as it is.", warning=True)
+            return
+
+        def chosen(how: str | None) -> None:
+            if how in {"resume", "back"}:
+                self.open("plan", interrupted=(entry, "resume" if how == "resume" else "roll back"))
+
+        ways = [("later", "Later"), ("back", "Roll back")]
+        whole = self.desk.settings.project is None  # of what is left out here nothing could be proven
+        can_resume = whole and not entry.rolling_back
+        body: list[Line] = open_words(entry, can_resume=can_resume)
+        if can_resume:
+            ways.append(("resume", "Resume"))
+        elif not whole:
+            body.append(line("To finish it, open the console without a project."))
+        self.push_screen(Choose("A fix was interrupted", body, ways), chosen)

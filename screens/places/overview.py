@@ -1,0 +1,240 @@
+"""The overview: what is wrong, how the machine is, and every service of every stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual import events, on
+from textual.containers import Container
+from textual.widget import Widget
+from textual.widgets import Input
+
+from ...console.model import Container as ContainerModel
+from ...console.model import Snapshot
+from ...console.model.findings import Result
+from ..acts import ContainerActs
+from ..place import entitle
+from ..render import stacks, states, strip
+from ..widgets.paint import Line, Span
+from ..widgets.table import Column, Table
+from ..widgets.text import Document, Lines, wrap
+
+FINDINGS: tuple[Column, ...] = (
+    Column("state", "", 9),
+    Column("title", "", 56, most=110),
+    Column("subject", "", 14, rank=3, most=24),
+    Column("check", "", 22, rank=2, most=28),
+)
+
+
+class Overview(ContainerActs):
+    """The first place."""
+
+    PLACE: ClassVar[str] = "overview"
+    AUTO_FOCUS = "#stacks"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._order = "name"
+        self._words = ""
+        self._without_engine = False
+        self._seen = False
+        """Whether containers have been there: native services are known earlier and stand below them."""
+
+    def body(self) -> Iterable[Widget]:
+        yield Lines((), id="verdict")
+        yield Lines((), id="host")
+        yield Lines(id="faults")
+        yield Container(
+            Table(stacks.WITHOUT_GPUS, id="stacks", classes="pane"),
+            Container(
+                Table(FINDINGS, id="findings", classes="pane", titles=False),
+                Document(id="finding", classes="pane"),
+                id="side",
+            ),
+            id="panes",
+        )
+        yield Input(id="filter", placeholder="show only lines with these words; esc shows all again", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#stacks").border_title = " Stacks "
+        self.query_one("#findings").border_title = " Findings "
+        self.query_one("#finding").border_title = " Why "
+
+    # Drawing
+
+    def draw(self) -> None:
+        snapshot, results = self.console.snapshot, self.console.results
+        width = max(20, self.size.width - 2)
+        self.show_lines("#verdict", [strip.verdict(snapshot, self.console.judgement, width)], 2)
+        if snapshot is None:
+            return
+        if self._without_engine != (snapshot.engine is None):
+            self._without_engine = snapshot.engine is None
+            self.refresh_bindings()
+        tall = self.has_class("-tall")
+        cpu = self.console.spark("host")
+        self.query_one("#host", Lines).show(strip.host(snapshot, width, cpu, tall=tall))
+        self.query_one("#faults", Lines).show(self._faults(snapshot, width))
+        rows = stacks.rows(snapshot, results or (), self._order, self._words, airy=tall)
+        empty = states.no_service(snapshot, self._words, offer_demo=self.desk.offer_demo and self._without_engine)
+        self.query_one("#stacks", Table).use_columns(stacks.columns(snapshot))
+        self.query_one("#stacks", Table).show(rows, empty=empty, order=self._order)
+        if snapshot.containers and not self._seen:
+            self._seen = True
+            self.query_one("#stacks", Table).action_top()
+        if self.console.keys.untouched:
+            self._begin_at_the_trouble(snapshot)
+        self._draw_findings()
+
+    def _begin_at_the_trouble(self, snapshot: Snapshot) -> None:
+        """Until somebody touches it, the selected row is what the verdict says first: a container, or a finding."""
+        first = next(iter(self.console.judgement.troubles), None) if self.console.judgement else None
+        if first is None:
+            return
+        table = self.query_one("#stacks", Table)
+        ill = next((c.id for c in snapshot.containers if stacks.concerns(first.result, c)), None)
+        if ill is None:
+            table = self.query_one("#findings", Table)
+        if self.focused is not table or (ill or table.cursor) != table.cursor:
+            table.focus()
+            if ill is not None:
+                table.select(ill)
+            self.console.keys.renew()
+
+    def _faults(self, snapshot: Snapshot, width: int) -> Sequence[Line]:
+        """What could not be read; where there is no container at all it is told in place of the containers."""
+        most = 6 if self.has_class("-tall") else 2
+        return wrap(states.fault_lines(snapshot, most), width)[: most * 2] if snapshot.containers else []
+
+    def _draw_findings(self) -> None:
+        table = self.query_one("#findings", Table)
+        told = self.console.judgement
+        rows = [states.result_row(each.result, "muted") for each in (told.troubles if told else ())]
+        table.show(rows, empty=[(Span(f"  {self._nothing()}", "muted"),)])
+        entitle(table, f" Findings {len(rows)} " if rows else " Findings ")
+        selected = self.selected_finding()
+        self.query_one("#finding", Document).show(states.in_full(selected) if selected else [])
+
+    def _nothing(self) -> str:
+        if self.console.results is None or self.console.snapshot is None:
+            return "Looking ..."
+        return "Nothing found in what could be read." if self.console.snapshot.faults else "Nothing found."
+
+    @on(Table.Moved, "#stacks")
+    def _container_moved(self) -> None:
+        self.refresh_bindings()
+
+    @on(Table.Moved, "#findings")
+    def _finding_moved(self) -> None:
+        self.refresh_bindings()
+        selected = self.selected_finding()
+        self.query_one("#finding", Document).show(states.in_full(selected) if selected else [], top=True)
+
+    # What is selected
+
+    def selected_finding(self) -> Result | None:
+        """The finding under the cursor of the findings pane."""
+        key = self.query_one("#findings", Table).cursor
+        return next((each for each in self.console.results or () if states.key_of(each) == key), None)
+
+    def selected_container(self) -> ContainerModel | None:
+        """The container under the cursor of the stacks, while they have the focus."""
+        table = self.query_one("#stacks", Table)
+        return self.console.container(table.cursor) if self.focused is table else None
+
+    def nobody(self) -> str:
+        table = self.query_one("#stacks", Table)
+        if self.focused is not table:
+            return "No container is selected in this pane. Tab leads to the stacks."
+        return self.unselected(table) if table.cursor is None else "The selected service has no container."
+
+    def copied(self) -> str | None:
+        if self.focused is self.query_one("#stacks"):
+            container = self.selected_container()
+            return container.name if container else None
+        finding = self.selected_finding()
+        return f"{finding.check} {finding.subject}" if finding else None
+
+    @on(events.DescendantFocus, "#finding")
+    def _reading(self) -> None:
+        self.query_one("#findings", Table).hold()
+
+    # Actions
+
+    @on(Table.Opened, "#stacks")
+    def _open_container(self, event: Table.Opened) -> None:
+        if self.console.container(event.key) is not None:
+            self.console.open("container", str(event.key))
+        else:
+            self.console.say("This service has no container to go into.")
+
+    @on(Table.Opened, "#findings")
+    def _open_finding(self) -> None:
+        if (finding := self.selected_finding()) is not None:
+            self.console.go("doctor", finding)
+
+    @on(Table.HeadingClicked, "#stacks")
+    def _order_by(self, event: Table.HeadingClicked) -> None:
+        if event.column in stacks.ORDERS:
+            self._set_order(event.column)
+
+    def to_fix(self) -> Result | str:
+        """The finding that is selected, or of those about the selected container the one that counts first."""
+        if self.focused is self.query_one("#stacks"):
+            container = self.selected_container()
+            if container is None:
+                return self.nobody()
+            told = self.console.judgement.troubles if self.console.judgement else ()
+            found = (*(each.result for each in told), *states.findings(self.console.results or ()))
+            own = next((each for each in found if stacks.concerns(each, container)), None)
+            return own or f"Nothing to fix in {container.name}: no finding is about it."
+        if self.focused is None:
+            return "Nothing to fix: no pane has the focus."
+        return self.selected_finding() or f"Nothing to fix. {self.unselected(self.query_one('#findings', Table))}"
+
+    def action_order(self, step: int) -> None:
+        """The next column that can be ordered by and that this machine has."""
+        snapshot = self.console.snapshot
+        had = {column.key for column in stacks.columns(snapshot)} if snapshot else set()
+        orders = [order for order in stacks.ORDERS if order in had or order == self._order]
+        self._set_order(orders[(orders.index(self._order) + step) % len(orders)])
+
+    def _set_order(self, order: str) -> None:
+        self._order = order
+        self.draw()
+
+    def action_peek(self) -> None:
+        self.toggle_class("-no-side")
+
+    def action_demo(self) -> None:
+        self.console.leave_for_demo()
+
+    def action_filter(self) -> None:
+        self.add_class("-filtering")
+        self.query_one("#filter", Input).focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        self._words = event.value
+        self.draw()
+        self.query_one("#stacks", Table).take_first()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self) -> None:
+        self.set_class(bool(self._words), "-filtering")
+        self.query_one("#stacks").focus()
+
+    def back(self) -> None:
+        if self.has_class("-filtering"):
+            self.query_one("#filter", Input).value = ""
+            self.remove_class("-filtering")
+            self.query_one("#stacks").focus()
+        else:
+            super().back()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "demo":
+            return self.desk.offer_demo and self._without_engine
+        return super().check_action(action, parameters)

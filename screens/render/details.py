@@ -1,0 +1,162 @@
+"""Everything known about one container, section by section; secrets masked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from ...console.model import Container, Figures, Mount, Snapshot
+from ...console.model.findings import Result
+from ...console.report import plain
+from ...console.text.cleaning import DASH, SECRETS, ago, cells, duration, redact
+from ..widgets import paint
+from ..widgets.paint import Line, Span, line, pairs, sections
+from . import stacks, states
+
+
+def document(container: Container, snapshot: Snapshot, results: Sequence[Result]) -> list[Line]:
+    """All sections, most asked for first."""
+    concerned = [each for each in states.findings(tuple(results)) if stacks.concerns(each, container)]
+    said = sections(
+        (
+            "Findings",
+            [line(states.verdict_of(each), f"  {each.title}", (f"  {each.check}", "muted")) for each in concerned],
+        ),
+        ("State", _state(container, snapshot)),
+        ("Image and command", _image(container)),
+        ("Limits", _limits(container)),
+        ("Mounts", [_mount(mount) for mount in container.mounts]),
+        ("Networks and ports", _networks(container)),
+        ("Health checks", _health(container, snapshot.taken_at)),
+        ("Environment", _environment(container)),
+    )
+    if not container.detailed:
+        said.append(line(("Only the list has been read so far; the details follow.", "muted")))
+    return said
+
+
+def _state(c: Container, snapshot: Snapshot) -> list[Line]:
+    now = snapshot.taken_at
+    service = next((each for each in snapshot.services if each.container == c.id), None)
+    role = f"{service.role} {service.version or ''}".strip() if service and service.role != "unknown" else None
+    up = f"{duration(now - c.started_at)}" if c.started_at and c.state == "running" else None
+    ended = f"{ago(now - c.finished_at)}" if c.finished_at and c.state != "running" else None
+    policy = c.restart_policy or DASH
+    return pairs(
+        ("state", states.state(c)),
+        ("health", states.health(c) if c.health else None),
+        ("exit code", states.exit_span(c, service.role if service else None)),
+        ("start error", Span(c.error, "error") if c.error else None),
+        ("up for", up),
+        ("ended", ended),
+        (
+            "restarts",
+            f"{DASH if c.restart_count is None else c.restart_count} by policy ({policy}), {len(c.deaths)} deaths seen",
+        ),
+        ("role", role),
+        ("compose", f"{c.project} / {c.service}" if c.project else None),
+        ("id", c.id[:12]),
+    )
+
+
+def _image(c: Container) -> list[Line]:
+    return pairs(
+        ("image", c.image),
+        ("digest", c.image_digest or c.image_id or DASH),
+        ("entrypoint", " ".join(SECRETS.words(c.entrypoint)) if c.entrypoint else None),
+        ("command", " ".join(SECRETS.words(c.command)) if c.command else None),
+        ("user", c.user or None),
+        ("folder", c.working_dir or None),
+        ("tty", "yes" if c.tty else None),
+        ("log driver", c.log_driver),
+    )
+
+
+def _limits(c: Container) -> list[Line]:
+    return pairs(
+        ("memory", states.short_size(c.memory_limit) if c.memory_limit else "no limit"),
+        ("cpu", f"{c.cpu_limit:g} cores" if c.cpu_limit else "no limit"),
+    )
+
+
+def _mount(mount: Mount) -> Line:
+    mode = "read-only" if mount.read_only else "read-write"
+    stale = (
+        Span(f"  {paint.WARN} the container still holds an older file: recreate it", "warning")
+        if mount.stale
+        else Span("")
+    )
+    return line(
+        (f"  {mount.kind:<7} ", "muted"), mount.target, (" ← ", "muted"), mount.source, (f"  {mode}", "muted"), stale
+    )
+
+
+def _networks(c: Container) -> list[Line]:
+    said = [
+        line(
+            (f"  {'network':<12} ", "muted"),
+            each.network,
+            (f"  {each.address or DASH}", "muted"),
+            (f"  {' '.join(each.aliases)}", "muted"),
+        )
+        for each in c.networks
+    ]
+    if not c.networks and c.network_mode:
+        said += pairs(("network", c.network_mode))
+    exposed = " ".join(f"{port.container_port}/{port.protocol}" for port in c.ports if port.host_port is None)
+    return said + pairs(("published", plain.ports(c).replace("->", "→") or None), ("exposed only", exposed or None))
+
+
+def _health(c: Container, now: float) -> list[Line]:
+    if c.health is None or not c.health.log:
+        return []
+    said: list[Line] = []
+    same = groupby(reversed(c.health.log), key=lambda probe: (probe.exit_code, probe.output))
+    for (code, output), probes in same:
+        run = list(probes)
+        times = f" {len(run)} times" if len(run) > 1 else ""
+        when = ago(now - run[0].at) if run[0].at is not None else DASH
+        word = Span("ok", "ok") if code == 0 else Span(f"exit {DASH if code is None else code}", "error")
+        said.append(line((f"  {when:<9} ", "muted"), word, (times, "muted"), f"  {' '.join(redact(output).split())}"))
+    return said
+
+
+def _environment(c: Container) -> list[Line]:
+    width = min(32, max((cells(each.name) for each in c.env), default=0))
+    said = []
+    for each in sorted(c.env, key=lambda variable: variable.name):
+        shown = SECRETS.value(each.name, each.value)
+        value = Span(shown, "plain" if shown == each.value else "muted")
+        said.append(line((f"  {each.name}{' ' * max(0, width - cells(each.name))}  ", "muted"), value))
+    return said
+
+
+def summary(container: Container, figures: Figures | None, cpu: Sequence[float | None], width: int) -> list[Line]:
+    """Two lines above the sections: state and figures with a sparkline."""
+    first = line(
+        (f"{container.name}  ", "strong"),
+        states.state(container),
+        "  ",
+        states.health(container) if container.health else "",
+        (f"  {container.image}", "muted"),
+    )
+    if figures is None:
+        words = states.exit_span(container)
+        return [first, line(words) if words else line(("no figures", "muted"))]
+    spark = paint.sparkline(cpu, 24 if width >= 110 else 10)
+    limit = f"/{states.short_size(figures.memory_limit)}" if container.memory_limit else ""
+    second = line(
+        ("cpu ", "muted"),
+        Span(f"{states.cpu(figures).text:>4}", states.cpu(figures).tone),
+        (f" {spark}" if spark.strip() else "", "accent"),
+        ("  mem ", "muted"),
+        states.memory(figures),
+        limit,
+        ("  net ", "muted"),
+        states.pair(figures.net_rx, figures.net_tx),
+        ("  block ", "muted"),
+        states.pair(figures.block_read, figures.block_write),
+        ("  pids ", "muted"),
+        DASH if figures.pids is None else str(figures.pids),
+    )
+    return [first, second]

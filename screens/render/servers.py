@@ -1,0 +1,337 @@
+"""The rows of the place *servers*: state, models, memory, queue and speed of each model server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from ...console.model import Container, DeepCheck, LoadedModel, ServedModel, Server, ServerState, Snapshot
+from ...console.report import servers as told
+from ...console.text.cleaning import DASH, ago, cells, duration, size
+from ..widgets import paint
+from ..widgets.paint import BLANK, Line, Span, Tone, line, pairs, sections
+from ..widgets.table import Column, Row
+from . import states
+
+COLUMNS: tuple[Column, ...] = (
+    Column("state", "STATE", 9, most=13),
+    Column("server", "SERVER", 16, most=26),
+    Column("product", "PRODUCT", 13, rank=5, most=14),
+    Column("models", "MODELS", 26, rank=1, most=60),
+    Column("vram", "VRAM", 5, "right", rank=2),
+    Column("queue", "QUEUE", 5, "right", rank=4),
+    Column("cache", "KV", 4, "right", rank=8),
+    Column("speed", "TOK/S", 5, "right", rank=3),
+    Column("test", "TEST", 12, rank=6),
+    Column("users", "USED BY", 12, rank=7, most=40),
+    Column("latency", "LATENCY", 7, "right", rank=9),
+    Column("version", "VERSION", 8, rank=10, most=12),
+    Column("address", "ADDRESS", 22, rank=11, most=36),
+)
+_SPARE = ("queue", "cache", "speed", "test", "users", "version")
+"""Columns that are left out while nobody has anything in them: names of models need the room."""
+_WHOLE = {"state": 13, "server": 20}
+"""Columns that are not cut up to this width, whatever else has to go."""
+_WORST: tuple[ServerState, ...] = ("engine_dead", "down", "wrong_key")
+"""States that somebody has to look at; they stand first."""
+_STATES: dict[ServerState, tuple[str, str, Tone]] = {
+    "up": (paint.OK, "up", "ok"),
+    "loading": (paint.TURN, "loading", "info"),
+    "busy": (paint.WARN, "busy", "warning"),
+    "wrong_key": (paint.WARN, "wrong key", "warning"),
+    "engine_dead": (paint.BAD, "engine dead", "error"),
+    "down": (paint.BAD, "down", "error"),
+    "unknown": (paint.ASK, "unknown", "muted"),
+}
+
+
+class Testing(Struct, frozen=True):
+    """A deep check that runs now."""
+
+    server: str
+    model: str
+    since: float
+    """Monotonic seconds at its start."""
+    now: float
+    pieces: int = 0
+    first: float | None = None
+    """Seconds until the first piece of the answer."""
+
+    def line(self) -> Line:
+        """What is known of it so far."""
+        heard = "no answer yet" if self.first is None else f"first token after {told.latency(self.first)}"
+        more = f", {self.pieces} piece{'' if self.pieces == 1 else 's'}" if self.pieces else ""
+        passed = duration(max(0.0, self.now - self.since))
+        return line((f"{paint.TURN} Asking {self.model} for {passed}: ", "info"), f"{heard}{more}. ",
+                    ("esc", "key"), " cancels.")  # fmt: skip
+
+
+def state(server: Server) -> Span:
+    """Glyph and word."""
+    glyph, word, tone = _STATES[server.state]
+    return Span(f"{glyph} {word}", tone)
+
+
+def is_asked(server: Server) -> bool:
+    """Whether it stands on this machine or was asked; else somebody's settings only name it."""
+    return server.container is not None or server.pid is not None or server.read_at is not None
+
+
+def rows(snapshot: Snapshot, checks: Sequence[DeepCheck], testing: Testing | None) -> list[Row]:
+    """A row for each server; those that settings only name stand under a heading of their own."""
+    asked = sorted((server for server in snapshot.servers if is_asked(server)), key=_rank)
+    named = [server for server in snapshot.servers if not is_asked(server)]
+    made = [_row(server, snapshot, checks, testing) for server in asked]
+    if named:
+        made.append(Row("heading:named", heading=line((" Named in settings, not asked", "strong"))))
+        made += [_row(server, snapshot, checks, testing) for server in named]
+    return made
+
+
+def _rank(server: Server) -> int:
+    """Those in trouble first; the others stay where they are, whatever they do."""
+    return _WORST.index(server.state) if server.state in _WORST else len(_WORST)
+
+
+def columns(made: Sequence[Row]) -> tuple[Column, ...]:
+    """Those that have something to show."""
+    told = {key for row in made for key, span in row.cells.items() if span.text != DASH}
+    widest = {key: max((cells(row.cells[key].text) for row in made if row.cells), default=0) for key in _WHOLE}
+    kept = [each for each in COLUMNS if each.key not in _SPARE or each.key in told]
+    return tuple(
+        each._replace(width=max(each.width, min(widest[each.key], _WHOLE[each.key]))) if each.key in _WHOLE else each
+        for each in kept
+    )
+
+
+def last_check(server: Server, checks: Sequence[DeepCheck]) -> DeepCheck | None:
+    """The newest deep check of a server."""
+    return max((each for each in checks if each.server == server.key), key=lambda each: each.at, default=None)
+
+
+def _row(server: Server, snapshot: Snapshot, checks: Sequence[DeepCheck], testing: Testing | None) -> Row:
+    figures = server.figures
+    check = last_check(server, checks)
+    runs = testing is not None and testing.server == server.key
+    shown = {
+        "state": Span(f"{paint.TURN} testing", "info") if runs else state(server),
+        "server": Span(server.key),
+        "product": Span(DASH if server.product == "unknown" else server.product, "muted"),
+        "models": _models(server),
+        "vram": _plain(states.short_size(told.vram(server, snapshot))),
+        "queue": _queue(server),
+        "cache": _plain(told.share(figures.kv_cache if figures else None)),
+        "speed": _plain(told.speed(figures.tokens_per_second if figures else None)),
+        "test": _test(check, snapshot.taken_at),
+        "latency": _plain(told.latency(server.latency), "muted"),
+        "users": _plain(_users(server), "muted"),
+        "version": _plain(server.version or DASH, "muted"),
+        "address": _plain(server.address, "muted"),
+    }
+    return Row(server.key, shown)
+
+
+def _users(server: Server) -> str:
+    """Their names alone; the text below tells by what."""
+    return ", ".join(dict.fromkeys(user.service or user.who for user in server.users)) or DASH
+
+
+def _plain(text: str, tone: Tone = "plain") -> Span:
+    return Span(text, "muted" if text == DASH else tone)
+
+
+def _models(server: Server) -> Span:
+    """Names, or where there are none the reason."""
+    names = told.models(server)
+    if names != DASH:
+        return Span(names, "plain" if server.state == "up" else "muted")
+    return Span((server.reason or DASH).removeprefix("its "), "muted")
+
+
+def _queue(server: Server) -> Span:
+    waiting = server.figures.waiting if server.figures else None
+    return Span(told.queue(server.figures), "warning" if waiting else "plain" if server.figures else "muted")
+
+
+def _test(check: DeepCheck | None, now: float) -> Span:
+    if check is None:
+        return Span(DASH, "muted")
+    age = coarse(now - check.at).removesuffix(" ago").replace("just now", "now").replace(" ", "")
+    return Span(f"{paint.BAD} failed {age}", "error") if check.error else Span(f"{paint.OK} ok {age}", "ok")
+
+
+def coarse(seconds: float) -> str:
+    """How long ago, in steps of five seconds, so that it does not change with each look."""
+    passed = max(0.0, seconds)
+    return ago(passed // 5 * 5) if passed < 60 else ago(passed)
+
+
+def totals(snapshot: Snapshot) -> Line:
+    """How many there are and how they are, worst first."""
+    asked = [server for server in snapshot.servers if is_asked(server)]
+    if not asked:
+        return line((f"{paint.OFF} No model server is known", "muted"))
+    order: tuple[ServerState, ...] = ("engine_dead", "down", "wrong_key", "busy", "loading", "unknown", "up")
+    counted = [(each, sum(1 for server in asked if server.state == each)) for each in order]
+    parts = [Span(f"{glyph} {number} {word}  ", tone) for each, number in counted if number
+             for glyph, word, tone in (_STATES[each],)]  # fmt: skip
+    loaded = sum(len(server.loaded or ()) for server in asked)
+    star = " (*)" if loaded else ""
+    speed = [server.figures.tokens_per_second for server in asked if server.figures]
+    known = [each for each in speed if each is not None]
+    rate = f", {told.speed(sum(known))} tok/s" if known else ""
+    return (*parts, Span(f"{loaded} model{'' if loaded == 1 else 's'} in memory{star}{rate}", "muted"))
+
+
+def empty(snapshot: Snapshot | None) -> list[Line]:
+    """What stands where the servers would be."""
+    if snapshot is None:
+        return [line(("  Looking ...", "muted"))]
+    return [
+        BLANK,
+        line(f"  {told.nothing(snapshot)}."),
+        line(("  One elsewhere can be named in stackops.toml: ", "muted"),
+             '[servers] addresses = ["http://192.168.1.20:8000"]'),
+    ]  # fmt: skip
+
+
+_MOST = 30
+"""Models that are listed one by one."""
+
+
+def document(
+    server: Server,
+    snapshot: Snapshot,
+    checks: Sequence[DeepCheck],
+    curve: Sequence[float | None],
+    testing: Testing | None,
+) -> list[Line]:
+    """All sections, most asked for first."""
+    users = [line("  ", user.who, (f"  {user.address}" if user.address else "", "muted")) for user in server.users]
+    return sections(
+        ("", _state(server, snapshot, checks, testing)),
+        ("Models", _model_details(server, snapshot.taken_at)),
+        ("Figures", _figures(server, snapshot, curve)),
+        ("Used by", users),
+        ("Where", _where(server, snapshot)),
+        ("Recognised by", [line((f"  {sign}", "muted")) for sign in server.recognised]),
+    )[:-1]
+
+
+def _state(server: Server, snapshot: Snapshot, checks: Sequence[DeepCheck], testing: Testing | None) -> list[Line]:
+    """State and reason, and what the last real request gave."""
+    said = [line(state(server), f"  {server.key}", (f"  {server.reason}" if server.reason else "", "muted"))]
+    if server.remedy:
+        said.append(line(("try: ", "muted"), server.remedy))
+    if testing is not None and testing.server == server.key:
+        said.append(testing.line())
+    for check in sorted((c for c in checks if c.server == server.key), key=lambda c: -c.at)[:3]:
+        glyph = Span(f"{paint.BAD} ", "error") if check.error else Span(f"{paint.OK} ", "ok")
+        when = coarse(snapshot.taken_at - check.at)
+        said.append(line(glyph, f"test of {check.model}: {told.deep(check)}", (f"  {when}", "muted")))
+    return said
+
+
+def _model_details(server: Server, now: float) -> list[Line]:
+    """Those in memory first, each with what is known of it."""
+    loaded = {model.name: model for model in server.loaded or ()}
+    served = {model.name: model for model in server.models}
+    names = list(dict.fromkeys((*loaded, *served)))
+    width = min(40, max((cells(name) for name in names), default=0))
+    said = [_model(name, width, served.get(name), loaded.get(name), server, now) for name in names[:_MOST]]
+    if len(names) > _MOST:
+        said.append(line((f"  and {len(names) - _MOST} more", "muted")))
+    return said
+
+
+def _model(
+    name: str, width: int, served: ServedModel | None, loaded: LoadedModel | None, server: Server, now: float
+) -> Line:
+    pad = " " * max(0, width - cells(name))
+    if loaded is None:
+        word = Span(f"{paint.OFF} not loaded", "muted") if server.loaded is not None else Span("")
+    else:
+        word = Span(f"{paint.OK} loaded", "ok")
+    facts = in_memory(loaded, now) if loaded else []
+    facts += _served(served, with_context=loaded is None or loaded.context is None) if served else []
+    return line(f"  {name}{pad}  ", word, (f"  {', '.join(facts)}" if facts else "", "muted"))
+
+
+def in_memory(model: LoadedModel, now: float) -> list[str]:
+    """What the server says of a model in memory."""
+    vram = f"{size(model.size_vram)} VRAM" if model.size_vram is not None else None
+    leaves = told.expiry(model.expires_at, now)
+    context = f"context {model.context}" if model.context else None
+    return [each for each in (vram, model.device, f"leaves {leaves}" if leaves else None, context) if each]
+
+
+def _served(model: ServedModel, *, with_context: bool) -> list[str]:
+    context = f"context {model.context}" if model.context and with_context else None
+    disk = f"{size(model.size)} on disk" if model.size is not None else None
+    return [each for each in (model.family, model.parameters, model.quantization, disk, context) if each]
+
+
+def _figures(server: Server, snapshot: Snapshot, curve: Sequence[float | None]) -> list[Line]:
+    figures, measured, own = server.figures, told.measured(server, snapshot), told.told(server)
+    memory = pairs(
+        ("VRAM", f"{size(measured)} by the driver" if measured is not None else None),
+        ("", f"{size(own)} by its own word" if own is not None else None),
+    )
+    if figures is None:
+        return memory
+    spark = paint.sparkline(curve, 40)
+    speed = told.speed(figures.tokens_per_second)
+    cache = f"{paint.bar(figures.kv_cache, 20)} {told.share(figures.kv_cache)}"
+    return memory + pairs(
+        ("tokens/s", f"{speed:>5}  {spark}" if spark.strip() else speed if speed != DASH else None),
+        ("requests", _requests(server)),
+        ("KV cache", cache if figures.kv_cache is not None else None),
+        ("since start", _since_start(server)),
+        ("weights", size(figures.weights_memory) if figures.weights_memory is not None else None),
+        ("cache", size(figures.cache_memory) if figures.cache_memory is not None else None),
+    )
+
+
+def _requests(server: Server) -> Span | None:
+    figures = server.figures
+    if figures is None or (figures.running is None and figures.waiting is None):
+        return None
+    running, waiting = (DASH if each is None else f"{each:.0f}" for each in (figures.running, figures.waiting))
+    return Span(f"{running} running, {waiting} waiting", "warning" if figures.waiting else "plain")
+
+
+def _since_start(server: Server) -> str | None:
+    """Counters in thousands, so that they do not change with each look."""
+    figures = server.figures
+    if figures is None:
+        return None
+    counted = (("tokens made", figures.generated_tokens), ("read", figures.prompt_tokens),
+               ("requests", figures.requests))  # fmt: skip
+    parts = [f"{_count(value)} {name}" for name, value in counted if value is not None]
+    return ", ".join(parts) or None
+
+
+def _count(value: float) -> str:
+    if value < 10_000:
+        return f"{value:.0f}"
+    return f"{value / 1e3:.0f}k" if value < 1e6 else f"{value / 1e6:.1f}M" if value < 1e9 else f"{value / 1e9:.2f}G"
+
+
+def _where(server: Server, snapshot: Snapshot) -> list[Line]:
+    container = next((each for each in snapshot.containers if each.id == server.container), None)
+    read = "never" if server.read_at is None else coarse(snapshot.taken_at - server.read_at)
+    product = f"{server.product} {server.version or ''}".strip()
+    return pairs(
+        ("product", product if server.product != "unknown" else None),
+        ("address", server.address),
+        ("container", _container(container, snapshot.taken_at) if container else None),
+        ("process", str(server.pid) if server.pid is not None else None),
+        ("answered in", told.latency(server.latency) if server.latency is not None else None),
+        ("asked", read),
+    )
+
+
+def _container(container: Container, now: float) -> str:
+    up = f", up {duration(now - container.started_at)}" if container.started_at and container.state == "running" else ""
+    return f"{container.name} ({states.state(container).text}{up})"

@@ -1,0 +1,64 @@
+"""Data folders of another release than the image's, before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.folders import judged
+
+STORE = """services:
+  store:
+    image: {image}
+    environment: {env}
+    volumes:
+      - {volume}
+"""
+
+
+@pytest.mark.parametrize(
+    ("image", "volume", "env", "path", "release", "runs"),
+    [
+        ("pgvector/pgvector:0.8.0-pg17", "./db:/var/lib/postgresql/data", "{}", "db/PG_VERSION", "14\n", "17"),
+        ("postgres:16.4-alpine", "./pg:/var/lib/postgresql/data/", "{}", "pg/PG_VERSION", "13\n", "16.4"),
+        ("bitnami/postgresql:17.2.0", "./pg:/bitnami/postgresql", "{}", "pg/data/PG_VERSION", "16\n", "17.2.0"),
+        ("postgis/postgis:16-3.4", "{type: bind, source: ./pg, target: /var/lib/postgresql/data}",
+         "[PGDATA=/var/lib/postgresql/data/pgdata]", "pg/pgdata/PG_VERSION", "15\n", "16"),
+        ("tensorchord/vchord-postgres:pg17-v0.3.0", "./pg:/var/lib/postgresql/data", "{}", "pg/PG_VERSION", "16", "17"),
+        ("getmeili/meilisearch:v1.12.3", "./meili_data_v1.7:/meili_data", "{}", "meili_data_v1.7/data.ms/VERSION",
+         "1.7.3", "1.12.3"),
+    ],
+)  # fmt: skip
+def test_data_of_another_release(
+    tmp_path: Path, image: str, volume: str, env: str, path: str, release: str, runs: str
+) -> None:
+    code, found = judged(tmp_path, STORE.format(image=image, volume=volume, env=env), {path: release})
+    assert (code, [one["check"] for one in found]) == (1, ["data.other-release"])
+    assert release.strip() in found[0]["title"]
+    assert runs in found[0]["title"]
+    assert "Nothing is lost" in found[0]["because"]
+
+
+def test_a_mount_that_the_image_hides_behind_its_own_volume_is_left_alone(tmp_path: Path) -> None:
+    compose = STORE.format(image="postgres:16", volume="./pg:/var/lib/postgresql", env="{}")
+    assert judged(tmp_path, compose, {"pg/data/PG_VERSION": "13\n"}) == (0, [])
+
+
+def test_a_meilisearch_that_carries_its_data_over_by_itself_is_left_alone(tmp_path: Path) -> None:
+    env = '{MEILI_EXPERIMENTAL_DUMPLESS_UPGRADE: "true"}'
+    compose = STORE.format(image="getmeili/meilisearch:v1.14.0", volume="./index:/meili_data", env=env)
+    assert judged(tmp_path, compose, {"index/data.ms/VERSION": "1.13.3"}) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("image", "release"),
+    [
+        ("pgvector/pgvector:pg16", "16\n"), ("pgvector/pgvector:v0.5.0", "15\n"), ("postgres:latest", "12\n"),
+        ("postgres:16", "not a number\n"), ("example.com/own/store:17", "15\n"),
+    ],
+)  # fmt: skip
+def test_data_of_its_own_release_and_images_that_do_not_tell_are_left_alone(
+    tmp_path: Path, image: str, release: str
+) -> None:
+    compose = STORE.format(image=image, volume="./pg:/var/lib/postgresql/data", env="{}")
+    assert judged(tmp_path, compose, {"pg/PG_VERSION": release}) == (0, [])

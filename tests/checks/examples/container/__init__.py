@@ -1,0 +1,1 @@
+"""Examples of what containers tell of themselves."""

@@ -1,0 +1,50 @@
+"""Health checks, and what ``container.unhealthy`` must say of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stackops.console.model import Snapshot
+
+from examples import Example
+from examples.container.common import app, finds, health
+from examples.snapshots import NOW
+
+TRACEBACK = 'Traceback (most recent call last):\n  File "<string>", line 1\nurllib.error.HTTPError: HTTP Error 500'
+
+
+def ill(*outputs: str, streak: int = 3, **more: Any) -> Snapshot:
+    """Unhealthy, with these outputs."""
+    return app(health=health("unhealthy", *outputs, streak=streak), **more)
+
+
+FINDS = (
+    finds("says HTTP 500", "unhealthy", ill("HTTP 500")),
+    finds("ends its check with a traceback", "unhealthy", ill(TRACEBACK, streak=84)),
+    finds("has a check whose program is not in the image", "unhealthy", ill('exec: "curl": not found', streak=12)),
+    finds("has a check that prints nothing", "unhealthy", ill("")),
+    finds("has a check that takes too long", "unhealthy", ill("Health check exceeded timeout (3s)")),
+    finds("keeps no output", "unhealthy", ill()),
+    finds("has failed once, with retries: 1", "unhealthy", ill("no", streak=1)),
+    finds("has two different outputs", "unhealthy", ill("connection refused", "HTTP 502")),
+    finds("writes escape sequences", "unhealthy", ill("\x1b[31mbad\x1b[0m")),
+    finds("is still starting after a quarter of an hour", "slow-start",
+          app(health=health("starting", "no"), started_at=NOW - 900)),
+    finds("is unhealthy and was started again twice", "unhealthy", ill("no", restart_count=2)),
+)  # fmt: skip
+
+FINDS_NOT = (
+    Example("has no health check", app(), "not_applicable"),
+    Example("has its health check switched off", app(health=health("none")), "not_applicable"),
+    Example("is healthy", app(health=health("healthy", "ok", code=0)), "ok"),
+    Example("is healthy after it failed once", app(health=health("healthy", "no", streak=1)), "ok"),
+    Example("is starting", app(health=health("starting"), started_at=NOW - 20), "ok"),
+    Example("is starting and failed twice", app(health=health("starting", "no", "no"), started_at=NOW - 60), "ok"),
+    Example("was stopped while it was unhealthy", ill("no", state="exited", exit_code=137), "not_applicable"),
+    Example("waits for its next start", ill("no", state="restarting", restart_count=3), "not_applicable"),
+    Example("is paused", ill("no", state="paused"), "not_applicable"),
+    Example("was only made", ill("no", state="created"), "not_applicable"),
+    Example("has not been inspected yet", ill("no", detailed=False), "not_applicable"),
+)
+
+EXAMPLES = FINDS + FINDS_NOT

@@ -1,0 +1,66 @@
+"""Shared memory that is used up, and what ``server.shm`` must say of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stackops.console.model import Snapshot
+
+from examples import Example
+from examples.container.common import app, finds
+from examples.gpu.machines import machine, service
+
+LOOP = {"state": "restarting", "restart_count": 20, "exit_code": 1}
+BUS = (
+    "RuntimeError: DataLoader worker (pid 123) is killed by signal: Bus error. It is possible that dataloader workers "
+    "are out of shared memory. Please try to raise your shared memory limit."
+)
+
+
+def says(*lines: str, **more: Any) -> Snapshot:
+    return app(lines=lines, **(LOOP | more))
+
+
+def declared(*words: str, image: str = "vllm/vllm-openai:v0.8.5", **more: Any) -> Snapshot:
+    return machine(declared=(service("answers", image=image, command=words, **more),))
+
+
+FINDS = tuple(
+    finds(name, "full", snapshot)
+    for name, snapshot in (
+        ("runs a model over two cards with 64 MiB", says(BUS)),
+        ("is seen between two ends", says(BUS, state="running")),
+        ("says more afterwards", says(BUS, "Traceback (most recent call last):")),
+        ("ended by it and is not started again", says(BUS, state="exited", restart_policy="no")),
+        ("filled it with NCCL", says("NCCL WARN Error: failed to extend /dev/shm/nccl-abc: No space left on device")),
+        ("filled it with torch", says("OSError: [Errno 28] No space left on device: '/dev/shm/torch_1'")),
+        ("could not make a segment", says("unable to open shared memory segment </torch_1> in /dev/shm")),
+        ("says only the half", says("Please try to raise your shared memory limit")),
+        ("says it in lower case", says("killed: bus error, shared memory used up")),
+        ("is unhealthy by it", says("workers are out of shared memory", state="restarting", exit_code=135)),
+    )
+)
+
+FINDS += (
+    finds("is to start vLLM over four cards", "small", declared("-tp", "4")),
+    finds("is to start a model of somebody's own over two cards", "small", declared("--tp=2", image="me/vllm-x:3")),
+    finds("gives it too little", "small", declared("-tp", "2", shared_memory=64 << 20)),
+)
+
+FINDS_NOT = (
+    Example("gives it enough", declared("-tp", "2", shared_memory=8 << 30), "ok"),
+    Example("shares the machine's", declared("-tp", "2", shared_memory=0), "not_applicable"),
+    Example("is to start vLLM on one card", declared("-tp", "1"), "not_applicable"),
+    Example("has a full disk", says("OSError: [Errno 28] No space left on device: '/data/model.bin'"), "ok"),
+    Example("has a bus error of another kind", says("Bus error (core dumped)"), "ok"),
+    Example("is out of the card's memory", says("CUDA out of memory"), "ok"),
+    Example("tells how much it has", says("shared memory: 8 GiB"), "ok"),
+    Example("lost its database", says("connection refused"), "ok"),
+    Example("uses memory of the machine", says("MemoryError"), "ok"),
+    Example("is well", app(lines=()), "not_applicable"),
+    Example("was stopped by somebody", says(BUS, state="exited", exit_code=137), "not_applicable"),
+    Example("is paused and was well", app(lines=(), state="paused"), "not_applicable"),
+    Example("has not been inspected yet", says(BUS, detailed=False), "not_applicable"),
+)
+
+EXAMPLES = FINDS + FINDS_NOT

@@ -1,0 +1,81 @@
+"""Logins on both sides, and what ``wiring.login`` must say of them."""
+
+from __future__ import annotations
+
+from stackops.console.model import ComposeService, Snapshot, Volume
+
+from examples import Example
+from examples.wiring.folder import folder, live, service
+
+
+def mongo(user: str = "root", password: str = "abc123", **more: object) -> ComposeService:
+    pair = (f"MONGO_INITDB_ROOT_USERNAME={user}", f"MONGO_INITDB_ROOT_PASSWORD={password}")
+    return service("mongo", "mongo:5.0.18", *pair, **more)
+
+
+def app(login: str, host: str = "mongo") -> ComposeService:
+    return service(
+        "fastgpt", "ghcr.io/labring/fastgpt:v4.8.1", f"MONGODB_URI=mongodb://{login}@{host}:27017/x?authSource=admin"
+    )
+
+
+def gateway(login: str) -> ComposeService:
+    return service("oneapi", "justsong/one-api:v0.6.6", f"SQL_DSN={login}@tcp(mysql:3306)/oneapi")
+
+
+def mysql(*env: str) -> ComposeService:
+    return service("mysql", "mysql:8.0.36", *env)
+
+
+def vector(login: str) -> ComposeService:
+    return service("fastgpt", "ghcr.io/labring/fastgpt:v4.8.1", f"PG_URL=postgresql://{login}@pg:5432/postgres")
+
+
+PG = service("pg", "pgvector/pgvector:0.7.0-pg15", "POSTGRES_USER=username", "POSTGRES_PASSWORD=password")
+
+
+def finds(name: str, form: str, snapshot: Snapshot) -> Example:
+    return Example(name, snapshot, "finding", form, ())
+
+
+FINDS = (
+    finds("left the guide's user in the string", "user", folder(app("username:password"), mongo())),
+    finds("left the guide's user, and it runs", "user", live(app("username:password"), mongo())),
+    finds("changed the password of the database", "password", folder(app("root:old"), mongo())),
+    finds("changed the password later, and it runs", "password", live(app("root:old"), mongo())),
+    finds("changed MySQL's root password", "password", folder(gateway("root:old"), mysql("MYSQL_ROOT_PASSWORD=new"))),
+    finds("changed the user's password of MySQL", "password", folder(gateway("oneapi:old"),
+          mysql("MYSQL_ROOT_PASSWORD=r", "MYSQL_USER=oneapi", "MYSQL_PASSWORD=new"))),
+    finds("names a user that MySQL does not make", "user", folder(gateway("me:pw"), mysql("MYSQL_ROOT_PASSWORD=pw"))),
+    finds("changed PostgreSQL's password", "password", folder(vector("username:other"), PG)),
+    finds("names another user of PostgreSQL", "user", folder(vector("postgres:password"), PG)),
+    finds("forgot that postgres is the user where none is named", "user", folder(vector("me:pw"),
+          service("pg", "postgres:15", "POSTGRES_PASSWORD=pw"))),
+    finds("uses another password for Bitnami's unnamed root user", "password", folder(app("root:old"), service("mongo",
+          "bitnami/mongodb:6.0", "MONGODB_ROOT_PASSWORD=pw", "MONGODB_USERNAME=app", "MONGODB_PASSWORD=x"))),
+    finds("encoded it wrongly", "password", folder(app("root:a%2540b"), mongo(password="a@b"))),
+)  # fmt: skip
+
+FINDS_NOT = (
+    Example("has quotes of its own, which wiring.quotes tells",
+            folder(gateway('"root:pw'), mysql("MYSQL_ROOT_PASSWORD=pw")), "not_applicable"),
+    Example("wrote the same", folder(app("root:abc123"), mongo()), "ok"),
+    Example("wrote the same, and it runs", live(app("root:abc123"), mongo()), "ok"),
+    Example("encoded the password", folder(app("root:a%40b"), mongo(password="a@b")), "ok"),
+    Example("uses MySQL's own user", folder(gateway("oneapi:pw"), mysql("MYSQL_ROOT_PASSWORD=r", "MYSQL_USER=oneapi",
+            "MYSQL_PASSWORD=pw")), "ok"),
+    Example("has an @ in the password of the DSN", folder(gateway("root:a@b"), mysql("MYSQL_ROOT_PASSWORD=a@b")), "ok"),
+    Example("uses PostgreSQL as made", folder(vector("username:password"), PG), "ok"),
+    Example("uses the root user that Bitnami's image makes unnamed", folder(app("root:pw"), service("mongo",
+            "bitnami/mongodb:6.0", "MONGODB_ROOT_PASSWORD=pw", "MONGODB_USERNAME=app", "MONGODB_PASSWORD=x")), "ok"),
+    Example("has a database that makes no user", folder(app("root:abc123"), service("mongo", "mongo:5")),
+            "not_applicable"),
+    Example("has a script that makes users", folder(app("app:pw"), mongo(volumes=(Volume("bind", "/srv/init",
+            "/docker-entrypoint-initdb.d"),))), "not_applicable"),
+    Example("has its database on another machine", folder(app("u:p", "db.example.com"), mongo()), "not_applicable"),
+    Example("has a string without a login", folder(service("fastgpt", "ghcr.io/labring/fastgpt:v4.8.1",
+            "MONGODB_URI=mongodb://mongo:27017/x"), mongo()), "not_applicable"),
+    Example("has a string that is not understood", folder(app("root:a@b"), mongo(password="a@b")), "not_applicable"),
+)  # fmt: skip
+
+EXAMPLES = FINDS + FINDS_NOT
