@@ -345,5 +345,16 @@ REFUSED: dict[str, str] = {
     "override mapping by list": "cannot override services.a.healthcheck",
     "override resets a volume": 'service "a" refers to undefined volume dat',
     "COMPOSE_FILE missing": "no.yml: no such file or directory", "COMPOSE_FILE empty": "is a directory",
+    **dict.fromkeys(("pids_limit infinite", "mem_limit infinite", "environment infinite"), "unsupported value: +Inf"),
+    "extension infinite": "unsupported value: -Inf",
+    **dict.fromkeys(("cpus no number", "cpus no number as text"), "unsupported value: NaN"),
+    "pids_limit many digits": "services.a.pids_limit: failed to cast", "cpus 400 digits": "services.a.cpus: failed to cast",
+    "cpus 300 digits": "can't set distinct values on 'cpus'", "mem_limit 400 digits": "services[a].mem_limit",
+    "cpu_count half": "cpu_count must be a string", "scale half": "scale must be a integer",
+    "replicas half": "deploy.replicas must be a integer", "swappiness half": "mem_swappiness must be a integer",
+    "port half inside": "ports.0.target must be a integer", "port 5000 digits": "Invalid hostPort: 999",
+    "port number of 5000 digits": "Invalid containerPort: 999", "gpu count of 5000 digits": "devices[0].count",
+    "extends null": 'service "" not found',
+    **dict.fromkeys(("extends a list", "extends a file that is a list"), "panic: interface conversion"),
 }  # fmt: skip
 """The rows that Compose 2.26 refuses, and words of its complaint: a row is refused for what its name says."""
