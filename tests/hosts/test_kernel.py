@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import gc
 import os
 import resource
 import socket
@@ -143,6 +144,17 @@ def test_the_descriptors_kept_open_stay_below_the_limit(tmp_path: Path) -> None:
     kernel.sample(ids)
     assert descriptors() == before + 12
     kernel.close()
+    assert descriptors() == before
+
+
+def test_a_kernel_that_nobody_has_any_more_keeps_nothing_open(tmp_path: Path) -> None:
+    FakeRoot(tmp_path, "v2").container(ID, 100)
+    before = descriptors()
+    kernel = LocalKernel(str(tmp_path), keep_open=12)
+    kernel.sample({ID: 100})
+    assert descriptors() > before
+    del kernel
+    gc.collect()
     assert descriptors() == before
 
 

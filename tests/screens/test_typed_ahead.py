@@ -93,11 +93,15 @@ def _put(running: Stage, keys: Sequence[str]) -> None:
 async def _overview(running: Stage, row: str = stage.LIBRECHAT.id) -> None:
     """Back to a container with a finding in the overview, whatever a burst has opened."""
     app = running.app
-    while app.screen.is_modal:
-        await running.press("escape")
-    while len(app.screen_stack) > 1:
-        await app.pop_screen()
-    app.switch_mode("overview")
+    await running.settle()
+    while (app.current_mode, len(app.screen_stack)) != ("overview", 1):  # a plan that took its time may open meanwhile
+        if app.screen.is_modal:
+            await running.press("escape")
+        elif len(app.screen_stack) > 1:
+            await app.pop_screen()
+        else:
+            app.switch_mode("overview")
+        await running.settle()
     filtered = app.screen.query_one("#filter", Input)
     filtered.value = ""
     table = app.screen.query_one("#stacks", Table)

@@ -70,13 +70,14 @@ class Terminal:
         fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", self.height, self.width, 0, 0))
 
     def _read(self) -> None:
+        waiting = select.poll()  # select() takes no descriptor above 1023
+        waiting.register(self._master, select.POLLIN)
         while True:
             try:
                 if self.hold:
                     time.sleep(0.02)
                     continue
-                ready, _, _ = select.select([self._master], [], [], 0.05)
-                data = os.read(self._master, 65536) if ready else None
+                data = os.read(self._master, 65536) if waiting.poll(50) else None
             except (OSError, ValueError) as error:
                 if isinstance(error, OSError) and error.errno not in {errno.EIO, errno.EBADF}:
                     raise

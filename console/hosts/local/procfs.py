@@ -83,6 +83,10 @@ class KernelFile:
             self._descriptor = None
             self._budget.give()
 
+    def __del__(self) -> None:
+        """A look of its own leaves its Host behind with all that is open."""
+        self.close()
+
 
 def _content(descriptor: int) -> bytes:
     content = os.pread(descriptor, PIECE, 0)
