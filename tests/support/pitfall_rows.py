@@ -85,7 +85,7 @@ def play(stack: Stack, row: Row) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
     row.proof(stack)
     repaired, running = stack.tree(), stack.containers()
-    again = stack.stackops("fix", *arguments, "--yes", "--disruptive")
+    again = wait_for(lambda: _said(stack, arguments))
     assert (again.returncode, "nothing to do" in again.stdout) == (0, True), again.stdout + again.stderr
     assert (stack.tree(), stack.containers()) == (repaired, running), "repairing again changes nothing"
     if row.by_hand is not None:
@@ -104,6 +104,12 @@ def _shown(stack: Stack, arguments: Sequence[str], *, looping: bool) -> subproce
     """What a fix would do; asked again, as it advises, where what loops was between two starts just then."""
     shown = stack.stackops("fix", *arguments, "--dry-run")
     return None if looping and "look again, then decide" in shown.stderr else shown
+
+
+def _said(stack: Stack, arguments: Sequence[str]) -> subprocess.CompletedProcess[str] | None:
+    """What a repair of what is well says; asked again where the container has run too short a time to tell."""
+    done = stack.stackops("fix", *arguments, "--yes", "--disruptive")
+    return None if "just been started" in done.stdout + done.stderr else done
 
 
 def evidence(found: dict[str, Any]) -> str:
