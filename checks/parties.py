@@ -5,10 +5,10 @@ So an address can be judged the same way before ``docker compose up`` as after i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..console.model import ComposeService, Container, NetworkLink, Port, Project, Role, Snapshot
+from ..console.model import ComposeService, ConfigAddress, Container, NetworkLink, Port, Project, Role, Snapshot
 from ..console.products.gateways import environment, names_of, share_network
 from ..console.products.services import role_of_container
 from .compose import Placed, everybody
@@ -151,3 +151,13 @@ def may_know_more(caller: Party) -> bool:
     foreign = caller.project.foreign_networks if caller.project else ()
     own = {link.network.rpartition("_")[2] for link in c.networks} | {link.network for link in c.networks}
     return not own.isdisjoint(foreign)
+
+
+def in_files(caller: Party, snapshot: Snapshot) -> Iterator[tuple[str, ConfigAddress]]:
+    """Every address that its configuration file names, and where that is written."""
+    place = (caller.container.project, caller.container.service)
+    for verdict in snapshot.config_verdicts:
+        own = verdict.container == caller.container.id if caller.runs else verdict.container is None
+        if own and (caller.runs or (verdict.project, verdict.service) == place):
+            for one in verdict.addresses:
+                yield verdict.path if one.line is None else f"{verdict.path}:{one.line}", one

@@ -37,8 +37,7 @@ from ...console.text.cleaning import clean_line
 from .. import compose
 from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
 from ..compose import Placed, bring_up, put_away, severity_of
-from ..parties import Party, parties
-from ..wiring.connections import in_files
+from ..parties import Party, in_files, parties
 
 NAME = "host.docker.internal"
 GATEWAY = "host-gateway"

@@ -29,11 +29,11 @@ from ...console.fix.plan import Plan
 from ...console.fix.steps import RestartContainer
 from ...console.model import Container, Server, ServerUser, Snapshot
 from ...console.model.findings import Evidence
+from ...console.products.edges import VARIABLES
 from ...console.products.model_servers import port_of
 from ...console.settings import Settings
 from ..api import Answers, Case, Check, Fine, Form, Found, manual, repair
 from ..compose import LABEL_DIRECTORY, used_by
-from ..wiring.address import VARIABLES
 
 SETTLING = 60.0
 """Seconds after its start in which a server may not listen yet."""

@@ -30,36 +30,16 @@ from dataclasses import dataclass, replace
 from ...console.fix.plan import Plan
 from ...console.model import Role, Snapshot
 from ...console.model.findings import Evidence
-from ...console.products.gateways import gateway_of
+from ...console.products.connections import connections
+from ...console.products.edges import READERS, VARIABLES, read_of
 from ...console.products.model_products import product_of_image, told_port
 from ...console.products.registry import SERVERS
-from ...console.products.versions import version_of
 from ...console.settings import Settings
 from ..api import Answers, Case, Check, Fine, Form, Found, manual
 from ..librechat.process import api_of
-from ..parties import Party, may_know_more, near, parties, reachable
-from .connections import connections, in_files
+from ..parties import Party, in_files, may_know_more, near, parties, reachable
 
 GATEWAYS = ("host.docker.internal", "gateway.docker.internal", "172.17.0.1")
-VARIABLES: dict[str, Role] = {
-    "MONGODB_URI": "mongo", "MONGO_URI": "mongo", "MONGODB_LOG_URI": "mongo", "PG_URL": "postgres",
-    "SQL_DSN": "mysql", "LOG_SQL_DSN": "mysql", "REDIS_URL": "redis", "REDIS_CONN_STRING": "redis",
-    "OPENAI_BASE_URL": "oneapi", "ONEAPI_URL": "oneapi", "AIPROXY_API_ENDPOINT": "aiproxy", "MEILI_HOST": "meilisearch",
-    "RAG_API_URL": "rag_api", "OLLAMA_BASE_URL": "ollama", "OLLAMA_BASE_URLS": "ollama", "DB_HOST": "postgres",
-    "OPENAI_API_BASE_URL": "model_server", "OPENAI_API_BASE_URLS": "model_server", "RAG_OPENAI_BASEURL": "model_server",
-    "MILVUS_ADDRESS": "milvus",
-}  # fmt: skip
-"""Variables that are addresses of the container's own need, and the role that is usually meant."""
-READERS: dict[Role, tuple[str, ...]] = {
-    "fastgpt": ("MONGODB_URI", "MONGODB_LOG_URI", "PG_URL", "REDIS_URL", "OPENAI_BASE_URL", "ONEAPI_URL",
-                "AIPROXY_API_ENDPOINT", "MILVUS_ADDRESS"),
-    "oneapi": ("SQL_DSN", "LOG_SQL_DSN", "REDIS_CONN_STRING"),
-    "aiproxy": ("SQL_DSN", "LOG_SQL_DSN", "REDIS_CONN_STRING"),
-    "librechat": ("MONGO_URI", "MEILI_HOST", "RAG_API_URL", "REDIS_URL", "OLLAMA_BASE_URL"),
-    "rag_api": ("DB_HOST", "RAG_OPENAI_BASEURL"),
-    "open_webui": ("OLLAMA_BASE_URL", "OLLAMA_BASE_URLS", "OPENAI_API_BASE_URL", "OPENAI_API_BASE_URLS"),
-}  # fmt: skip
-"""What these read of a shared env file; a variable that stands in a service's own lines is always meant for it."""
 PORTS: dict[Role, tuple[int, str]] = {
     "mongo": (27017, ""), "mysql": (3306, "MYSQL_TCP_PORT"), "postgres": (5432, "PGPORT"),
     "redis": (6379, "REDIS_PORT"), "oneapi": (3000, "PORT"), "rag_api": (8000, "RAG_PORT"),
@@ -166,14 +146,9 @@ def _together(cases: list[Case[tuple[Lost, ...]]]) -> Case[tuple[Lost, ...]]:
 
 
 def _read(caller: Party) -> set[str]:
-    """Variables that it is given and reads: FastGPT takes one gateway and one vector store of several."""
+    """Variables that it is given and reads."""
     own = {name for name in caller.env if caller.names_it_itself(name)}
-    names = (set(READERS[caller.role]) if caller.role in READERS else own) & caller.env.keys()
-    if caller.role == "fastgpt":
-        gateway = gateway_of(caller.env, version_of("fastgpt", caller.container.image))
-        names -= {"OPENAI_BASE_URL", "ONEAPI_URL", "AIPROXY_API_ENDPOINT"} - {gateway.variable if gateway else ""}
-        names -= {"MILVUS_ADDRESS"} if caller.env.get("PG_URL") else set()
-    return names
+    return read_of(caller.role, caller.env, caller.container.image, own)
 
 
 def _written(caller: Party, name: str) -> Iterator[Written]:

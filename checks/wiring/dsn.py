@@ -27,13 +27,13 @@ from ...console.fix.plan import Plan
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence
 from ...console.products.dsn import fault_of
+from ...console.products.edges import READERS
 from ...console.products.images import parts_of
 from ...console.products.mongo_uri import UriFault
 from ...console.settings import Settings
 from ..api import Answers, Case, Check, Fine, Form, Found, manual
 from ..mongo.app_string import of_writing
 from ..parties import Party, parties
-from .address import READERS
 
 _MONGO = ("mongodb", "mongodb+srv")
 SCHEMES: dict[str, tuple[str, ...]] = {

@@ -25,12 +25,12 @@ from dataclasses import dataclass
 from ...console.fix.plan import Plan
 from ...console.model import Role, Snapshot
 from ...console.model.findings import Evidence, Severity
+from ...console.products.connections import DeclaredLogin, connections
 from ...console.products.gateways import LOOPBACK
 from ...console.products.mongo import root_login
 from ...console.settings import Settings
 from ..api import Answers, Case, Check, Fine, Form, Found, manual
 from ..parties import Party, parties, reachable
-from .connections import DeclaredLogin, connections
 
 FIRST_USERS: dict[Role, tuple[tuple[str, str], ...]] = {
     "mongo": (("MONGODB_USERNAME", "MONGODB_PASSWORD"),),

@@ -31,6 +31,7 @@ FILES = (
     "mirrors",
     "servers",
     "cookies",
+    "wiring",
 )
 
 

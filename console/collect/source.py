@@ -62,6 +62,8 @@ class Cadence(Struct, frozen=True):
     """A model server that has not answered for long."""
     servers_patience: float = 5.0
     """How long one whole look waits for model servers."""
+    wiring: float = 30.0
+    """Each arrow from a container to what it needs."""
     daemon: float = 15.0
     """The Engine's configuration file, and whether a declared image is there."""
     mirrors: float = 600.0
@@ -76,6 +78,8 @@ class Cadence(Struct, frozen=True):
     kernel_deadline: float = 3.0
     files_deadline: float = 5.0
     gpus_deadline: float = 6.0
+    wiring_deadline: float = 9.0
+    """For all arrows together; the program that tries them ends before that."""
     mongo_deadline: float = 6.0
     """For all that is asked of one mongod; each connection has a shorter one."""
     retries: tuple[float, ...] = (1.0, 2.0, 5.0)
@@ -136,7 +140,7 @@ def late(ages: Mapping[str, float], now: float, period: float, cadence: Cadence 
         "engine": told.ping, "engine-info": told.info, "figures": period, "system": period, "gpus": told.gpus,
         "processes": told.processes, "mounts": told.mounts, "disks": told.disks, "logs": told.logs,
         "oneapi": told.oneapi, "servers": told.servers_slow,
-        "mongo": told.mongo, "daemon": told.daemon,
+        "mongo": told.mongo, "daemon": told.daemon, "wiring": told.wiring,
     }  # fmt: skip
     old = {source: now - at for source, at in ages.items()}
     return {source: age for source, age in old.items() if age > 3 * max(1.0, periods.get(source, told.projects))}

@@ -1,7 +1,7 @@
-"""Who needs whom, as far as compose files and environments tell: ``depends_on`` and the addresses in variables. Pure.
+"""Who needs whom: the arrows that products know, ``depends_on``, and addresses in variables that nobody knows. Pure.
 
-An address counts only where it is written as one: behind ``//`` or ``@``, before a port, or as the whole value of a
-variable that is called so. A word that happens to be another service's name is no address.
+Of a variable that nobody knows an address counts only where it is written as one: behind ``//`` or ``@``, before a
+port, or as the whole value of a variable that is called so. A word that happens to be a service's name is no address.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from ..model import Container, Snapshot
+from ..products.edges import KINDS, edges
 from ..products.gateways import names_of, share_network
 
 Needs = Mapping[str, tuple[str, ...]]
@@ -25,6 +26,9 @@ def needs_of(snapshot: Snapshot, *, declared: bool = True) -> Needs:
     """Whom each container needs directly; without ``declared`` only those whose address it was given."""
     called = _by_name(snapshot.containers)
     found: dict[str, dict[str, None]] = {c.id: {} for c in snapshot.containers}
+    for edge in edges(snapshot.containers, snapshot.projects, snapshot.config_verdicts, snapshot.oneapis):
+        if edge.target is not None and edge.target != edge.source:
+            found[edge.source].setdefault(edge.target)
     for container in snapshot.containers:
         for name in _names_in(container):
             for other in called.get(name, ()):
@@ -44,8 +48,10 @@ def _by_name(containers: tuple[Container, ...]) -> Mapping[str, list[Container]]
 
 
 def _names_in(container: Container) -> Iterator[str]:
-    """Host names that its variables hold as part of an address."""
+    """Host names that variables of which no product knows what they are for hold as part of an address."""
     for variable in container.env:
+        if variable.name in KINDS:
+            continue
         if "://" in variable.value or "@" in variable.value:
             yield from (found["host"].lower() for found in _ADDRESS.finditer(variable.value))
         yield from (found["host"].lower() for found in _WITH_PORT.finditer(variable.value))

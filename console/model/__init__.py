@@ -22,6 +22,7 @@ from .apps import (
     PackageRelease,
 )
 from .containers import Container, ContainerState, EnvVar, Figures, Health, HealthProbe, Mount, NetworkLink, Port
+from .edges import Edge, EdgeWhere, Hop, HopName, HopState, Speaks
 from .gpus import DeviceRequest, DeviceRules, Gpu, GpuDriver, GpuHealth, GpuInstance, GpuProcess
 from .machine import (
     DaemonConfig,
@@ -73,6 +74,8 @@ __all__ = [
     "DeviceRequest",
     "DeviceRules",
     "Disk",
+    "Edge",
+    "EdgeWhere",
     "EngineInfo",
     "EnvVar",
     "Fault",
@@ -86,6 +89,9 @@ __all__ = [
     "GpuProcess",
     "Health",
     "HealthProbe",
+    "Hop",
+    "HopName",
+    "HopState",
     "HostInfo",
     "ImageProbe",
     "JsonFact",
@@ -119,6 +125,7 @@ __all__ = [
     "Service",
     "ServiceHash",
     "Snapshot",
+    "Speaks",
     "System",
     "Volume",
 ]

@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from .apps import ConfigVerdict, CookieProof, MongoState, OneApiState, PackageRelease
 from .containers import Container, Figures
+from .edges import Edge
 from .gpus import DeviceRules, Gpu, GpuDriver, GpuProcess
 from .machine import DaemonConfig, EngineInfo, Fault, HostInfo, MirrorProbe, MirrorSeed, NativeProcess, System
 from .servers import DeepCheck, Server
@@ -46,6 +47,8 @@ class Snapshot(Struct, frozen=True):
     servers: tuple[Server, ...] = ()
     deep_checks: tuple[DeepCheck, ...] = ()
     """The last one of each server and model that somebody asked for."""
+    edges: tuple[Edge, ...] = ()
+    """Who is set up to reach whom, and how far that gets."""
     mongos: tuple[MongoState, ...] = ()
     oneapis: tuple[OneApiState, ...] = ()
     files: tuple[FileFact, ...] = ()

@@ -1,4 +1,4 @@
-"""Where a service's settings lead, and as whom: connection strings taken apart, and what its own file names. Pure."""
+"""Where a connection string leads, and as whom. Pure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from ...console.model import ConfigAddress, Snapshot
-from ...console.products.dsn import fault_of
-from ...console.products.mongo_uri import parse
-from ..parties import Party
+from .dsn import fault_of
+from .mongo_uri import parse
 
 _PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379, "postgres": 5432, "postgresql": 5432, "mysql": 3306}
 _BARE = r"[A-Za-z0-9][\w.-]*(?::\d{1,5})?"
@@ -75,13 +73,3 @@ def _of_url(text: str) -> Iterator[DeclaredLogin]:
     cut = fault is not None and fault.kind == "unescaped" and not _ENDS_LOGIN.isdisjoint(fault.found)
     if parts.scheme in _PORTS and host and not cut:
         yield DeclaredLogin(host, port, parts.scheme, unquote(parts.username or ""), unquote(parts.password or ""))
-
-
-def in_files(caller: Party, snapshot: Snapshot) -> Iterator[tuple[str, ConfigAddress]]:
-    """Every address that its configuration file names, and where that is written."""
-    place = (caller.container.project, caller.container.service)
-    for verdict in snapshot.config_verdicts:
-        own = verdict.container == caller.container.id if caller.runs else verdict.container is None
-        if own and (caller.runs or (verdict.project, verdict.service) == place):
-            for one in verdict.addresses:
-                yield verdict.path if one.line is None else f"{verdict.path}:{one.line}", one

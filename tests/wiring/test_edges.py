@@ -1,0 +1,217 @@
+"""Arrows out of Snapshots: which settings count, where they lead, and that no secret is in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from examples.snapshots import NOW, container_id
+from stackops.console.judge import needs_of
+from stackops.console.model import (
+    ComposeService,
+    ConfigAddress,
+    ConfigVerdict,
+    Container,
+    Edge,
+    EnvVar,
+    HostInfo,
+    NetworkLink,
+    OneApiChannel,
+    OneApiState,
+    Port,
+    Project,
+    Snapshot,
+)
+from stackops.console.products.edges import edges
+
+SECRETS = ("hunter2", "sk-very-secret", "s3cr3t")
+
+
+def box(name: str, image: str = "", **more: Any) -> Container:
+    env = tuple(EnvVar(key, value) for key, value in more.pop("env", {}).items())
+    facts: dict[str, Any] = {
+        "id": container_id(name), "name": name, "image": image or f"{name}:1", "state": "running", "project": "stack",
+        "service": name, "networks": (NetworkLink("net", aliases=(name,)),), "started_at": NOW - 3600,
+    }  # fmt: skip
+    return Container(**{**facts, "env": env, **more})
+
+
+def arrows(*boxes: Container, **parts: Any) -> dict[str, Edge]:
+    """By who, and what is meant to be there."""
+    return {f"{edge.source_name} -> {edge.kind}": edge for edge in edges(boxes, **parts)}
+
+
+def fastgpt(**env: str) -> Container:
+    return box("fastgpt", "ghcr.io/labring/fastgpt:v4.8.4", env=env)
+
+
+def test_fastgpt_of_version_4_8_needs_what_its_compose_file_says() -> None:
+    app = fastgpt(
+        MONGODB_URI="mongodb://me:hunter2@mongo:27017/fastgpt?authSource=admin",
+        PG_URL="postgresql://me:hunter2@pg:5432/postgres", OPENAI_BASE_URL="http://oneapi:3000/v1",
+        CHAT_API_KEY="sk-very-secret", SANDBOX_URL="http://sandbox:3000",
+    )  # fmt: skip
+    gateway = box("oneapi", "justsong/one-api:v0.6.7", env={"SQL_DSN": "root:hunter2@tcp(mysql:3306)/oneapi"})
+    found = arrows(app, gateway, box("mongo"), box("pg", "pgvector/pgvector:pg16"), box("mysql"), box("sandbox"))
+    assert {key: (edge.effective, edge.target_name, edge.speaks) for key, edge in found.items()} == {
+        "fastgpt -> mongo": ("mongodb://mongo:27017", "mongo", "mongo"),
+        "fastgpt -> postgres": ("postgresql://pg:5432", "pg", "postgres"),
+        "fastgpt -> gateway": ("http://oneapi:3000/v1", "oneapi", "http"),
+        "fastgpt -> sandbox": ("http://sandbox:3000", "sandbox", "http"),
+        "oneapi -> mysql": ("mysql://mysql:3306", "mysql", "mysql"),
+    }
+    assert found["fastgpt -> mongo"].origin == "MONGODB_URI"
+    assert found["fastgpt -> mongo"].place == "environment of fastgpt"
+    told = msgspec.json.encode(list(found.values())).decode()
+    assert not [secret for secret in SECRETS if secret in told]
+
+
+@pytest.mark.parametrize(
+    ("image", "env", "effective"),
+    [
+        ("fastgpt:v4.9.4", {"AIPROXY_API_ENDPOINT": "http://a:3000", "OPENAI_BASE_URL": "http://b:3000/v1"}, "http://a:3000/v1"),
+        ("fastgpt:v4.8.4", {"ONEAPI_URL": "http://a:3000/v1", "OPENAI_BASE_URL": "http://b:3000/v1"}, "http://a:3000/v1"),
+        ("fastgpt:v4.8.20", {"ONEAPI_URL": "http://a:3000/v1", "OPENAI_BASE_URL": "http://b:3000/v1"}, "http://b:3000/v1"),
+        ("fastgpt:v4.8.20", {"AIPROXY_API_ENDPOINT": "", "OPENAI_BASE_URL": "http://b:3000/v1"}, "http://b:3000/v1"),
+    ],
+)  # fmt: skip
+def test_of_several_gateways_the_one_that_counts_is_the_only_arrow(
+    image: str, env: dict[str, str], effective: str
+) -> None:
+    found = [edge for edge in edges((box("fastgpt", image, env=env),)) if edge.kind == "gateway"]
+    assert [edge.effective for edge in found] == [effective]
+
+
+@pytest.mark.parametrize(
+    ("env", "kind", "speaks"),
+    [
+        ({"PG_URL": "postgresql://u:p@pg:5432/x", "MILVUS_ADDRESS": "http://milvus:19530"}, "postgres", "postgres"),
+        ({"PG_URL": "", "MILVUS_ADDRESS": "http://milvus:19530"}, "milvus", "grpc"),
+        ({"OCEANBASE_URL": "mysql://root:p@ob:2881/test", "PG_URL": "postgresql://pg/x"}, "oceanbase", "mysql"),
+        ({"SEEKDB_URL": "mysql://root:p@s:2881/m", "OCEANBASE_URL": "mysql://root:p@ob:2881/test"}, "seekdb", "mysql"),
+    ],
+)
+def test_of_several_vector_stores_only_the_first_counts(env: dict[str, str], kind: str, speaks: str) -> None:
+    found = edges((box("fastgpt", "fastgpt:v4.14.11", env=env),))
+    assert [(edge.kind, edge.speaks) for edge in found] == [(kind, speaks)]
+
+
+def test_an_agent_of_librechat_needs_its_database_its_search_and_what_its_file_names() -> None:
+    api = box("api", "ghcr.io/danny-avila/librechat:v0.8.2", env={
+        "MONGO_URI": "mongodb://mongodb:27017/LibreChat", "MEILI_HOST": "http://meilisearch:7700",
+        "RAG_API_URL": "http://rag_api:8000", "REDIS_URI": "redis://redis:6379",
+    })  # fmt: skip
+    rag = box("rag_api", "librechat-rag-api-dev-lite:v0.7", env={
+        "DB_HOST": "vectordb", "DB_PORT": "5432", "MONGO_URI": "mongodb://mongodb:27017/x",
+    })  # fmt: skip
+    verdict = ConfigVerdict(
+        "/srv/librechat.yaml", "0.8.2", "image", container=api.id,
+        addresses=(ConfigAddress("endpoint Ollama", "baseURL", "ollama", 11434, 12),),
+    )  # fmt: skip
+    names = ("mongodb", "meilisearch", "vectordb", "ollama", "redis")
+    found = arrows(api, rag, *(box(name) for name in names), verdicts=(verdict,))
+    assert set(found) == {
+        "api -> mongo",
+        "api -> meilisearch",
+        "api -> rag_api",
+        "api -> ollama",
+        "rag_api -> postgres",
+    }
+    assert found["api -> ollama"].place == "/srv/librechat.yaml:12"
+    assert found["rag_api -> postgres"].effective == "postgres://vectordb:5432"
+
+
+def test_a_variable_that_librechat_reads_of_its_own_env_file_is_an_arrow_from_that_file() -> None:
+    api = box("api", "librechat:v0.8.2", working_dir="/app", env={"MONGO_URI": "mongodb://mongodb:27017/x"}, mounts=())
+    service = ComposeService("api", image="librechat:v0.8.2", working_dir="/app")
+    found = edges((api,), (Project("stack", "/srv/chat", services=(service,)),))
+    assert [(edge.kind, edge.place) for edge in found] == [("mongo", "environment of api")]
+
+
+def test_a_database_that_is_given_the_env_file_of_everybody_has_no_needs() -> None:
+    shared = {"MONGO_URI": "mongodb://mongodb:27017/x", "MEILI_HOST": "http://meilisearch:7700"}
+    assert not edges((box("mongodb", "mongo:7", env=shared), box("meilisearch", "getmeili/meilisearch:v1", env=shared)))
+
+
+def test_channels_that_are_on_are_arrows_of_their_gateway() -> None:
+    gateway = box("oneapi", "one-api:v0.6.7")
+    channels = (
+        OneApiChannel(1, "local", 1, base_url="http://xinference:9997"),
+        OneApiChannel(2, "off", 2, base_url="http://vllm:8000"),
+        OneApiChannel(3, "vendor", 1),
+    )
+    found = edges((gateway, box("xinference")), oneapis=(OneApiState(gateway.id, channels=channels),))
+    assert [(edge.origin, edge.effective, edge.target_name) for edge in found] == [
+        ("One API channel 1 (local)", "http://xinference:9997", "xinference")
+    ]
+
+
+def test_redis_of_a_one_api_that_has_it_switched_off_is_no_arrow() -> None:
+    env = {"REDIS_CONN_STRING": "redis://redis:6379"}
+    assert not edges((box("oneapi", "one-api:v0.6.7", env=env),))
+    assert edges((box("oneapi", "one-api:v0.6.7", env={**env, "SYNC_FREQUENCY": "60"}),))
+    assert edges((box("oneapi", "calciumion/new-api:v0.8", env=env),))
+
+
+def test_open_webui_names_several_servers_in_one_variable() -> None:
+    env = {"OLLAMA_BASE_URLS": "http://ollama:11434;http://192.168.1.9:11434"}
+    found = edges((box("open-webui", env=env), box("ollama")))
+    assert [(edge.effective, edge.where) for edge in found] == [
+        ("http://ollama:11434", "container"), ("http://192.168.1.9:11434", "elsewhere")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("uri", "more", "states"),
+    [
+        ("mongodb://mongo:27017/x", {}, ("ok", "unknown", "unknown")),
+        ("mongodb://mongodb:27017/x", {}, ("failed", "unknown", "unknown")),
+        ("mongodb://localhost:27017/x", {}, ("ok", "unknown", "unknown")),
+        ("mongodb://mongo:27017/x", {"state": "exited"}, ("ok", "failed", "unknown")),
+        ("mongodb://10.1.2.3:27017/x", {}, ("unknown", "unknown", "unknown")),
+    ],
+)
+def test_without_trying_only_what_follows_from_networks_and_states_is_said(
+    uri: str, more: dict[str, Any], states: tuple[str, ...]
+) -> None:
+    (edge,) = edges((fastgpt(MONGODB_URI=uri), box("mongo", **more)))
+    assert (tuple(hop.state for hop in edge.hops), edge.by) == (states, "reasoning")
+
+
+def test_nothing_is_said_of_an_arrow_whose_source_lies_stopped() -> None:
+    app = msgspec.structs.replace(fastgpt(MONGODB_URI="mongodb://nobody/x"), state="exited")
+    (edge,) = edges((app,))
+    assert [hop.state for hop in edge.hops] == ["unknown"] * 3
+    assert edge.hops[0].reason == "fastgpt does not run"
+
+
+def test_a_name_of_extra_hosts_is_not_called_unknown() -> None:
+    app = box("fastgpt", "fastgpt:v4.8.4", env={"MONGODB_URI": "mongodb://db:27017/x"}, extra_hosts=("db:10.1.1.1",))
+    (edge,) = edges((app,))
+    assert edge.hops[0].state == "unknown"
+
+
+def test_two_settings_that_lead_to_one_place_are_one_arrow() -> None:
+    (edge,) = edges((fastgpt(MONGODB_URI="mongodb://mongo/x", MONGODB_LOG_URI="mongodb://mongo/y"), box("mongo")))
+    assert edge.origin == "MONGODB_URI, MONGODB_LOG_URI"
+
+
+def test_the_judgement_folds_by_the_same_arrows() -> None:
+    app = fastgpt(OPENAI_BASE_URL="http://oneapi:3000/v1", AIPROXY_API_ENDPOINT="http://aiproxy:3000")
+    boxes = (app, box("oneapi", "one-api:v0.6.7"), box("aiproxy"))
+    needs = needs_of(Snapshot(NOW, HostInfo("x"), containers=boxes))
+    assert needs[app.id] == (container_id("aiproxy"),)
+
+
+def test_a_port_that_is_published_leads_to_the_container_behind_it() -> None:
+    app = fastgpt(MONGODB_URI="mongodb://host.docker.internal:27018/x")
+    (edge,) = edges((app, box("mongo", ports=(Port(27017, host_port=27018),))))
+    assert (edge.target_name, edge.hops[0].reason) == ("mongo", "mongo publishes that port of this machine")
+
+
+@pytest.mark.parametrize(
+    "value", ["", "$MONGO", "mongodb://", "'mongodb://mongo/x'", "http://[", "a b c", "mongodb+srv://x.y.z"]
+)
+def test_what_is_no_address_is_no_arrow(value: str) -> None:
+    assert not edges((fastgpt(MONGODB_URI=value, OPENAI_BASE_URL=value, PG_URL=value),))
