@@ -156,7 +156,7 @@ def _reached(graph: dict[str, frozenset[str]], start: str) -> set[str]:
 
 
 CEILINGS = {
-    "product lines": 65_364,
+    "product lines": 65_308,
     "modules": 345,
     "modules with a single importer in their own folder": 24,
     "circles": 0,

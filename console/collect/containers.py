@@ -12,6 +12,27 @@ from typing import Any
 import msgspec
 
 from ..hosts import EngineFailed
+from ..hosts.engine_api import (
+    ApiDevice,
+    ApiDeviceRequest,
+    ApiHealth,
+    ApiMount,
+    Config,
+    HostConfig,
+    ImageInspected,
+    Info,
+    Listed,
+    ListedPort,
+    NetworkSettings,
+    State,
+    Version,
+    decode,
+    health_of_status,
+    inspected,
+    moment,
+    state_of,
+    status_exit_code,
+)
 from ..model import (
     Container,
     ContainerState,
@@ -27,27 +48,6 @@ from ..model import (
 )
 from ..products.images import parts_of
 from ..text.cleaning import clean, clean_line
-from .engine_api import (
-    ApiDevice,
-    ApiDeviceRequest,
-    ApiHealth,
-    ApiMount,
-    Config,
-    HostConfig,
-    ImageInspected,
-    Info,
-    Inspected,
-    Listed,
-    ListedPort,
-    NetworkSettings,
-    State,
-    Version,
-    decode,
-    health_of_status,
-    moment,
-    state_of,
-    status_exit_code,
-)
 
 Ends = Sequence[Mapping[str, str | None] | None]
 Bindings = Mapping[str, Ends | None]
@@ -187,15 +187,14 @@ def _from_list(row: Listed, identity: str) -> Container:
 
 def container(raw: bytes) -> Container:
     """One inspected container with everything known of it. Raises EngineFailed."""
-    reply = decode(raw, Inspected, "a container")
-    if not reply.id:
-        raise EngineFailed("The Engine's answer for a container has no id")
+    reply = inspected(raw)
+    identity = reply.id or ""
     state, config, host = reply.state or State(), reply.config or Config(), reply.host_config or HostConfig()
     labels = _labels(config.labels)
     shown_state = state_of(state.status)
     return Container(
-        id=reply.id,
-        name=clean_line((reply.name or reply.id[:12]).lstrip("/")),
+        id=identity,
+        name=clean_line((reply.name or identity[:12]).lstrip("/")),
         image=clean_line(config.image or reply.image or ""),
         image_id=reply.image or None,
         state=shown_state,

@@ -12,11 +12,9 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from msgspec import Struct, field
-
 from ..hosts import CgroupSample, SystemSample
+from ..hosts.engine_api import BlockStats, ContainerStats, InterfaceStats, MemoryStats, decode
 from ..model import Disk, Figures, Gpu, System
-from .engine_api import decode
 
 
 def figures(
@@ -64,59 +62,18 @@ def _scaled(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
-class _CpuUsage(Struct, frozen=True):
-    total_usage: int | None = None
-
-
-class _Cpu(Struct, frozen=True):
-    cpu_usage: _CpuUsage | None = None
-
-
-class _Memory(Struct, frozen=True):
-    usage: int | None = None
-    limit: int | None = None
-    stats: dict[str, int | None] | None = None
-
-
-class _Io(Struct, frozen=True):
-    op: str | None = None
-    value: int | None = None
-
-
-class _Block(Struct, frozen=True):
-    io_service_bytes_recursive: list[_Io] | None = None
-
-
-class _Pids(Struct, frozen=True):
-    current: int | None = None
-
-
-class _Network(Struct, frozen=True):
-    rx_bytes: int | None = None
-    tx_bytes: int | None = None
-
-
-class _Stats(Struct, frozen=True):
-    read: str | None = None
-    cpu_stats: _Cpu | None = None
-    memory_stats: _Memory | None = None
-    blkio_stats: _Block | None = None
-    pids_stats: _Pids | None = None
-    networks: dict[str, _Network | None] | None = field(default=None)
-
-
 def sample_of_stats(raw: bytes) -> CgroupSample | None:
     """One-shot stats as counters; None for a container that does not run. Raises EngineFailed.
 
     The time is the Engine's own, at which it read the counters. fact: an Engine of the 20.10 line answers up to a
     second later, and any Engine answers for a stopped container with zeros and the year 1, not with an error.
     """
-    stats = decode(raw, _Stats, "stats")
+    stats = decode(raw, ContainerStats, "stats")
     at_ns = _nanoseconds(stats.read)
     if at_ns is None:
         return None
     usage = stats.cpu_stats.cpu_usage if stats.cpu_stats else None
-    memory = stats.memory_stats or _Memory()
+    memory = stats.memory_stats or MemoryStats()
     received, sent = _network(stats.networks)
     return CgroupSample(
         at_ns=at_ns,
@@ -140,7 +97,7 @@ def _nanoseconds(text: str | None) -> int | None:
         return None
 
 
-def _working_set(memory: _Memory) -> int | None:
+def _working_set(memory: MemoryStats) -> int | None:
     """Usage without the inactive file cache. fact: ``total_inactive_file`` on cgroup v1, ``inactive_file`` on v2."""
     if not memory.usage:
         return None
@@ -149,14 +106,14 @@ def _working_set(memory: _Memory) -> int | None:
     return memory.usage - cache if cache < memory.usage else memory.usage
 
 
-def _blocks(block: _Block | None, letter: str) -> int | None:
+def _blocks(block: BlockStats | None, letter: str) -> int | None:
     """Sum over the devices; None where the list is empty or null, as with no I/O controller."""
     rows = (block.io_service_bytes_recursive if block else None) or []
     values = [row.value for row in rows if row.value is not None and (row.op or "").lower().startswith(letter)]
     return sum(values) if values else None
 
 
-def _network(networks: dict[str, _Network | None] | None) -> tuple[int | None, int | None]:
+def _network(networks: dict[str, InterfaceStats | None] | None) -> tuple[int | None, int | None]:
     """Sums over the interfaces; None for a container in the host's network or in none."""
     ends = [end for end in (networks or {}).values() if end is not None]
     if not ends:

@@ -6,9 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from ..hosts import ProcessRow
+from ..hosts import EngineFailed, ProcessRow
+from ..hosts.engine_api import Top, decode
 from ..model import Container, Service
 from ..products.roles import LAUNCHERS
 from ..text.cleaning import SECRETS, clean
@@ -114,19 +113,14 @@ MOST = 4096
 _COMMAND = ("COMMAND", "CMD", "ARGS")
 
 
-class _Top(msgspec.Struct):
-    titles: list[str | None] | None = msgspec.field(name="Titles", default=None)
-    processes: list[list[str | None] | None] | None = msgspec.field(name="Processes", default=None)
-
-
 def rows_of(reply: bytes, container: str) -> tuple[ProcessRow, ...]:
     """The rows, by the titles of their columns, which depend on the machine's ``ps``. Nothing in a reply of no sense.
 
     fact: process ids are those of the Engine's machine. gpu-model-servers 2.2
     """
     try:
-        told = msgspec.json.decode(reply, type=_Top)
-    except msgspec.MsgspecError:
+        told = decode(reply, Top, "processes")
+    except EngineFailed:
         return ()
     titles = [(title or "").strip().upper() for title in told.titles or ()]
     if "PID" not in titles:

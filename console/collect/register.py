@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import bisect
+import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from ..hosts import HostError
+from ..hosts.engine_api import Event, decode
 from ..model import Container, Port
-from .engine_api import Event, decode, uptime
 
 DEATHS = 20
 """Deaths remembered per container."""
 _TELLING = frozenset(
     "create start die stop kill oom pause unpause restart rename update destroy health_status".split()  # noqa: SIM905
 )
+
+_UP = re.compile(r"^Up (?:About )?(Less than a|an?|\d+) (second|minute|hour|day|week|month|year)s?")
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000, "year": 31536000}
+
+
+def uptime(status: str) -> int | None:
+    """About how many seconds it has been up; None when it is not. It only ever falls when it was started again."""
+    match = _UP.match(status)
+    if match is None:
+        return None
+    number = match[1]
+    if number.startswith("Less"):
+        return 0
+    return (int(number) if number.isdigit() else 1) * _UNITS[match[2]]
 
 
 class Register:

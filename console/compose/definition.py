@@ -13,15 +13,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
+
+from ..hosts.engine_api import ApiDeviceRequest, ApiMount, Config, HostConfig, ImageInspected, Inspected
 
 Definition = Mapping[str, str]
 """``variable MONGO_URI`` -> its value, ``mount /data/db`` -> ``bind /srv/chat/data rw``, ..."""
 VARIABLE, MOUNT, PORT, NETWORK, DEVICE, OTHER = "variable ", "mount ", "port ", "network ", "device ", "setting "
 IMAGE_CONTENT = "image content"
-_SETTINGS = (
-    "CapAdd", "CapDrop", "Dns", "GroupAdd", "PidMode", "Privileged", "ReadonlyRootfs", "SecurityOpt", "ShmSize",
-)  # fmt: skip
+_SETTINGS = {
+    "cap_add": "CapAdd", "cap_drop": "CapDrop", "dns": "Dns", "group_add": "GroupAdd", "pid_mode": "PidMode",
+    "privileged": "Privileged", "readonly_rootfs": "ReadonlyRootfs", "security_opt": "SecurityOpt",
+    "shm_size": "ShmSize",
+}  # fmt: skip
 """Of the Engine's HostConfig: never computed from Compose's files, compared between two containers only.
 
 No container ever changes one of these. fact: ``docker update`` changes the restart policy and limits only
@@ -36,76 +40,34 @@ _COMPARED = frozenset({
 """Keys of a service that definitions tell; what else a file says is in the config-hash."""
 
 
-class ImageConfig(Struct, rename="pascal"):
-    """What an image gives to a container that does not say otherwise."""
-
-    cmd: list[str] | None = None
-    entrypoint: list[str] | None = None
-    env: list[str] | None = None
-    user: str = ""
-    volumes: dict[str, Any] | None = None
-    working_dir: str = ""
-
-
-class Image(Struct, rename="pascal"):
-    """``GET /images/NAME/json``, as far as it matters here."""
-
-    id: str
-    config: ImageConfig | None = None
-
-
-class _Config(ImageConfig, rename="pascal"):
-    image: str = ""
-    labels: dict[str, str] | None = None
-
-
-class _Network(Struct, rename="pascal"):
-    aliases: list[str] | None = None
-
-
-class _Networks(Struct, rename="pascal"):
-    networks: dict[str, _Network] | None = None
-
-
-class InspectedDefinition(Struct, rename="pascal"):
-    """``GET /containers/ID/json``, as far as it matters here."""
-
-    id: str
-    name: str = ""
-    image: str = ""
-    config: _Config = field(default_factory=_Config)
-    host_config: dict[str, Any] = field(default_factory=dict)
-    mounts: list[dict[str, Any]] | None = None
-    network_settings: _Networks = field(default_factory=_Networks)
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Its labels."""
-        return self.config.labels or {}
-
-
 # ---- as the Engine tells it ------------------------------------------------------------------------------------------
 
 
-def of_container(one: InspectedDefinition) -> dict[str, str]:
+def of_container(one: Inspected) -> dict[str, str]:
     """The definition of a container that there is."""
-    config, host = one.config, one.host_config
+    config, host = one.config or Config(), one.host_config or HostConfig()
     found = {
-        "image": config.image, IMAGE_CONTENT: one.image, "command": _words(config.cmd),
-        "entrypoint": _words(config.entrypoint), "user": config.user, "working directory": config.working_dir,
+        "image": config.image or "", IMAGE_CONTENT: one.image or "", "command": _words(config.cmd),
+        "entrypoint": _words(config.entrypoint), "user": config.user or "",
+        "working directory": config.working_dir or "",
     }  # fmt: skip
     found |= _variables(_pairs(config.env))
-    found |= {f"{MOUNT}{m.get('Destination')}": _mount(m) for m in one.mounts or ()}
-    found |= {f"{MOUNT}{posixpath.normpath(target)}": "tmpfs" for target in host.get("Tmpfs") or ()}
-    for port, bindings in (host.get("PortBindings") or {}).items():
-        found |= _ports(port, ((b.get("HostIp"), b.get("HostPort")) for b in bindings or ()))
-    found |= _networks(one)
-    found |= {f"{DEVICE}{d['PathInContainer']}": f"{d['PathOnHost']} {d['CgroupPermissions']}"
-              for d in host.get("Devices") or ()}  # fmt: skip
-    found |= _gpus(host.get("DeviceRequests") or ())
-    found |= {f"extra host {text}": "there" for text in map(_extra_host, host.get("ExtraHosts") or ())}
-    found |= _limits((host.get("RestartPolicy") or {}).get("Name"), host.get("Memory"), host.get("NanoCpus"))
-    return {key: value for key, value in (found | _others(one)).items() if value}
+    found |= {f"{MOUNT}{m.destination}": _mount(m) for m in one.mounts or () if m}
+    found |= {_at(target): "tmpfs" for target in host.tmpfs or ()}
+    for port, bindings in (host.port_bindings or {}).items():
+        found |= _ports(port, ((b.get("HostIp"), b.get("HostPort")) for b in bindings or () if b))
+    found |= _networks(one, host)
+    found |= {f"{DEVICE}{d.path_in_container}": f"{d.path_on_host} {d.cgroup_permissions}"
+              for d in host.devices or () if d}  # fmt: skip
+    found |= _gpus(one for one in host.device_requests or () if one)
+    found |= {f"extra host {text}": "there" for text in map(_extra_host, filter(None, host.extra_hosts or ()))}
+    found |= _limits(host.restart_policy.name if host.restart_policy else None, host.memory, host.nano_cpus)
+    return {key: value for key, value in (found | _others(one, host)).items() if value}
+
+
+def labels_of(one: Inspected) -> dict[str, str]:
+    """The container's labels."""
+    return {name: value or "" for name, value in ((one.config and one.config.labels) or {}).items()}
 
 
 def _variables(pairs: Mapping[str, str | None]) -> dict[str, str]:
@@ -113,19 +75,19 @@ def _variables(pairs: Mapping[str, str | None]) -> dict[str, str]:
     return {f"{VARIABLE}{name}": f"={value}" for name, value in pairs.items() if value is not None}
 
 
-def _pairs(entries: Iterable[str] | None) -> dict[str, str | None]:
-    parts = (entry.partition("=") for entry in entries or ())
+def _pairs(entries: Iterable[str | None] | None) -> dict[str, str | None]:
+    parts = (entry.partition("=") for entry in entries or () if entry is not None)
     return {name: value if sign else None for name, sign, value in parts}
 
 
-def _words(words: Sequence[str] | None) -> str:
+def _words(words: Sequence[str | None] | None) -> str:
     return msgspec.json.encode(words).decode() if words else ""
 
 
-def _mount(mount: Mapping[str, Any]) -> str:
-    kind = mount.get("Type") or "bind"
-    source = mount.get("Name") if kind == "volume" else mount.get("Source")
-    return "tmpfs" if kind == "tmpfs" else f"{kind} {source} {'rw' if mount.get('RW', True) else 'ro'}"
+def _mount(mount: ApiMount) -> str:
+    kind = mount.type or "bind"
+    source = mount.name if kind == "volume" else mount.source
+    return "tmpfs" if kind == "tmpfs" else f"{kind} {source} {'ro' if mount.rw is False else 'rw'}"
 
 
 def _ports(port: str, bindings: Iterable[tuple[str | None, str | None]]) -> dict[str, str]:
@@ -133,14 +95,13 @@ def _ports(port: str, bindings: Iterable[tuple[str | None, str | None]]) -> dict
     return {f"{PORT}{port}": ", ".join(shown)} if shown else {}
 
 
-def _networks(one: InspectedDefinition) -> dict[str, str]:
+def _networks(one: Inspected, host: HostConfig) -> dict[str, str]:
     """Its networks with the names it has there, without those that every container has of itself."""
-    mode = str(one.host_config.get("NetworkMode") or "")
-    if mode.startswith("container:"):
+    if (host.network_mode or "").startswith("container:"):
         return {f"{NETWORK}of another container": "there"}
-    own = {one.id[:12], one.name.lstrip("/"), one.labels.get(f"{_LABELS}service")}
-    attached = (one.network_settings.networks or {}).items()
-    return {f"{NETWORK}{name}": _aliases(set(network.aliases or ()) - own) for name, network in attached}
+    own = {(one.id or "")[:12], (one.name or "").lstrip("/"), labels_of(one).get(f"{_LABELS}service")}
+    attached = (one.network_settings.networks if one.network_settings else None) or {}
+    return {f"{NETWORK}{name}": _aliases({*((end and end.aliases) or ())} - own) for name, end in attached.items()}
 
 
 def _aliases(names: Iterable[str | None]) -> str:
@@ -154,10 +115,10 @@ def _limits(restart: str | None, memory: float | None, nano_cpus: float | None) 
     )
 
 
-def _gpus(requests: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def _gpus(requests: Iterable[ApiDeviceRequest]) -> dict[str, str]:
     rows = sorted(
-        f"{r.get('Driver') or ''} count={r.get('Count') or 0} ids={','.join(r.get('DeviceIDs') or ())} "
-        + "+".join(",".join(sorted(each)) for each in r.get("Capabilities") or ())
+        f"{r.driver or ''} count={r.count or 0} ids={','.join(filter(None, r.device_ids or ()))} "
+        + "+".join(",".join(sorted(filter(None, each or ()))) for each in r.capabilities or ())
         for r in requests
     )
     return {"GPUs": "; ".join(rows)}
@@ -169,12 +130,11 @@ def _extra_host(text: str) -> str:
     return f"{name}{':' if sign else ''}{address.strip('[]')}"
 
 
-def _others(one: InspectedDefinition) -> dict[str, str]:
-    host = one.host_config
-    told = {name: host.get(name) for name in _SETTINGS}
-    told["Runtime"] = host.get("Runtime") if host.get("Runtime") != "runc" else None
+def _others(one: Inspected, host: HostConfig) -> dict[str, str]:
+    told = {name: getattr(host, field) for field, name in _SETTINGS.items()}
+    told["Runtime"] = host.runtime if host.runtime != "runc" else None
     found = {f"{OTHER}{name}": msgspec.json.encode(value).decode() for name, value in told.items() if value}
-    own = {name: value for name, value in one.labels.items() if not name.startswith(_LABELS)}
+    own = {name: value for name, value in labels_of(one).items() if not name.startswith(_LABELS)}
     return found | {f"{OTHER}label {name}": value for name, value in own.items()}
 
 
@@ -198,19 +158,20 @@ def other_settings(config: Mapping[str, Any], service: str) -> Mapping[str, Any]
 
 
 def of_compose(
-    config: Mapping[str, Any], service: str, image: Image, added: Mapping[str, str], there: Definition
+    config: Mapping[str, Any], service: str, image: ImageInspected, added: Mapping[str, str], there: Definition
 ) -> dict[str, str]:
     """The definition that Compose would make now, in place of a container that has the definition ``there``.
 
     What no file decides is taken from there: anonymous volumes, which Compose hands on, and the other settings.
     """
-    own, inside = _service(config, service), image.config or ImageConfig()
+    own, inside = _service(config, service), image.config or Config()
     entrypoint, command = own.get("entrypoint"), own.get("command")
     found = {
-        "image": image_of(config, service), IMAGE_CONTENT: image.id,
+        "image": image_of(config, service), IMAGE_CONTENT: image.id or "",
         "command": _words(command or (None if entrypoint else inside.cmd)),
         "entrypoint": _words(inside.entrypoint if entrypoint is None else entrypoint),
-        "user": str(own.get("user") or inside.user), "working directory": own.get("working_dir") or inside.working_dir,
+        "user": str(own.get("user") or inside.user or ""),
+        "working directory": own.get("working_dir") or inside.working_dir or "",
     }  # fmt: skip
     found |= _variables({**_pairs(inside.env), **added, **{k: _text(v) for k, v in _map(own, "environment").items()}})
     found |= _mounted(config, own, inside, there) | _published(own) | _joined(config, own, service) | _devices(own)
@@ -233,9 +194,7 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _mounted(
-    config: Mapping[str, Any], own: Mapping[str, Any], inside: ImageConfig, there: Definition
-) -> dict[str, str]:
+def _mounted(config: Mapping[str, Any], own: Mapping[str, Any], inside: Config, there: Definition) -> dict[str, str]:
     # fact: a volume of the image is handed on from the container before, whatever it was, unless the files name it
     found = {_at(target): there.get(_at(target), "volume, a new one rw") for target in inside.volumes or ()}
     for v in own.get("volumes") or ():
@@ -303,11 +262,10 @@ def _devices(own: Mapping[str, Any]) -> dict[str, str]:
             target = one.get("target") or one["source"]
             found[f"{DEVICE}{target}"] = f"{one['source']} {one.get('permissions') or 'rwm'}"
     reserved = _map(_map(_map(own, "deploy"), "resources"), "reservations").get("devices") or ()
-    return found | _gpus([
-        {"Driver": r.get("driver"), "Count": r.get("count"), "DeviceIDs": r.get("device_ids"),
-         "Capabilities": [r.get("capabilities") or ["gpu"]]}
+    return found | _gpus(
+        ApiDeviceRequest(r.get("driver"), r.get("count"), r.get("device_ids"), [r.get("capabilities") or ["gpu"]])
         for r in (*reserved, *(own.get("gpus") or ()))
-    ])  # fmt: skip
+    )
 
 
 def _declared_limits(own: Mapping[str, Any]) -> dict[str, str]:

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 from stackops.console.collect import containers
-from stackops.console.collect.engine_api import moment, uptime
+from stackops.console.collect.register import uptime
 from stackops.console.hosts import EngineFailed
+from stackops.console.hosts.engine_api import moment
 from stackops.console.model import DeviceRequest, EnvVar, Health, Port
 
 DATA = Path(__file__).parents[1] / "data" / "engine"

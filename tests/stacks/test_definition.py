@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 from stackops.console.compose import definition as d
+from stackops.console.hosts.engine_api import Config, ImageInspected, inspected
 
 NAMES = {"networks": {"default": {"name": "chat_default"}}, "volumes": {"named": {"name": "chat_named"}}}
-IMAGE = d.Image("sha256:1", d.ImageConfig(
+IMAGE = ImageInspected("sha256:1", config=Config(
     cmd=["run"], entrypoint=["/start"], env=["PATH=/bin", "OWN=1"], user="node", volumes={"/own": {}},
     working_dir="/app",
 ))  # fmt: skip
@@ -31,7 +32,7 @@ def running(
         "Mounts": [{"Type": "volume", "Name": "e" * 64, "Destination": "/own", "RW": True}, *mounts],
         "NetworkSettings": {"Networks": networks or {"chat_default": {"Aliases": ["chat-api-1", "api", "f" * 12]}}},
     }  # fmt: skip
-    return d.of_container(msgspec.json.decode(msgspec.json.encode(one), type=d.InspectedDefinition))
+    return d.of_container(inspected(msgspec.json.encode(one)))
 
 
 def differences(there: dict[str, str], wanted: dict[str, str]) -> set[str]:

@@ -14,12 +14,12 @@ from typing import Literal
 from msgspec.structs import replace
 
 from ...hosts import Host, HostError, NotFound, ProcessRow
+from ...hosts.engine_api import moment
 from ...model import Container, DaemonConfig, EngineInfo, MirrorProbe, Project, PullFailure
 from ...products.images import HUB, ImageOrigin, place_of
 from ...products.services import role_of_container
 from ...text.cleaning import clean_line
 from ..board import NewParts, fault_of, silent
-from ..engine_api import moment
 from ..mirror_probe import MirrorQuestion, named, probe_all, registry_address, seed, to_ask_for
 from ..source import Site, Source
 

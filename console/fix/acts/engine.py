@@ -12,12 +12,11 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from typing import ClassVar, cast
 
-import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
-from ...hosts import Engine, HostError, NotPermitted, ProcessRow, Rights
+from ...hosts import Engine, EngineFailed, HostError, NotPermitted, ProcessRow, Rights
 from ...hosts.call import run
+from ...hosts.engine_api import Event, decode
 from ...hosts.failpoints import reach
 from ...model import DaemonConfig
 from ...products.dockerd import MIRRORS, address_of, flags, objections
@@ -273,11 +272,6 @@ def _write(bench: StepContext, path: str, old: bytes | None, new: bytes | None) 
         files.replace(path, new, expect=None if old is None else sha256(old))
 
 
-class _Event(Struct, frozen=True):
-    Type: str = ""
-    Action: str = ""
-
-
 def _told_of_reload(bench: StepContext, since: float) -> bool:
     """Whether the Engine has sent its ``reload`` event since then. fact: Type ``daemon``, Action ``reload``."""
     engine = bench.host.engine
@@ -292,9 +286,9 @@ def _told_of_reload(bench: StepContext, since: float) -> bool:
 async def _wait_for_event(engine: Engine, since: float) -> bool:
     async with asyncio.timeout(EVENT_WITHIN), aclosing(cast("_Closable", engine.events(since))) as stream:
         async for raw in stream:
-            with suppress(msgspec.MsgspecError):
-                event = msgspec.json.decode(raw, type=_Event)
-                if (event.Type, event.Action) == ("daemon", "reload"):
+            with suppress(EngineFailed):
+                event = decode(raw, Event, "an event")
+                if (event.type, event.action) == ("daemon", "reload"):
                     return True
     return False
 

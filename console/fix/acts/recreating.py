@@ -16,6 +16,7 @@ import msgspec
 
 from ...compose import definition as d
 from ...hosts import Files, HostError, NotFound
+from ...hosts.engine_api import ImageInspected
 from ...products.services import LABEL_HASH, LABEL_VERSION, same_compose
 from .base import StepContext, StepFailed
 from .content import real_path
@@ -70,16 +71,17 @@ def foresee(bench: StepContext, source: ServiceSource, made_with: ServiceSource,
     there = d.of_container(one)
     before, after = as_it_is(bench, made_with), as_it_would_be(bench, source)
     back, then = _made(bench, before, source, there), _made(bench, after, source, there)
-    own_image = image_named(bench.host, one.image, missing_is=back.image)
+    image, labels = one.image or "", d.labels_of(one)
+    own_image = image_named(bench.host, image, missing_is=back.image)
     waiting = d.changes(there, d.of_compose(before.config, source.service, own_image, before.added, there))
-    unedited, comparable = _unedited(bench, made_with, one.labels) if waiting or one.labels else (None, False)
+    unedited, comparable = _unedited(bench, made_with, labels) if waiting or labels else (None, False)
     if unedited:
         waiting = tuple(change for change in waiting if _from_outside(change, before.added))
     _refuse_what_is_lost(bench.disk, made_with, waiting, unedited=bool(unedited))
     also = [c for c in waiting if back.lines.get(c.what) == then.lines.get(c.what)]
-    if back.image.id != one.image and there.get("image") == back.lines.get("image") == then.lines.get("image"):
-        also.append(d.Change(d.IMAGE_CONTENT, there[d.IMAGE_CONTENT], back.image.id))
-    firm = bool(unedited) and back.image.id == one.image == then.image.id and _same_settings(before, after, source)
+    if back.image.id != image and there.get("image") == back.lines.get("image") == then.lines.get("image"):
+        also.append(d.Change(d.IMAGE_CONTENT, there[d.IMAGE_CONTENT], back.image.id or ""))
+    firm = bool(unedited) and back.image.id == image == then.image.id and _same_settings(before, after, source)
     edited = comparable and unedited is False and not waiting
     return Foreseen(
         there, _kept(back.lines, firm), _kept(then.lines, firm), tuple(also),
@@ -129,7 +131,7 @@ class ComposeAnswer:
 
 @dataclass(frozen=True)
 class _Made:
-    image: d.Image
+    image: ImageInspected
     lines: dict[str, str] = field(repr=False)
 
 

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
-from ...compose.definition import Image, InspectedDefinition
 from ...compose.places import CONFIG_FILES, ENV_FILES, listed
-from ...hosts import Engine, EngineUnreachable, Host, HostError, NotFound
+from ...hosts import Engine, EngineUnreachable, Host, HostError, NotFound, engine_api
 from ...hosts.call import run
+from ...hosts.engine_api import ImageInspected, Inspected, Listed, decode
+from ...hosts.engine_api import State as EngineState
 from .base import StepFailed
 
 LYING = ("created", "exited", "dead")
 """States, in the Engine's words, of a container that nothing but a start brings up."""
 _DEADLINE = 10.0
 _LABEL = "com.docker.compose."
-_T = TypeVar("_T")
 
 
 class Standing(Struct, frozen=True):
@@ -41,59 +39,34 @@ class Standing(Struct, frozen=True):
     """What ``--env-file`` named then. fact: label com.docker.compose.project.environment_file"""
 
 
-class _Listed(Struct, rename="pascal"):
-    id: str
-    names: list[str] | None = None
-    state: str = "unknown"
-    labels: dict[str, str] | None = None
-
-
-class _State(Struct, rename="pascal"):
-    status: str = "unknown"
-    started_at: str | None = None
-
-
-class _Config(Struct, rename="pascal"):
-    labels: dict[str, str] | None = None
-    env: list[str] | None = None
-
-
-class _Inspected(Struct, rename="pascal"):
-    id: str
-    name: str = ""
-    state: _State = field(default_factory=_State)
-    config: _Config = field(default_factory=_Config)
-
-
 def of_service(host: Host, project: str, service: str) -> tuple[Standing, ...]:
     """The containers of a compose service, one-off runs left out. Raises HostError when the Engine does not tell."""
-    rows = _decoded(asked(host, lambda engine: engine.containers()), list[_Listed])
-    return tuple(_listed(row) for row in rows if _belongs(row.labels or {}, project, service))
+    rows = decode(asked(host, lambda engine: engine.containers()), list[Listed], "the list of containers")
+    return tuple(_listed(row) for row in rows if row.id and _belongs(row.labels or {}, project, service))
 
 
 def of_container(host: Host, container: str) -> Standing | None:
     """One container by id or name; None when it is gone. Raises HostError when the Engine does not tell."""
-    try:
-        row = _decoded(asked(host, lambda engine: engine.inspect(container)), _Inspected)
-    except NotFound:
+    row = inspected(host, container)
+    if row is None:
         return None
-    labels = row.config.labels or {}
-    made = listed(labels, CONFIG_FILES), listed(labels, ENV_FILES)
-    return Standing(row.id, row.name.lstrip("/"), row.state.status, row.state.started_at, *made)
+    labels, state = row.config.labels if row.config else None, row.state or EngineState()
+    name, status = (row.name or "").lstrip("/"), state.status or "unknown"
+    return Standing(row.id or "", name, status, state.started_at, *_made_with(labels))
 
 
-def inspected(host: Host, container: str) -> InspectedDefinition | None:
+def inspected(host: Host, container: str) -> Inspected | None:
     """What a container is made with; None when it is gone. It holds secrets: never shown."""
     try:
-        return _decoded(asked(host, lambda engine: engine.inspect(container)), InspectedDefinition)
+        return engine_api.inspected(asked(host, lambda engine: engine.inspect(container)))
     except NotFound:
         return None
 
 
-def image_named(host: Host, name: str, *, missing_is: Image | None = None) -> Image:
+def image_named(host: Host, name: str, *, missing_is: ImageInspected | None = None) -> ImageInspected:
     """An image of this machine. Raises StepFailed where it is not here: nothing is pulled."""
     try:
-        return _decoded(asked(host, lambda engine: engine.image(name)), Image)
+        return decode(asked(host, lambda engine: engine.image(name)), ImageInspected, "an image")
     except NotFound:
         if missing_is is not None:
             return missing_is
@@ -124,22 +97,25 @@ def half_renamed(there: Standing) -> bool:
 
 def environment_of(host: Host, container: str) -> dict[str, str]:
     """The variables of a container as it is now; empty when it is gone. They hold secrets: never shown, never kept."""
-    try:
-        row = _decoded(asked(host, lambda engine: engine.inspect(container)), _Inspected)
-    except NotFound:
-        return {}
-    pairs = (entry.partition("=") for entry in row.config.env or [])
+    row = inspected(host, container)
+    env = row.config.env if row and row.config else None
+    pairs = (entry.partition("=") for entry in env or () if entry)
     return {name: value for name, _, value in pairs}
 
 
-def _belongs(labels: dict[str, str], project: str, service: str) -> bool:
+def _belongs(labels: Mapping[str, str | None], project: str, service: str) -> bool:
     named = (labels.get(f"{_LABEL}project"), labels.get(f"{_LABEL}service")) == (project, service)
-    return named and labels.get(f"{_LABEL}oneoff", "False").lower() != "true"
+    return named and (labels.get(f"{_LABEL}oneoff") or "False").lower() != "true"
 
 
-def _listed(row: _Listed) -> Standing:
-    name, labels = (row.names or [""])[0].lstrip("/"), row.labels or {}
-    return Standing(row.id, name, row.state, None, listed(labels, CONFIG_FILES), listed(labels, ENV_FILES))
+def _listed(row: Listed) -> Standing:
+    name = (row.names or [""])[0] or ""
+    return Standing(row.id or "", name.lstrip("/"), row.state or "unknown", None, *_made_with(row.labels))
+
+
+def _made_with(labels: Mapping[str, str | None] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    told = {name: value or "" for name, value in (labels or {}).items()}
+    return listed(told, CONFIG_FILES), listed(told, ENV_FILES)
 
 
 def asked(host: Host, question: Callable[[Engine], Awaitable[bytes]]) -> bytes:
@@ -171,10 +147,3 @@ def engine_away(host: Host) -> EngineUnreachable | None:
     except HostError:
         return None  # it answers, though not well
     return None
-
-
-def _decoded(reply: bytes, kind: type[_T]) -> _T:
-    try:
-        return msgspec.json.decode(reply, type=kind)
-    except msgspec.DecodeError as error:
-        raise HostError("The Engine answered with something that is not a container") from error

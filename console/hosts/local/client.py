@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from .. import EngineFailed, EngineUnreachable, HostError
+from ..engine_api import EngineRefusal, Version, decode
 from . import reasons
 from .address import EngineAddress, Tls
 
@@ -338,15 +339,10 @@ class EngineClient:
         )
 
 
-class _Said(Struct):
-    message: str = ""
-    ApiVersion: str = ""
-
-
 def _api_version(body: bytes) -> str:
     try:
-        return msgspec.json.decode(body, type=_Said).ApiVersion
-    except msgspec.MsgspecError:
+        return decode(body, Version, "/version").api_version or ""
+    except EngineFailed:
         return ""
 
 
@@ -354,8 +350,8 @@ def _message(body: bytes) -> str:
     from ...text.cleaning import clean_line
 
     try:
-        return clean_line(msgspec.json.decode(body, type=_Said).message)
-    except msgspec.MsgspecError:
+        return clean_line(decode(body, EngineRefusal, "what it refuses").message or "")
+    except EngineFailed:
         return _begins(body)
 
 

@@ -1,7 +1,7 @@
 """The Engine's JSON as types: only what is used, every field optional, unknown ones ignored.
 
 The Engine leaves fields out, sends ``null`` for empty lists and objects, and changes shape between API versions:
-nothing in here may be required. It decodes and nothing else: meaning and cleaning are the business of ``docker``.
+nothing in here may be required. It decodes and nothing else: whoever asks gives it a meaning and cleans it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, TypeVar, cast, get_args
 import msgspec
 from msgspec import Struct, field
 
-from ..hosts import EngineFailed
 from ..model import ContainerState, Health
+from .errors import EngineFailed
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class ApiMount(Api, frozen=True):
 
 
 class Endpoint(Api, frozen=True):
-    """A container's end of one network. fact: DNSNames from API 1.44 on; Aliases held the short id before."""
+    """A container's end of one network. fact: DNSNames came with API 1.44; Aliases held the short id before."""
 
     ip_address: str | None = field(default=None, name="IPAddress")
     ip_prefix_len: int | None = field(default=None, name="IPPrefixLen")
@@ -59,9 +59,7 @@ class NetworkSettings(Api, frozen=True):
     ports: dict[str, list[dict[str, str | None] | None] | None] | None = None
 
 
-class ListedHostConfig(Api, frozen=True):
-    """The part of HostConfig that the list has."""
-
+class _ListedHostConfig(Api, frozen=True):
     network_mode: str | None = None
 
 
@@ -79,13 +77,11 @@ class Listed(Api, frozen=True):
     ports: list[ListedPort | None] | None = None
     labels: dict[str, str | None] | None = None
     mounts: list[ApiMount | None] | None = None
-    host_config: ListedHostConfig | None = None
+    host_config: _ListedHostConfig | None = None
     network_settings: NetworkSettings | None = None
 
 
-class HealthRun(Api, frozen=True):
-    """One result of a health check."""
-
+class _HealthRun(Api, frozen=True):
     start: str | None = None
     end: str | None = None
     exit_code: int | None = None
@@ -97,7 +93,7 @@ class ApiHealth(Api, frozen=True):
 
     status: str | None = None
     failing_streak: int | None = None
-    log: list[HealthRun | None] | None = None
+    log: list[_HealthRun | None] | None = None
 
 
 class State(Api, frozen=True):
@@ -113,16 +109,12 @@ class State(Api, frozen=True):
     health: ApiHealth | None = None
 
 
-class RestartPolicy(Api, frozen=True):
-    """When the Engine starts it again by itself."""
-
+class _RestartPolicy(Api, frozen=True):
     name: str | None = None
     maximum_retry_count: int | None = None
 
 
-class LogConfig(Api, frozen=True):
-    """Where its output goes."""
-
+class _LogConfig(Api, frozen=True):
     type: str | None = None
 
 
@@ -139,6 +131,8 @@ class ApiDevice(Api, frozen=True):
     """A device file that is passed in."""
 
     path_on_host: str | None = None
+    path_in_container: str | None = None
+    cgroup_permissions: str | None = None
 
 
 class HostConfig(Api, frozen=True):
@@ -149,17 +143,28 @@ class HostConfig(Api, frozen=True):
     nano_cpus: int | None = None
     cpu_quota: int | None = None
     cpu_period: int | None = None
-    restart_policy: RestartPolicy | None = None
-    log_config: LogConfig | None = None
+    restart_policy: _RestartPolicy | None = None
+    log_config: _LogConfig | None = None
     port_bindings: dict[str, list[dict[str, str | None] | None] | None] | None = None
     device_requests: list[ApiDeviceRequest | None] | None = None
     devices: list[ApiDevice | None] | None = None
     runtime: str | None = None
     extra_hosts: list[str | None] | None = None
+    tmpfs: dict[str, Any] | None = None
+    cap_add: Any = None
+    cap_drop: Any = None
+    dns: Any = None
+    group_add: Any = None
+    pid_mode: Any = None
+    privileged: Any = None
+    readonly_rootfs: Any = None
+    security_opt: Any = None
+    shm_size: Any = None
+    """From ``cap_add`` on only ever compared between two containers."""
 
 
 class Config(Api, frozen=True):
-    """``Config`` of an inspected container."""
+    """``Config`` of an inspected container or image."""
 
     image: str | None = None
     user: str | None = None
@@ -170,6 +175,7 @@ class Config(Api, frozen=True):
     entrypoint: list[str | None] | str | None = None
     labels: dict[str, str | None] | None = None
     exposed_ports: dict[str, Any] | None = None
+    volumes: dict[str, Any] | None = None
 
 
 class Inspected(Api, frozen=True):
@@ -192,6 +198,7 @@ class ImageInspected(Api, frozen=True):
 
     id: str | None = None
     repo_digests: list[str | None] | None = None
+    config: Config | None = None
 
 
 class Version(Api, frozen=True):
@@ -204,9 +211,7 @@ class Version(Api, frozen=True):
     kernel_version: str | None = None
 
 
-class IndexConfig(Api, frozen=True):
-    """One registry in ``/info``."""
-
+class _IndexConfig(Api, frozen=True):
     mirrors: list[str | None] | None = None
     secure: bool | None = None
 
@@ -215,7 +220,7 @@ class RegistryConfig(Api, frozen=True):
     """Registries and their mirrors."""
 
     mirrors: list[str | None] | None = None
-    index_configs: dict[str, IndexConfig | None] | None = None
+    index_configs: dict[str, _IndexConfig | None] | None = None
     insecure_ranges: list[str | None] | None = field(default=None, name="InsecureRegistryCIDRs")
 
 
@@ -241,9 +246,7 @@ class Info(Api, frozen=True):
     no_proxy: str | None = None
 
 
-class Actor(Api, frozen=True):
-    """What an event is about."""
-
+class _Actor(Api, frozen=True):
     id: str | None = field(default=None, name="ID")
     attributes: dict[str, str | None] | None = None
 
@@ -253,11 +256,81 @@ class Event(Struct, frozen=True):
 
     type: str | None = field(default=None, name="Type")
     action: str | None = field(default=None, name="Action")
-    actor: Actor | None = field(default=None, name="Actor")
+    actor: _Actor | None = field(default=None, name="Actor")
     status: str | None = None
     id: str | None = None
     time: float | None = None
     time_nano: int | None = field(default=None, name="timeNano")
+
+
+class Top(Api, frozen=True):
+    """``GET /containers/ID/top``."""
+
+    titles: list[str | None] | None = None
+    processes: list[list[str | None] | None] | None = None
+
+
+class EngineRefusal(Struct, frozen=True):
+    """The body of a reply with an HTTP status of 400 or more."""
+
+    message: str | None = None
+
+
+class _CpuUsage(Struct, frozen=True):
+    total_usage: int | None = None
+
+
+class _CpuStats(Struct, frozen=True):
+    cpu_usage: _CpuUsage | None = None
+
+
+class MemoryStats(Struct, frozen=True):
+    """``memory_stats``, in bytes."""
+
+    usage: int | None = None
+    limit: int | None = None
+    stats: dict[str, int | None] | None = None
+
+
+class _IoRow(Struct, frozen=True):
+    op: str | None = None
+    value: int | None = None
+
+
+class BlockStats(Struct, frozen=True):
+    """``blkio_stats``."""
+
+    io_service_bytes_recursive: list[_IoRow] | None = None
+
+
+class _PidsStats(Struct, frozen=True):
+    current: int | None = None
+
+
+class InterfaceStats(Struct, frozen=True):
+    """Bytes of one interface."""
+
+    rx_bytes: int | None = None
+    tx_bytes: int | None = None
+
+
+class ContainerStats(Struct, frozen=True):
+    """``GET /containers/ID/stats``."""
+
+    read: str | None = None
+    cpu_stats: _CpuStats | None = None
+    memory_stats: MemoryStats | None = None
+    blkio_stats: BlockStats | None = None
+    pids_stats: _PidsStats | None = None
+    networks: dict[str, InterfaceStats | None] | None = None
+
+
+def inspected(raw: bytes) -> Inspected:
+    """One inspected container, which has an id. Raises EngineFailed."""
+    reply = decode(raw, Inspected, "a container")
+    if not reply.id:
+        raise EngineFailed("The Engine's answer for a container has no id")
+    return reply
 
 
 def decode(raw: bytes, kind: type[T], what: str) -> T:
@@ -290,8 +363,6 @@ def _reason(error: Exception) -> str:
 _STATES = frozenset(get_args(ContainerState))
 _HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)")
 _EXITED = re.compile(r"^(?:Exited|Restarting) \((\d+)\)")
-_UP = re.compile(r"^Up (?:About )?(Less than a|an?|\d+) (second|minute|hour|day|week|month|year)s?")
-_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000, "year": 31536000}
 
 
 def moment(text: str | None) -> float | None:
@@ -320,14 +391,3 @@ def status_exit_code(status: str) -> int | None:
     """Exit code from the words of the list."""
     match = _EXITED.match(status)
     return int(match[1]) if match else None
-
-
-def uptime(status: str) -> int | None:
-    """About how many seconds it has been up; None when it is not. It only ever falls when it was started again."""
-    match = _UP.match(status)
-    if match is None:
-        return None
-    number = match[1]
-    if number.startswith("Less"):
-        return 0
-    return (int(number) if number.isdigit() else 1) * _UNITS[match[2]]
