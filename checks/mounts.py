@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 
-from ..console.compose.mounts import Reach, reach, within
+from ..console.compose.places import Reach, reach, within
 from ..console.model import FileFact, Snapshot
 from ..console.model.findings import Evidence
 

@@ -28,7 +28,7 @@ from ...console.fix.plan import Plan
 from ...console.fix.steps import RestartContainer
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence
-from ...console.products.keepers import gone, others_live, starts_others
+from ...console.products.server_logs import gone, others_live, starts_others
 from ...console.settings import Settings
 from ...console.text.cleaning import clip
 from ..api import Answers, Case, Check, Fine, Form, Found, manual, repair

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from ...console.model import DaemonConfig, EngineInfo, MirrorProbe, MirrorSeed, MirrorState, PullFailure, Snapshot
 from ...console.products.dockerd import MIRRORS, OF_FILE, Objection, address_of, objections, refusal, repaired
-from ...console.products.images import HUB, ImageOrigin, place_of
+from ...console.products.versions import HUB, ImageOrigin, place_of
 
 HUB_ADDRESS = "https://registry-1.docker.io"
 NEXT_START = "The Engine still runs on what it read before. Its next start, after an update or a reboot, fails"

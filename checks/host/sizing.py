@@ -17,24 +17,80 @@ Fix
 
 Sources
     The FastGPT deployment guides (pgvector: test, 1 million, 5 million vectors) and the guide for local models of
-    2024-03, as data in console/products/sizing.py.
+    2024-03, as data in this file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ...console.fix.plan import Plan
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence
-from ...console.products.model_products import product_of_command, product_of_image
-from ...console.products.sizing import GB, HostRow, ModelRow, host_row, model_row
+from ...console.products.model_users import product_of_command, product_of_image
 from ...console.settings import Settings
 from ...console.text.cleaning import size
 from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
 from ..compose import everybody, put_away
 from ..server.companion import PRODUCTS
+
+GB = 10**9
+"""Sizes are decimal gigabytes, as the guides mean them."""
+
+
+class HostRow(Struct, frozen=True):
+    """One line of the table for FastGPT with pgvector, single node."""
+
+    vectors: int
+    """Up to so many; 0 for a test."""
+    cores: int
+    ram: float
+    disk: float | None
+    advised_cores: int
+    advised_ram: float
+
+
+HOST: tuple[HostRow, ...] = (
+    HostRow(0, 2, 2, None, 2, 4),
+    HostRow(1_000_000, 4, 8, 50, 4, 16),
+    HostRow(5_000_000, 8, 32, 200, 16, 64),
+)
+"""From the FastGPT deployment guides of 2024; the 200 GB are of one of them only."""
+
+
+class ModelRow(Struct, frozen=True):
+    """Main memory and disk that the guide of 2024-03 asks for one local model, whatever its precision."""
+
+    name: str
+    pattern: str
+    """Looked for in the image and the command, in lower case."""
+    ram: float
+    disk: float
+
+
+MODELS: tuple[ModelRow, ...] = (
+    ModelRow("Baichuan2-13B-Chat", r"baichuan2?-?13b", 32, 50),
+    ModelRow("Baichuan2-7B-Chat", r"baichuan2?-?7b", 16, 25),
+    ModelRow("ChatGLM2-6B", r"chatglm[23]?-?6b", 16, 25),
+    ModelRow("M3E-large", r"m3e-large", 8, 10),
+    ModelRow("bge-reranker-base", r"bge-rerank(?:er)?-base", 4, 8),
+)
+
+
+def host_row(vectors: int | None) -> HostRow:
+    """The line for so many vectors; that of a test where nobody knows, the last one for more than the table has."""
+    return next((row for row in HOST if row.vectors >= (vectors or 0)), HOST[-1])
+
+
+def model_row(image: str, words: Sequence[str] = ()) -> ModelRow | None:
+    """The model in an image, or named on a command line; None for one that no guide speaks of."""
+    text = " ".join((image, *words)).lower().replace("_", "-")
+    return next((row for row in MODELS if re.search(row.pattern, text)), None)
+
 
 CLEARLY = 0.8
 LIMIT_SHARE = 0.3

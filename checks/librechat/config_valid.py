@@ -34,7 +34,7 @@ from ...console.fix.plan import Plan
 from ...console.fix.steps import ComposeUp, EditFile, RepairConfig
 from ...console.model import ConfigIssue, ConfigRepair, ConfigVerdict, Snapshot
 from ...console.model.findings import Evidence
-from ...console.products.librechat.release import OLDEST, number
+from ...console.products.librechat.env import OLDEST, number
 from ...console.settings import Settings
 from .. import compose
 from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair

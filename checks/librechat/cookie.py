@@ -43,7 +43,7 @@ from ...console.fix.plan import Plan, Question
 from ...console.fix.steps import AnyStep, ComposeUp, EditFile, EnvLine, RestartContainer, SetServiceKeys
 from ...console.model import CookieProof, Snapshot
 from ...console.model.findings import Evidence, Severity
-from ...console.products import librechat_env as rules
+from ...console.products.librechat import env as rules
 from ...console.settings import Settings
 from .. import compose
 from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair

@@ -36,7 +36,7 @@ from ...console.fix.plan import Plan
 from ...console.fix.steps import ComposeUp
 from ...console.model import ComposeService, Container, FileFact, Role, Snapshot
 from ...console.model.findings import Evidence, Severity
-from ...console.products.librechat_env import working_dir
+from ...console.products.librechat.env import working_dir
 from ...console.products.services import (
     LABEL_HASH,
     LABEL_VERSION,

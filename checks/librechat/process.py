@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from ...console.compose.places import dotenv
 from ...console.model import ComposeService, Container, EnvVar, Mount, Service, Snapshot, Volume
 from ...console.model.findings import Evidence
-from ...console.products import librechat_env as rules
+from ...console.products.librechat import env as rules
+from ...console.products.librechat.env import ImageKind, Launch, Release
 from ...console.products.librechat.reading import DEFAULT_PATH, NAMES
-from ...console.products.librechat_env import ImageKind, Launch, Release
 from ...console.settings import Settings
 from ..compose import LOOPBACK, Placed, marks_since_start, open_ports, value_of
 from ..mounts import Reach, fact_of, reach

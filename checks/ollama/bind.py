@@ -32,7 +32,7 @@ from ...console.model.findings import Evidence
 from ...console.products.addresses import address_of
 from ...console.products.dockerd import is_desktop
 from ...console.products.gateways import environment
-from ...console.products.model_products import told_host, told_port
+from ...console.products.model_users import told_host, told_port
 from ...console.settings import Settings
 from .. import compose
 from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual

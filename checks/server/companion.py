@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ...console.model import Product, Server, ServerUser, Snapshot
-from ...console.products.images import parts_of
-from ...console.products.model_products import product_of_image
+from ...console.products.model_users import product_of_image
+from ...console.products.versions import parts_of
 from ..compose import Placed, open_ports, placed
 
 SPELLINGS = ("SK_KEY", "SK-KEY", "sk-key", "sk_key", "ACCESS_TOKEN")

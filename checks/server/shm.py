@@ -24,7 +24,7 @@ from dataclasses import replace
 from ...console.model import ComposeService, Snapshot
 from ...console.model.findings import Evidence
 from ...console.products.gpu_grants import grant_of_service, several
-from ...console.products.model_products import product_of_command, product_of_image
+from ...console.products.model_users import product_of_command, product_of_image
 from ...console.products.registry import SERVERS
 from ...console.products.server_logs import SHM
 from ...console.products.services import role_of_declaration

@@ -32,7 +32,7 @@ from ...console.model import Role, Snapshot
 from ...console.model.findings import Evidence
 from ...console.products.connections import connections
 from ...console.products.edges import READERS, VARIABLES, read_of
-from ...console.products.model_products import product_of_image, told_port
+from ...console.products.model_users import product_of_image, told_port
 from ...console.products.registry import SERVERS
 from ...console.settings import Settings
 from ..api import Answers, Case, Check, Fine, Form, Found, manual

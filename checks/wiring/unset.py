@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from ...console.fix.plan import Plan
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence, Severity
-from ...console.products.images import parts_of
+from ...console.products.versions import parts_of
 from ...console.settings import Settings
 from ...console.text.cleaning import clip
 from ..api import Answers, Case, Check, Fine, Form, Found, manual

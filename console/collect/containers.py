@@ -46,7 +46,7 @@ from ..model import (
     NetworkLink,
     Port,
 )
-from ..products.images import parts_of
+from ..products.versions import parts_of
 from ..text.cleaning import clean, clean_line
 
 Ends = Sequence[Mapping[str, str | None] | None]

@@ -11,8 +11,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..compose.mounts import reach, within
-from ..compose.places import OVERRIDES
+from ..compose.places import OVERRIDES, reach, within
 from ..compose.yaml_document import YamlError, YamlNode, decode
 from ..hosts import Files, HostError
 from ..model import (

@@ -20,7 +20,7 @@ from ..hosts import Http, HttpFailed, HttpReply, HttpTrouble, origin
 from ..model import DaemonConfig, EngineInfo, ImageProbe, MirrorProbe, MirrorSeed, MirrorState
 from ..products.addresses import proxy_for, trusts
 from ..products.dockerd import address_of, refusal
-from ..products.images import HUB, ImageOrigin, place_of
+from ..products.versions import HUB, ImageOrigin, place_of
 from ..text.cleaning import clean_line
 
 HUB_ADDRESS = "https://registry-1.docker.io"

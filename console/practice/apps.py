@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..products.gateways import Dsn, dsn_of
+from ..products.librechat.env import NODEMON_UNTIL, launch, release
 from ..products.librechat.judge import decoded as parsed
 from ..products.librechat.judge import verdict
-from ..products.librechat_env import NODEMON_UNTIL, launch, release
 from . import stacks
 from .files import Tree
 from .stand import Answer, Definition, Fate, Request, Stand, decoded, stamp, token_of, told

@@ -23,12 +23,11 @@ from ..text.cleaning import clean_line
 from .addresses import Address, address_of, lead, place, shown
 from .connections import connections
 from .gateways import environment, gateway_of, names_of
-from .images import parts_of
 from .librechat.reading import environment as librechat_environment
 from .model_users import uses
 from .mongo_uri import parse
 from .services import role_of_container
-from .versions import version_of
+from .versions import parts_of, version_of
 
 VARIABLES: dict[str, Role] = {
     "MONGODB_URI": "mongo", "MONGO_URI": "mongo", "MONGODB_LOG_URI": "mongo", "PG_URL": "postgres",

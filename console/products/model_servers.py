@@ -17,16 +17,7 @@ from ..model import Container, NativeProcess, Product, Role, Server, ServerUser
 from ..text.cleaning import clean_line
 from .addresses import Address, Target, address_of, lead, place, reached, shown
 from .gateways import environment, names_of
-from .model_products import (
-    TYPICAL,
-    Key,
-    key_of,
-    product_of_command,
-    product_of_image,
-    told_host,
-    told_port,
-)
-from .model_users import Use
+from .model_users import TYPICAL, Key, Use, key_of, product_of_command, product_of_image, told_host, told_port
 from .registry import SERVERS
 from .roles import role_of_program
 from .servers.asking import Candidate

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from ..compose.mounts import reach
+from ..compose.places import reach
 from ..model import Container, EnvVar, MongodConfig, Project
 from .mongo_uri import LOOPBACK, PORT, MongoUri, parse
 from .roles import started

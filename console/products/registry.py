@@ -5,13 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 
 from ..model import Product, Role
-from .descriptor import Descriptor
+from .descriptor import Descriptor, ModelServer
 from .servers.asking import Key
-from .servers.reading import ModelServer
 
 FILES = (
-    "databases",
-    "apps",
+    "stack",
     "ollama",
     "vllm",
     "sglang",

@@ -18,8 +18,8 @@ from itertools import islice
 
 from ..model import Role
 from .descriptor import Descriptor
-from .images import parts_of
 from .registry import DESCRIPTORS, by_image
+from .versions import parts_of
 
 _BY_NAME: dict[str, Role] = {name: one.role for one in DESCRIPTORS for name in one.names.split()}
 _PROGRAMS: dict[str, Role] = {program: one.role for one in DESCRIPTORS for program in one.programs}

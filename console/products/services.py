@@ -11,9 +11,8 @@ from msgspec import Struct
 
 from ..compose.places import env_paths
 from ..model import ComposeService, Container, FileFact, LogMark, NativeProcess, PackageRelease, Project, Role, Service
-from .images import parts_of
 from .roles import role_of, role_of_program
-from .versions import is_newest, version_of
+from .versions import is_newest, parts_of, version_of
 
 
 class Member(Struct, frozen=True):

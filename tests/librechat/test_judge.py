@@ -7,10 +7,10 @@ from examples.wiring.address import HOST, chat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stackops.checks.registry import examine
+from stackops.console.products.librechat.env import NEWEST, config_version, known_release, number
 from stackops.console.products.librechat.judge import NotJudged, decoded, verdict
 from stackops.console.products.librechat.notation import shapes
 from stackops.console.products.librechat.reading import load
-from stackops.console.products.librechat.release import NEWEST, config_version, number, release
 from stackops.console.settings import Settings
 
 ENTRY = """\
@@ -252,7 +252,7 @@ def test_every_shape_is_there_in_every_release(of):
     ],
 )
 def test_the_release_is_the_first_that_is_known(told, banners, image, declared, expected):
-    found = release(told, banners, image, declared)
+    found = known_release(told, banners, image, declared)
     assert (found.text, found.how) == expected
     assert found.number == number(found.text)
 

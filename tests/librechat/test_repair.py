@@ -13,9 +13,9 @@ from stackops.console.compose.yaml_edit import RefusedEdit
 from stackops.console.fix.acts.editing import apply_all, words
 from stackops.console.fix.steps import RepairConfig, StepFailed
 from stackops.console.model import ConfigRepair
+from stackops.console.products.librechat.env import number
 from stackops.console.products.librechat.judge import NotJudged, verdict
 from stackops.console.products.librechat.reading import load
-from stackops.console.products.librechat.release import number
 from stackops.console.products.librechat.repair import plain, repaired, repairs
 
 VECTORS = json.loads(

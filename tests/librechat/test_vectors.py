@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from stackops.console.products.librechat import schema
+from stackops.console.products.librechat.env import number
 from stackops.console.products.librechat.judge import verdict
 from stackops.console.products.librechat.reading import YamlProblem, load
-from stackops.console.products.librechat.release import number
 from support.corpus import CORPUS, needs_corpus
 
 FILE = Path(__file__).resolve().parents[1] / "data" / "librechat" / "validation-vectors.json"

@@ -11,7 +11,7 @@ from stackops.console.collect import mirror_probe
 from stackops.console.collect.mirror_probe import MirrorQuestion, named, probe_all, seed, to_ask_for
 from stackops.console.hosts.local.http import LocalHttp
 from stackops.console.products.addresses import proxy_for, trusts
-from stackops.console.products.images import place_of
+from stackops.console.products.versions import place_of
 from support.memory_host import until
 from support.registries import Registry, nobody, registry
 

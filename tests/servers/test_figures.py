@@ -6,7 +6,7 @@ import time
 
 import pytest
 from stackops.console.products.catalogue.vllm import SERIES
-from stackops.console.products.servers import metrics
+from stackops.console.products.servers import replies
 from stackops.console.products.servers.asking import Candidate
 from stackops.console.products.servers.looking import look
 from support.model_servers import BASE, NOW, InMemory, StandIn, candidate_for, stand_in
@@ -94,9 +94,9 @@ async def test_a_fast_look_costs_at_most_two_requests():
 
 def test_both_names_of_the_kv_cache_are_read_and_the_newer_counts():
     both = b"vllm:gpu_cache_usage_perc 0.9\nvllm:kv_cache_usage_perc 0.5\n"
-    assert metrics.counted(metrics.samples(both, WANTED), SERIES).kv_cache == 0.5
-    assert metrics.counted(metrics.samples(b"vllm:gpu_cache_usage_perc 0.9\n", WANTED), SERIES).kv_cache == 0.9
-    assert metrics.counted(metrics.samples(b"vllm:kv_cache_usage_perc 57\n", WANTED), SERIES).kv_cache is None
+    assert replies.counted(replies.samples(both, WANTED), SERIES).kv_cache == 0.5
+    assert replies.counted(replies.samples(b"vllm:gpu_cache_usage_perc 0.9\n", WANTED), SERIES).kv_cache == 0.9
+    assert replies.counted(replies.samples(b"vllm:kv_cache_usage_perc 57\n", WANTED), SERIES).kv_cache is None
 
 
 def test_engines_are_added_up_and_the_fullest_cache_counts():
@@ -106,7 +106,7 @@ vllm:num_requests_running{engine="1"} 3
 vllm:kv_cache_usage_perc{engine="0"} 0.1
 vllm:kv_cache_usage_perc{engine="1"} 0.7
 """
-    found = metrics.counted(metrics.samples(text, WANTED), SERIES)
+    found = replies.counted(replies.samples(text, WANTED), SERIES)
     assert (found.running, found.kv_cache, found.waiting) == (5.0, 0.7, None)
 
 
@@ -116,16 +116,16 @@ vllm:kv_cache_usage_perc{engine="1"} 0.7
     b'vllm:num_requests_running{a="\xff\xfe"} NaN', b"vllm:num_requests_running " + b"9" * 5000,
 ])  # fmt: skip
 def test_a_line_that_makes_no_sense_loses_itself_only(line):
-    found = metrics.samples(b"vllm:num_requests_waiting 4\n" + line + b"\nvllm:prompt_tokens_total 8\n", WANTED)
-    assert metrics.total(found, "vllm:num_requests_waiting") == 4
-    assert metrics.total(found, "vllm:prompt_tokens_total") == 8
+    found = replies.samples(b"vllm:num_requests_waiting 4\n" + line + b"\nvllm:prompt_tokens_total 8\n", WANTED)
+    assert replies.total(found, "vllm:num_requests_waiting") == 4
+    assert replies.total(found, "vllm:prompt_tokens_total") == 8
 
 
 def test_thousands_of_foreign_lines_are_not_parsed():
     noise = b"".join(b'vllm:e2e_request_latency_seconds_bucket{le="%d"} 1\n' % n for n in range(50_000))
     started = time.process_time()
-    found = metrics.samples(noise + b"vllm:num_requests_waiting 4\n", WANTED)
-    assert metrics.total(found, "vllm:num_requests_waiting") == 4
+    found = replies.samples(noise + b"vllm:num_requests_waiting 4\n", WANTED)
+    assert replies.total(found, "vllm:num_requests_waiting") == 4
     assert len(noise) > 2_000_000
     assert set(found) == {"vllm:num_requests_waiting"}
     assert time.process_time() >= started

@@ -216,10 +216,10 @@ async def test_no_body_whatever_raises(name, replies, slow, data):
 @given(body=BODIES)
 def test_no_document_and_no_metrics_raise(body):
     from stackops.console.products.catalogue.vllm import SERIES
-    from stackops.console.products.servers import metrics
+    from stackops.console.products.servers import replies
 
     decoding.document(body)
-    metrics.samples(
+    replies.samples(
         b"vllm:num_requests_running " + body + b"\nvllm:num_requests_running{" + body,
         frozenset().union(*SERIES.values()),
     )

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from stackops.console.hosts import HttpFailed
 from stackops.console.model import Server
-from stackops.console.products.servers import decoding, metrics
+from stackops.console.products.servers import decoding, replies
 from stackops.console.products.servers.looking import look
 from stackops.console.text.cleaning import SECRETS
 from support.model_servers import BASE, NAMES, NOW, InMemory, answering, candidate_for, recording, stand_in
@@ -88,8 +88,8 @@ async def test_metrics_of_any_size_are_figures_or_nothing(value: str) -> None:
 
 
 def test_sums_that_overflow_are_unknown() -> None:
-    found = metrics.samples(b'a{x="1"} 1e308\na{x="2"} 1e308\n', frozenset({"a"}))
-    assert metrics.total(found, "a") is None
+    found = replies.samples(b'a{x="1"} 1e308\na{x="2"} 1e308\n', frozenset({"a"}))
+    assert replies.total(found, "a") is None
 
 
 @pytest.mark.parametrize("number", [10**400, -(10**400), 1e308, math.inf, -math.inf, math.nan, -0.5])
@@ -137,7 +137,7 @@ async def test_a_key_that_comes_back_in_what_is_no_http_is_masked() -> None:
 
 def test_more_series_than_a_server_has_are_no_figures_and_are_not_even_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     line = b"vllm:num_requests_running{" + b",".join(b'l%d="%s"' % (n, b"x" * 8) for n in range(60)) + b"} 1\n"
-    few = metrics.samples(line * 100, frozenset({"vllm:num_requests_running"}))
-    assert metrics.total(few, "vllm:num_requests_running") == 100
-    monkeypatch.setattr(metrics, "_parsed", lambda *_: pytest.fail("it takes seconds"))
-    assert metrics.samples(line * 2000, frozenset({"vllm:num_requests_running"})) == {}
+    few = replies.samples(line * 100, frozenset({"vllm:num_requests_running"}))
+    assert replies.total(few, "vllm:num_requests_running") == 100
+    monkeypatch.setattr(replies, "_parsed", lambda *_: pytest.fail("it takes seconds"))
+    assert replies.samples(line * 2000, frozenset({"vllm:num_requests_running"})) == {}

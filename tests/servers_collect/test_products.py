@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.products.model_products import key_of, option, product_of_command, product_of_image, told_port
+from stackops.console.products.model_users import key_of, option, product_of_command, product_of_image, told_port
 from support.server_rows import box
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from stackops.console.compose.definition import Change
-from stackops.console.compose.shell_variables import lost, with_tokens
+from stackops.console.compose.reading import lost, with_tokens
 from support.memory_files import MemoryFiles
 
 HERE = "/srv/chat"

@@ -7,10 +7,9 @@ from stackops.console.compose.interpolation import expand, read_env_file
 from stackops.console.compose.reading import read_project
 from stackops.console.compose.schema import refused
 from stackops.console.model import DeviceRequest, EnvVar
-from stackops.console.products.dsn import fault_of
-from stackops.console.products.gateways import release
+from stackops.console.products.gateways import fault_of, release
 from stackops.console.products.gpu_grants import Grant, several
-from stackops.console.products.librechat_env import release as release_of_librechat
+from stackops.console.products.librechat.env import release as release_of_librechat
 from stackops.console.products.roles import role_of
 from stackops.console.products.server_logs import mark_in
 from support.memory_files import MemoryFiles

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.products import librechat_env as rules
-from stackops.console.products.librechat_env import Release, release
+from stackops.console.products.librechat import env as rules
+from stackops.console.products.librechat.env import Release, release
 
 LAN = {"DOMAIN_SERVER": "http://192.168.1.50:3080"}
 LOCAL = {"DOMAIN_SERVER": "http://localhost:3080"}

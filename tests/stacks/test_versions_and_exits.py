@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 from stackops.console.model import Role
-from stackops.console.products.images import parts_of, version_in
 from stackops.console.products.services import Member, generation
-from stackops.console.products.versions import exit_meaning, version_of
+from stackops.console.products.versions import exit_meaning, parts_of, version_in, version_of
 from support.corpus import CORPUS, needs_corpus
 
 

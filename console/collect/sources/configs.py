@@ -21,10 +21,9 @@ from ...compose.interpolation import parse_env_file
 from ...hosts import Files, Host, HostError, NotFound
 from ...model import ConfigIssue, ConfigVerdict, Container, Fault, FileFact, LogMark, PackageRelease, Project
 from ...products.librechat import judge
+from ...products.librechat.env import NEWEST, OLDEST, KnownRelease, image_kind, known_release, number
 from ...products.librechat.reading import Spot, spots
-from ...products.librechat.release import NEWEST, OLDEST, KnownRelease, number, release
 from ...products.librechat.repair import repairs
-from ...products.librechat_env import image_kind
 from ...products.services import role_of_container, services
 from ...products.versions import version_of
 from ...text.cleaning import SECRETS, clean_line, redact
@@ -214,7 +213,7 @@ def _release(
     declared = version_of("librechat", spot.declared.image or "") if spot.declared else None
     running = spot.service.version if spot.container else None
     package = next((one.version for one in packages if one.container == own), None)
-    return release(told, banners, running, declared, package)
+    return known_release(told, banners, running, declared, package)
 
 
 def _one(files: Files, spot: Spot, of: KnownRelease, before: Memory, now: Memory) -> ConfigVerdict:

@@ -15,8 +15,7 @@ from msgspec.structs import replace
 from ...hosts import HostError
 from ...model import Container, Fault, LastWords, LogMark, Role
 from ...products.gpu_grants import grant_of
-from ...products.keepers import gone, starts_others
-from ...products.server_logs import Pattern
+from ...products.server_logs import Pattern, gone, starts_others
 from ...products.services import role_of_container
 from ...text.cleaning import clean, clean_line, redact
 from ..board import NewParts, fault_of, silent

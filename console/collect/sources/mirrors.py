@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from ...hosts import Host, HostError, NotFound, ProcessRow
 from ...hosts.engine_api import moment
 from ...model import Container, DaemonConfig, EngineInfo, MirrorProbe, Project, PullFailure
-from ...products.images import HUB, ImageOrigin, place_of
 from ...products.services import role_of_container
+from ...products.versions import HUB, ImageOrigin, place_of
 from ...text.cleaning import clean_line
 from ..board import NewParts, fault_of, silent
 from ..mirror_probe import MirrorQuestion, named, probe_all, registry_address, seed, to_ask_for

@@ -70,7 +70,7 @@ class RepairConfig(FileEdit, frozen=True, tag="repair-config"):
 
     def changed(self, old: bytes | None, path: str) -> bytes:  # noqa: ARG002 - it is in the file alone
         """The new content."""
-        from ...products.librechat.release import number
+        from ...products.librechat.env import number
         from ...products.librechat.repair import repaired
 
         if old is None:

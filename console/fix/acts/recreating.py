@@ -244,14 +244,14 @@ def _is_proxy(change: d.Change, added: Mapping[str, str]) -> bool:
 
 def _refuse_what_is_lost(files: Files, source: ServiceSource, waiting: Sequence[d.Change], *, unedited: bool) -> None:
     """Raises StepFailed for what the container has and no file gives, so that nothing could bring it back."""
-    from ...compose import shell_variables
+    from ...compose import reading
 
     if not waiting:
         return
-    declared = shell_variables.with_tokens(
+    declared = reading.with_tokens(
         files, source.directory, source.service, config_files=source.files, env_files=source.env_files
     )
-    lost = shell_variables.lost(waiting, declared, source.project)
+    lost = reading.lost(waiting, declared, source.project)
     where = " or ".join(source.env_files[-1:] or (f"{source.directory.rstrip('/')}/.env",))
     if lost:
         names = " and ".join(lost)

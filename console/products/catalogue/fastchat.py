@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ..descriptor import Descriptor
-from ..servers import decoding, lists
+from ..descriptor import LISTED, Descriptor, ModelServer, ReaderContext, Reading, paths
+from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
-from ..servers.reading import LISTED, ModelServer, ReaderContext, Reading, paths
 
 
 def refuses(first: ServerAnswer) -> str | None:
@@ -19,7 +18,7 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
     """The names when due; in between its fixed document tells that it lives."""
     if not look.lists_due:
         return answer.ok
-    reading.models = await lists.models(ask)
+    reading.models = await replies.models(ask)
     return reading.models is not None or answer.refused
 
 

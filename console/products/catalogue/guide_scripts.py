@@ -8,10 +8,9 @@ rerank-bge), docs/development/custom-models; the image stawky/m3e-large-api
 from __future__ import annotations
 
 from ...model import LoadedModel, Product, ServedModel
-from ..descriptor import Descriptor
+from ..descriptor import Descriptor, ModelServer, ReaderContext, Reading, Recognised, paths
 from ..servers import decoding
 from ..servers.asking import Ask, Candidate, ServerAnswer
-from ..servers.reading import ModelServer, ReaderContext, Reading, Recognised, paths
 
 SERVED: dict[frozenset[str], Product] = {
     frozenset({"GET /v1/models", "POST /v1/chat/completions"}): "baichuan2",

@@ -12,10 +12,19 @@ from typing import Literal
 from msgspec import Struct
 
 from ...model import LoadedModel, Product, ServedModel
-from ..descriptor import Descriptor
-from ..servers import decoding, metrics
+from ..descriptor import (
+    Counted,
+    Descriptor,
+    ModelServer,
+    ReaderContext,
+    Reading,
+    Recognised,
+    ServerVerdict,
+    health,
+    paths,
+)
+from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
-from ..servers.reading import Counted, ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, health, paths
 
 SERIES = {
     "running": ("tgi_batch_current_size",),
@@ -52,7 +61,7 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, first: ServerAns
     """Health each time; of one that was dead the counters first, which cost nothing."""
     dead, answer = _was_dead(look), first
     if dead or look.figures_due:
-        await metrics.scrape(ask, reading, SERIES)
+        await replies.scrape(ask, reading, SERIES)
     if dead and not _worked_since(look, reading):
         reading.says(_dead())
         return True

@@ -10,10 +10,9 @@ from typing import Any
 from msgspec import Struct
 
 from ...model import LoadedModel, ServedModel
-from ..descriptor import Descriptor
+from ..descriptor import Counted, Descriptor, ModelServer, ReaderContext, Reading, Recognised, paths
 from ..servers import decoding
 from ..servers.asking import Ask, ServerAnswer
-from ..servers.reading import Counted, ModelServer, ReaderContext, Reading, Recognised, paths
 
 
 class Queue(Struct, frozen=True):

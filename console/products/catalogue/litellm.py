@@ -6,10 +6,9 @@ fact: litellm 1.109 (proxy/health_endpoints)
 
 from __future__ import annotations
 
-from ..descriptor import Descriptor
-from ..servers import decoding, lists
+from ..descriptor import Descriptor, ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
+from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
-from ..servers.reading import ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
 
 ALIVE = "I'm alive!"
 
@@ -40,7 +39,7 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
             _ready(reading, ready)
         if _refuses(await ask.answer("/v1/models")):
             ask.refuse("/v1/models")
-        reading.models = await lists.models(ask)
+        reading.models = await replies.models(ask)
     return True
 
 

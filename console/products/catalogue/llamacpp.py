@@ -12,10 +12,9 @@ from typing import Any
 from msgspec import Struct
 
 from ...model import LoadedModel, ServedModel
-from ..descriptor import Descriptor
-from ..servers import decoding, lists, metrics
+from ..descriptor import LISTED, Descriptor, ModelServer, ReaderContext, Reading, ServerVerdict, paths
+from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
-from ..servers.reading import LISTED, ModelServer, ReaderContext, Reading, ServerVerdict, paths
 
 SERIES = {
     "running": ("llamacpp:requests_processing",),
@@ -70,10 +69,10 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
 
 async def _lists(ask: Ask, reading: Reading, look: ReaderContext) -> None:
     answer = await ask.answer("/v1/models")
-    found = lists.cards(answer)
+    found = replies.cards(answer)
     raw = answer.json() if answer is not None and answer.ok else None
     routed = [one for one in decoding.parts(decoding.member(raw, "data"), _Routed) if one.status is not None]
-    reading.models = None if found is None else lists.served(found)
+    reading.models = None if found is None else replies.served(found)
     if routed:
         _router(reading, routed)
     if not look.lists_due:
@@ -82,7 +81,7 @@ async def _lists(ask: Ask, reading: Reading, look: ReaderContext) -> None:
     reading.version = decoding.name(props.build_info, 60) if props else None
     if not routed and (props is None or props.role != "router"):
         _single(reading, props)
-        await metrics.scrape(ask, reading, SERIES)
+        await replies.scrape(ask, reading, SERIES)
 
 
 def _router(reading: Reading, routed: list[_Routed]) -> None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ...model import LoadedModel
-from ..descriptor import Descriptor
-from ..servers import decoding, lists
+from ..descriptor import Descriptor, ModelServer, ReaderContext, Reading, Recognised, paths
+from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
-from ..servers.reading import ModelServer, ReaderContext, Reading, Recognised, paths
 
 
 class _Loaded(Struct, frozen=True):
@@ -43,8 +42,8 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
     if isinstance(loaded, list):
         reading.loaded = tuple(_loaded(one) for one in decoding.parts(loaded, _Loaded))
     if look.lists_due:
-        reading.version = await lists.version(ask)
-        reading.models = await lists.models(ask)
+        reading.version = await replies.version(ask)
+        reading.models = await replies.models(ask)
     return True
 
 

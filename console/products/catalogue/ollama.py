@@ -9,10 +9,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ...model import LoadedModel, ServedModel
-from ..descriptor import Descriptor
-from ..servers import decoding, lists
+from ..descriptor import Descriptor, ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
+from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
-from ..servers.reading import ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
 
 WRONG_NAME = ServerVerdict(
     "up", "refuses the name in its address (403): it listens on loopback and takes local names only",
@@ -38,10 +37,10 @@ class _Model(Struct, frozen=True):
 
 async def sign(ask: Ask) -> Recognised | None:
     """By two of its paths. Its list owns by ``library`` or a part of the name, and every name has a tag."""
-    listed = lists.cards(await ask.answer("/v1/models")) or []
+    listed = replies.cards(await ask.answer("/v1/models")) or []
     if not all(":" in card.id and (card.owned_by or "library") in ("library", *card.id.split("/")) for card in listed):
         return None
-    version = await lists.version(ask, "/api/version")
+    version = await replies.version(ask, "/api/version")
     if version is None:
         return None
     tags = await ask.json("/api/tags")
@@ -65,7 +64,7 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
         reading.loaded = None
     if not look.lists_due and reading.loaded is not None:
         return True
-    reading.version = await lists.version(ask, "/api/version")
+    reading.version = await replies.version(ask, "/api/version")
     found = decoding.member(await ask.json("/api/tags"), "models")
     if isinstance(found, list):
         reading.models = tuple(_served(one) for one in decoding.parts(found, _Model) if _name(one))

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..descriptor import Descriptor
-from ..servers import decoding, lists
+from ..descriptor import Descriptor, ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
+from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
-from ..servers.reading import ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
 
 Which = Literal["oneapi", "newapi", "aiproxy"]
 NEW = frozenset({"quota_display_type", "self_use_mode_enabled", "HeaderNavModules", "setup"})
@@ -45,8 +44,8 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
         found = await ask.answer("/v1/models")
         if found is not None and refused_with_200(found):
             ask.refuse("/v1/models")
-        models = lists.cards(found)
-        reading.models = None if models is None else lists.served(models)
+        models = replies.cards(found)
+        reading.models = None if models is None else replies.served(models)
     return True
 
 

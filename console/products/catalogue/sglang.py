@@ -7,11 +7,9 @@ fact: sglang 0.5.23 (srt/entrypoints/http_server.py, srt/metrics/collector.py)
 
 from __future__ import annotations
 
-from ..descriptor import Descriptor
-from ..servers import decoding, lists, metrics
-from ..servers.asking import Ask, ServerAnswer
-from ..servers.reading import (
+from ..descriptor import (
     Counted,
+    Descriptor,
     ModelServer,
     ReaderContext,
     Reading,
@@ -20,6 +18,8 @@ from ..servers.reading import (
     health,
     paths,
 )
+from ..servers import decoding, replies
+from ..servers.asking import Ask, ServerAnswer
 
 SERIES = {
     "running": ("sglang:num_running_reqs",),
@@ -57,13 +57,13 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
     elif not answer.ok:
         return False
     if look.figures_due:
-        await metrics.scrape(ask, reading, SERIES)
+        await replies.scrape(ask, reading, SERIES)
         if isinstance(reading.counted, Counted):
             weights, cache = reading.counted.weights_memory, reading.counted.cache_memory
             reading.counted = reading.counted._replace(weights_memory=_bytes(weights), cache_memory=_bytes(cache))
     if look.lists_due:
-        reading.models = await lists.models(ask)
-        reading.loaded = lists.in_memory(reading.models)
+        reading.models = await replies.models(ask)
+        reading.loaded = replies.in_memory(reading.models)
     return True
 
 

@@ -10,10 +10,9 @@ from typing import Any
 from msgspec import Struct
 
 from ...model import LoadedModel
-from ..descriptor import Descriptor
-from ..servers import decoding, lists
+from ..descriptor import LISTED, Descriptor, ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
+from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
-from ..servers.reading import LISTED, ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
 
 
 class Tabby(Struct, frozen=True):
@@ -47,7 +46,7 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
         current = await ask.answer("/v1/model")
         one = decoding.part(current.json(), Tabby) if current is not None and current.ok else None
         name = decoding.name(one.id) if one else None
-        reading.models = await lists.models(ask)
+        reading.models = await replies.models(ask)
         if one is not None and name:
             length = (one.parameters or {}).get("max_seq_len")
             reading.loaded = (

@@ -6,16 +6,15 @@ llama-swap, text-generation-webui, LMDeploy, bifrost)
 
 from __future__ import annotations
 
-from ..descriptor import Descriptor
-from ..servers import lists
+from ..descriptor import Descriptor, ModelServer, ReaderContext, Reading, ServerVerdict
+from ..servers import replies
 from ..servers.asking import Ask, ServerAnswer
-from ..servers.reading import ModelServer, ReaderContext, Reading, ServerVerdict
 
 
 async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAnswer) -> bool:
     """The list is all there is to ask for."""
     listed = look.server.product != "unknown"
-    reading.models = await lists.models(ask)
+    reading.models = await replies.models(ask)
     if reading.models is None and not listed and not ask.key_refused:
         said = f"answers (GET /v1/models: {answer.status}), but not as a model server known here"
         reading.says(ServerVerdict("unknown", said))

@@ -7,10 +7,9 @@ loading the port refuses. fact: vllm 0.33 (entrypoints/openai/api_server.py, v1/
 from __future__ import annotations
 
 from ...model import LoadedModel
-from ..descriptor import Descriptor
-from ..servers import decoding, lists, metrics
+from ..descriptor import LISTED, Descriptor, ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
+from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
-from ..servers.reading import LISTED, ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
 
 SLEEP = "vllm:engine_sleep_state"
 SERIES = {
@@ -47,13 +46,13 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
         return True
     if not answer.ok or answer.body.strip():
         return False
-    found = await metrics.scrape(ask, reading, SERIES, SLEEP) if look.figures_due else {}
+    found = await replies.scrape(ask, reading, SERIES, SLEEP) if look.figures_due else {}
     if look.lists_due:
-        reading.version = await lists.version(ask)
-        cards = lists.cards(await ask.answer("/v1/models"))
+        reading.version = await replies.version(ask)
+        cards = replies.cards(await ask.answer("/v1/models"))
         if cards is not None:
-            reading.models = lists.served(cards)
-            base = lists.served([card for card in cards if card.parent is None])  # a LoRA names its parent
+            reading.models = replies.served(cards)
+            base = replies.served([card for card in cards if card.parent is None])  # a LoRA names its parent
             reading.loaded = tuple(LoadedModel(one.name, context=one.context) for one in base)
     asleep = {labels.get("sleep_state") for labels, value in found.get(SLEEP, ()) if value == 1}
     if asleep & {"weights_offloaded", "discard_all"}:

@@ -11,10 +11,9 @@ from typing import Any
 from msgspec import Struct
 
 from ...model import LoadedModel, ServedModel
-from ..descriptor import Descriptor
-from ..servers import decoding, metrics
+from ..descriptor import Descriptor, ModelServer, ReaderContext, Reading, Recognised, paths
+from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
-from ..servers.reading import ModelServer, ReaderContext, Reading, Recognised, paths
 
 MEMORY = "xinference:model_gpu_memory_used_bytes"
 SERIES = {"running": ("xinference:model_serve_count",), "requests": ("xinference:model_request_total",)}
@@ -42,7 +41,7 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
     running = models(answer)
     if running is None:
         return answer.refused
-    memory = _held(await metrics.scrape(ask, reading, SERIES, MEMORY)) if look.figures_due else {}
+    memory = _held(await replies.scrape(ask, reading, SERIES, MEMORY)) if look.figures_due else {}
     reading.models = tuple(_served(name, one) for name, one in running.items())
     reading.loaded = tuple(_loaded(name, one, memory) for name, one in running.items())
     return True
@@ -76,7 +75,7 @@ def _loaded(name: str, one: _Model, memory: dict[str, int]) -> LoadedModel:
     return LoadedModel(name, size_vram=memory.get(name), context=decoding.positive(one.context_length), device=device)
 
 
-def _held(found: metrics.Samples) -> dict[str, int]:
+def _held(found: replies.Samples) -> dict[str, int]:
     """Bytes on GPUs by model."""
     held: dict[str, float] = {}
     for labels, value in found.get(MEMORY, ()):

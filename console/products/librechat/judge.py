@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ...model import ConfigAddress, ConfigIssue
 from . import custom
-from .named import addresses, faults
+from .custom import addresses, faults
 from .notation import Map, Seq, Shape, TextSpan, Version, shapes
 from .reading import TooDeep, YamlProblem, load
 from .schema import Issue, Path, TooMuch, _Judge, judge

@@ -14,12 +14,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from ...compose.mounts import reach
-from ...compose.places import dotenv
+from ...compose.places import dotenv, reach
 from ...compose.yaml import parse
 from ...compose.yaml_document import MAX_DEPTH, YamlError, YamlNode, place
 from ...model import ComposeService, Container, EnvVar, Mount, Project, Service, Volume
-from ..librechat_env import working_dir
+from .env import working_dir
 from .notation import Map, Seq, TextSpan, as_key, plain
 
 DUPLICATE = "duplicated mapping key"

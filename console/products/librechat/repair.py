@@ -28,10 +28,10 @@ from ...compose.yaml_edit import (
 )
 from ...model import ConfigRepair
 from . import custom
+from .env import config_version
 from .judge import CUSTOM, INTERFACE, ConfigJudgement, NotJudged, boolean_for, dotted, keys_of, unknown_keys, verdict
 from .notation import Date, Map, Seq, Version
 from .reading import TooDeep, YamlProblem, load, read
-from .release import config_version
 from .schema import Issue, TooMuch, judge
 
 MOST = 40

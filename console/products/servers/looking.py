@@ -8,10 +8,7 @@ from msgspec import UNSET
 
 from ...hosts import Http
 from ...model import Product, Server, ServerFigures
-from ..registry import RECOGNISING, SERVERS
-from .asking import TOTAL, Ask, Candidate, Said, ServerAnswer, Silence
-from .lists import ModelCard, cards
-from .reading import (
+from ..descriptor import (
     LISTED,
     Counted,
     FirstAnswer,
@@ -26,6 +23,9 @@ from .reading import (
     is_confirmed,
     silence,
 )
+from ..registry import RECOGNISING, SERVERS
+from .asking import TOTAL, Ask, Candidate, Said, ServerAnswer, Silence
+from .replies import ModelCard, cards
 
 _NOBODYS_WORK = frozenset({*RECOGNISING, "/api/ps", "/readyz", "/health/readiness"})
 HARMLESS: frozenset[Product] = frozenset(
