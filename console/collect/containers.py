@@ -99,7 +99,7 @@ def _ordered(found: Iterable[Port]) -> tuple[Port, ...]:
 
 
 def device_requests(host: HostConfig) -> tuple[DeviceRequest, ...]:
-    """``HostConfig.DeviceRequests``. fact: gpu-model-servers 3.1; a Count of 0 stands beside ids and means nothing."""
+    """``HostConfig.DeviceRequests``. fact: a Count of 0 stands beside ids and means nothing."""
     return tuple(_request(one) for one in host.device_requests or () if one is not None)
 
 

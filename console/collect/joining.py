@@ -237,7 +237,7 @@ class _Names:
 
 
 def _described(holder: GpuProcess, row: ProcessRow | None, *, visible: bool) -> GpuProcess:
-    """With what the process table says of it; its name there beats the driver's (fact: gpu-model-servers 1.6)."""
+    """With what the process table says of it; its name there beats the driver's."""
     if row is None:
         return msgspec.structs.replace(holder, visible=False)
     return msgspec.structs.replace(
@@ -287,7 +287,7 @@ Blobs = Mapping[str, frozenset[str]]
 MOST = 7
 """Processes up to which all distributions are tried."""
 CONTEXT = 1536 << 20
-"""Bytes that a process holds beside its model: the CUDA context, buffers. fact: gpu-model-servers 5"""
+"""Bytes that a process holds beside its model: the CUDA context, libraries, buffers: an estimate."""
 
 
 class Holder(Struct, frozen=True):

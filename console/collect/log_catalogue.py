@@ -32,11 +32,11 @@ MONGO_IDS: dict[int, str] = {
     5286307: "Failed to authenticate",
     22312: "Access control",
 }
-"""fact: mongo-docker-db 1.4 (21405, 21406, 21313), 1.6 (5286307), 2.4 (20573, 12257600), 3 (20254, 20255, 20575)."""
+"""fact: the ids of LOGV2 lines in the sources of mongodb/mongo."""
 MONGO_STARTS = frozenset({"mongo.4615611", "mongo.20698"})
 """A new mongod begins here. A bad key file is reported before: such a line belongs to the run it follows."""
 STARTS = frozenset({"librechat.start", "oneapi.started"}) | GPU_STARTS
-"""A new run of the service begins here. fact: librechat-stack 8, fastgpt-stack 5."""
+"""A new run of the service begins here. fact: npm's banner; One API main.go."""
 
 DEATHS = frozenset({
     "oneapi.db-refused", "oneapi.db-unknown-host", "oneapi.db-no-route", "oneapi.db-lost", "oneapi.db-1130",
@@ -46,7 +46,7 @@ DEATHS = frozenset({
 while it runs as often as while it lies dead."""
 
 
-# fact: mongo-docker-db 2.1 and 2.4 (docker-entrypoint.sh), fastgpt-stack 3 (the wrapper's loop, Authentication failed)
+# fact: docker-library/mongo docker-entrypoint.sh; the start script in FastGPT's compose files
 _MONGO = (
     pattern("mongo.no-avx", r"WARNING: MongoDB 5\.0\+ requires a CPU with AVX support"),
     pattern("mongo.old-arm", r"WARNING: MongoDB (?:5\.0\+ )?requires ARMv8\.2-A or higher"),
@@ -61,7 +61,7 @@ _MONGO = (
     pattern("mongo.shell-missing", r"\bmongo: (?:command )?not found"),
 )
 
-# fact: librechat-stack 5.1 (configuration) and 8 (start-up)
+# fact: danny-avila/LibreChat, loadCustomConfig.js and api/server/index.js
 _LIBRECHAT = (
     pattern("librechat.start", r"> LibreChat@\S+ [\w:.-]+"),
     pattern("librechat.config-missing", r"Config file YAML format is invalid: ENOENT\b.*"),
@@ -91,7 +91,7 @@ _LIBRECHAT = (
     pattern("librechat.index-error", r"\[indexSync\] error|\[mongoMeili\] Error checking index"),
     pattern("librechat.permission-denied", r"EACCES: permission denied, (?:open|mkdir) '[^']*'"),
     pattern("librechat.chat-failed", r"\[handleAbortError\]|#sendCompletion\]"),
-    # fact: librechat-stack 6.4 R5, #1439 and #2150; npx says it before it fetches, npm when it could not
+    # fact: danny-avila/LibreChat#1439 and #2150; npx says it before it fetches, npm when it could not
     pattern(
         "librechat.nodemon-failed",
         r"\bnodemon: not found|registry\.npmjs\.org/nodemon\b|npm (?:ERR!|error) (?:path /\.npm\b|.*\bnodemon\b)",
@@ -103,7 +103,7 @@ _LIBRECHAT = (
     pattern("librechat.listening", r"Server listening (?:on all interfaces )?at "),
 )
 
-# fact: fastgpt-stack 5; FATAL lines up to v0.6.10 are "| [text]", on main "| file:line [func] text"
+# fact: songquanpeng/one-api, model/main.go. FATAL lines up to v0.6.10 are "| [text]", on main "| file:line [func] text"
 _NO_DATABASE = r"(?:failed to initialize database(?:, got error|:) |\[FATAL\] [^|]*\| \[)"
 _ONEAPI = (
     pattern("oneapi.started", r"One API \S+ started"),
@@ -138,7 +138,7 @@ _ONEAPI = (
     pattern("oneapi.relay-ok", r"\| +200 \|.*\bPOST +/v1/"),
 )
 
-# fact: mongo-docker-db 9, docker-library/mysql and mariadb: the temporary server of the first start says port 0
+# fact: docker-library/mysql and mariadb: the temporary server of the first start says port 0
 _MYSQL = (
     pattern("mysql.ready", r"Version: '[^']*'.*\bport: [1-9]\d*"),
     pattern("mysql.temporary", r"Version: '[^']*'.*\bport: 0\b"),
@@ -148,7 +148,7 @@ _MYSQL = (
     pattern("mysql.unusable", r"data directory \S+ is unusable|Cannot (?:boot|upgrade|downgrade) "),
 )
 
-# fact: fastgpt-stack 4, log lines
+# fact: labring/FastGPT, common/mongo/init.ts and its log lines
 _FASTGPT = (
     pattern("fastgpt.mongo-error", r"mongo connect error|MongoDB connection failed, will retry"),
     pattern("fastgpt.mongo-no-primary", r"MongooseServerSelectionError|Server selection timed out after \d+ ms"),

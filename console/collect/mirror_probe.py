@@ -1,6 +1,7 @@
 """Asks a registry mirror the way the Engine would: ``/v2/``, a token, the manifests of the stack's own images.
 
-GET and HEAD only; HEAD of a manifest does not count against anybody's pull limit. fact: mongo-docker-db 4.3, 4.4.
+GET and HEAD only; HEAD of a manifest does not count against anybody's pull limit (docs.docker.com,
+"Docker Hub pull usage and limits").
 Sends no credentials and never downloads an image. A token server that a mirror names is asked where it is at the
 mirror's own address or a public one, over the same scheme: a mirror must not make us ask a machine behind our door.
 """

@@ -16,8 +16,8 @@ from ..text.cleaning import SECRETS, clean
 def containers_by_pid(rows: Iterable[ProcessRow], known: Iterable[Container]) -> dict[int, str]:
     """Process id -> container id, for processes of containers that this Engine knows.
 
-    By cgroup, not by State.Pid: a GPU's memory is held by children. fact: Ollama starts a process per loaded model. Of
-    nested ids the outermost that this Engine lists is meant. fact: gpu-model-servers 2.1
+    By cgroup, not by State.Pid: a GPU's memory is held by children. fact: Ollama starts a process per loaded model
+    (llm/llama_server.go). Of nested ids the outermost that this Engine lists is meant.
     """
     ids = {container.id for container in known}
     found = {row.pid: next((each for each in ids_of(row) if each in ids), None) for row in rows}
@@ -116,7 +116,7 @@ _COMMAND = ("COMMAND", "CMD", "ARGS")
 def rows_of(reply: bytes, container: str) -> tuple[ProcessRow, ...]:
     """The rows, by the titles of their columns, which depend on the machine's ``ps``. Nothing in a reply of no sense.
 
-    fact: process ids are those of the Engine's machine. gpu-model-servers 2.2
+    fact: process ids are those of the Engine's machine (docker container top).
     """
     try:
         told = decode(reply, Top, "processes")

@@ -114,7 +114,7 @@ def _ends(mark: LogMark) -> bool:
 
 LIMIT = 512 * 1024
 LISTS_UNTIL = (4, 8, 20)
-"""fact: fastgpt-stack 2: from here on the model lists of config.json are ignored."""
+"""fact: labring/FastGPT v4.8.20: from here on the model lists of config.json are ignored."""
 _LISTS = ("llmModels", "vectorModels", "reRankModels", "audioSpeechModels", "whisperModel")
 
 
@@ -152,7 +152,7 @@ def _yaml(files: Files, path: str) -> Any:  # noqa: ANN401 - YAML holds anything
 
 
 def _fastgpt(files: Files, container: Container) -> Iterator[Use]:
-    """``requestUrl`` of a model that goes past the gateway, as rerankers always do. fact: gpu-model-servers 4.2."""
+    """``requestUrl`` of a model that goes past the gateway, as rerankers always do."""
     version = release(version_of("fastgpt", container.image))
     if role_of_container(container) != "fastgpt" or (version is not None and version >= LISTS_UNTIL):
         return

@@ -252,7 +252,7 @@ def refusal(server: Server) -> str | None:
 DEADLINE = 180.0
 """Seconds; a large model is read from the disk first."""
 FIXED = "本接口不支持非stream模式"
-"""fact: gpu-model-servers 4.3: what Baichuan2's script says in place of an answer."""
+"""fact: what Baichuan2's script says in place of an answer (Coldwave96/FastGPT-Deploy-Utilities)."""
 
 
 async def deep_check(

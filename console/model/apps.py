@@ -69,7 +69,7 @@ class MongoState(Struct, frozen=True):
 
 
 class OneApiChannel(Struct, frozen=True):
-    """One channel of a One API as its administrator sees it; its key is never asked for. fact: fastgpt-stack 5."""
+    """One channel of a One API as its administrator sees it; its key is never asked for."""
 
     id: int
     name: str

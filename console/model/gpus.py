@@ -118,13 +118,13 @@ class GpuDriver(Struct, frozen=True):
     same_namespace: bool | None = None
     """Whether process ids from the driver can be found in the process table read here."""
     code: int | None = None
-    """NVML's number. fact: gpu-model-servers 1.4."""
+    """NVML's number: nvml.h, nvmlReturn_t."""
     sentence: str | None = None
     remedy: str | None = None
 
 
 class DeviceRequest(Struct, frozen=True):
-    """A GPU grant as ``inspect`` tells it. fact: gpu-model-servers 3.1."""
+    """A GPU grant as ``inspect`` tells it."""
 
     driver: str = ""
     """Empty for ``--gpus``, ``nvidia`` from compose, ``cdi``."""

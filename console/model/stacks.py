@@ -99,7 +99,7 @@ class Project(Struct, frozen=True):
 
 
 class ServiceHash(Struct, frozen=True):
-    """The ``config-hash`` that Compose would give a service now. fact: librechat-stack 3.3.
+    """The ``config-hash`` that Compose would give a service now.
 
     Never of a service with ``env_file``: ``config --hash`` leaves the file's variables out, ``up`` does not, so that
     the two differ even where nothing changed (measured with Compose 2.26.1).

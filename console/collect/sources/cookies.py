@@ -27,7 +27,7 @@ DEADLINE = 8.0
 INSIDE = 3080
 NAME = "refreshToken"
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) stackops"
-"""fact: librechat-stack 7, some routes take anything but a browser for an attack."""
+"""fact: LibreChat api/server/middleware/uaParser.js takes anything but a browser for an attack."""
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - what the Engine calls every address of the machine
 _NEXT_COOKIE = re.compile(r",\s*(?=[\w!#$%&'*.^`|~+-]+=)")
 """Where one Set-Cookie ends and the next begins; the comma in a date is followed by a number and a blank."""
@@ -111,7 +111,7 @@ def _without_cookie(reply: HttpReply) -> tuple[Outcome, str]:
 LOGIN = "librechat-login"
 """What has to be named in ``on_request`` for a login to be sent."""
 WINDOW, MOST = 300.0, 3
-"""Seconds, and logins in them at most. fact: librechat-stack 6.3, LOGIN_WINDOW and LOGIN_MAX allow 7."""
+"""Seconds, and logins in them at most. fact: LibreChat's LOGIN_WINDOW and LOGIN_MAX allow 7."""
 PASSING = frozenset({"unreachable", "rate-limited", "withheld", "unexpected"})
 """Answers that may be different next time."""
 

@@ -325,7 +325,7 @@ def _gpus(gpus: Gpus) -> GpuReading:
 
 
 DROP_IN = "/run/systemd/transient/docker-{id}.scope.d/50-DeviceAllow.conf"
-"""fact: gpu-model-servers 3.3"""
+"""fact: NVIDIA/nvidia-container-toolkit#1744: without NVIDIA's rules in it a daemon-reload takes the GPU away."""
 PERIOD = 30.0
 LIMIT = 64 * 1024
 _NVIDIA = re.compile(rb"^\s*DeviceAllow=\s*(?:/dev/char/195:|/dev/nvidia|char-nvidia|char-\*)", re.MULTILINE)
@@ -333,7 +333,7 @@ _NVIDIA = re.compile(rb"^\s*DeviceAllow=\s*(?:/dev/char/195:|/dev/nvidia|char-nv
 FOLDERS = ("/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin", "/usr/local/nvidia/toolkit")
 """Where the PATH of a dockerd looks, and where NVIDIA's operator puts it."""
 PROGRAMS = ("nvidia-container-runtime-hook", "nvidia-cdi-hook", "nvidia-container-runtime", "nvidia-ctk")
-"""The first is what an Engine looks for when it starts. fact: gpu-model-servers 3.1 and 3.2"""
+"""The first is what an Engine looks for when it starts. fact: moby daemon/nvidia_linux.go"""
 
 
 class DeviceRulesOf(Source):

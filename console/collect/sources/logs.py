@@ -245,7 +245,7 @@ def _message(text: str) -> str:
 
 
 def _mongod(text: str) -> Iterator[tuple[str, str]]:
-    """One JSON line of mongod 4.4 and later, told by its number (fact: mongo-docker-db 2.4, texts move)."""
+    """One JSON line of mongod 4.4 and later, told by its number: the texts change between releases."""
     try:
         entry = json.loads(text)
         number = entry.get("id")

@@ -30,7 +30,7 @@ DEADLINE = 3.0
 MODELS = 2000
 """Names kept of one list."""
 PAGE, PAGES = 10, 20
-"""Channels on one page, and pages read at most. fact: fastgpt-stack 5, newest first."""
+"""Channels on one page, and pages read at most. fact: One API lists the newest first."""
 INSIDE = 3000
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - what the Engine calls every address of the machine
 
@@ -162,7 +162,7 @@ def _decoded(reply: HttpReply, kind: type[Any]) -> Any:  # noqa: ANN401 - whatev
 
 
 PENALTY = 180.0
-"""Seconds nothing is asked after a 429. fact: fastgpt-stack 5, the limit counts over three minutes."""
+"""Seconds nothing is asked after a 429. fact: One API's GLOBAL_API_RATE_LIMIT counts over three minutes."""
 REFUSED = 1200.0
 """Seconds after which a refused access token is tried again."""
 

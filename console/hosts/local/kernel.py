@@ -96,7 +96,7 @@ def containers_of(cgroup: str) -> tuple[str, ...]:
     """The ids of containers in the text of /proc/PID/cgroup, the outermost first.
 
     Anywhere in the path: the prefix differs with the driver and a ``cgroup_parent``, an init inside adds to its end,
-    and from another cgroup namespace the path is relative, ``/../docker-ID.scope``. fact: gpu-model-servers 2.1
+    and from another cgroup namespace the path is relative, ``/../docker-ID.scope``. fact: cgroup_namespaces(7)
     """
     return tuple(dict.fromkeys(found for line in cgroup.splitlines() for found in _ID.findall(line)))
 

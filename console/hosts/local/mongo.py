@@ -97,7 +97,7 @@ def _made(trouble: MongoTrouble, target: MongoTarget, seconds: float) -> MongoUn
 Execute = Callable[[str, Sequence[str], Mapping[str, str], float], CommandResult]
 MARK = "stackops:"
 MISSING = (126, 127)
-"""fact: exec of a missing binary ends with 126 on Engine 20.10 (mongo-docker-db 2.2)"""
+"""fact: exec of a missing binary ends with 126 (measured with Engine 20.10)"""
 SHELL_REFUSED = (11, 18)
 _COMMON = """
 var login = env('STACKOPS_USER') ? encodeURIComponent(env('STACKOPS_USER')) + ':' +
@@ -209,7 +209,7 @@ SELECT = 1.5
 EXEC = 5.0
 """Seconds that a shell in the container gets at least: it starts slowly."""
 AGAIN = 60.0
-"""Seconds before a login that was refused may be tried again. fact: performance-and-safety S10"""
+"""Seconds before a login that was refused may be tried again, so that no account is locked."""
 NO_COMMAND = 59
 REFUSED = (11, 18, 334)
 """UserNotFound, AuthenticationFailed, MechanismUnavailable. fact: mongo error_codes.yml"""

@@ -62,7 +62,10 @@ def look(root: Path, environ: Mapping[str, str]) -> Signs:
 
 
 def same_namespace(root: Path, pids: frozenset[int]) -> bool | None:
-    """Whether the process ids of the driver are those of the process table here. fact: gpu-model-servers 2.3."""
+    """Whether the process ids of the driver are those of the process table here.
+
+    fact: old drivers tell those of the host, newer ones those of the caller (NVIDIA/open-gpu-kernel-modules#614).
+    """
     try:
         own = os.readlink(root / "proc/self/ns/pid")  # noqa: PTH115 - no path: a magic link
     except OSError:

@@ -1,6 +1,6 @@
 """From NVML's numbers to a Gpu: units, words for bits, and what is wrong with one card. Pure.
 
-Sources: gpu-model-servers 1.4, 1.5, 1.7.
+Sources: nvml.h and pynvml.py (nvidia-ml-py); docs.nvidia.com/deploy/xid-errors.
 """
 
 from __future__ import annotations

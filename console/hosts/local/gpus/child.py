@@ -19,7 +19,7 @@ from typing import Any
 
 NO_FUNCTION, UNREADABLE_TEXT, NO_BINDING = 13, -1, -2
 BROKEN = frozenset({1, 9, 18})
-"""Codes after which no call of this process can succeed any more. fact: gpu-model-servers 1.3, 1.4."""
+"""Codes after which no call of this process can succeed any more. fact: nvml.h, nvmlReturn_t."""
 GPU_CLOCK, MEMORY_CLOCK, DEGREES_OF_GPU, UNCORRECTED, SINCE_LOAD = 0, 2, 0, 1, 0
 RECOVERY_ACTION = 230
 Getter = Callable[[Any, Any], Any]
@@ -32,7 +32,7 @@ def memory_v2(nvml: Any, handle: Any) -> list[int | None]:  # noqa: ANN401 - a m
 
 
 def memory_v1(nvml: Any, handle: Any) -> list[int | None]:  # noqa: ANN401
-    """Total, not known, free, used with what is reserved. fact: gpu-model-servers 1.5."""
+    """Total, not known, free, used with what is reserved. fact: nvml.h, nvmlMemory_t."""
     told = nvml.nvmlDeviceGetMemoryInfo(handle)
     return [told.total, None, told.free, told.used]
 
@@ -44,7 +44,7 @@ def rates(nvml: Any, handle: Any) -> list[int]:  # noqa: ANN401
 
 
 def recovery(nvml: Any, handle: Any) -> int:  # noqa: ANN401
-    """0 none, 1 GPU reset, 2 node reboot, 3 and 4 drain. fact: gpu-model-servers 1.5."""
+    """0 none, 1 GPU reset, 2 node reboot, 3 and 4 drain. fact: nvml.h, field 230."""
     told = nvml.nvmlDeviceGetFieldValues(handle, [RECOVERY_ACTION])[0]
     if told.nvmlReturn:
         raise nvml.NVMLError(told.nvmlReturn)
@@ -199,7 +199,7 @@ def sound(*codes: int) -> int:
 
 
 class NvmlSession:
-    """NVML, initialised once; handles are kept, for each new one may wake a GPU. fact: gpu-model-servers 1.5."""
+    """NVML, initialised once; handles are kept, for each new one may wake a GPU. fact: wookayin/gpustat#166."""
 
     def __init__(self, nvml: Any) -> None:  # noqa: ANN401
         self._nvml = nvml

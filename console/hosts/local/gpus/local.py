@@ -121,7 +121,7 @@ class Patience(Struct, frozen=True):
     give_up: float = 8.0
     """From the question on; then the child is killed."""
     give_up_first: float = 40.0
-    """fact: 32 s were seen, gpu-model-servers 1.5."""
+    """fact: 32 s were seen without persistence mode, getainode/ainode#238."""
     retries: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0)
     """Before the next child, after each failure in a row."""
     rare: float = 60.0

@@ -1,6 +1,6 @@
 """The driver's state in words: what is wrong with it as a whole, and the next step. Each trouble has its own.
 
-Sources: gpu-model-servers 1.4 and 3.2.
+Sources: nvml.h (nvmlReturn_t); moby daemon/start.go and nvidia-container-toolkit for what a start fails with.
 """
 
 from __future__ import annotations
