@@ -22,8 +22,7 @@ from textual.screen import Screen
 from .. import themes
 from ..console.judge import judge
 from ..console.model import Snapshot
-from ..console.model.findings import Result
-from ..console.model.judgement import Judgement
+from ..console.model.findings import Judgement, Result
 from ..console.text.cleaning import SECRETS, clean_line, redact
 from ..console.text.traces import caught
 from .desk import Desk

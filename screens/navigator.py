@@ -22,8 +22,7 @@ from textual.worker import Worker, WorkerState
 
 from ..console.hosts import Control, HostError
 from ..console.model import Container, Snapshot
-from ..console.model.findings import Result
-from ..console.model.judgement import Judgement
+from ..console.model.findings import Judgement, Result
 from ..console.text.traces import caught
 from .desk import DEMO
 from .registry import PLACES

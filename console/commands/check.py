@@ -13,8 +13,7 @@ from .session import Session, Stop, pass_session, project_dir_option, require_en
 
 if TYPE_CHECKING:
     from ..model import Snapshot
-    from ..model.findings import Result
-    from ..model.judgement import Judgement
+    from ..model.findings import Judgement, Result
 
 _LEVELS = ("error", "warning", "info")
 

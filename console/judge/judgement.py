@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..model import Container, Snapshot
-from ..model.findings import Result
-from ..model.judgement import Judgement, ServiceJudgement, ServiceState, Trouble
+from ..model.findings import Judgement, Result, ServiceJudgement, ServiceState, Trouble
 from .needs import Needs, behind, needs_of
 
 GENERIC = "container."

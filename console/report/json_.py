@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..model import Container, Figures, Snapshot
-from ..model.findings import Result
-from ..model.judgement import Judgement
+from ..model.findings import Judgement, Result
 from .plain import told
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..model import Container, Fault, Snapshot
-from ..model.findings import Evidence, Result
-from ..model.judgement import Judgement
+from ..model.findings import Evidence, Judgement, Result
 from ..text.cleaning import DASH, SECRETS, duration, percent, size
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..model import Fault, Snapshot
-from ..model.findings import Result
-from ..model.judgement import Judgement, Trouble
+from ..model.findings import Judgement, Result, Trouble
 from ..text.cleaning import DASH, cells, clip, percent, redact, size
 from . import plain
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from ...console.model import Disk, Gpu, Snapshot, System
-from ...console.model.judgement import Judgement
+from ...console.model.findings import Judgement
 from ...console.text.cleaning import DASH, cells
 from ..widgets import paint
 from ..widgets.paint import Line, Span, Tone, line

@@ -23,8 +23,7 @@ from stackops.console.model import (
     Service,
     Snapshot,
 )
-from stackops.console.model.findings import Evidence, FixSummary, Result
-from stackops.console.model.judgement import Judgement
+from stackops.console.model.findings import Evidence, FixSummary, Judgement, Result
 from stackops.console.settings import Settings
 
 NET = (NetworkLink("net"),)
