@@ -9,12 +9,15 @@ escape. Nobody outside this package opens a file of the stack, a socket or a pro
 from __future__ import annotations
 
 from .acting import CommandResult, Control, Files, Locks, Rights, ServiceConfig, compose_flags
-from .errors import EndUnknown, EngineFailed, EngineUnreachable, HostError, NotFound, NotPermitted, ReadOnlyRefused
 from .protocols import (
     PORTS,
     Clock,
     Databases,
+    EndUnknown,
+    EngineFailed,
+    EngineUnreachable,
     Host,
+    HostError,
     Http,
     HttpActs,
     HttpFailed,
@@ -26,6 +29,9 @@ from .protocols import (
     MongoTarget,
     MongoTrouble,
     MongoUnreachable,
+    NotFound,
+    NotPermitted,
+    ReadOnlyRefused,
     is_public,
     origin,
 )

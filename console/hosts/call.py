@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from ..text.traces import caught
-from .errors import HostError
+from .protocols import HostError
 
 T = TypeVar("T")
 IDLE = 4

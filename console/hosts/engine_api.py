@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct, field
 
 from ..model import ContainerState, Health
-from .errors import EngineFailed
+from .protocols import EngineFailed
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from cpu import children_seconds
 from stackops.console.collect.source import Cadence
-from stackops.console.hosts.local.gpus import LocalGpus
+from stackops.console.hosts.local import LocalGpus
 from stackops.console.hosts.local.http import LocalHttp
 from stackops.console.hosts.protocols import SystemClock
 from stackops.console.model import Server

@@ -12,8 +12,8 @@ from typing import IO
 
 import pytest
 from stackops.console.collect.sources.mirrors import failures
+from stackops.console.hosts.local.compose import end_of_log
 from stackops.console.hosts.local.kernel import LocalKernel
-from stackops.console.hosts.local.procfs import end_of_log
 
 AT = "2026-11-21T13:37:24.687272875Z"
 NOON = 1_795_262_400.0

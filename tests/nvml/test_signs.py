@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.hosts.local.gpus.bus import look, same_namespace
+from stackops.console.hosts.local.gpus import look, same_namespace
 from support.nvml import card, holds, plug
 
 

@@ -202,7 +202,7 @@ def test_an_answer_that_just_came_serves_whoever_else_asks(stub, door, clock, tm
 PARENT = """
 import sys, time
 from stackops.console.hosts.protocols import SystemClock
-from stackops.console.hosts.local.gpus import LocalGpus
+from stackops.console.hosts.local import LocalGpus
 gpus = LocalGpus(sys.argv[1], clock=SystemClock())
 print(gpus.read().driver.state, gpus._nvidia._child.pid, flush=True)
 while True:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ... import paths
 from ...settings import Settings
@@ -16,11 +17,43 @@ from .client import ClosedClient, EngineClient
 from .control import LocalControl
 from .engine import LocalEngine
 from .files import LocalFiles
-from .gpus import LocalGpus
 from .http import LocalHttp, LocalHttpActs
 from .kernel import LocalKernel
 from .locking import LocalLocks
 from .mongo import LocalDatabases
+
+if TYPE_CHECKING:
+    from .. import GpuReading
+    from .gpus.local import Nvidia
+
+
+class LocalGpus:
+    """GPUs of this machine. Everything behind the door is loaded with the first read, in the thread that reads."""
+
+    def __init__(self, root: str, *, clock: Clock) -> None:
+        self._root = root
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._nvidia: Nvidia | None = None
+
+    def read(self) -> GpuReading:
+        """All GPUs and all processes, or the last ones known; takes 6 seconds at most."""
+        return self._opened().read()
+
+    def close(self) -> None:
+        """End what was started for reading."""
+        with self._lock:
+            nvidia = self._nvidia
+        if nvidia is not None:
+            nvidia.close()
+
+    def _opened(self) -> Nvidia:
+        with self._lock:
+            if self._nvidia is None:
+                from .gpus.local import Nvidia
+
+                self._nvidia = Nvidia(self._root, clock=self._clock)
+            return self._nvidia
 
 
 class LocalHost:

@@ -1,4 +1,4 @@
-"""Runs ``docker compose`` by argument list, in a session of its own, with a deadline. May not touch compose files."""
+"""Runs programs by argument list, in a session of their own, with a deadline: above all ``docker compose``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -147,3 +148,45 @@ def _tail(output: IO[bytes]) -> str:
 def _last_line(output: IO[bytes]) -> str | None:
     lines = _tail(output).strip().splitlines()
     return f"it last said: {lines[-1]}" if lines else None
+
+
+LOG_WITHIN, LOG_LINES, LOG_SINCE = 4.0, 400, "-2h"
+
+
+def end_of_log(root: Path, pid: int, unit: str | None, limit: int) -> bytes:
+    """At most ``limit`` bytes from the end; empty where neither can be read by this user."""
+    said = _behind_stderr(root / "proc" / str(pid) / "fd" / "2", limit)
+    if said is None and unit is not None and root == Path("/"):
+        said = _journal(unit)
+    return (said or b"")[-limit:]
+
+
+def _behind_stderr(link: Path, limit: int) -> bytes | None:
+    """None where it is no regular file: a socket to the journal, a terminal, or not ours to see."""
+    try:
+        if not stat.S_ISREG(link.stat().st_mode):
+            return None
+        descriptor = os.open(link, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        return os.pread(descriptor, limit, max(0, status.st_size - limit))
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _journal(unit: str) -> bytes | None:
+    program = shutil.which("journalctl")
+    if program is None:
+        return None
+    argv = (program, "--quiet", "--no-pager", "-o", "cat", "--since", LOG_SINCE, "-n", str(LOG_LINES), "-u", unit)
+    try:
+        done = run(argv, os.environ, LOG_WITHIN)
+    except HostError:
+        return None
+    return done.output.encode("utf-8", "replace") if done.exit_code == 0 else None

@@ -9,6 +9,8 @@ import os
 import pwd
 import re
 import shlex
+import socket
+import struct
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -19,8 +21,8 @@ import msgspec
 from .. import CgroupSample, Clock, HostError, NotFound, ProcessRow, SystemSample
 from ..call import call
 from ..protocols import SystemClock
-from .cgroups import Gone, Meter, places
-from .procfs import OUT_OF_DESCRIPTORS, Budget, addresses, end_of_log, listener, listening
+from .cgroups import OUT_OF_DESCRIPTORS, Budget, Gone, Meter, places
+from .compose import end_of_log
 
 ARGUMENTS = 16384
 KERNEL_THREAD = 0x00200000
@@ -327,3 +329,51 @@ def _words(text: str) -> list[str]:
 def _unescaped(text: str) -> str:
     """A path as mountinfo writes it: blanks, line ends and backslashes as octal bytes."""
     return _OCTAL.sub(lambda match: chr(int(match[1], 8)), text)
+
+
+_CREDENTIALS = struct.Struct("3i")
+"""Process, user, group."""
+MOST = 64
+"""Processes that are asked; each costs a walk through its descriptors."""
+
+
+def listening(pids: Collection[int]) -> Mapping[int, Sequence[tuple[str, int]]]:
+    """Addresses and ports by process; one that has ended, or that this user may not look into, is left out."""
+    import psutil
+
+    found: dict[int, Sequence[tuple[str, int]]] = {}
+    for pid in sorted(pids)[:MOST]:
+        try:
+            rows = psutil.Process(pid).net_connections(kind="tcp")
+        except (psutil.Error, OSError):
+            continue
+        found[pid] = tuple(sorted({(r.laddr.ip, r.laddr.port) for r in rows if r.status == psutil.CONN_LISTEN}))
+    return found
+
+
+def listener(path: str) -> int | None:
+    """The process that listens at a unix socket, 0 for one out of sight; None where nobody answers.
+
+    fact: unix(7), SO_PEERCRED: of a connected socket it is who called listen(2), in numbers of this pid namespace
+    """
+    kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+    try:
+        with socket.socket(socket.AF_UNIX, kind) as connection:
+            connection.connect(path)
+            told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    except OSError:
+        return None
+    pid: int = _CREDENTIALS.unpack(told)[0]
+    return pid
+
+
+def addresses() -> frozenset[str]:
+    """IP addresses of all interfaces, without the zone that a link-local one carries."""
+    import psutil
+
+    wanted = {socket.AF_INET, socket.AF_INET6}
+    try:
+        rows = psutil.net_if_addrs()
+    except OSError:
+        return frozenset()
+    return frozenset(r.address.partition("%")[0] for each in rows.values() for r in each if r.family in wanted)

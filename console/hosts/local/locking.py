@@ -20,7 +20,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from ...text.cleaning import clean_line
-from ..errors import HostError
+from ..protocols import HostError
 from .compose import handed_down
 
 _CONTAINER = re.compile(r"(?:/containers/|/docker[/-]|libpod-)([0-9a-f]{64})")

@@ -24,8 +24,7 @@ from msgspec import Struct
 
 from ....model import Gpu, GpuProcess
 from ... import Clock, GpuReading
-from . import states
-from .bus import Signs, look, same_namespace
+from . import Signs, look, same_namespace, states
 from .cards import GONE, broken, card, holders, stale
 from .states import RawReading, StateReason, understood
 

@@ -13,7 +13,7 @@ from msgspec.json import Decoder
 
 from ....model import GpuDriver
 from ....text.cleaning import clean_line
-from .bus import Signs
+from . import Signs
 
 NO_BINDING = -2
 """Code of a child that found no ``pynvml``; NVML's own are positive."""
