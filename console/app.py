@@ -150,6 +150,7 @@ def _run_once(host: Host, settings: Settings, *, offer_demo: bool) -> tuple[int,
 
 def _desk(host: Host, settings: Settings, feed: CollectorFeed, *, offer_demo: bool) -> Desk:
     from ..screens.desk import Desk
+    from .paths import Memory, state_directory
 
     return Desk(
         host=host,
@@ -159,6 +160,7 @@ def _desk(host: Host, settings: Settings, feed: CollectorFeed, *, offer_demo: bo
         open_journal=lambda: _journal(host),
         look=feed.look,
         offer_demo=offer_demo,
+        memory=Memory(state_directory()),
     )
 
 

@@ -30,6 +30,39 @@ def state_directory(env: Mapping[str, str] | None = None) -> Path:
     return user_state_path("stackops", appauthor=False)
 
 
+class Memory:
+    """What outlives the console, a file each under ``memory/`` of the state folder; None: nothing is kept."""
+
+    def __init__(self, state: Path | None) -> None:
+        self._folder = None if state is None else state / "memory"
+
+    @property
+    def lasts(self) -> bool:
+        """Whether anything can be kept at all."""
+        return self._folder is not None
+
+    def get(self, name: str) -> str:
+        """What was kept; empty where nothing was, or where it cannot be read."""
+        if self._folder is None:
+            return ""
+        try:
+            return read(self._folder / name, 4096).decode("utf-8", "replace").strip()
+        except OSError:
+            return ""
+
+    def keep(self, name: str, text: str) -> None:
+        """Keep it in place of what was kept before. Raises OSError."""
+        if self._folder is None:
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = self._folder / f".{name}.{os.getpid()}"
+        with suppress(FileNotFoundError):
+            new.unlink()
+        with os.fdopen(opened(new, os.O_WRONLY | os.O_CREAT), "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        new.replace(self._folder / name)
+
+
 @contextmanager
 def scratch() -> Iterator[Path]:
     """A private folder for copies of files that a program is to read; it goes with its content. Raises OSError.

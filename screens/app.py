@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -33,12 +34,14 @@ from .place import Place
 from .registry import PLACES, bindings, clashes, unknown
 from .widgets.paint import Colourless, wants_ascii
 
+LAST_HERE = "last-here"
+"""Name under which is kept when this user's console was closed last."""
 REJUDGE_SECONDS = 10.0
 """After which figures that some check reads are judged again though nothing else happened."""
 
 
 MOVING = frozenset({
-    "taken_at", "figures", "system", "ages", "period", "gpus", "gpu_processes", "servers", "deep_checks",
+    "taken_at", "events", "figures", "system", "ages", "period", "gpus", "gpu_processes", "servers", "deep_checks",
 })  # fmt: skip
 """Parts that differ from look to look while nothing happens."""
 JUDGED = tuple(name for name in Snapshot.__struct_fields__ if name not in MOVING)
@@ -125,6 +128,8 @@ class StackopsApp(Navigator, inherit_bindings=False):
     def on_mount(self) -> None:
         """Theme, signals, the first Snapshot, what the settings had wrong, what was interrupted."""
         self.set_class(self.ascii, "-ascii")
+        kept = self.desk.memory.get(LAST_HERE) if self.desk.host.kind != "demo" else ""
+        self.last_here = float(kept) if kept.isascii() and kept.isdigit() else 0.0
         if self.desk.settings.theme not in themes.PALETTES:
             self.say(
                 f"There is no theme {self.desk.settings.theme}; there are {', '.join(themes.PALETTES)}.", warning=True
@@ -144,6 +149,12 @@ class StackopsApp(Navigator, inherit_bindings=False):
 
     def on_unmount(self) -> None:
         self.keys.stop()
+        if self.desk.host.kind == "demo":
+            return
+        try:
+            self.desk.memory.keep(LAST_HERE, f"{time.time():.0f}")
+        except OSError as error:
+            caught("remembering when somebody was here last", error)
 
     def _first_frame(self) -> None:
         """Work that can wait for the first frame: garbage collection, and the search for interrupted fixes."""
@@ -242,6 +253,7 @@ class StackopsApp(Navigator, inherit_bindings=False):
     def _results_ready(self, message: ResultsReady) -> None:
         self._judging = False
         same = (self.results, self.judgement) == (message.results, message.judgement)
+        self.note_changes(self.judgement, message.judgement)
         self.results, self.judgement = message.results, message.judgement
         self._judge_changed(self.snapshot)
         if not same:

@@ -6,9 +6,11 @@ It does not import Textual, so tests can fill it with fixed values.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
+
+from ..console.paths import Memory
 
 if TYPE_CHECKING:
     from ..console.fix.journal import Journal
@@ -78,6 +80,8 @@ class Desk:
     """One whole look at the machine, with these parts that are only collected on request; slow, called from worker
     threads only."""
     offer_demo: bool = False
+    memory: Memory = field(default_factory=lambda: Memory(None))
+    """What this user's consoles remember from one time to the next."""
 
     @cached_property
     def journal(self) -> Journal | None:

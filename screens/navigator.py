@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import termios
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -31,12 +32,15 @@ from .widgets.paint import shown
 if TYPE_CHECKING:
     from ..console.fix.journal import Journal
     from ..console.fix.records import Entry
+    from ..console.report.timeline import TroubleChange
     from .desk import Desk
     from .fixwork import FixWork, Listener
     from .keys import KeyGate
     from .widgets.paint import Line
 
 SPARK_SECONDS = 2.0
+SETTLED = 60.0
+"""Seconds after the first judgement in which sources are still read for the first time."""
 
 
 def load(where: str) -> Any:  # noqa: ANN401 - a class that is only known by its name
@@ -104,6 +108,11 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
         self._works: list[FixWork] = []
         self._early: list[Callable[[], None]] | None = []
         self._trail: list[str] = []
+        self.changes: deque[TroubleChange] = deque(maxlen=200)
+        """Troubles that came and went since the console was opened, oldest first."""
+        self._first_judged = 0.0
+        self.last_here = 0.0
+        """When this user's console was closed last, Unix seconds; 0 where that is not known."""
         self._sparks: dict[str, tuple[float, tuple[float | None, ...]]] = {}
 
     # What is seen
@@ -128,6 +137,19 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
             held = (now, tuple(self.desk.feed.curve(key)))
             self._sparks = young | {key: held}
         return held[1]
+
+    def note_changes(self, before: Judgement | None, now: Judgement) -> None:
+        """Keep which troubles came and which went. In the first minute only what was there already comes to light."""
+        from ..console.report.timeline import TroubleChange
+
+        at = self.snapshot.taken_at if self.snapshot else 0.0
+        if before is None:
+            self._first_judged = at
+        if before is None or at - self._first_judged < SETTLED:
+            return
+        old, new = ({each.result.key: each.result for each in told.troubles} for told in (before, now))
+        self.changes += [TroubleChange(at, came=True, result=new[key]) for key in new if key not in old]
+        self.changes += [TroubleChange(at, came=False, result=old[key]) for key in old if key not in new]
 
     # Saying and doing
 

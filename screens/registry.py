@@ -38,6 +38,8 @@ PLACES: tuple[Destination, ...] = (
     Destination("journal", "journal:JournalScreen", "Journal", "3", "Go to the journal: what was done, and undo"),
     Destination("gpus", "gpus:GpuScreen", "GPUs", "4", "Go to the GPUs: who holds their memory"),
     Destination("servers", "servers:ServersScreen", "Model servers", "5", "Go to the model servers", short="Servers"),
+    Destination("timeline", "timeline:Timeline", "Timeline", "e", "Go to the timeline: deaths, health, starts, fixes",
+                label="events", near=("overview",)),
     Destination("fit", "fit:FitScreen", "Will it fit", "w", "Which models would fit on the GPUs now",
                 label="what fits", near=("gpus",)),
     Destination("container", "container:ContainerScreen", "Container"),

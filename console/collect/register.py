@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import bisect
 import re
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from ..hosts import HostError
 from ..hosts.engine_api import Event, decode
-from ..model import Container, Port
+from ..model import Container, EngineEvent, Port
+from ..text.cleaning import clean_line
 
 DEATHS = 20
 """Deaths remembered per container."""
+EVENTS = 600
+"""Events remembered. fact: the Engine's own buffer holds 256, health checks' among them (moby, daemon/events)."""
 _TELLING = frozenset(
     "create start die stop kill oom pause unpause restart rename update destroy health_status".split()  # noqa: SIM905
 )
@@ -47,6 +51,9 @@ class Register:
         self._shown: dict[str, tuple[Container, tuple[object, ...], Container]] = {}
         self.since: float | None = None
         """Time of the newest event, for opening the stream again."""
+        self.began = 0.0
+        """Deaths before this moment are history: they are kept to be read, and not counted."""
+        self._events: deque[EngineEvent] = deque(maxlen=EVENTS)
 
     def listed(self, rows: Iterable[tuple[Container, str]]) -> None:
         """The full list: forget what is gone, mark what is new or changed."""
@@ -92,19 +99,34 @@ class Register:
         at = event.time_nano / 1e9 if event.time_nano else event.time
         action = (event.action or event.status or "").partition(":")[0]
         identity = (event.actor.id if event.actor else None) or event.id
+        before, past = self.since, at is not None and at < self.began
         if at is not None:
             self.since = max(at, self.since or 0.0)
         if event.type == "daemon":
+            self._remember(event, at, "", before)
             return "daemon"
         if event.type not in (None, "container") or action not in _TELLING or not identity:
             return None
-        if action == "die" and at is not None:
+        self._remember(event, at, identity, before)
+        if action == "die" and at is not None and not past:
             deaths = self._deaths.setdefault(identity, [])
             if at not in deaths:
                 bisect.insort(deaths, at)
                 del deaths[:-DEATHS]
         self._dirty[identity] = None
         return "container"
+
+    def _remember(self, event: Event, at: float | None, container: str, newest: float | None) -> None:
+        """Keep it to be read. A stream that was opened again tells the newest event a second time."""
+        if at is None:
+            return
+        told = _told(event, at, container)
+        if newest is None or at > newest or told not in self._events:
+            self._events.append(told)
+
+    def events(self, project: str | None = None) -> tuple[EngineEvent, ...]:
+        """What happened, in the order it was told; of one project when it is given."""
+        return tuple(each for each in self._events if project is None or each.project in (project, None))
 
     def doubt(self, containers: Iterable[str] | None = None) -> None:
         """Inspect these again, or all."""
@@ -158,6 +180,17 @@ class Register:
         others = (c for c in self._known.values() if wanted and c.id != base.id and c.state in ("running", "paused"))
         had = ((port, c.name) for c in others for port in c.ports if any(_clash(port, one) for one in wanted))
         return tuple(sorted({(port.host_port or 0, port.protocol, name) for port, name in had}))
+
+
+def _told(event: Event, at: float, container: str) -> EngineEvent:
+    given = (event.actor.attributes if event.actor else None) or {}
+    said = {name: clean_line(value, 300) for name, value in given.items() if value}
+    code = said.get("exitCode", "")
+    return EngineEvent(
+        at, clean_line(event.action or event.status or "", 60), container, said.get("name", ""), said.get("image", ""),
+        said.get("com.docker.compose.project"), said.get("com.docker.compose.service"),
+        int(code) if code.isascii() and code.isdigit() and len(code) < 12 else None, said.get("signal"),
+    )  # fmt: skip
 
 
 def _clash(one: Port, other: Port) -> bool:

@@ -29,7 +29,18 @@ from .apps import (
     PackageRelease,
     Speaks,
 )
-from .containers import Container, ContainerState, EnvVar, Figures, Health, HealthProbe, Mount, NetworkLink, Port
+from .containers import (
+    Container,
+    ContainerState,
+    EngineEvent,
+    EnvVar,
+    Figures,
+    Health,
+    HealthProbe,
+    Mount,
+    NetworkLink,
+    Port,
+)
 from .gpus import (
     DeepCheck,
     DeviceRequest,
@@ -82,7 +93,7 @@ from .stacks import (
 __all__ = [
     "ComposeService", "ConfigAddress", "ConfigFile", "ConfigIssue", "ConfigRepair", "ConfigVerdict", "Container",
     "ContainerState", "CookieProof", "DaemonConfig", "DataRelease", "DeepCheck", "DeviceRequest", "DeviceRules",
-    "Disk", "Edge", "EdgeWhere", "EngineInfo", "EnvVar", "Fault", "Figures", "FileFact", "FileKind", "Gpu",
+    "Disk", "Edge", "EdgeWhere", "EngineEvent", "EngineInfo", "EnvVar", "Fault", "Figures", "FileFact", "FileKind", "Gpu",
     "GpuDriver", "GpuHealth", "GpuInstance", "GpuProcess", "Health", "HealthProbe", "Hop", "HopName", "HopState",
     "HostInfo", "ImageProbe", "JsonFact", "KeyFileFact", "LastWords", "LoadedModel", "LogMark", "MirrorProbe",
     "MirrorSeed", "MirrorState", "MongoMember", "MongoState", "MongoTrial", "MongodConfig", "Mount", "NativeProcess",
@@ -99,6 +110,8 @@ class Snapshot(Struct, frozen=True):
     host: HostInfo
     engine: EngineInfo | None = None
     containers: tuple[Container, ...] = ()
+    events: tuple[EngineEvent, ...] = ()
+    """What the Engine told, oldest first: the end of its buffer, then what was heard; only while it is watched."""
     figures: dict[str, Figures] = field(default_factory=dict)
     """By container id."""
     projects: tuple[Project, ...] = ()

@@ -137,3 +137,26 @@ class Figures(Struct, frozen=True):
     block_read: float | None = None
     block_write: float | None = None
     pids: int | None = None
+
+
+class EngineEvent(Struct, frozen=True):
+    """Something that the Engine told of a container, or of itself: from its buffer, or heard since."""
+
+    at: float
+    """Unix seconds of the Engine's clock."""
+    action: str
+    """``start``, ``die``, ``oom``, ``health_status: unhealthy``; ``reload`` of the Engine itself."""
+    container: str = ""
+    """Id; empty where the Engine tells of itself."""
+    name: str = ""
+    image: str = ""
+    project: str | None = None
+    service: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    """Of ``kill``: a number or a name, as the Engine writes it."""
+
+    @property
+    def subject(self) -> str:
+        """What people call it, across containers that took each other's place."""
+        return f"{self.project}/{self.service}" if self.project and self.service else self.name

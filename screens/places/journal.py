@@ -83,6 +83,12 @@ class JournalScreen(ListPlace):
             line(("  What a fix changes is written down here, and can be taken back with U.", "muted")),
         ]
 
+    def select(self, about: object) -> None:
+        """Put the cursor on this entry."""
+        if isinstance(about, str):
+            self._wanted = about
+            self.redraw()
+
     def in_full(self) -> Sequence[Line]:
         entry = self.selected()
         return plans.detail(entry) if entry else ()

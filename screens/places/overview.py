@@ -16,6 +16,7 @@ from ...console.model.findings import Result
 from ..acts import ContainerActs
 from ..place import entitle
 from ..render import stacks, states, strip
+from ..render.timeline import Night
 from ..widgets.paint import Line, Span
 from ..widgets.table import Column, Table
 from ..widgets.text import Document, Lines, wrap
@@ -39,6 +40,7 @@ class Overview(ContainerActs):
         self._order = "name"
         self._words = ""
         self._without_engine = False
+        self._night = Night()
         self._seen = False
         """Whether containers have been there: native services are known earlier and stand below them."""
 
@@ -104,9 +106,12 @@ class Overview(ContainerActs):
             self.console.keys.renew()
 
     def _faults(self, snapshot: Snapshot, width: int) -> Sequence[Line]:
-        """What could not be read; where there is no container at all it is told in place of the containers."""
+        """What happened while nobody looked, and what could not be read; without containers the latter stands below."""
         most = 6 if self.has_class("-tall") else 2
-        return wrap(states.fault_lines(snapshot, most), width)[: most * 2] if snapshot.containers else []
+        if not snapshot.containers:
+            return []
+        missed = self._night.lines(snapshot, self.console.last_here)[: 1 if width >= 60 else 0]
+        return [*wrap(missed, width)[:1], *wrap(states.fault_lines(snapshot, most), width)[: most * 2]]
 
     def _draw_findings(self) -> None:
         table = self.query_one("#findings", Table)

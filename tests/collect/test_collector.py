@@ -120,6 +120,10 @@ async def test_a_container_removed_between_list_and_inspection_just_goes() -> No
         assert seen.last.faults == ()
 
 
+LATER = 4_000_000_000.0
+"""After the start of every test: deaths before it are history."""
+
+
 async def test_an_event_has_only_the_container_it_names_inspected() -> None:
     host = host_with(container("a"), container("b", pid=9))
     engine = engine_of(host)
@@ -127,11 +131,11 @@ async def test_an_event_has_only_the_container_it_names_inspected() -> None:
         await seen.until(detailed)
         await until(lambda: engine.listeners)
         engine.containers_by_id[container_id("b")]["State"].update(Status="exited", ExitCode=137, Pid=0)
-        engine.emit("die", container_id("b"), at=1000.0)
+        engine.emit("die", container_id("b"), at=LATER)
 
         await seen.until(lambda s: s.containers[1].state == "exited")
 
-        assert seen.last.containers[1].deaths == (1000.0,)
+        assert seen.last.containers[1].deaths == (LATER,)
         assert seen.last.containers[1].exit_code == 137
         assert engine.requests["containers"] == 1
         assert engine.inspected == {container_id("a"): 1, container_id("b"): 2}
@@ -163,10 +167,10 @@ async def test_shuffled_and_doubled_events_end_in_the_same_state() -> None:
         await seen.until(detailed)
         await until(lambda: engine.listeners)
         for action in ("destroy", "start", "die", "create", "start", "die", "destroy"):
-            engine.emit(action, container_id("a"), at=50.0)
+            engine.emit(action, container_id("a"), at=LATER)
         await seen.until(lambda s: s.containers[0].deaths)
 
-        assert (seen.last.containers[0].state, seen.last.containers[0].deaths) == ("exited", (50.0,))
+        assert (seen.last.containers[0].state, seen.last.containers[0].deaths) == ("exited", (LATER,))
 
 
 async def test_a_storm_of_events_makes_at_most_five_refreshes_a_second() -> None:
@@ -177,17 +181,17 @@ async def test_a_storm_of_events_makes_at_most_five_refreshes_a_second() -> None
         await until(lambda: engine.listeners)
         before, started = engine.requests["inspect"], time.monotonic()
         for n in range(2000):
-            engine.emit("start" if n % 2 else "die", container_id("a"), at=100.0 + n)
+            engine.emit("start" if n % 2 else "die", container_id("a"), at=LATER + n)
             if n % 20 == 0:
                 await asyncio.sleep(0.004)
         engine.containers_by_id[container_id("a")]["State"]["Status"] = "dead"
-        engine.emit("die", container_id("a"), at=9999.0)
+        engine.emit("die", container_id("a"), at=LATER + 9999)
         await seen.until(lambda s: s.containers[0].state == "dead")
         seconds = time.monotonic() - started
 
         assert engine.requests["inspect"] - before <= 2 + 5 * seconds
         assert len(seen.last.containers[0].deaths) == 20
-        assert seen.last.containers[0].deaths[-1] == 9999.0
+        assert seen.last.containers[0].deaths[-1] == LATER + 9999
 
 
 async def test_an_event_stream_that_ends_quietly_is_opened_again_where_it_ended_and_the_list_read_anew() -> None:
@@ -203,7 +207,9 @@ async def test_an_event_stream_that_ends_quietly_is_opened_again_where_it_ended_
 
         await seen.until(lambda s: len(s.containers) == 2)
         await until(lambda: len(engine.opened_since) == 2)
-        assert engine.opened_since == [None, 77.5]
+        assert engine.opened_since[1] == 77.5
+        assert engine.opened_since[0] is not None
+        assert 0 < host.clock.now() - engine.opened_since[0] - 86_400 < 86_400, "the day before comes from the buffer"
         assert seen.last.faults == ()
 
 

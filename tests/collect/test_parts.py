@@ -230,6 +230,15 @@ class TestRegister:
     def test_health_events_carry_their_result_behind_a_colon(self) -> None:
         assert Register().event(event("health_status: unhealthy")) == "container"
 
+    def test_what_happened_before_is_kept_to_be_read_and_counted_as_no_death(self) -> None:
+        register = Register()
+        register.began = 50.0
+        listed(register, (box(), ""))
+        for at in (40.0, 60.0, 60.0):
+            register.event(event("die", at=at))
+        assert [each.at for each in register.events()] == [40.0, 60.0]
+        assert register.view()[0].deaths == (60.0,)
+
     def test_deaths_are_counted_once_in_order_and_the_last_twenty(self) -> None:
         register = Register()
         listed(register, (box(), ""))

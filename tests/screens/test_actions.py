@@ -17,6 +17,7 @@ from stackops.screens.places.journal import JournalScreen
 from stackops.screens.places.overview import Overview
 from stackops.screens.places.plan import PlanScreen
 from stackops.screens.places.servers import ServersScreen
+from stackops.screens.places.timeline import Timeline
 from stackops.screens.registry import ACTIONS, Action, at, clashes, find, keys_of, unknown
 from stackops.screens.widgets.table import Table
 from stackops.screens.widgets.text import Document
@@ -27,7 +28,7 @@ from support.pilots import console, desk_on
 PLACES = {
     "app": (StackopsApp,), "overview": (Overview,), "container": (ContainerScreen,), "doctor": (Doctor,),
     "plan": (PlanScreen,), "journal": (JournalScreen,), "gpus": (GpuScreen,), "fit": (FitScreen,),
-    "servers": (ServersScreen,), "list": (Table, Document),
+    "servers": (ServersScreen,), "timeline": (Timeline,), "list": (Table, Document),
 }  # fmt: skip
 
 

@@ -78,9 +78,9 @@ def test_keys_typed_while_a_shell_ends_open_no_second_one(tmp_path, calls) -> No
     assert len(calls.read_text().splitlines()) == 1
 
 
-OPENERS = ("/", ":", "?", "R", "S", "A", "C", "D", "F", "enter", "2", "3", "4", "5")
+OPENERS = ("/", ":", "?", "R", "S", "A", "C", "D", "F", "enter", "2", "3", "4", "5", "e")
 """Keys of the overview that open an input, a dialog, a screen or a place."""
-ALPHABET = ("enter", "escape", "tab", "right", "space", *"lRSCDsFAUTXynrjkGg/:?q0123456789postgre ")
+ALPHABET = ("enter", "escape", "tab", "right", "space", *"lRSCDsFAUTXynrjkGge/:?q0123456789postgre ")
 _NAMES = {"/": "slash", ":": "colon", "?": "question_mark", " ": "space"}
 
 
@@ -118,6 +118,7 @@ SITES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "plan": (("F",), ("A", "escape", "?")),
     "journal": (("3", "g"), ("U", "enter", "?")),
     "gpus": (("4", "g"), ("R", "S", "l", "enter", "w")),
+    "timeline": (("e", "g"), ("enter", "?", ":", "1")),
     "servers": (("5",), ("T", "X", "R", "S", "l")),
 }
 """The way to each place, and the keys that open an input, a dialog or a screen there."""

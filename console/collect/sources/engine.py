@@ -22,6 +22,7 @@ from ..source import Backoff, Site, Source
 
 AT_ONCE = 4
 """Inspections at the same time."""
+DAY = 86_400.0
 
 
 class _OfEngine(Source):
@@ -150,9 +151,13 @@ def _containers(site: Site) -> Containers:
 
 
 class EventStream(_OfEngine):
-    """The event stream. Its end, an error and silence all mean the same: open it again, and list."""
+    """The event stream. Its end, an error and silence all mean the same: open it again, and list.
+
+    The first time it begins with what the Engine's buffer still holds of the day before.
+    """
 
     name = "events"
+    gives = ("events",)
     after = ()
     watches = True
 
@@ -174,10 +179,15 @@ class EventStream(_OfEngine):
         """Hear them to the end."""
         opened = self.host.clock.monotonic()
         containers = _containers(self.site)
+        register = containers.register
+        if not register.began:
+            register.began = self.host.clock.now()
+        since = register.began - DAY if register.since is None else register.since
         with contextlib.suppress(HostError, OSError, TimeoutError):
-            async with _closing(self.engine.events(containers.register.since)) as stream:
+            async with _closing(self.engine.events(since)) as stream:
                 async for raw in stream:
-                    told = containers.register.event(raw)
+                    told = register.event(raw)
+                    self.site.board.put(events=register.events(self.site.settings.project))
                     if told is not None:
                         self.site.wake("engine" if told == "container" else "engine-info")
         if self.host.clock.monotonic() - opened > self.cadence.retries[-1]:

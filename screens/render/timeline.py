@@ -1,0 +1,118 @@
+"""The timeline's rows, and the one line of the overview that says what somebody missed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ...console.model import Snapshot
+from ...console.report.timeline import Moment, moments, since, summed
+from ...console.text.cleaning import ago, duration
+from ..widgets import paint
+from ..widgets.paint import BLANK, Line, Span, Tone, line, pairs
+from ..widgets.table import Row
+
+_MARKS: dict[str, tuple[str, Tone]] = {
+    "death": (paint.BAD, "error"), "oom": (paint.BAD, "error"), "health": (paint.BAD, "error"),
+    "stop": (paint.OFF, "muted"), "start": (paint.OK, "muted"), "well": (paint.OK, "muted"),
+    "image": (paint.NOTE, "info"), "gone": (paint.OFF, "muted"), "pause": (paint.PAUSE, "muted"),
+    "fix": (paint.DONE, "accent"), "trouble": (paint.WARN, "warning"), "engine": (paint.NOTE, "muted"),
+}  # fmt: skip
+
+
+def key_of(moment: Moment) -> str:
+    """What identifies it over time; a death that is repeated becomes another one."""
+    return f"{moment.at:.3f} {moment.kind} {moment.subject} {moment.entry} {moment.words}"
+
+
+def clock(at: float, now: float) -> str:
+    """The time of day; before today with the day."""
+    there, here = time.localtime(at), time.localtime(now)
+    return time.strftime("%H:%M:%S" if there[:3] == here[:3] else "%d %b %H:%M", there)
+
+
+def rows(told: Sequence[Moment], last_here: float, now: float) -> list[Row]:
+    """Newest first; a heading parts what is new to this user from the rest."""
+    new = since(told, last_here) if last_here else ()
+    made: list[Row] = []
+    if new:
+        grave = summed(new) or "nothing grave"
+        made.append(Row("new", heading=_heading(f"Since you were last here ({_when(last_here, now)})", grave)))
+    for number, each in enumerate(told):
+        if new and number == len(new):
+            made.append(Row("before", heading=_heading("Before", "")))
+        made.append(_row(each, now))
+    return made
+
+
+def _heading(title: str, said: str) -> Line:
+    return line((f" {title}", "strong"), (f"  {said}" if said else "", "muted"))
+
+
+def _when(at: float, now: float) -> str:
+    """Coarse: it moves once an hour, or once a minute in the first one."""
+    gone = max(0.0, now - at)
+    return ago(gone // 3600 * 3600 if gone >= 3600 else gone // 60 * 60)
+
+
+def _row(each: Moment, now: float) -> Row:
+    mark, tone = _MARKS[each.kind]
+    times = f" ({each.count} times)" if each.count > 1 else ""
+    cells = {
+        "when": Span(clock(each.at, now), "muted"),
+        "subject": Span(each.subject, "plain"),
+        "what": Span(each.words + times, "plain" if each.grave or each.kind == "fix" else "muted"),
+        "reason": Span(each.reason, "muted"),
+    }
+    return Row(key_of(each), cells, mark=Span(mark, tone))
+
+
+def in_full(each: Moment, now: float) -> list[Line]:
+    """One thing that happened, with the key that leads further."""
+    mark, tone = _MARKS[each.kind]
+    further = "enter opens the journal" if each.entry else "enter opens the container" if each.container else ""
+    return [
+        line((f"{mark} ", tone), (each.subject or "Docker", "strong"), f" {each.words}"),
+        *pairs(
+            ("when", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each.at)) + f", {_when(each.at, now)}"),
+            ("reason", each.reason or None),
+            ("times", f"{each.count}, this was the last" if each.count > 1 else None),
+        ),
+        *([BLANK, line((further, "muted"))] if further else []),
+    ]
+
+
+def nothing() -> list[Line]:
+    """What stands there while nothing is known."""
+    return [
+        BLANK,
+        line("  Nothing has happened, as far as the Engine still tells."),
+        line(("  Deaths, health, starts, images and fixes are listed here as they come.", "muted")),
+    ]
+
+
+class Night:
+    """What happened since somebody was here last, in one line; worked out again only when something has happened."""
+
+    def __init__(self) -> None:
+        self._of: tuple[object, ...] = ()
+        self._said = ""
+
+    def lines(self, snapshot: Snapshot, last_here: float) -> list[Line]:
+        """One line, or none."""
+        made_from = (snapshot.events, snapshot.containers, last_here)
+        if len(self._of) != len(made_from) or any(a is not b for a, b in zip(made_from, self._of, strict=True)):
+            self._of, self._said = made_from, summed(since(moments(snapshot), last_here)) if last_here else ""
+        if not self._said:
+            return []
+        gone = duration(
+            max(60.0, (snapshot.taken_at - last_here) // 3600 * 3600 or (snapshot.taken_at - last_here) // 60 * 60)
+        )
+        return [
+            line(
+                (f"{paint.NOTE} Since you were last here, {gone} ago: ", "muted"),
+                self._said,
+                ("  e", "key"),
+                (" shows when and why", "muted"),
+            )
+        ]
