@@ -13,7 +13,7 @@ from typing import Literal
 
 from ..exit_codes import ExitCode
 from ..hosts import EngineUnreachable, Host, HostError
-from ..hosts.failpoints import reach
+from ..hosts.acting import reach
 from ..hosts.local.locking import who
 from ..model import FileFact
 from ..model.findings import Result

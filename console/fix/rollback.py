@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from ..hosts import Files, HostError
-from ..hosts.failpoints import reach
+from ..hosts.acting import reach
 from ..model import FileFact
 from .acts.content import difference
 from .journal import BlobStore

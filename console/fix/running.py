@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ..exit_codes import ExitCode
 from ..hosts import EngineUnreachable, HostError
-from ..hosts.failpoints import reach
+from ..hosts.acting import reach
 from ..model import FileFact
 from ..text.traces import caught
 from .acts.content import differences

@@ -1,11 +1,18 @@
-"""Doors that may change the machine: files of the stack, containers, Compose."""
+"""Doors that may change the machine: files of the stack, containers, Compose; and where a test may end it in between.
+
+Fail points are compiled in always, so that what is tested is what runs. They are honoured only when
+``STACKOPS_FAILPOINT_DIR`` names an existing directory too, and may do nothing but end this process.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
@@ -22,46 +29,36 @@ class Files(Protocol):
 
     def stat(self, path: str, *, digest: bool = False) -> FileFact:
         """Never raises for a missing path: its kind is ``missing``. Follows symlinks and names the target."""
-        ...
 
     def read(self, path: str, *, limit: int = 1 << 20) -> bytes:
         """Content of a regular file; HostError for anything else or anything larger."""
-        ...
 
     def names(self, path: str) -> Sequence[str]:
         """Names in a folder, unsorted; HostError when it cannot be read."""
-        ...
 
     def replace(self, path: str, content: bytes, *, expect: str | None) -> None:
         """Write atomically (temporary file, fsync, rename, fsync of the folder), keeping owner, mode and xattrs.
 
         ``expect`` is the SHA-256 the file must still have; None: it must not exist, and is created with mode 0644.
         """
-        ...
 
     def create(self, path: str, content: bytes, *, mode: int, uid: int | None, gid: int | None) -> None:
         """Like replace for a new file, with this mode and owner from the start; NotPermitted names the command."""
-        ...
 
     def remove(self, path: str, *, expect: str) -> None:
         """Remove a regular file that still has this SHA-256."""
-        ...
 
     def make_directory(self, path: str, *, mode: int, uid: int, gid: int) -> None:
         """Make one folder that does not exist."""
-        ...
 
     def remove_directory(self, path: str) -> None:
         """Remove an **empty** directory; HostError otherwise."""
-        ...
 
     def chmod(self, path: str, mode: int, *, seen: FileFact | None = None) -> None:
         """Set the permission bits of a file or folder; HostError when it is not the one that was ``seen``."""
-        ...
 
     def chown(self, path: str, uid: int, gid: int, *, seen: FileFact | None = None) -> None:
         """Set owner and group of a file or folder; HostError when it is not the one that was ``seen``."""
-        ...
 
     def may_write(
         self,
@@ -76,11 +73,9 @@ class Files(Protocol):
 
         Read-only mount, no space, immutable, mount point, not a regular file, missing permission or ownership.
         """
-        ...
 
     def remove_leftovers(self, path: str) -> Sequence[str]:
         """Remove, under the lock, temporary files that a killed write of ``path`` left; returns their names."""
-        ...
 
 
 class Rights(Struct, frozen=True):
@@ -114,7 +109,6 @@ class Locks(Protocol):
 
         What a killed run left behind is waited for, which ``tell`` hears, until ``stop``.
         """
-        ...
 
 
 class CommandResult(Struct, frozen=True):
@@ -148,19 +142,15 @@ class Control(Protocol):
 
     def restart(self, container: str, *, stop_timeout: int = 10) -> None:
         """Stop, after ``stop_timeout`` seconds by force, and start again."""
-        ...
 
     def start(self, container: str) -> None:
         """Start a container that is not running."""
-        ...
 
     def stop(self, container: str, *, stop_timeout: int = 10) -> None:
         """Stop, after ``stop_timeout`` seconds by force."""
-        ...
 
     def remove(self, container: str) -> None:
         """Remove a stopped container, never its volumes."""
-        ...
 
     def compose(
         self,
@@ -176,7 +166,6 @@ class Control(Protocol):
 
         Without ``env_files`` Compose reads the ``.env`` of the folder. HostError without Compose v2.
         """
-        ...
 
     def service_config(
         self,
@@ -195,7 +184,6 @@ class Control(Protocol):
 
         HostError without Compose v2, and for files that Compose refuses, with its words.
         """
-        ...
 
     def service_hashes(
         self,
@@ -210,17 +198,14 @@ class Control(Protocol):
 
         HostError without Compose v2, and for files that Compose refuses.
         """
-        ...
 
     def execute(
         self, container: str, arguments: Sequence[str], environment: Mapping[str, str], deadline: float
     ) -> CommandResult:
         """Run a program inside a running container. What is secret goes into the environment, never into arguments."""
-        ...
 
     def shell(self, container: str) -> Sequence[str]:
         """The argument list that opens a shell in the container, for the terminal itself to run."""
-        ...
 
     def reload_engine(self, pid: int, *, unit: str | None = None) -> CommandResult:
         """Let dockerd read its configuration again: through its systemd unit, or by SIGHUP to ``pid``; never a restart.
@@ -228,8 +213,30 @@ class Control(Protocol):
         NotFound when ``pid`` is no dockerd, NotPermitted with the command. fact: containers keep running (moby
         reload.go).
         """
-        ...
 
     def validate_engine_config(self, content: bytes, arguments: Sequence[str] = ()) -> CommandResult | None:
         """What ``dockerd --validate`` says of a configuration beside these flags; None where no dockerd here can."""
-        ...
+
+
+FAIL_POINTS = (
+    "after_backup", "before_step", "before_fsync", "before_rename", "after_rename", "after_step", "before_restart",
+    "before_verify", "in_rollback",
+)  # fmt: skip
+
+
+def reach(name: str) -> None:
+    """Die by SIGKILL here when the environment asks for this fail point; a file in the directory says that it fired.
+
+    A number after a colon counts: ``STACKOPS_FAILPOINT=before_step:2`` dies at the second time.
+    """
+    wanted, _, count = os.environ.get("STACKOPS_FAILPOINT", "").partition(":")
+    if wanted != name:
+        return
+    directory = os.environ.get("STACKOPS_FAILPOINT_DIR", "")
+    if not directory or not Path(directory).is_dir():
+        return
+    seen = Path(directory) / f"{name}.{os.getpid()}"
+    with seen.open("a", encoding="ascii") as log:
+        log.write("reached\n")
+    if seen.stat().st_size // len("reached\n") >= (int(count) if count.isdecimal() else 1):
+        os.kill(os.getpid(), signal.SIGKILL)

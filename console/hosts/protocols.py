@@ -137,13 +137,11 @@ class Http(Protocol):
         ``public`` is for an address that somebody else has named: it must be none of a private network. Through a proxy
         only names that are known here are judged: the proxy looks them up.
         """
-        ...
 
     async def head(
         self, url: str, *, headers: Mapping[str, str] | None = None, deadline: float = 5.0, proxy: str | None = None
     ) -> HttpReply:
         """HEAD."""
-        ...
 
 
 class HttpActs(Protocol):
@@ -163,7 +161,6 @@ class HttpActs(Protocol):
 
         Raises ReadOnlyRefused before anything is sent, and HttpFailed.
         """
-        ...
 
 
 class MongoTarget(Struct, frozen=True):
@@ -230,13 +227,11 @@ class Databases(Protocol):
 
         Raises MongoUnreachable, and MongoRefused for a login that is refused, or was in the last minute.
         """
-        ...
 
     async def command_mongo(
         self, target: MongoTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
     ) -> MongoReply:
         """Act: ``replSetInitiate`` or ``replSetReconfig``. Raises ReadOnlyRefused before anything is sent."""
-        ...
 
 
 class SystemClock:
@@ -264,19 +259,15 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Unix seconds."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds that never jump."""
-        ...
 
     def monotonic_ns(self) -> int:
         """The same in nanoseconds."""
-        ...
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        ...
 
 
 class Host(Protocol):
@@ -306,4 +297,3 @@ class Host(Protocol):
     @property
     def rights(self) -> Rights:
         """Who acts on it: the user that this process is now."""
-        ...

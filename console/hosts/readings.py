@@ -19,54 +19,42 @@ class Engine(Protocol):
 
     async def ping(self) -> None:
         """``GET /_ping``: returns when the Engine answers; free, while ``info`` starts processes on old Engines."""
-        ...
 
     async def version(self) -> bytes:
         """``GET /version``."""
-        ...
 
     async def info(self) -> bytes:
         """``GET /info``."""
-        ...
 
     async def containers(self) -> bytes:
         """``GET /containers/json?all=1``."""
-        ...
 
     async def inspect(self, container: str) -> bytes:
         """``GET /containers/ID/json``; raises NotFound when it is gone."""
-        ...
 
     async def image(self, image: str) -> bytes:
         """``GET /images/NAME/json``."""
-        ...
 
     async def logs(self, container: str, *, tail: int = 200, since: float | None = None) -> bytes:
         """The last lines with the Engine's time stamps, frames already taken apart, both streams as they came."""
-        ...
 
     def follow(self, container: str, *, tail: int = 100) -> AsyncGenerator[bytes, None]:
         """Log lines as they come, with the Engine's time stamps, until the caller stops or the container ends."""
-        ...
 
     def events(self, since: float | None = None) -> AsyncIterator[bytes]:
         """Container and daemon events, one JSON object each; raises when the stream ends: reopen and list again."""
-        ...
 
     async def stats(self, container: str) -> bytes:
         """One-shot stats, for Engines whose cgroups are not on this machine."""
-        ...
 
     async def archive(self, container: str, path: str, *, limit: int = 1 << 17) -> bytes:
         """``GET /containers/ID/archive?path=PATH``: a tar, cut at ``limit`` bytes. NotFound without such a file."""
-        ...
 
     async def top(self, container: str, *, ps_args: str | None = None) -> bytes:
         """``GET /containers/ID/top``, process ids as the Engine's machine has them. It starts a ``ps`` there.
 
         The columns are those of ``ps_args``; read them by ``Titles``.
         """
-        ...
 
 
 class CgroupSample(Struct, frozen=True):
@@ -124,53 +112,42 @@ class Kernel(Protocol):
 
     def sample(self, pids: Mapping[str, int]) -> Mapping[str, CgroupSample]:
         """One sweep: container id -> counters, for container id -> State.Pid. A container that vanished is left out."""
-        ...
 
     def system(self) -> SystemSample:
         """The host's own counters, now."""
-        ...
 
     def disk(self, path: str) -> tuple[int, int]:
         """Total and free bytes of the file system that holds the path."""
-        ...
 
     def processes(self) -> Sequence[ProcessRow]:
         """The process table."""
-        ...
 
     def replaced_mounts(self, pid: int) -> frozenset[str]:
         """Mount points of the process whose source inode was replaced on the host (``//deleted`` in mountinfo)."""
-        ...
 
     def host(self) -> tuple[str, str, str, str, int, float]:
         """Name, OS, kernel release, architecture, number of CPUs, boot time."""
-        ...
 
     def program_log(self, pid: int, *, unit: str | None = None, limit: int = 1 << 18) -> bytes:
         """The end of what a program said on its standard error, at most ``limit`` bytes: from a file, or the journal.
 
         Empty where this user can read neither. May take seconds: called in a worker.
         """
-        ...
 
     def listening(self, pids: Collection[int]) -> Mapping[int, Sequence[tuple[str, int]]]:
         """Addresses and TCP ports that these processes listen on; one that may not be asked, or has ended, is left out.
 
         May take some milliseconds a process: called in a worker, for few.
         """
-        ...
 
     def listener(self, address: str) -> int | None:
         """The process that listens at ``unix://PATH``: 0 for one out of sight, None where that cannot be told."""
-        ...
 
     def addresses(self) -> frozenset[str]:
         """The IP addresses of this machine, all interfaces."""
-        ...
 
     def features(self) -> frozenset[str]:
         """What the first processor can do: ``flags`` (x86) or ``Features`` (ARM) of cpuinfo; empty when not told."""
-        ...
 
 
 class GpuReading(Struct, frozen=True):
@@ -187,8 +164,6 @@ class Gpus(Protocol):
 
     def read(self) -> GpuReading:
         """All GPUs and all processes, now."""
-        ...
 
     def close(self) -> None:
         """Let go of what was started for reading."""
-        ...

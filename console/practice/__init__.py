@@ -11,14 +11,15 @@ from typing import Literal
 
 from ..hosts import Clock, Control, Databases, Engine, Files, Gpus, Http, HttpActs, Kernel, Locks, Rights
 from ..hosts.protocols import SystemClock
+from . import files as stacks
 from . import kernel as dockerd
-from . import stacks
 from .compose import DemoControl
 from .files import DemoFiles
 from .kernel import DemoGpus, DemoKernel
 from .network import DemoDatabases, DemoHttp, DemoHttpActs, initiated
 from .replies import DemoEngine
 from .scenarios import SCENARIOS, Hands
+from .stand import Definition
 from .world import World
 
 NAME = "gpu-box-01"
@@ -28,6 +29,16 @@ SET_UP = 12 * DAY
 """Seconds ago: when the operator set the stack up, in order."""
 BROKEN = 2 * 3600.0
 """Seconds ago: when he did what he should not have."""
+
+
+STRANGER = Definition(
+    name="scratchpad-7f", image="registry.invalid/team/scratchpad:1", service="",
+    labels={
+        "maintainer": "[/etc/x]", "org.opencontainers.image.title": "\x1b]52;c;cm0gLXJmIC8=\x07[red]实验 \u202egnp.exe",
+        "org.opencontainers.image.description": "長" * 300,
+    },
+)  # fmt: skip
+"""A permanent test of cleaning: its label, command, environment and log hold all that foreign text may."""
 
 
 class DemoHost:
@@ -69,7 +80,7 @@ class DemoHost:
             with self.world.ago(SET_UP):
                 for folder in (stacks.MODELS, stacks.FASTGPT, stacks.LIBRECHAT):
                     self.hands.compose(folder, "up", "-d")
-                self.world.start(self.world.create(stacks.STRANGER))
+                self.world.start(self.world.create(STRANGER))
                 initiated(self.world, "mongo", "mongo:27017")
                 dockerd.read(self.world)
             with self.world.ago(BROKEN):

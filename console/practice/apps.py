@@ -17,7 +17,7 @@ from ..products.gateways import Dsn, dsn_of
 from ..products.librechat.env import NODEMON_UNTIL, launch, release
 from ..products.librechat.judge import decoded as parsed
 from ..products.librechat.judge import verdict
-from . import stacks
+from . import files as stacks
 from .files import Tree
 from .stand import Answer, Definition, Fate, Request, Stand, decoded, stamp, token_of, told
 

@@ -1,14 +1,20 @@
-"""The files of the practice machine: the tree in memory, and the Files door with the promises of a disk."""
+"""The files of the practice machine: the tree in memory, the Files door with the promises of a disk, what lies there.
+
+The projects are as their operator set them up, after blog posts: their files lie in ``projects/``.
+"""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
 import posixpath
+import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Literal
 
 from ..hosts import HostError, NotFound, ReadOnlyRefused
@@ -251,3 +257,57 @@ class DemoFiles:
 def sha256(content: bytes) -> str:
     """Hexadecimal digest."""
     return hashlib.sha256(content).hexdigest()
+
+
+FASTGPT, LIBRECHAT, MODELS = "/srv/fastgpt", "/srv/librechat", "/srv/models"
+KEY_FILE = f"{FASTGPT}/mongodb.key"
+KEY_OWNER = 999
+"""fact: user mongodb of the official image."""
+MYSQL_DATA = f"{FASTGPT}/mysql"
+TABLESPACE = "ibdata1"
+"""What MySQL makes first of all; where it is missing the folder is initialised."""
+CHANNELS = f"{MYSQL_DATA}/oneapi/channels.ibd"
+"""One API's channels, as the stand-ins keep them."""
+ROWS = '[{"id": 1, "models": ["qwen1.5-14b-chat"], "created_time": 0}, {"id": 2, "models": ["m3e"], "created_time": 0}]'
+OPERATOR = 1000
+"""User and group of LibreChat's files, and of its container through UID and GID."""
+
+
+def text(name: str) -> str:
+    """One of the files as the operator wrote it: ``librechat/librechat.yaml``."""
+    return (files("stackops.console.practice") / "projects" / name).read_text("utf-8")
+
+
+def lay_out(tree: Tree, seed: str) -> None:
+    """Write everybody's files, all in order."""
+    _fastgpt(tree, seed)
+    _copied(tree, LIBRECHAT, OPERATOR, "docker-compose.yml", "docker-compose.override.yml", "librechat.yaml",
+            "librechat.example.yaml", "env")  # fmt: skip
+    for folder in ("images", "logs", "data-node", "meili_data_v1.7"):
+        tree.mkdir(f"{LIBRECHAT}/{folder}", uid=OPERATOR, gid=OPERATOR)
+    _copied(tree, MODELS, 0, "docker-compose.yml", "env")
+    tree.mkdir("/srv/weights")
+
+
+def _fastgpt(tree: Tree, seed: str) -> None:
+    _copied(tree, FASTGPT, 0, "docker-compose.yml", "env", "config.json")
+    tree.put(KEY_FILE, key(seed), mode=0o400, uid=KEY_OWNER, gid=KEY_OWNER)
+    tree.mkdir(f"{FASTGPT}/mongo/data", uid=KEY_OWNER, gid=KEY_OWNER)
+    tree.put(f"{FASTGPT}/mongo/data/WiredTiger", b"WiredTiger\n", mode=0o600, uid=KEY_OWNER, gid=KEY_OWNER)
+    for folder in ("pg/data", "mysql"):
+        tree.mkdir(f"{FASTGPT}/{folder}", mode=0o700, uid=KEY_OWNER)
+    tree.put(f"{MYSQL_DATA}/{TABLESPACE}", b"", mode=0o640, uid=KEY_OWNER)
+    tree.put(CHANNELS, ROWS.encode(), mode=0o640, uid=KEY_OWNER)
+    tree.mkdir(f"{FASTGPT}/oneapi")
+
+
+def _copied(tree: Tree, folder: str, owner: int, *names: str) -> None:
+    for name in names:
+        path, mode = (f"{folder}/.env", 0o600) if name == "env" else (f"{folder}/{name}", 0o644)
+        tree.put(path, text(f"{folder.rpartition('/')[2]}/{name}").encode(), mode=mode, uid=owner, gid=owner)
+
+
+def key(seed: str) -> bytes:
+    """What ``openssl rand -base64 756`` writes; the same seed gives the same key."""
+    thrown = random.Random(f"{seed}:mongodb.key").randbytes(756)  # noqa: S311 - it opens nothing
+    return base64.encodebytes(thrown).replace(b"\n", b"")[:1008] + b"\n"

@@ -17,7 +17,7 @@ from ..hosts.readings import GpuReading
 from ..model import Gpu, GpuDriver, GpuProcess
 from ..products.dockerd import MIRRORS, refusal
 from ..text.json_text import JsonError, load
-from . import stacks
+from . import files as stacks
 from .containers import MODEL, OWN, RESERVED, TOTAL, Instance, PracticeCard
 from .files import Tree
 from .mongod import release

@@ -11,7 +11,8 @@ import json
 from collections.abc import Callable, Sequence
 
 from ..hosts import Files, HostError
-from . import apps, containers, model_servers, stacks
+from . import apps, containers, model_servers
+from . import files as stacks
 from . import kernel as dockerd
 from .compose import Compose
 from .mongod import MARK, RELEASE

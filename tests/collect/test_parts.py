@@ -7,9 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from stackops.console.collect.board import NewParts, SnapshotBuilder
+from stackops.console.collect.board import DEATHS, NewParts, Register, SnapshotBuilder
 from stackops.console.collect.figures import Curve, History
-from stackops.console.collect.register import DEATHS, Register
 from stackops.console.collect.source import Backoff, Pace, Site, Source, late
 from stackops.console.hosts import EngineUnreachable
 from stackops.console.model import Container, Fault, Figures, Health, HostInfo, Mount, Port, System

@@ -21,7 +21,7 @@ from stackops.console.hosts.local.locking import LocalLocks, Locked
 
 CONSOLE = """
 import sys
-from stackops.console.hosts.local.compose import run
+from stackops.console.hosts.local.docker_command import run
 from stackops.console.hosts.local.locking import LocalLocks
 with LocalLocks().hold(sys.argv[1]):
     argv = ["sh", "-c", "echo at work > $0; read never < $1", *sys.argv[3:]]

@@ -20,7 +20,7 @@ from stackops.console.fix.journal import BlobStore, Journal, JournalError
 from stackops.console.fix.records import End, Intent
 from stackops.console.hosts import EngineUnreachable, HostError
 from stackops.console.hosts.local import writing
-from stackops.console.hosts.local.address import find_address
+from stackops.console.hosts.local.docker_command import find_address
 from stackops.console.hosts.local.locking import who
 from stackops.console.settings import SettingsError, load
 from support.workshop import tree

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from stackops.console.hosts import EngineUnreachable
-from stackops.console.hosts.local.address import DEFAULT_SOCKET, find_address, parse
+from stackops.console.hosts.local.docker_command import DEFAULT_SOCKET, find_address, parse
 
 
 def home(tmp_path: Path, **environ: str) -> dict[str, str]:

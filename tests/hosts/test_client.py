@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from stackops.console.hosts import EngineFailed, EngineUnreachable, HostError, NotFound
 from stackops.console.hosts.local import reasons
-from stackops.console.hosts.local.address import EngineAddress, Tls, parse
 from stackops.console.hosts.local.client import LIMIT, EngineClient
+from stackops.console.hosts.local.docker_command import EngineAddress, Tls, parse
 from support.fake_engine import FakeEngine, container
 from support.memory_host import until
 from support.proxy import Proxy, Toxic

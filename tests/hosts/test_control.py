@@ -17,10 +17,17 @@ import pytest
 from stackops.console.hosts import EngineFailed, EngineUnreachable, HostError, NotFound, ReadOnlyRefused
 from stackops.console.hosts.local import control as control_module
 from stackops.console.hosts.local import open_local
-from stackops.console.hosts.local.address import EngineAddress, Tls, find_address, parse
 from stackops.console.hosts.local.client import EngineClient
-from stackops.console.hosts.local.compose import environment, find_compose, run
 from stackops.console.hosts.local.control import LocalControl
+from stackops.console.hosts.local.docker_command import (
+    EngineAddress,
+    Tls,
+    environment,
+    find_address,
+    find_compose,
+    parse,
+    run,
+)
 from stackops.console.settings import Settings
 from support.fake_engine import FakeEngine, container, container_id
 from support.proxy import Proxy, Toxic
@@ -269,14 +276,14 @@ def test_compose_that_cannot_be_run_is_not_said_to_be_missing(
     program(tmp_path, "docker", "import time; time.sleep(60)")
     if first == "broken":
         (tmp_path / "docker").write_bytes(b"\x7fELF")
-    monkeypatch.setattr("stackops.console.hosts.local.compose.LOOK", 0.2)
+    monkeypatch.setattr("stackops.console.hosts.local.docker_command.LOOK", 0.2)
     with pytest.raises(
         HostError, match=r"cannot be asked for its version: .*docker.* (cannot be started|still running)"
     ):
         find_compose({"PATH": str(tmp_path)})
     program(tmp_path, "docker-compose", "print('2.26.1')")
     (tmp_path / "docker").write_bytes(b"\x7fELF")
-    monkeypatch.setattr("stackops.console.hosts.local.compose.LOOK", 60.0)
+    monkeypatch.setattr("stackops.console.hosts.local.docker_command.LOOK", 60.0)
     assert find_compose({"PATH": str(tmp_path)}) == (str(tmp_path / "docker-compose"),)
 
 

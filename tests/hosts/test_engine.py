@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from stackops.console.hosts import EngineFailed, EngineUnreachable, HostError, NotFound
-from stackops.console.hosts.local.address import parse
 from stackops.console.hosts.local.client import ClosedClient, EngineClient
+from stackops.console.hosts.local.docker_command import parse
 from stackops.console.hosts.local.engine import LocalEngine
 from support.fake_engine import FakeEngine, container, container_id
 from support.proxy import Proxy, Toxic

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from stackops.console.hosts import failpoints
+from stackops.console.hosts import acting
 from stackops.console.hosts.local.files import LocalFiles
 
 ROUNDS = 60
@@ -95,13 +95,13 @@ def test_a_fail_point_needs_its_directory_and_counts(tmp_path: Path, monkeypatch
     killed: list[int] = []
     monkeypatch.setattr(os, "kill", lambda pid, number: killed.append(number))
     monkeypatch.setenv("STACKOPS_FAILPOINT", "before_step:2")
-    failpoints.reach("before_step")
+    acting.reach("before_step")
     monkeypatch.setenv("STACKOPS_FAILPOINT_DIR", str(tmp_path / "none"))
-    failpoints.reach("before_step")
+    acting.reach("before_step")
     assert killed == []
     monkeypatch.setenv("STACKOPS_FAILPOINT_DIR", str(tmp_path))
-    failpoints.reach("after_step")
-    failpoints.reach("before_step")
+    acting.reach("after_step")
+    acting.reach("before_step")
     assert killed == []
-    failpoints.reach("before_step")
+    acting.reach("before_step")
     assert killed == [signal.SIGKILL]

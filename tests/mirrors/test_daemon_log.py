@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 from stackops.console.collect.sources.mirrors import failures
-from stackops.console.hosts.local.compose import end_of_log
+from stackops.console.hosts.local.docker_command import end_of_log
 from stackops.console.hosts.local.kernel import LocalKernel
 
 AT = "2026-11-21T13:37:24.687272875Z"

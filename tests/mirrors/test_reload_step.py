@@ -21,7 +21,8 @@ from stackops.console.hosts.local import control
 from stackops.console.hosts.local.client import ClosedClient
 from stackops.console.hosts.local.control import LocalControl
 from stackops.console.model.findings import Result
-from stackops.console.practice import kernel, open_demo, stacks
+from stackops.console.practice import files as stacks
+from stackops.console.practice import kernel, open_demo
 from support.clock import FakeClock
 
 FILE, OLD, NEW = kernel.FILE, "https://docker.1ms.run", "https://docker.1panel.live"

@@ -111,8 +111,8 @@ async def test_the_door_goes_in_by_the_shell_and_keeps_its_rules() -> None:
 
 
 async def test_a_read_only_console_executes_nothing_in_containers() -> None:
-    from stackops.console.hosts.local.address import parse
     from stackops.console.hosts.local.client import EngineClient
+    from stackops.console.hosts.local.docker_command import parse
 
     control = LocalControl(EngineClient(parse("unix:///nowhere.sock")), read_only=True)
     door = LocalDatabases(read_only=True, clock=SystemClock(), execute=control.execute)

@@ -19,7 +19,8 @@ from stackops.console.hosts import ReadOnlyRefused
 from stackops.console.hosts.local.http import LocalHttpActs
 from stackops.console.model import Snapshot
 from stackops.console.model.findings import Result
-from stackops.console.practice import DemoHost, open_demo, stacks
+from stackops.console.practice import DemoHost, open_demo
+from stackops.console.practice import files as stacks
 from stackops.console.practice.apps import FIRST_START
 from stackops.console.settings import Settings
 from support.clock import FakeClock

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from stackops.console.fix.journal import Journal
-from stackops.console.hosts.local import compose
+from stackops.console.hosts.local import docker_command
 from stackops.console.hosts.local.locking import LocalLocks, Locked
 from stackops.console.practice import open_demo
 from stackops.screens.acts import ContainerActs
@@ -102,7 +102,7 @@ class Recreated(ContainerActs):
         self._recreated(step, SimpleNamespace(host=SimpleNamespace(kind="local", locks=LocalLocks())))  # type: ignore[arg-type]
 
     def _run(self, program: list[str]) -> None:
-        self.ran.append(compose.run(program, os.environ, 30.0, acts=True).output.strip())
+        self.ran.append(docker_command.run(program, os.environ, 30.0, acts=True).output.strip())
 
 
 def free(folder: Path) -> bool:

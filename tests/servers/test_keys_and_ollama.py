@@ -21,7 +21,8 @@ from stackops.console.collect.sources.servers import _listens
 from stackops.console.fix.engine import Fixer
 from stackops.console.fix.journal import Journal
 from stackops.console.model import Server, ServerUser, Snapshot
-from stackops.console.practice import open_demo, stacks
+from stackops.console.practice import files as stacks
+from stackops.console.practice import open_demo
 from stackops.console.settings import Settings
 from support.clock import FakeClock
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from stackops.console.collect import containers
-from stackops.console.collect.register import uptime
+from stackops.console.collect.board import uptime
 from stackops.console.hosts import EngineFailed
 from stackops.console.hosts.engine_api import moment
 from stackops.console.model import DeviceRequest, EnvVar, Health, Port

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from stackops.console.hosts import HostError
-from stackops.console.practice import DemoHost, kernel, scenarios, stacks
+from stackops.console.practice import DemoHost, kernel, scenarios
+from stackops.console.practice import files as stacks
 from stackops.console.practice.mongod import place
 from stackops.console.practice.network import initiated
 from stackops.console.practice.replies import moment

@@ -16,8 +16,7 @@ from ...model import Fault
 from ...text.cleaning import clean_line
 from ...text.traces import caught
 from .. import containers as docker
-from ..board import NOTHING, NewParts, fault_of
-from ..register import Register
+from ..board import NOTHING, NewParts, Register, fault_of
 from ..source import Backoff, Site, Source
 
 AT_ONCE = 4

@@ -15,9 +15,9 @@ from typing import ClassVar, cast
 from msgspec.structs import replace
 
 from ...hosts import Engine, EngineFailed, HostError, NotPermitted, ProcessRow, Rights
+from ...hosts.acting import reach
 from ...hosts.call import run
 from ...hosts.engine_api import Event, decode
-from ...hosts.failpoints import reach
 from ...model import DaemonConfig
 from ...products.dockerd import MIRRORS, address_of, flags, objections
 from ...text.cleaning import clean_line

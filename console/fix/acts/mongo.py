@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ...hosts import EngineUnreachable, HostError, MongoLogin
-from ...hosts.failpoints import reach
+from ...hosts.acting import reach
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
 from .mongo_talk import NO_REPLICATION, NOT_INITIATED, UNAUTHORIZED, MongodDialogue, View
 from .standing import of_service

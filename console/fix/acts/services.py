@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from ...compose.definition import OTHER, Definition, changes, told
 from ...hosts import EndUnknown, EngineUnreachable, Host, HostError, NotFound, compose_flags
-from ...hosts.failpoints import reach
+from ...hosts.acting import reach
 from ...text.diffs import masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
 from .content import real_path, stat

@@ -9,7 +9,7 @@ from typing import ClassVar
 from msgspec.structs import replace
 
 from ...hosts import Host
-from ...hosts.failpoints import reach
+from ...hosts.acting import reach
 from ...text.diffs import masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
 from .standing import LYING, Standing, of_container

@@ -12,9 +12,9 @@ from ... import paths
 from ...settings import Settings
 from .. import Clock, Control, Databases, Engine, Files, Gpus, Host, HostError, Http, HttpActs, Kernel, Locks, Rights
 from ..protocols import SystemClock
-from .address import find_address
 from .client import ClosedClient, EngineClient
 from .control import LocalControl
+from .docker_command import find_address
 from .engine import LocalEngine
 from .files import LocalFiles
 from .http import LocalHttp, LocalHttpActs

@@ -19,7 +19,7 @@ from msgspec import Struct
 from .. import EngineFailed, EngineUnreachable, HostError
 from ..engine_api import EngineRefusal, Version, decode
 from . import reasons
-from .address import EngineAddress, Tls
+from .docker_command import EngineAddress, Tls
 
 PIECE = 65536
 HEAD_LIMIT = 65536

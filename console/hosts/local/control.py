@@ -28,9 +28,8 @@ from .. import (
 )
 from ..call import call
 from ..call import run as run_here
-from .address import EngineAddress
 from .client import ClosedClient, EngineClient
-from .compose import environment, find_compose, proxies, run
+from .docker_command import EngineAddress, environment, find_compose, proxies, run
 from .reasons import hung, refused
 
 RELOAD_DEADLINE, VALIDATE_DEADLINE = 20.0, 10.0

@@ -22,7 +22,7 @@ from .. import CgroupSample, Clock, HostError, NotFound, ProcessRow, SystemSampl
 from ..call import call
 from ..protocols import SystemClock
 from .cgroups import OUT_OF_DESCRIPTORS, Budget, Gone, Meter, places
-from .compose import end_of_log
+from .docker_command import end_of_log
 
 ARGUMENTS = 16384
 KERNEL_THREAD = 0x00200000

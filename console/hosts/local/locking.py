@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from ...text.cleaning import clean_line
 from ..protocols import HostError
-from .compose import handed_down
+from .docker_command import handed_down
 
 _CONTAINER = re.compile(r"(?:/containers/|/docker[/-]|libpod-)([0-9a-f]{64})")
 

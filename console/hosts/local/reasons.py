@@ -14,7 +14,7 @@ import stat
 from pathlib import Path
 
 from .. import EngineFailed, EngineUnreachable, HostError, NotFound, NotPermitted
-from .address import EngineAddress
+from .docker_command import EngineAddress
 
 
 def unreachable(error: OSError, address: EngineAddress) -> HostError:

@@ -30,7 +30,7 @@ from msgspec import Struct
 from ...model import FileFact, FileKind
 from ...paths import state_directory
 from .. import HostError, NotFound
-from ..failpoints import reach
+from ..acting import reach
 from .reasons import KINDS, not_regular, shown
 
 # ruff: noqa: PTH208
