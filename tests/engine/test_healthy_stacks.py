@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from stackops.console.compose.definition import changes, image_of, of_compose, of_container
+from stackops.console.compose.definition import changes, image_of, labels_of, of_compose, of_container
 from stackops.console.compose.places import CONFIG_FILES, ENV_FILES, listed
 from stackops.console.fix.acts.recreating import ServiceSource, as_it_is
 from stackops.console.fix.acts.standing import image_named, inspected
@@ -175,7 +175,8 @@ def seen_otherwise(stack: Stack, container: str) -> tuple[object, ...]:
     bench = StepContext(open_local(Settings()))
     one = inspected(bench.host, container)
     assert one is not None
-    labels, service = one.labels, one.labels["com.docker.compose.service"]
+    labels = labels_of(one)
+    service = labels["com.docker.compose.service"]
     source = ServiceSource(
         stack.name, str(stack.folder), listed(labels, CONFIG_FILES), listed(labels, ENV_FILES), service
     )
