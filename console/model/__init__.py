@@ -93,13 +93,13 @@ from .stacks import (
 __all__ = [
     "ComposeService", "ConfigAddress", "ConfigFile", "ConfigIssue", "ConfigRepair", "ConfigVerdict", "Container",
     "ContainerState", "CookieProof", "DaemonConfig", "DataRelease", "DeepCheck", "DeviceRequest", "DeviceRules",
-    "Disk", "Edge", "EdgeWhere", "EngineEvent", "EngineInfo", "EnvVar", "Fault", "Figures", "FileFact", "FileKind", "Gpu",
-    "GpuDriver", "GpuHealth", "GpuInstance", "GpuProcess", "Health", "HealthProbe", "Hop", "HopName", "HopState",
-    "HostInfo", "ImageProbe", "JsonFact", "KeyFileFact", "LastWords", "LoadedModel", "LogMark", "MirrorProbe",
-    "MirrorSeed", "MirrorState", "MongoMember", "MongoState", "MongoTrial", "MongodConfig", "Mount", "NativeProcess",
-    "NetworkLink", "OneApiChannel", "OneApiState", "PackageRelease", "Port", "Product", "Project", "PullFailure",
-    "Role", "ServedModel", "Server", "ServerFigures", "ServerState", "ServerUser", "Service", "ServiceHash",
-    "Snapshot", "Speaks", "System", "Volume",
+    "Disk", "Edge", "EdgeWhere", "EngineEvent", "EngineInfo", "EnvVar", "Fault", "Figures", "FileFact", "FileKind",
+    "Gpu", "GpuDriver", "GpuHealth", "GpuInstance", "GpuProcess", "Health", "HealthProbe", "Hop", "HopName",
+    "HopState", "HostInfo", "ImageProbe", "JsonFact", "KeyFileFact", "LastWords", "LoadedModel", "LogMark",
+    "MirrorProbe", "MirrorSeed", "MirrorState", "MongoMember", "MongoState", "MongoTrial", "MongodConfig", "Mount",
+    "NativeProcess", "NetworkLink", "OneApiChannel", "OneApiState", "PackageRelease", "Port", "Product", "Project",
+    "PullFailure", "Role", "ServedModel", "Server", "ServerFigures", "ServerState", "ServerUser", "Service",
+    "ServiceHash", "Snapshot", "Speaks", "System", "Volume",
 ]  # fmt: skip
 
 
