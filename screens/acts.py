@@ -18,7 +18,7 @@ from .widgets.paint import Line, line
 if TYPE_CHECKING:
     from .dialogs import Confirm
 
-VERBS = frozenset({"logs", "shell", "restart", "stop", "start", "recreate", "remove"})
+VERBS = frozenset({"logs", "stack_logs", "shell", "restart", "stop", "start", "recreate", "remove"})
 """What is done with one container."""
 Act = Callable[[Container, Control], object]
 _NO_SHELL = {
@@ -136,7 +136,15 @@ class ContainerActs(Place):
     def action_logs(self) -> None:
         """The logs of the container, over the whole screen."""
         if (container := self.selected_container()) is not None:
-            self.console.open("container", container.id, logs_first=True)
+            self.console.open("logs", [container.id])
+
+    def action_stack_logs(self) -> None:
+        """The logs of the selected container's whole stack, as one."""
+        container, snapshot = self.selected_container(), self.console.snapshot
+        if container is None or snapshot is None:
+            return
+        others = [c.id for c in snapshot.containers if c.project and c.project == container.project]
+        self.console.open("logs", others or [container.id])
 
     def action_shell(self) -> None:
         """A shell in the container, on this terminal."""

@@ -43,6 +43,7 @@ PLACES: tuple[Destination, ...] = (
     Destination("fit", "fit:FitScreen", "Will it fit", "w", "Which models would fit on the GPUs now",
                 label="what fits", near=("gpus",)),
     Destination("container", "container:ContainerScreen", "Container"),
+    Destination("logs", "logs:LogsScreen", "Logs"),
     Destination("plan", "plan:PlanScreen", "Plan of a fix"),
     Destination("help", "help:Help", "Help"),
 )  # fmt: skip
@@ -82,6 +83,7 @@ def _go(place: Destination) -> Action:
 
 
 _APP, _LIST, _OVERVIEW, _CONTAINER, _FIT = ("app",), ("list",), ("overview",), ("container",), ("fit",)
+_LOGS = ("logs",)
 _CONTAINERS = ("overview", "container")
 _HOLDERS = (*_CONTAINERS, "gpus", "servers")
 
@@ -89,7 +91,7 @@ _HOLDERS = (*_CONTAINERS, "gpus", "servers")
 ACTIONS: tuple[Action, ...] = (
     Action("overview.demo", ("d",), "demo", "Open the practice stack", _OVERVIEW),
     Action("finding.fix", ("F",), "fix", "Show what the fix of the selected finding would change",
-           ("overview", "doctor")),
+           ("overview", "doctor", "logs")),
     Action("plan.apply", ("A",), "apply", "Apply this fix, after asking", ("plan",), changes=True),
     Action("plan.undo", ("U",), "undo", "Take back the fix that was just made", ("plan",), changes=True),
     Action("journal.undo", ("U",), "undo", "Show what taking back the selected entry would change", ("journal",)),
@@ -100,6 +102,30 @@ ACTIONS: tuple[Action, ...] = (
     Action("container.next_hit", ("n",), "next", "To the next line with those words", _CONTAINER, footer=False),
     Action("container.previous_hit", ("N",), "previous", "To the line with those words before", _CONTAINER,
            footer=False),
+    Action("container.stack_logs", ("L",), "stack logs", "Show the logs of the whole stack as one",
+           (*_CONTAINERS, "logs"), footer=False),
+    Action("logs.follow", ("f",), "pause", "Hold what is shown, or go on", _LOGS),
+    Action("logs.filter", ("/",), "filter", "Show only lines with what is typed", _LOGS),
+    Action("logs.next_hit", ("n",), "next", "To the next line that is looked for", _LOGS, does="hit(False)"),
+    Action("logs.previous_hit", ("N",), "previous", "To the line before that is looked for", _LOGS, footer=False,
+           does="hit(True)"),
+    Action("logs.next_error", ("e",), "error", "To the next line that tells an error; first the newest", _LOGS,
+           does="error(False)"),
+    Action("logs.previous_error", ("E",), "error before", "To the line before that tells an error", _LOGS,
+           footer=False, does="error(True)"),
+    Action("logs.context", ("o",), "others", "Show other lines too: none, 3 around each hit, all", _LOGS, footer=False),
+    Action("logs.pattern", ("p",), "pattern", "Take what is looked for as words or as a regular expression", _LOGS,
+           footer=False),
+    Action("logs.case", ("i",), "case", "Tell small and capital letters apart in what is looked for, or not", _LOGS,
+           footer=False),
+    Action("logs.clock", ("t",), "time", "Time of each line: local, age, UTC, none", _LOGS),
+    Action("logs.jump", ("a",), "at", "Go to a time", _LOGS),
+    Action("logs.wrap", ("b",), "break", "Break long lines, or cut them", _LOGS),
+    Action("logs.mark", ("m",), "mark", "Mark the selected line, or take its mark away", _LOGS),
+    Action("logs.next_mark", ("'",), "next mark", "To the next marked line", _LOGS, footer=False),
+    Action("logs.copy_lines", ("c",), "copy", "Copy the marked lines, else the selected one, else all in sight", _LOGS),
+    Action("logs.export", ("x",), "export", "Write all lines that are shown to a file", _LOGS),
+    Action("logs.add", ("plus",), "add", "Read the log of another container too", _LOGS),
     Action("overview.filter", ("/",), "filter", "Show only lines with these words", _OVERVIEW),
     Action("container.shell", ("s",), "shell", "Open a shell in the container", _HOLDERS, changes=True, footer=False),
     Action("container.restart", ("R",), "restart", "Restart the container, after asking", _HOLDERS, changes=True),

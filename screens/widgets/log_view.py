@@ -1,153 +1,38 @@
-"""The log of a container: broken at the width where it is in sight, standing still while somebody reads further up."""
+"""The log of containers: broken at the width where it is in sight, standing still while somebody reads further up."""
 
 from __future__ import annotations
 
-import sys
+import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, islice
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
-from ...console.text.cleaning import SECRETS
-from .paint import BLANK, Brush, Safe, Tone, line, safe, strip
-from .text import LEAST_WIDTH, ReadingPane, Row, breaks, hanging, log_line, marked, row_of
-
-MAX_LINES = 20_000
-MAX_BYTES = 32 << 20
-"""Of memory for lines; a line of 8 KiB takes as much of it as eighty short ones."""
-
-
-class KeptLines:
-    """The newest lines; ``hits`` are the numbers of those with the words that are looked for, oldest first."""
-
-    def __init__(self, most: int = MAX_LINES, room: int = MAX_BYTES) -> None:
-        self.texts: list[str] = []
-        self.first = 0
-        """The number of the oldest line that is kept."""
-        self.words = ""
-        self.hits: list[int] = []
-        self._most, self._room = most, room
-        self._small: list[str | None] = []
-        """Each line in small letters. None: ASCII, of which they are made sooner than it takes to keep them."""
-        self._bytes = 0
-
-    def add(self, texts: Sequence[str]) -> int:
-        """Keep these too; how many of the oldest lines had to go for them, of these themselves if they are too many."""
-        small = [None if text.isascii() else text.lower() for text in texts]
-        if self.words:
-            self.hits += self._with(self.words, self.first + len(self.texts), texts, small)
-        self.texts += texts
-        self._small += small
-        self._bytes += sum(map(_bytes, texts, small))
-        gone = max(0, len(self.texts) - self._most)
-        freed = sum(map(_bytes, self.texts[:gone], self._small[:gone]))
-        while self._bytes - freed > self._room and gone < len(self.texts) - 1:
-            freed += _bytes(self.texts[gone], self._small[gone])
-            gone += 1
-        self._bytes -= freed
-        self._drop(gone)
-        return gone
-
-    def clear(self) -> None:
-        """Keep nothing; the words are still looked for."""
-        self._bytes = 0
-        self._drop(len(self.texts))
-
-    def _drop(self, count: int) -> None:
-        del self.texts[:count], self._small[:count]
-        self.first += count
-        del self.hits[: bisect_left(self.hits, self.first)]
-
-    def look_for(self, words: str) -> None:
-        """Find these words, whatever their case. What has more of a word is looked for among what had less of it."""
-        words = words.lower()
-        if self.words and words.startswith(self.words):
-            at = [number - self.first for number in self.hits]
-            texts, small = [self.texts[n] for n in at], [self._small[n] for n in at]
-            self.hits = [self.hits[n] for n in self._with(words, 0, texts, small)]
-        else:
-            self.hits = self._with(words, self.first, self.texts, self._small) if words else []
-        self.words = words
-
-    @staticmethod
-    def _with(words: str, first: int, texts: Iterable[str], small: Iterable[str | None]) -> list[int]:
-        pairs = enumerate(zip(texts, small, strict=True), first)
-        return [number for number, (text, lower) in pairs if words in (text.lower() if lower is None else lower)]
-
-
-def _bytes(text: str, small: str | None) -> int:
-    return sys.getsizeof(text) + (0 if small is None else sys.getsizeof(small))
-
-
-class Heights:
-    """How many rows each line takes: guessed until the line has been broken at the width, known from then on."""
-
-    def __init__(self) -> None:
-        self._rows: list[int] = []
-        self._known = bytearray()
-        self._starts = [0]
-        """In which row lines start, as far as it was asked for. The first is no zero once lines have been dropped."""
-
-    def add(self, guesses: Sequence[int]) -> None:
-        """More lines at the end."""
-        self._rows += guesses
-        self._known += bytes(len(guesses))
-
-    def drop(self, count: int) -> None:
-        """The first lines are gone."""
-        self._reach(count)
-        del self._rows[:count], self._known[:count], self._starts[:count]
-
-    def forget(self, guesses: Sequence[int]) -> None:
-        """Another width: nothing is known any more."""
-        self._rows, self._known, self._starts = list(guesses), bytearray(len(guesses)), [0]
-
-    def known(self, index: int) -> int | None:
-        """Rows of a line; None while they are only guessed."""
-        return self._rows[index] if self._known[index] else None
-
-    def learn(self, index: int, rows: int) -> None:
-        """A line was broken."""
-        self._known[index] = 1
-        if self._rows[index] != rows:
-            self._rows[index] = rows
-            del self._starts[index + 1 :]
-
-    def start(self, index: int) -> int:
-        """The row in which a line starts; that of the line behind the last is how many rows there are."""
-        self._reach(index)
-        return self._starts[index] - self._starts[0]
-
-    def at(self, row: int) -> tuple[int, int]:
-        """The line that has this row, and which of its rows it is."""
-        self._reach(len(self._rows))
-        index = bisect_right(self._starts, row + self._starts[0]) - 1
-        return index, row + self._starts[0] - self._starts[index]
-
-    def _reach(self, index: int) -> None:
-        have = len(self._starts)
-        if have <= index:
-            sums = accumulate(islice(self._rows, have - 1, index), initial=self._starts[-1])
-            self._starts.extend(islice(sums, 1, None))
-
+from ...console.text.cleaning import SECRETS, cells
+from ..render.kept import Heights, KeptLines, Query
+from ..render.log_lines import Beside, LogEntry, Style, Traces, entry, painted, proof_of
+from .paint import BLANK, Brush, Line, Safe, Tone, safe, strip
+from .text import LEAST_WIDTH, ReadingPane, Row, breaks, marked, row_of
 
 _BROKEN = 1024
 """Lines kept broken: more than any terminal shows with a page above."""
-_STAMP = 22
-"""What is left out of a time stamp that the Engine writes."""
 
 
-class _Broken(NamedTuple):
+@dataclass
+class _Broken:
     """A line at the width of the view."""
 
     line: Safe
     rows: list[Row]
     hang: int
+    label: int = 0
+    """Letters of its columns, where the line is not to be broken: they stay when the rest moves to the side."""
+    strips: dict[int, Strip] = field(default_factory=dict)
+    """Rows as cells: a line more moves all of them and changes none."""
 
 
 class LogView(ReadingPane):
@@ -159,19 +44,25 @@ class LogView(ReadingPane):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._kept = KeptLines()
+        self.kept = KeptLines()
+        self.unseen = 0
+        """Lines that came below while the end was not followed."""
+        self.wraps = True
+        self.proofs: Mapping[tuple[int, float | str], str] = {}
+        """What lines prove, by source and time or words."""
+        self._shift = 0
+        self._style = Style()
+        self._traces = Traces()
         self._heights = Heights()
         self._broken: LRUCache[int, _Broken] = LRUCache(_BROKEN)
-        self._strips: LRUCache[tuple[int, int], Strip] = LRUCache(_BROKEN)
-        """Rows as cells, by number of the line and row in it: a line more moves all of them and changes none."""
         self._brush: Brush | None = None
-        self._notes: dict[int, Tone] = {}
-        """Lines that are our own words, by number."""
         self._width = 0
         self._version = SECRETS.version
+        self._regex: re.Pattern[str] | None = None
+        """What is looked for, where it is to be marked."""
         self._top = (0, 0)
         """Number of the line at the top, and the letter with which its row in sight begins."""
-        self._follows = True
+        self.follows = True
         """The end is in sight, and stays there when lines come."""
         self._settling = False
         self._bar = (0, 0)
@@ -181,86 +72,180 @@ class LogView(ReadingPane):
 
     @property
     def lines(self) -> Sequence[str]:
-        return self._kept.texts
+        return self.kept.texts
 
-    def replace(self, texts: Sequence[str]) -> None:
+    @property
+    def style(self) -> Style:
+        return self._style
+
+    def replace(self, texts: Sequence[str | LogEntry]) -> None:
         """Show these lines, the newest in sight."""
-        self._heights.drop(len(self._kept.texts))
-        self._kept.clear()
-        self._at, self._follows = None, True
+        self._heights.drop(len(self.kept.shown))
+        self.kept.clear()
+        self._broken.clear()
+        self._at, self.follows, self.unseen = None, True, 0
         self.append(texts)
         self.refresh()
 
-    def append(self, texts: Sequence[str]) -> None:
-        """Add a batch; moves along only when the end was in sight and no hit is looked at."""
-        self._heights.add(self._guesses(texts))
-        gone = self._kept.add(texts)
-        self._heights.drop(gone)
-        if self._at is not None and self._at < self._kept.first:
-            self._at = None
-        self._notes = {number: tone for number, tone in self._notes.items() if number >= self._kept.first}
+    def append(self, texts: Sequence[str | LogEntry]) -> None:
+        """Add a batch; moves along only when the end was in sight and no line is looked at."""
+        entries = [entry(each, 0, self._traces) if isinstance(each, str) else each for each in texts]
+        start = self.kept.end
+        change = self.kept.add(entries)
+        self._heights.cut(change.cut)
+        self._heights.add(self._guesses([entries[n - start] for n in change.come if n >= start]))
+        self._heights.drop(change.gone)
+        for number in {self.kept.head(n) for n, each in enumerate(entries, start) if each.part}:
+            self._touch(number)
+        self._forget_dropped()
+        if not self.follows:
+            self.unseen += len(change.come) - change.cut
+        self._settle()
+
+    def put_before(self, entries: Sequence[LogEntry]) -> None:
+        """Add lines that are older than all others; what is in sight stays."""
+        come = self.kept.put_before(entries)
+        for number in range(self.kept.first, self.kept.first + len(entries)):
+            self._broken.discard(number)
+        self._heights.put_before(self._guesses([self.kept.entry(n) for n in self.kept.shown[:come]]))
         self._settle()
 
     def note(self, words: str, tone: Tone = "muted") -> None:
         """Add a line of our own: why nothing comes, how much was left out."""
-        self._notes[self._kept.first + len(self._kept.texts)] = tone
-        self.append([words])
+        self.append([LogEntry(words, note=tone, room=len(words))])
+
+    def restyle(self, style: Style, *, wraps: bool | None = None) -> None:
+        """Paint lines otherwise: other columns, broken or not."""
+        self.wraps = self.wraps if wraps is None else wraps
+        self._style, self._shift = style, 0
+        self._forget()
+        self._settle()
 
     # Looking for words
 
     @property
     def words(self) -> str:
         """What is looked for."""
-        return self._kept.words
+        return self.kept.query.words
 
     def find(self, words: str) -> tuple[int, int]:
         """Mark these words wherever they stand and go to the newest line that has them; see ``next_hit``."""
-        self._kept.look_for(words)
-        self._at = None
-        self._repaint()
+        self.look_for(Query(words), None)
         return self.next_hit(backwards=True)
+
+    def look_for(self, query: Query, context: int | None) -> None:
+        """Mark what is looked for; with a context show only so many lines around each hit. Raises re.error."""
+        regex = query.regex() if query.words else None
+        before = self.kept.shown
+        self.kept.context = context
+        self.kept.look_for(query)
+        self.kept.show_again()
+        self._regex, self._at = regex, None
+        if before != self.kept.shown:
+            self._forget()
+        for number in list(self._broken.keys()):
+            if self.kept.first <= number < self.kept.end and self.kept.entry(number).said[:1] == "{":
+                self._touch(number)
+        self._settle()
+        self._repaint()
+
+    def _forget_dropped(self) -> None:
+        """Lines have gone, so what was known of them goes."""
+        if self._at is not None and self._at < self.kept.first:
+            self._at = None
 
     def next_hit(self, *, backwards: bool) -> tuple[int, int]:
         """Go to the next line with the words, or the one before; round at the ends. Which it is, of how many."""
-        hits = self._kept.hits
-        if not hits:
+        return self._go_round(self.kept.hits, backwards=backwards)
+
+    def _go_round(self, numbers: Sequence[int], *, backwards: bool) -> tuple[int, int]:
+        if not numbers:
             return 0, 0
         if self._at is None:
             which = -1 if backwards else 0
         else:
-            which = bisect_left(hits, self._at) - 1 if backwards else bisect_right(hits, self._at)
-        which %= len(hits)
-        self._at = hits[which]
-        self._go_to(self._at - self._kept.first)
-        return which + 1, len(hits)
+            which = bisect_left(numbers, self._at) - 1 if backwards else bisect_right(numbers, self._at)
+        which %= len(numbers)
+        self._at = numbers[which]
+        self.go_to(self._at)
+        return which + 1, len(numbers)
 
-    def _go_to(self, index: int) -> None:
-        """Put one of the lines a third of the way down."""
+    def go_to(self, number: int) -> None:
+        """Put a line a third of the way down."""
+        head = self.kept.head(number)
+        if head != number and head not in self.kept.open:
+            self._open(head)
         if not self._ready:
             return
-        above, rows = self._filled(index, self.size.height // 3)
-        self._follows = False
+        above, rows = self._filled(self._index(number), self.size.height // 3)
+        self.follows = False
         self._hold(above, max(0, rows - self.size.height // 3))
+
+    def _open(self, number: int) -> None:
+        """Unfold a line, or fold it again."""
+        self.kept.open ^= {number}
+        self._touch(number)
+        if number in self.kept.folded:
+            self.kept.show_again()
+            self._heights.forget(self._guesses([self.kept.entry(n) for n in self.kept.shown]))
+        self.follows = False
+        self._settle()
+        self.refresh()
 
     # Where things stand
 
-    def _guesses(self, texts: Sequence[str]) -> list[int]:
+    def _guesses(self, entries: Sequence[LogEntry]) -> list[int]:
         """About how many rows these take."""
         width = self._width or LEAST_WIDTH
-        return [1 + max(0, length - _STAMP) // width for length in map(len, texts)]
+        return [1 + each.room // width for each in entries] if self.wraps else [1] * len(entries)
+
+    def _all_guesses(self) -> list[int]:
+        whole = len(self.kept.shown) == len(self.kept.entries)
+        return self._guesses(self.kept.entries if whole else [self.kept.entry(number) for number in self.kept.shown])
 
     def _break(self, index: int) -> _Broken:
         """One of the lines at the width of the view."""
-        number = self._kept.first + index
+        number = self.kept.shown[index]
         broken = self._broken.get(number)
         if broken is None:
-            text = self._kept.texts[index]
-            painted = safe(line((text, self._notes[number])) if number in self._notes else log_line(text))
-            hang, label = hanging(painted, self._width)
-            rows = breaks("".join(span.text for span in painted), self._width, hang, label)
-            broken = self._broken[number] = _Broken(painted, rows, hang)
-            self._heights.learn(index, len(rows))
+            broken = self._broken[number] = self._at_width(*self._painted(number))
+            self._heights.learn(index, len(broken.rows))
         return broken
+
+    def _painted(self, number: int) -> tuple[Line, list[Line]]:
+        """A line; JSON is unfolded where what is looked for is in the folded part."""
+        each, around = self.kept.entry(number), self.around(number)
+        before, words = painted(each, self._style, around)
+        regex = self._regex if each.said[:1] == "{" and not around.open else None
+        if regex and regex.search(each.said) and not regex.search("".join(span.text for span in words[0])):
+            return painted(each, self._style, around._replace(open=True))
+        return before, words
+
+    def around(self, number: int) -> Beside:
+        """What stands beside a line."""
+        each, filtered = self.kept.entry(number), bool(self.words) and self.kept.context is not None
+        return Beside(
+            folded=0 if filtered else self.kept.folded.get(number, 0),
+            open=number in self.kept.open,
+            proves=(proof_of(each, self.proofs) or "") if self.proofs else "",
+        )
+
+    def _at_width(self, before: Line, words: Sequence[Line]) -> _Broken:
+        """Broken, what goes on with the line under its words; or cut where lines are not to be broken."""
+        label = sum(len(span.text) for span in before)
+        hang = sum(cells(span.text) for span in before)
+        hang = hang if hang <= self._width // 2 else 2
+        whole, rows = BLANK, list[Row]()
+        for number, each in enumerate(words):
+            piece, at = safe((*before, *each) if not number else each), sum(len(span.text) for span in whole)
+            text, whole = "".join(span.text for span in piece), Safe((*whole, *piece))
+            if not self.wraps:
+                start = at + min(label if not number else 0, len(text))
+                rows.append((start + min(self._shift, at + len(text) - start), at + len(text)))
+                continue
+            room, indent = (self._width, label) if not number else (self._width - hang, len(text) - len(text.lstrip()))
+            rows += [(at + a, at + b) for a, b in breaks(text, room, hang if not number else 0, indent)]
+        return _Broken(whole, rows, hang, 0 if self.wraps else min(label, rows[0][0]))
 
     def _rows(self, index: int) -> int:
         """How many rows a line takes; breaks it if need be."""
@@ -276,7 +261,7 @@ class LogView(ReadingPane):
 
     @property
     def _ready(self) -> bool:
-        return bool(self._kept.texts and self._width and self.size.height)
+        return bool(self.kept.shown and self._width and self.size.height)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Somebody scrolled, by whatever means; or lines went above, which moves nothing in sight."""
@@ -285,21 +270,20 @@ class LogView(ReadingPane):
         super().watch_scroll_y(old_value, new_value)
         if not self._ready:
             return
-        index, within = self._heights.at(min(self.scroll_offset.y, self._heights.start(len(self.lines)) - 1))
-        self._follows = self.scroll_offset.y >= self.max_scroll_y
+        index, within = self._heights.at(min(self.scroll_offset.y, self._heights.start(len(self.kept.shown)) - 1))
+        self.follows = self.scroll_offset.y >= self.max_scroll_y
         self._hold(index, within)
 
     def _settle(self) -> None:
         """After lines came or went, or another width: the same letter at the top, or the end in sight."""
         if not self._ready:
-            self._resize(0 if not self._kept.texts else self.virtual_size.height)
+            self._resize(0 if not self.kept.shown else self.virtual_size.height)
             return
         number, letter = self._top
-        if number < self._kept.first:
-            self._hold(0, 0)
-            return
-        index = number - self._kept.first
-        rows = [] if self._follows else self._break(index).rows
+        index = self._index(number)
+        if self.kept.shown[index] != number:
+            letter = 0
+        rows = [] if self.follows else self._break(index).rows
         self._hold(index, max(0, bisect_right(rows, letter, key=lambda row: row[0]) - 1))
 
     def _hold(self, index: int, within: int) -> None:
@@ -307,21 +291,21 @@ class LogView(ReadingPane):
         page = self.size.height
         if self._version != SECRETS.version:  # what was broken before may show what has been learned since
             self._forget()
-        if self._follows:
-            index, rows = self._filled(len(self._kept.texts), page)
+        if self.follows:
+            index, rows = self._filled(len(self.kept.shown), page)
             within = max(0, rows - page)
         rows_of_top = self._break(index).rows
         within = min(within, len(rows_of_top) - 1)
         below, room = index, page + within
-        while below < len(self._kept.texts) and room > 0:
+        while below < len(self.kept.shown) and room > 0:
             room -= self._rows(below)
             below += 1
         self._filled(index, page)  # so that a page up is exact
-        top = (self._kept.first + index, rows_of_top[within][0])
-        if self._follows or top != self._top:
+        top = (self.kept.shown[index], rows_of_top[within][0])
+        if self.follows or top != self._top:
             self._top = top
             self.refresh()
-        self._resize(self._heights.start(len(self._kept.texts)), self._heights.start(index) + within)
+        self._resize(self._heights.start(len(self.kept.shown)), self._heights.start(index) + within)
 
     def _resize(self, height: int, top: int = 0) -> None:
         """So many rows, this one at the top. The layout of the screen does not depend on them: it is not made again.
@@ -355,12 +339,22 @@ class LogView(ReadingPane):
     def _forget(self) -> None:
         self._version = SECRETS.version
         self._broken.clear()
-        self._strips.clear()
-        self._heights.forget(self._guesses(self._kept.texts))
+        self._heights.forget(self._all_guesses())
         self.refresh()
 
+    def _touch(self, number: int) -> None:
+        """A line looks otherwise now."""
+        self._broken.discard(number)
+        index = self._index(number)
+        if index < len(self.kept.shown) and self.kept.shown[index] == number:
+            self._heights.unsure(index)
+
+    def _index(self, number: int) -> int:
+        """Where a line stands among those that are shown, or the next one does."""
+        return max(0, min(bisect_left(self.kept.shown, number), len(self.kept.shown) - 1))
+
     def action_bottom(self) -> None:
-        self._follows = True
+        self.follows, self.unseen = True, 0
         self._settle()
 
     def notify_style_update(self) -> None:
@@ -369,20 +363,28 @@ class LogView(ReadingPane):
         self._repaint()
 
     def _repaint(self) -> None:
-        self._strips.clear()
+        for broken in map(self._broken.get, list(self._broken.keys())):
+            if broken is not None:
+                broken.strips.clear()
         self._brush = None
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         self._brush = self._brush or Brush(self)
         row = y + self.scroll_offset.y
-        if not self._ready or row >= self._heights.start(len(self._kept.texts)):
+        if not self._ready or row >= self._heights.start(len(self.kept.shown)):
             return strip(self, BLANK, self._width, brush=self._brush)
         index, within = self._heights.at(row)
-        place = (self._kept.first + index, within)
-        drawn = self._strips.get(place)
+        broken = self._break(index)
+        drawn = broken.strips.get(within)
         if drawn is None:
-            painted, rows, hang = self._break(index)
-            piece = row_of(marked(painted, self.words), rows[within], hang) if within < len(rows) else BLANK
-            drawn = self._strips[place] = strip(self, piece, self._width, brush=self._brush)
+            drawn = broken.strips[within] = strip(self, self._row(broken, within), self._width, brush=self._brush)
         return drawn
+
+    def _row(self, broken: _Broken, within: int) -> Safe:
+        if within >= len(broken.rows):
+            return BLANK
+        line = marked(broken.line, self._regex)
+        if broken.label and not within:
+            return Safe((*row_of(line, (0, broken.label), 0), *row_of(line, broken.rows[0], 0)))
+        return row_of(line, broken.rows[within], broken.hang)

@@ -31,7 +31,7 @@ from ...console.text.cleaning import MARK, clean_line, redact
 OK, BAD, WARN, NOTE, OFF, TURN, PAUSE, ASK = "●", "✖", "▲", "◆", "○", "↻", "‖", "?"
 CURSOR, ARROW_DOWN, ARROW_UP, RULE, DOT, DONE = "▌", "↓", "↑", "─", "·", "✓"
 _LEVELS = "▁▂▃▄▅▆▇█"
-_TWINS = str.maketrans(dict(zip("●✖▲◆○↻‖▌↓↑─·✓▁▂▃▄▅▆▇█░–…•→│›°", "*x!io~=>v^-.+_.,-=+*#.-~*>|> ", strict=True)))
+_TWINS = str.maketrans(dict(zip("●✖▲◆○↻‖▌↓↑─·✓▁▂▃▄▅▆▇█░–…•→│›°←▼", "*x!io~=>v^-.+_.,-=+*#.-~*>|> <v", strict=True)))
 
 
 def ascii_only(text: str) -> str:
@@ -70,7 +70,25 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
 Tone = Literal[
-    "plain", "muted", "strong", "accent", "ok", "warning", "error", "info", "key", "added", "removed", "place", "badge"
+    "plain",
+    "muted",
+    "strong",
+    "accent",
+    "ok",
+    "warning",
+    "error",
+    "info",
+    "key",
+    "added",
+    "removed",
+    "place",
+    "badge",
+    "hue-1",
+    "hue-2",
+    "hue-3",
+    "hue-4",
+    "hue-5",
+    "hue-6",
 ]
 Ground = Literal["none", "cursor", "cursor-blurred", "group", "bar", "heading"]
 
@@ -81,6 +99,8 @@ _TONES: dict[Tone, tuple[str, str]] = {
     "warning": ("warning", ""), "error": ("error", ""), "info": ("info", ""), "key": ("key", ""),
     "added": ("added", ""),
     "removed": ("removed", ""), "place": ("strong", "bold underline"), "badge": ("badge", "bold"),
+    "hue-1": ("hue-1", ""), "hue-2": ("hue-2", ""), "hue-3": ("hue-3", ""), "hue-4": ("hue-4", ""),
+    "hue-5": ("hue-5", ""), "hue-6": ("hue-6", ""),
 }  # fmt: skip
 _GROUNDS: dict[Ground, str] = {
     "cursor": "cursor", "cursor-blurred": "cursor-blurred", "group": "group", "bar": "bar", "heading": "background"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, zip_longest
@@ -13,7 +14,7 @@ from textual.widget import Widget
 
 from ...console.text.cleaning import cells
 from ..registry import bindings
-from .paint import BLANK, Ground, Line, Safe, Span, Tone, line, safe, strip
+from .paint import BLANK, Ground, Line, Safe, Span, safe, strip
 
 
 def changed_cells(old: Line, new: Line) -> tuple[int, int] | None:
@@ -154,18 +155,13 @@ def row_of(line: Safe, row: Row, hang: int) -> Safe:
     return Safe(tuple(spans))
 
 
-def marked(painted: Safe, words: str) -> Safe:
-    """The line with every place that says these words in the colour of a badge; case does not matter."""
+def marked(painted: Safe, regex: re.Pattern[str] | None) -> Safe:
+    """The line with every place that fits in the colour of a badge."""
+    if regex is None:
+        return painted
     text = "".join(span.text for span in painted)
-    lowered = text.lower()
-    if not words or words not in lowered or len(lowered) != len(text):
-        return painted  # a letter whose small form is two letters: where a hit stands is not known
-    edges: list[int] = []
-    at = lowered.find(words)
-    while at >= 0:
-        edges += (at, at + len(words))
-        at = lowered.find(words, at + len(words))
-    return Safe(tuple(_cut(painted, edges)))
+    edges = [edge for match in regex.finditer(text) if match.end() > match.start() for edge in match.span()]
+    return Safe(tuple(_cut(painted, edges))) if edges else painted
 
 
 def _cut(painted: Line, edges: list[int]) -> Iterator[Span]:
@@ -178,26 +174,6 @@ def _cut(painted: Line, edges: list[int]) -> Iterator[Span]:
             hit = bisect_right(edges, begin) % 2
             yield Span(text[begin - start : stop - start], "badge" if hit else tone)
         start = end
-
-
-_WORDS: tuple[tuple[tuple[str, ...], Tone], ...] = (
-    (("error", "fatal", "panic", "exception", "traceback", '"s":"e"', '"s":"f"'), "error"),
-    (("warn", '"s":"w"'), "warning"),
-)
-
-
-def tone_of(text: str) -> Tone:
-    """The colour of a log line, by the severity word in it."""
-    head = text[:200].lower()
-    return next((tone for words, tone in _WORDS if any(word in head for word in words)), "plain")
-
-
-def log_line(text: str) -> Line:
-    """One line, its time stamp muted when it has one."""
-    stamp, _, rest = text.partition(" ")
-    if len(stamp) >= 20 and stamp[:4].isdigit() and "T" in stamp:
-        return line((stamp[11:19] + " ", "muted"), (rest, tone_of(rest)))
-    return line((text, tone_of(text)))
 
 
 class ReadingPane(ScrollView, can_focus=True):

@@ -44,8 +44,8 @@ async def test_the_log_is_read_and_followed() -> None:
 async def test_logs_fill_the_screen_and_come_back() -> None:
     async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
         await _enter(running, stage.LIBRECHAT.id)
-        assert "Details" not in await running.press("l")
-        assert "Details" in await running.press("l")
+        assert "› LibreChat logs" in await running.press("l")
+        assert "Details" in await running.press("escape")
 
 
 async def test_a_log_that_docker_cannot_read_back_says_so() -> None:

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from stackops.console.hosts import EngineFailed
 from stackops.console.text.cleaning import SECRETS
-from stackops.screens.places import container as logs
+from stackops.screens import log_reading as logs
+from stackops.screens.render.kept import Heights, KeptLines, Query
+from stackops.screens.render.log_lines import Beside, LogEntry, Style, Traces, entry, painted
 from stackops.screens.widgets import log_view
-from stackops.screens.widgets.log_view import Heights, KeptLines, LogView
+from stackops.screens.widgets.log_view import LogView
 from stackops.screens.widgets.paint import line, plain, safe
-from stackops.screens.widgets.text import breaks, log_line, marked, wrap
+from stackops.screens.widgets.text import breaks, marked, wrap
 from support import stage
 from support.pilots import Stage, console
 
@@ -94,7 +96,12 @@ def shown(running: Stage) -> list[str]:
 def broken(running: Stage, lines: list[str]) -> list[str]:
     """All rows of these lines, as they would be drawn if all were."""
     width = running.app.screen.query_one("#logs", LogView).scrollable_content_region.width
-    return [row.rstrip() for row in plain(wrap([log_line(text) for text in lines], width)).split("\n")]
+    return [row.rstrip() for row in plain(wrap([_line(text) for text in lines], width)).split("\n")]
+
+
+def _line(text: str) -> Any:
+    before, words = painted(entry(text, 0, Traces()), Style(clock="UTC"), Beside())
+    return (*before, *words[0])
 
 
 @pytest.fixture
@@ -102,11 +109,11 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The lines that were made into something to draw."""
     made: list[str] = []
 
-    def counted(text: str) -> Any:
-        made.append(text)
-        return log_line(text)
+    def counted(each: LogEntry, style: Style, around: Beside) -> Any:
+        made.append(each.text)
+        return painted(each, style, around)
 
-    monkeypatch.setattr(log_view, "log_line", counted)
+    monkeypatch.setattr(log_view, "painted", counted)
     return made
 
 
@@ -351,24 +358,28 @@ def test_a_line_is_cleaned_and_cut() -> None:
 
 def test_kept_lines_are_bounded_by_number_and_by_memory() -> None:
     kept = KeptLines(most=100, room=1 << 16)
-    assert kept.add([str(number) for number in range(150)]) == 50
+    assert kept.add([LogEntry(str(number)) for number in range(150)]).gone == 50
     assert (kept.texts[0], kept.first, len(kept.texts)) == ("50", 50, 100)
-    kept.add(["y" * 4000] * 50)
+    kept.add([LogEntry("y" * 4000)] * 50)
     assert sum(map(len, kept.texts)) <= 1 << 16
-    kept.add(["数" * 100_000])
+    kept.add([LogEntry("数" * 100_000)])
     assert kept.texts == ["数" * 100_000]  # the newest line is kept whatever its size
     kept.clear()
-    assert kept.add(["a"]) == 0
+    assert kept.add([LogEntry("a")]).gone == 0
 
 
 @given(st.lists(st.text("aBsſİ é数", max_size=8), max_size=30), st.lists(st.text("aBsé数", max_size=2), max_size=4))
 def test_hits_are_those_that_a_search_of_all_lines_gives(lines: list[str], typed: list[str]) -> None:
     kept = KeptLines(most=12)
     for number, text in enumerate(lines):
-        kept.add([text])
+        kept.add([LogEntry(text)])
         if typed:
-            kept.look_for("".join(typed[: number % (len(typed) + 1)]))
-    found = [kept.first + n for n, text in enumerate(kept.texts) if kept.words and kept.words in text.lower()]
+            kept.look_for(Query("".join(typed[: number % (len(typed) + 1)])))
+    found = [
+        kept.first + n
+        for n, text in enumerate(kept.texts)
+        if kept.query.words and kept.query.words.lower() in text.lower()
+    ]
     assert kept.hits == found
 
 
@@ -406,8 +417,10 @@ def test_rows_fit_and_lose_nothing_but_spaces(text: str, width: int, hang: int) 
 
 
 def test_words_are_marked_across_the_spans_of_a_line() -> None:
-    painted = safe(line(("abc", "muted"), "abcABC d"))
-    assert [span.text for span in marked(painted, "ca") if span.tone == "badge"] == ["c", "a", "cA"]
-    assert plain([marked(painted, "ca")]) == "abcabcABC d"
-    assert marked(painted, "") == painted
-    assert marked(safe(line("İx")), "x") == line("İx")
+    shown = safe(line(("abc", "muted"), "abcABC d"))
+    ca = Query("ca").regex()
+    assert [span.text for span in marked(shown, ca) if span.tone == "badge"] == ["c", "a", "cA"]
+    assert plain([marked(shown, ca)]) == "abcabcABC d"
+    assert marked(shown, None) == shown
+    assert marked(shown, Query("x*", pattern=True).regex()) == shown
+    assert [span.text for span in marked(safe(line("İx")), Query("x").regex()) if span.tone == "badge"] == ["x"]

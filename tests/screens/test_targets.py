@@ -74,7 +74,7 @@ async def test_every_act_names_the_selected_row(target, monkeypatch) -> None:
         await running.press("s")
         assert opened == ([target.name] if target.state == "running" else [])
         await running.press("l")
-        assert running.app.screen.selected_container().id == target.id  # type: ignore[attr-defined]
+        assert running.app.screen._wanted == [target.id]  # type: ignore[attr-defined]
     assert desk.host.control.calls == []
 
 

@@ -114,6 +114,7 @@ async def _overview(running: Stage, row: str = stage.LIBRECHAT.id) -> None:
 SITES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "overview": ((), OPENERS),
     "container": (("enter",), ("/", "l", "R", "S", "A", "C", "D", ":", "escape")),
+    "logs": (("l",), ("/", "a", "+", "F", ":", "escape")),
     "doctor": (("2", "g"), ("F", "enter", ":", "1")),
     "plan": (("F",), ("A", "escape", "?")),
     "journal": (("3", "g"), ("U", "enter", "?")),

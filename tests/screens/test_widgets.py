@@ -17,7 +17,7 @@ from stackops.screens.render import stacks, states, strip
 from stackops.screens.widgets import paint
 from stackops.screens.widgets.paint import line, plain
 from stackops.screens.widgets.table import Column, place
-from stackops.screens.widgets.text import changed_cells, log_line, tone_of, wrap
+from stackops.screens.widgets.text import changed_cells, wrap
 from support import stage
 from textual._compositor import ChopsUpdate
 from textual.strip import Strip
@@ -100,14 +100,6 @@ def test_unknown_is_a_dash_and_never_a_zero() -> None:
         states.cpu(None).text == states.memory(None).text == states.deaths(bare).text == states.health(bare).text == "–"
     )
     assert states.state(replace(bare, state="exited")).text == "✖ exited –"
-
-
-@pytest.mark.parametrize(
-    ("text", "tone"), [("ERROR: x", "error"), ("a warning", "warning"), ('{"s":"E"}', "error"), ("fine", "plain")]
-)
-def test_log_lines_are_coloured_by_their_own_words(text: str, tone: str) -> None:
-    assert tone_of(text) == tone
-    assert plain([log_line(f"2025-10-09T08:53:20.123456789Z {text}")]) == f"08:53:20 {text}"
 
 
 def test_the_verdict_says_the_worst_first_and_how_many() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from types import SimpleNamespace
@@ -373,6 +374,10 @@ class StillEngine:
     async def follow(self, container: str, *, tail: int = 100) -> Any:
         for line in (*self.log.splitlines()[-tail:], b"2025-10-09T08:53:21.000000000Z one more"):
             yield line
+
+    async def events(self, since: float | None = None) -> Any:
+        await asyncio.Event().wait()
+        yield b""
 
 
 def host(*, read_only: bool = False, log: bytes | None = None) -> Host:
