@@ -8,7 +8,7 @@ escape. Nobody outside this package opens a file of the stack, a socket or a pro
 
 from __future__ import annotations
 
-from .acting import CommandResult, Control, Files, Locks, Rights, ServiceConfig, compose_flags
+from .acting import CommandResult, ComposeProject, Control, Files, Locks, Rights, ServiceConfig
 from .protocols import (
     PORTS,
     Clock,
@@ -38,9 +38,9 @@ from .protocols import (
 from .readings import CgroupSample, Engine, GpuReading, Gpus, Kernel, ProcessRow, SystemSample
 
 __all__ = [
-    "PORTS", "CgroupSample", "Clock", "CommandResult", "Control", "Databases", "EndUnknown", "Engine", "EngineFailed",
-    "EngineUnreachable", "Files", "GpuReading", "Gpus", "Host", "HostError", "Http", "HttpActs", "HttpFailed",
-    "HttpReply", "HttpTrouble", "Kernel", "Locks", "MongoLogin", "MongoRefused", "MongoReply", "MongoTarget",
-    "MongoTrouble", "MongoUnreachable", "NotFound", "NotPermitted", "ProcessRow", "ReadOnlyRefused", "Rights",
-    "ServiceConfig", "SystemSample", "compose_flags", "is_public", "origin",
+    "PORTS", "CgroupSample", "Clock", "CommandResult", "ComposeProject", "Control", "Databases", "EndUnknown",
+    "Engine", "EngineFailed", "EngineUnreachable", "Files", "GpuReading", "Gpus", "Host", "HostError", "Http",
+    "HttpActs", "HttpFailed", "HttpReply", "HttpTrouble", "Kernel", "Locks", "MongoLogin", "MongoRefused",
+    "MongoReply", "MongoTarget", "MongoTrouble", "MongoUnreachable", "NotFound", "NotPermitted", "ProcessRow",
+    "ReadOnlyRefused", "Rights", "ServiceConfig", "SystemSample", "is_public", "origin",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,11 +120,32 @@ class CommandResult(Struct, frozen=True):
     """stdout and stderr, cleaned."""
 
 
-def compose_flags(project: str, directory: str, files: Sequence[str], env_files: Sequence[str] = ()) -> tuple[str, ...]:
-    """The options before the verb that make Compose speak of this very project, as it is run and as it is shown."""
-    named = [part for path in files for part in ("-f", path)]
-    given = [part for path in env_files for part in ("--env-file", path)]
-    return ("-p", project, "--project-directory", directory, *named, *given)
+@dataclass(frozen=True)
+class ComposeProject:
+    """A project, as the compose command is told which one is meant."""
+
+    name: str
+    directory: str
+    files: Sequence[str] = ()
+    env_files: Sequence[str] = ()
+    """Empty: Compose reads the ``.env`` of the folder."""
+
+    @property
+    def dotenv(self) -> str:
+        """That file."""
+        return f"{self.directory.rstrip('/')}/.env"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The options before the verb, as they are run and as they are shown."""
+        named = [part for path in self.files for part in ("-f", path)]
+        given = [part for path in self.env_files for part in ("--env-file", path)]
+        return ("-p", self.name, "--project-directory", self.directory, *named, *given)
+
+    def naming(self, edited: Container[str]) -> ComposeProject:
+        """The same, which names its ``.env`` too where that is edited."""
+        named = self.env_files or ((self.dotenv,) if self.dotenv in edited else ())
+        return ComposeProject(self.name, self.directory, self.files, named)
 
 
 @dataclass(frozen=True)
@@ -152,29 +173,17 @@ class Control(Protocol):
     def remove(self, container: str) -> None:
         """Remove a stopped container, never its volumes."""
 
-    def compose(
-        self,
-        project: str,
-        directory: str,
-        files: Sequence[str],
-        arguments: Sequence[str],
-        *,
-        env_files: Sequence[str] = (),
-        deadline: float = 120.0,
-    ) -> CommandResult:
+    def compose(self, project: ComposeProject, arguments: Sequence[str], *, deadline: float = 120.0) -> CommandResult:
         """``docker compose -p PROJECT --project-directory DIR -f ... --env-file ... ARGUMENTS``.
 
-        Without ``env_files`` Compose reads the ``.env`` of the folder. HostError without Compose v2.
+        HostError without Compose v2.
         """
 
     def service_config(
         self,
-        project: str,
-        directory: str,
-        files: Sequence[str],
+        project: ComposeProject,
         service: str,
         *,
-        env_files: Sequence[str] = (),
         edited: Mapping[str, bytes] | None = None,
         deadline: float = 20.0,
     ) -> ServiceConfig:
@@ -185,15 +194,7 @@ class Control(Protocol):
         HostError without Compose v2, and for files that Compose refuses, with its words.
         """
 
-    def service_hashes(
-        self,
-        project: str,
-        directory: str,
-        files: Sequence[str],
-        *,
-        env_files: Sequence[str] = (),
-        deadline: float = 20.0,
-    ) -> tuple[str, Mapping[str, str]]:
+    def service_hashes(self, project: ComposeProject, *, deadline: float = 20.0) -> tuple[str, Mapping[str, str]]:
         """Compose's version, and the config-hash it would give each service now. Reads only, so --read-only allows it.
 
         HostError without Compose v2, and for files that Compose refuses.

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import msgspec
 
-from ..hosts import CommandResult, EngineFailed, Files, HostError, ReadOnlyRefused, ServiceConfig, compose_flags
+from ..hosts import CommandResult, ComposeProject, EngineFailed, Files, HostError, ReadOnlyRefused, ServiceConfig
 from ..model import ComposeService, FileFact, Project
 from . import kernel
 from .containers import Instance
@@ -40,21 +40,13 @@ class Call:
 class Compose:
     """One project: name, folder and files, as ``-p``, ``--project-directory``, ``-f`` and ``--env-file`` give them."""
 
-    def __init__(
-        self,
-        world: World,
-        files: Files,
-        name: str,
-        directory: str,
-        paths: Sequence[str],
-        env_files: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, world: World, files: Files, project: ComposeProject) -> None:
         self._world = world
         self._files = files
-        self._name = name
-        self._directory = directory
-        self._paths = tuple(posixpath.join(directory, path) for path in paths)
-        self._env_files = tuple(posixpath.join(directory, path) for path in env_files)
+        self._name = project.name
+        self._directory = project.directory
+        self._paths = tuple(posixpath.join(project.directory, path) for path in project.files)
+        self._env_files = tuple(posixpath.join(project.directory, path) for path in project.env_files)
 
     def run(self, arguments: Sequence[str]) -> tuple[int, str]:
         """Exit code and output."""
@@ -319,53 +311,40 @@ class DemoControl:
 
     def compose(
         self,
-        project: str,
-        directory: str,
-        files: Sequence[str],
+        project: ComposeProject,
         arguments: Sequence[str],
         *,
-        env_files: Sequence[str] = (),
         deadline: float = 120.0,  # noqa: ARG002 - nothing here takes long
     ) -> CommandResult:
-        """``docker compose -p PROJECT --project-directory DIR -f ... ARGUMENTS`` on the files in memory."""
+        """The same on the files in memory."""
         self._may("changed")
-        argv = ("docker", "compose", *compose_flags(project, directory, files, env_files), *arguments)
-        exit_code, output = Compose(self._world, self._files, project, directory, files, env_files).run(arguments)
-        return CommandResult(argv=argv, exit_code=exit_code, output=output)
+        exit_code, output = Compose(self._world, self._files, project).run(arguments)
+        return CommandResult(("docker", "compose", *project.flags, *arguments), exit_code, output)
 
     def service_config(
         self,
-        project: str,
-        directory: str,
-        files: Sequence[str],
+        project: ComposeProject,
         service: str,
         *,
-        env_files: Sequence[str] = (),
         edited: Mapping[str, bytes] | None = None,
         deadline: float = 20.0,  # noqa: ARG002
     ) -> ServiceConfig:
         """What ``config`` says of the files in memory, or as they would be."""
         self._ready()
-        dotenv = f"{directory.rstrip('/')}/.env"
-        given = env_files or ((dotenv,) if edited and dotenv in edited else ())
-        compose = Compose(
-            self._world, cast("Files", _Edited(self._files, edited or {})), project, directory, files, given
+        files = cast("Files", _Edited(self._files, edited or {}))
+        return ServiceConfig(
+            msgspec.json.encode(Compose(self._world, files, project.naming(edited or {})).config(service))
         )
-        return ServiceConfig(msgspec.json.encode(compose.config(service)))
 
     def service_hashes(
         self,
-        project: str,
-        directory: str,
-        files: Sequence[str],
+        project: ComposeProject,
         *,
-        env_files: Sequence[str] = (),
         deadline: float = 20.0,  # noqa: ARG002
     ) -> tuple[str, Mapping[str, str]]:
         """What ``config --hash`` says of the files in memory; allowed in read-only mode."""
         self._ready()
-        compose = Compose(self._world, self._files, project, directory, files, env_files)
-        exit_code, output = compose.run(("config", "--hash", "*"))
+        exit_code, output = Compose(self._world, self._files, project).run(("config", "--hash", "*"))
         if exit_code:
             raise HostError(output)
         return COMPOSE_VERSION, dict(line.split(" ", 1) for line in output.splitlines())

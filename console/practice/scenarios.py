@@ -10,7 +10,7 @@ import contextlib
 import json
 from collections.abc import Callable, Sequence
 
-from ..hosts import Files, HostError
+from ..hosts import ComposeProject, Files, HostError
 from . import apps, containers, model_servers
 from . import files as stacks
 from . import kernel as dockerd
@@ -28,8 +28,8 @@ class Hands:
 
     def compose(self, folder: str, *arguments: str, files: Sequence[str] = ()) -> None:
         """``docker compose ARGUMENTS`` in a project's folder. Raises HostError when it fails."""
-        name = folder.rpartition("/")[2]
-        exit_code, output = Compose(self.world, self.files, name, folder, files).run(arguments)
+        project = ComposeProject(folder.rpartition("/")[2], folder, files)
+        exit_code, output = Compose(self.world, self.files, project).run(arguments)
         if exit_code:
             raise HostError(f"compose {' '.join(arguments)} in {folder} ended with {exit_code}: {output}")
 

@@ -30,8 +30,8 @@ class Asked:
         self.calls: list[tuple[Any, ...]] = []
         self.error: HostError | None = None
 
-    def service_hashes(self, project: str, directory: str, files: Any, *, env_files: Any = (), **_: Any) -> Any:
-        self.calls.append((project, directory, tuple(files), *([tuple(env_files)] if env_files else ())))
+    def service_hashes(self, of: Any, **_: Any) -> Any:
+        self.calls.append((of.name, of.directory, tuple(of.files), *([tuple(of.env_files)] if of.env_files else ())))
         if self.error:
             raise self.error
         return "2.26.1-4", {"api": VALUE, "rag_api": VALUE}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from stackops.console.fix.steps import ComposeUp, StepContext
-from stackops.console.hosts import EngineFailed, MongoTarget, ReadOnlyRefused
+from stackops.console.hosts import ComposeProject, EngineFailed, MongoTarget, ReadOnlyRefused
 from stackops.console.practice import DemoHost, open_demo
 from stackops.console.practice.containers import Instance
 from stackops.console.practice.mongod import keep
@@ -24,7 +24,7 @@ CONFIG, OVERRIDE = f"{LIBRECHAT}/librechat.yaml", f"{LIBRECHAT}/docker-compose.o
 
 
 def compose(host: DemoHost, folder: str, *arguments: str, files: tuple[str, ...] = ()) -> tuple[int, str]:
-    result = host.control.compose(folder.rpartition("/")[2], folder, files, arguments)
+    result = host.control.compose(ComposeProject(folder.rpartition("/")[2], folder, files), arguments)
     return result.exit_code, result.output
 
 
@@ -82,7 +82,7 @@ def test_named_env_files_hold_in_place_of_the_folders_own_and_a_recreate_keeps_t
     orderly.world.tree.put(named, own.replace(b"MEILI_MASTER_KEY=", b"MEILI_MASTER_KEY=prod-"))
     files = [f"{LIBRECHAT}/docker-compose.yml"]
     words = ["up", "-d", "--no-deps", "meilisearch"]
-    assert orderly.control.compose("librechat", LIBRECHAT, files, words, env_files=[named]).exit_code == 0
+    assert orderly.control.compose(ComposeProject("librechat", LIBRECHAT, files, [named]), words).exit_code == 0
     was = found(orderly, "chat-meilisearch").definition
     assert dict(was.env)["MEILI_MASTER_KEY"].startswith("prod-")
 
@@ -92,7 +92,7 @@ def test_named_env_files_hold_in_place_of_the_folders_own_and_a_recreate_keeps_t
     assert f"--env-file {named}" in exact.command()
     exact.apply(bench)
     assert (bench.notes, found(orderly, "chat-meilisearch").definition) == ([], was)
-    assert orderly.control.compose("librechat", LIBRECHAT, files, words, env_files=["/gone.env"]).exit_code == 1
+    assert orderly.control.compose(ComposeProject("librechat", LIBRECHAT, files, ["/gone.env"]), words).exit_code == 1
 
 
 def test_no_service_of_an_orderly_stack_would_be_made_otherwise(orderly: DemoHost) -> None:
@@ -350,7 +350,7 @@ def test_read_only_refuses_every_act_before_anything_happens() -> None:
         lambda: host.control.start("mongo"),
         lambda: host.control.stop("pg"),
         lambda: host.control.remove("mongo"),
-        lambda: host.control.compose("fastgpt", FASTGPT, (), ("up", "-d")),
+        lambda: host.control.compose(ComposeProject("fastgpt", FASTGPT), ("up", "-d")),
     )
     for act in acts:
         with pytest.raises(ReadOnlyRefused):

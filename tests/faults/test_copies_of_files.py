@@ -17,12 +17,13 @@ from stackops.console.settings import Settings
 SECRET = b"POSTGRES_PASSWORD=pl4nted-s3cret"
 ASK = """
 import os, sys
+from stackops.console.hosts import ComposeProject
 from stackops.console.hosts.local import control, open_local
 from stackops.console.settings import Settings
 content = {secret!r}
 if sys.argv[1] == "compose":
     door = open_local(Settings(host="unix:///x/docker.sock")).control
-    door.service_config("p", "/srv", ["/srv/c.yml"], "api", edited={{"/srv/c.yml": content}})
+    door.service_config(ComposeProject("p", "/srv", ["/srv/c.yml"]), "api", edited={{"/srv/c.yml": content}})
 else:
     control.validate(content)
 """

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from stackops.console.hosts import EngineFailed, EngineUnreachable, HostError, NotFound, ReadOnlyRefused
+from stackops.console.hosts import ComposeProject, EngineFailed, EngineUnreachable, HostError, NotFound, ReadOnlyRefused
 from stackops.console.hosts.local import control as control_module
 from stackops.console.hosts.local import open_local
 from stackops.console.hosts.local.client import EngineClient
@@ -123,7 +123,7 @@ def test_read_only_sends_nothing(fake: FakeEngine, tmp_path: Path, monkeypatch: 
             lambda acts: acts.start(WEB),
             lambda acts: acts.stop(WEB),
             lambda acts: acts.remove(WEB),
-            lambda acts: acts.compose("p", "/", [], ["up"]),
+            lambda acts: acts.compose(ComposeProject("p", "/"), ["up"]),
             lambda acts: acts.shell(WEB),
         ):
             with pytest.raises(ReadOnlyRefused, match="read-only"):
@@ -132,6 +132,7 @@ def test_read_only_sends_nothing(fake: FakeEngine, tmp_path: Path, monkeypatch: 
     assert not (tmp_path / "called").exists()
 
 
+SRV = ComposeProject("p", "/srv", ["/srv/c.yml"])
 COMPOSE = """
 import os, sys
 if sys.argv[-2:] == ["version", "--short"]:
@@ -151,7 +152,7 @@ def test_compose_is_called_with_a_project_its_folder_and_its_files(
     program(tmp_path, name, COMPOSE.replace("{version}", version))
     monkeypatch.setenv("PATH", str(tmp_path))
     said = control("unix:///x/docker.sock").compose(
-        "my p", "/srv/$(id)", ["/srv/a.yml", "/srv/b.yml"], ["up", "-d", "--", "-rf"]
+        ComposeProject("my p", "/srv/$(id)", ["/srv/a.yml", "/srv/b.yml"]), ["up", "-d", "--", "-rf"]
     )
     expected = [
         "-p",
@@ -200,8 +201,8 @@ def test_what_compose_would_make_is_read_from_edited_files_and_leaves_nothing(
     compose, override, env, dotenv = (str(tmp_path / name) for name in ("c.yml", "o.yml", "prod.env", ".env"))
     acts = LocalControl(EngineClient(parse("unix:///x/docker.sock")), read_only=read_only)
 
-    def asked(**how: Any) -> dict[str, Any]:
-        found = acts.service_config("p", str(tmp_path), [compose, override], "api", **how)
+    def asked(env_files: Any = (), **how: Any) -> dict[str, Any]:
+        found = acts.service_config(ComposeProject("p", str(tmp_path), [compose, override], env_files), "api", **how)
         assert found.added == {"HTTP_PROXY": "http://p:1", "http_proxy": "http://p:1"}
         return json.loads(found.text)
 
@@ -223,7 +224,7 @@ def test_files_that_compose_refuses_are_named_as_their_owner_knows_them(
     program(tmp_path, "docker", first + refuses)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError, match=r"Compose refuses the files as they would be: bad: /srv/c\.yml"):
-        control("unix:///x/docker.sock").service_config("p", "/srv", ["/srv/c.yml"], "api", edited={"/srv/c.yml": b""})
+        control("unix:///x/docker.sock").service_config(SRV, "api", edited={"/srv/c.yml": b""})
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,7 @@ def test_compose_is_said_to_refuse_files_only_where_it_says_so(
     for ask in ("service_config", "service_hashes"):
         more = ("api",) if ask == "service_config" else ()
         with pytest.raises(HostError) as refused:
-            getattr(control("unix:///x/docker.sock"), ask)("p", "/srv", ["/srv/c.yml"], *more)
+            getattr(control("unix:///x/docker.sock"), ask)(SRV, *more)
         assert str(refused.value) == words
 
 
@@ -262,7 +263,7 @@ def test_what_fails_beside_the_state_folder_is_not_put_down_to_it(
     monkeypatch.setenv("STACKOPS_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path if writes else tmp_path / "none"))
     with pytest.raises(HostError) as failed:
-        control("unix:///x/docker.sock").service_config("p", "/srv", ["/srv/c.yml"], "api", edited={"/srv/c.yml": b""})
+        control("unix:///x/docker.sock").service_config(SRV, "api", edited={"/srv/c.yml": b""})
     assert "state folder" not in str(failed.value)
     assert ("config wrote nothing" if writes else "no temporary file for what") in str(failed.value)
     assert list((tmp_path / "state" / "scratch").iterdir()) == []
@@ -290,7 +291,7 @@ def test_compose_that_cannot_be_run_is_not_said_to_be_missing(
 def test_without_compose_v2_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError, match="no Docker Compose v2"):
-        control("unix:///x").compose("p", "/", [], ["up"])
+        control("unix:///x").compose(ComposeProject("p", "/"), ["up"])
     program(tmp_path, "docker", "import sys; sys.exit(1)")
     program(tmp_path, "docker-compose", "print('1.29.2')")
     with pytest.raises(HostError, match="no Docker Compose v2"):
@@ -363,7 +364,7 @@ def test_an_ssh_address_opens_and_says_why_nothing_comes() -> None:
     host = open_local(Settings(host="ssh://me@gpu"))
     for act in (
         lambda: host.control.restart("web"),
-        lambda: host.control.compose("p", "/", [], []),
+        lambda: host.control.compose(ComposeProject("p", "/"), []),
         lambda: host.control.shell("x"),
     ):
         with pytest.raises(EngineUnreachable, match="ssh"):

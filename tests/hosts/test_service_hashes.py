@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from stackops.console.hosts import HostError
+from stackops.console.hosts import ComposeProject, HostError
 from stackops.console.hosts.local import open_local
 from stackops.console.settings import Settings
 
@@ -42,7 +42,7 @@ def test_hashes_are_read_in_read_only_mode_too(
 ) -> None:
     called = fake_compose(tmp_path, monkeypatch)
     host = open_local(Settings(host="unix:///x/docker.sock"), read_only=read_only)
-    version, hashes = host.control.service_hashes("p", "/srv/a b", ["/srv/a b/docker-compose.yml"])
+    version, hashes = host.control.service_hashes(ComposeProject("p", "/srv/a b", ["/srv/a b/docker-compose.yml"]))
     assert version == "2.26.1-4"
     assert hashes == {"api": "a" * 64, "rag_api": "b" * 64}
     assert called.read_text().splitlines() == [
@@ -55,4 +55,4 @@ def test_files_that_compose_refuses_are_told_with_its_last_words(
 ) -> None:
     fake_compose(tmp_path, monkeypatch, code=15)
     with pytest.raises(HostError, match=r"Compose refuses the files in /srv/x: short 123"):
-        open_local(Settings(host="unix:///x")).control.service_hashes("p", "/srv/x", ["/srv/x/c.yml"])
+        open_local(Settings(host="unix:///x")).control.service_hashes(ComposeProject("p", "/srv/x", ["/srv/x/c.yml"]))

@@ -20,6 +20,7 @@ from stackops.console.collect.source import Cadence
 from stackops.console.collect.sources.servers import _listens
 from stackops.console.fix.engine import Fixer
 from stackops.console.fix.journal import Journal
+from stackops.console.hosts import ComposeProject
 from stackops.console.model import Server, ServerUser, Snapshot
 from stackops.console.practice import files as stacks
 from stackops.console.practice import open_demo
@@ -47,7 +48,7 @@ def test_the_preview_of_a_rename_masks_the_key_and_so_does_everything_kept(tmp_p
     host.build()
     text = host.files.read(path).decode().replace("- sk-key=${M3E_TOKEN}", f'- "SK-KEY={KEY}"')
     host.world.tree.put(path, text.encode())
-    host.control.compose("models", stacks.MODELS, [path], ["up", "-d", "--no-deps", "m3e"])
+    host.control.compose(ComposeProject("models", stacks.MODELS, [path]), ["up", "-d", "--no-deps", "m3e"])
 
     def look():
         snapshot = asyncio.run(collect(host, SETTINGS, cadence=Cadence(second_sample=0.0)))

@@ -30,6 +30,7 @@ from stackops.console.fix.steps import (
 )
 from stackops.console.hosts import (
     CommandResult,
+    ComposeProject,
     EngineFailed,
     EngineUnreachable,
     HostError,
@@ -166,9 +167,9 @@ class WorldControl:
         self._read_only = read_only
 
     def service_config(
-        self, project: str, directory: str, files: Sequence[str], service: str, *, env_files: Sequence[str] = (),
-        edited: Mapping[str, bytes] | None = None, deadline: float = 20.0,
-    ) -> ServiceConfig:  # fmt: skip
+        self, project: ComposeProject, service: str, *, edited: Mapping[str, bytes] | None = None, **_: Any
+    ) -> ServiceConfig:
+        files = project.files
         texts = [_Edited(edited or {}).read(path).decode() for path in files]
         said = self._world.change(lambda data: data.update(checked=texts) or data["compose"])
         if said.get("config_exit"):
@@ -176,16 +177,16 @@ class WorldControl:
         made = declared(files, service, edited or {})
         volumes = [{"type": kind, "source": source, "target": target} for kind, source, target in made["volumes"]]
         own = {"image": made["image"], "environment": dict(made["env"]), "volumes": volumes}
-        networks = {"default": {"name": f"{project}_default"}}
-        return ServiceConfig(json.dumps({"name": project, "services": {service: own}, "networks": networks}).encode())
+        networks = {"default": {"name": f"{project.name}_default"}}
+        return ServiceConfig(
+            json.dumps({"name": project.name, "services": {service: own}, "networks": networks}).encode()
+        )
 
     def service_hashes(self, *asked: Any, **how: Any) -> tuple[str, dict[str, str]]:
         return "2.26.1", {}
 
-    def compose(
-        self, project: str, directory: str, files: Sequence[str], arguments: Sequence[str], *,
-        env_files: Sequence[str] = (), deadline: float = 120.0,
-    ) -> CommandResult:  # fmt: skip
+    def compose(self, project: ComposeProject, arguments: Sequence[str], **_: Any) -> CommandResult:
+        files = project.files
         if self._read_only:
             raise ReadOnlyRefused("read-only")
         said = self._world.change(lambda data: data["calls"].append([*files, *arguments]) or data["compose"])

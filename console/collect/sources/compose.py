@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from ...compose.places import BY_ITSELF, ProjectPlace, project_places
-from ...hosts import Files, Host, HostError
+from ...hosts import ComposeProject, Files, Host, HostError
 from ...hosts.call import NotAnsweringError, call_async
 from ...model import Container, Fault, Project, Role, ServiceHash
 from ...products.services import LABEL_HASH, newer_than_container, role_of_container
@@ -215,9 +215,8 @@ class Hashes(Source):
         if ask is None or not files or project.working_dir is None or any(file.error for file in project.files):
             return ()
         try:
-            version, values = await self.call(
-                ask, project.name, project.working_dir, files, env_files=project.env_files
-            )
+            named = ComposeProject(project.name, project.working_dir, files, project.env_files)
+            version, values = await self.call(ask, named)
         except NotAnsweringError as error:
             self._late = error
             return ()

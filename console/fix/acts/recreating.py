@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from ...compose import definition as d
-from ...hosts import Files, HostError, NotFound
+from ...hosts import ComposeProject, Files, HostError, NotFound
 from ...hosts.engine_api import ImageInspected
 from ...products.services import LABEL_HASH, LABEL_VERSION, same_compose
 from .base import StepContext, StepFailed
@@ -26,14 +26,10 @@ _ANY_VOLUME = "volume, a new one"
 
 
 @dataclass(frozen=True)
-class ServiceSource:
+class ServiceSource(ComposeProject):
     """From which files a service is made."""
 
-    project: str
-    directory: str
-    files: tuple[str, ...]
-    env_files: tuple[str, ...]
-    service: str
+    service: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,7 +138,7 @@ def as_it_is(bench: StepContext, source: ServiceSource) -> ComposeAnswer:
 
 def as_it_would_be(bench: StepContext, source: ServiceSource) -> ComposeAnswer:
     """What Compose would make of the files as the steps before leave them; nothing of it is written there."""
-    env_files = source.env_files or (f"{source.directory.rstrip('/')}/.env",)
+    env_files = source.env_files or (source.dotenv,)
     edited = {
         path: bench.pending[real]
         for path in (*source.files, *env_files)
@@ -153,9 +149,7 @@ def as_it_would_be(bench: StepContext, source: ServiceSource) -> ComposeAnswer:
 
 def _asked(bench: StepContext, source: ServiceSource, edited: Mapping[str, bytes] | None = None) -> ComposeAnswer:
     try:
-        told = bench.host.control.service_config(
-            source.project, source.directory, source.files, source.service, env_files=source.env_files, edited=edited
-        )
+        told = bench.host.control.service_config(source, source.service, edited=edited)
         return ComposeAnswer(d.read_config(told.text), told.added)
     except HostError as error:
         raise StepFailed(str(error), error.remedy) from error
@@ -171,7 +165,7 @@ def _with_edited_env_files(bench: StepContext, source: ServiceSource, told: Comp
     if not bench.pending:
         return told
     project, _ = read_project(
-        bench.host.files, source.directory, name=source.project, config_files=source.files, env_files=source.env_files
+        bench.host.files, source.directory, name=source.name, config_files=source.files, env_files=source.env_files
     )
     declared = next((one for one in project.services if one.name == source.service), None)
     base = {one.name: one.value for one in project.env}
@@ -207,9 +201,7 @@ def _made(bench: StepContext, told: ComposeAnswer, source: ServiceSource, there:
 def _unedited(bench: StepContext, source: ServiceSource, labels: Mapping[str, str]) -> tuple[bool | None, bool]:
     """Whether Compose's own hash says that nothing was edited, and whether another hash says that something was."""
     try:
-        version, hashes = bench.host.control.service_hashes(
-            source.project, source.directory, source.files, env_files=source.env_files
-        )
+        version, hashes = bench.host.control.service_hashes(source)
     except HostError:
         return None, False
     made_as, now = labels.get(LABEL_HASH), hashes.get(source.service)
@@ -224,7 +216,7 @@ def _env_files_of(bench: StepContext, source: ServiceSource) -> tuple[str, ...]:
     from ...compose.reading import read_project
 
     project, _ = read_project(
-        bench.disk, source.directory, name=source.project, config_files=source.files, env_files=source.env_files
+        bench.disk, source.directory, name=source.name, config_files=source.files, env_files=source.env_files
     )
     return next((one.env_files for one in project.services if one.name == source.service), ())
 
@@ -251,8 +243,8 @@ def _refuse_what_is_lost(files: Files, source: ServiceSource, waiting: Sequence[
     declared = reading.with_tokens(
         files, source.directory, source.service, config_files=source.files, env_files=source.env_files
     )
-    lost = reading.lost(waiting, declared, source.project)
-    where = " or ".join(source.env_files[-1:] or (f"{source.directory.rstrip('/')}/.env",))
+    lost = reading.lost(waiting, declared, source.name)
+    where = " or ".join(source.env_files[-1:] or (source.dotenv,))
     if lost:
         names = " and ".join(lost)
         lines = ", ".join(dict.fromkeys(lost.values()))

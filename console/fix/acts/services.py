@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ...compose.definition import OTHER, Definition, changes, told
-from ...hosts import EndUnknown, EngineUnreachable, Host, HostError, NotFound, compose_flags
+from ...hosts import EndUnknown, EngineUnreachable, Host, HostError, NotFound
 from ...hosts.acting import reach
 from ...text.diffs import masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
@@ -105,8 +105,7 @@ class ComposeUp(ServiceStep, frozen=True):
 
     def command(self) -> str:
         """The whole command line, to be shown."""
-        flags = compose_flags(self.project, self.directory, self.files, self.env_files)
-        return masked(f"$ {shlex.join(['docker', 'compose', *flags, *self.arguments()])}")
+        return masked(f"$ {shlex.join(['docker', 'compose', *self.source.flags, *self.arguments()])}")
 
     def prepare(self, bench: StepContext) -> PreparedStep:
         """Find the container it replaces, and what else would change with it. May raise StepMoved."""
@@ -225,9 +224,7 @@ class ComposeUp(ServiceStep, frozen=True):
         there = of_service(bench.host, self.project, self.service)
         # only a recreate gives a container its name back
         step = replace(self, force_recreate=self.force_recreate or any(half_renamed(one) for one in there))
-        result = bench.host.control.compose(
-            self.project, self.directory, self.files, step.arguments(), env_files=self.env_files, deadline=120.0
-        )
+        result = bench.host.control.compose(self.source, step.arguments(), deadline=120.0)
         if result.exit_code != 0:
             verb, tail = step.arguments()[0], _tail(result.output)
             said = f"docker compose {verb} of {self.service} ended with exit code {result.exit_code}: {tail}"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ... import paths
 from .. import (
     CommandResult,
+    ComposeProject,
     EngineFailed,
     EngineUnreachable,
     HostError,
@@ -24,7 +25,6 @@ from .. import (
     NotPermitted,
     ReadOnlyRefused,
     ServiceConfig,
-    compose_flags,
 )
 from ..call import call
 from ..call import run as run_here
@@ -121,28 +121,16 @@ class LocalControl:
         """Remove a stopped container; its volumes stay."""
         self._act(container, SPARE * 2, lambda api: api.remove_container(container, v=False, force=False))
 
-    def compose(
-        self,
-        project: str,
-        directory: str,
-        files: Sequence[str],
-        arguments: Sequence[str],
-        *,
-        env_files: Sequence[str] = (),
-        deadline: float = 120.0,
-    ) -> CommandResult:
+    def compose(self, project: ComposeProject, arguments: Sequence[str], *, deadline: float = 120.0) -> CommandResult:
         """Run Compose on the project with exactly these files; the exit code is the caller's to judge."""
         self._refuse_when_read_only()
-        return self._run_compose(project, directory, files, env_files, arguments, deadline, acts=True)
+        return self._run_compose(project, arguments, deadline, acts=True)
 
     def service_config(
         self,
-        project: str,
-        directory: str,
-        files: Sequence[str],
+        project: ComposeProject,
         service: str,
         *,
-        env_files: Sequence[str] = (),
         edited: Mapping[str, bytes] | None = None,
         deadline: float = 20.0,
     ) -> ServiceConfig:
@@ -150,21 +138,19 @@ class LocalControl:
 
         The answer is a file there too, because what a program prints is cleaned and cut for people.
         """
-        dotenv = f"{directory.rstrip('/')}/.env"
-        given = env_files or ((dotenv,) if edited and dotenv in edited else ())
         copies = {f"{at}-{Path(name).name}": content for at, (name, content) in enumerate((edited or {}).items())}
         with _scratch(copies) as folder:
             path = folder / "config.json"
             put = {name: str(folder / copy) for name, copy in zip(edited or {}, copies, strict=True)}
+            named = project.naming(put)
+            there = [[put.get(f, f) for f in files] for files in (named.files, named.env_files)]
             words = ["config", "--format", "json", "-o", str(path), service]
-            said = self._run_compose(
-                project, directory, [put.get(f, f) for f in files], [put.get(f, f) for f in given], words, deadline
-            )
+            said = self._run_compose(ComposeProject(project.name, project.directory, *there), words, deadline)
             if said.exit_code:
                 reason = _last(said, 6)
                 for name, candidate in put.items():
                     reason = reason.replace(candidate, name)
-                raise _refusal(said, "as they would be" if edited else f"in {directory}", reason)
+                raise _refusal(said, "as they would be" if edited else f"in {project.directory}", reason)
             address = self._reachable()
             try:
                 written = path.read_bytes()
@@ -172,40 +158,23 @@ class LocalControl:
                 raise HostError(f"docker compose config wrote nothing that can be read: {error.strerror}") from error
             return ServiceConfig(written, proxies(environment(os.environ, address), address.url))
 
-    def service_hashes(
-        self,
-        project: str,
-        directory: str,
-        files: Sequence[str],
-        *,
-        env_files: Sequence[str] = (),
-        deadline: float = 20.0,
-    ) -> tuple[str, Mapping[str, str]]:
+    def service_hashes(self, project: ComposeProject, *, deadline: float = 20.0) -> tuple[str, Mapping[str, str]]:
         """``compose version --short`` and ``compose config --hash '*'``; neither changes anything."""
-        said = self._run_compose(project, directory, files, env_files, ["config", "--hash", "*"], deadline)
+        said = self._run_compose(project, ["config", "--hash", "*"], deadline)
         if said.exit_code:
-            raise _refusal(said, f"in {directory}", _last(said, 1))
-        version = self._run_compose(project, directory, (), (), ["version", "--short"], deadline)
+            raise _refusal(said, f"in {project.directory}", _last(said, 1))
+        version = self._run_compose(ComposeProject(project.name, project.directory), ["version", "--short"], deadline)
         return version.output.strip(), dict(_HASH.findall(said.output))
 
     def _run_compose(
-        self,
-        project: str,
-        directory: str,
-        files: Sequence[str],
-        env_files: Sequence[str],
-        arguments: Sequence[str],
-        deadline: float,
-        *,
-        acts: bool = False,
+        self, project: ComposeProject, arguments: Sequence[str], deadline: float, *, acts: bool = False
     ) -> CommandResult:
         environ = environment(os.environ, self._reachable())
         if self._compose is None:
             self._compose = find_compose(environ)
         # whoever types `docker compose up` stands in the project's folder: ${PWD} in a compose file means that one
-        environ["PWD"] = directory
-        argv = (*self._compose, *compose_flags(project, directory, files, env_files), *arguments)
-        return run(argv, environ, deadline, acts=acts)
+        environ["PWD"] = project.directory
+        return run((*self._compose, *project.flags, *arguments), environ, deadline, acts=acts)
 
     def execute(
         self, container: str, arguments: Sequence[str], environment: Mapping[str, str], deadline: float
