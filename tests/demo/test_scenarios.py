@@ -236,6 +236,6 @@ def test_a_collector_at_work_sees_what_an_act_changes() -> None:
 
 def await_state(seen: queue.Queue[Snapshot], name: str, state: str) -> dict[str, str]:
     while True:
-        states = {container.name: container.state for container in seen.get(timeout=5).containers}
+        states = {container.name: container.state for container in seen.get(timeout=60).containers}
         if states.get(name) == state:
             return dict(states)
