@@ -285,23 +285,21 @@ class DemoControl:
         self._ready = ready
         self._read_only = read_only
 
-    def restart(self, container: str, *, stop_timeout: int = 10) -> None:  # noqa: ARG002 - stand-ins stop at once
+    def restart(self, container: str, *, stop_timeout: int = 10) -> None:
         """Restart with the definition it has."""
         self._may("restarted")
         self._world.restart(self._world.find(container))
 
     def start(self, container: str) -> None:
-        """Start a stopped container."""
         self._may("started")
         self._world.start(self._world.find(container))
 
-    def stop(self, container: str, *, stop_timeout: int = 10) -> None:  # noqa: ARG002
+    def stop(self, container: str, *, stop_timeout: int = 10) -> None:
         """Stop it; its restart policy does not bring it back."""
         self._may("stopped")
         self._world.stop(self._world.find(container))
 
     def remove(self, container: str) -> None:
-        """Remove a stopped container."""
         self._may("removed")
         with self._world.lock:
             found = self._world.find(container)
@@ -309,14 +307,7 @@ class DemoControl:
                 raise EngineFailed(f"{found.name} is running and is not removed", "stop it first", status=409)
             self._world.remove(found)
 
-    def compose(
-        self,
-        project: ComposeProject,
-        arguments: Sequence[str],
-        *,
-        deadline: float = 120.0,  # noqa: ARG002 - nothing here takes long
-    ) -> CommandResult:
-        """The same on the files in memory."""
+    def compose(self, project: ComposeProject, arguments: Sequence[str], *, deadline: float = 120.0) -> CommandResult:
         self._may("changed")
         exit_code, output = Compose(self._world, self._files, project).run(arguments)
         return CommandResult(("docker", "compose", *project.flags, *arguments), exit_code, output)
@@ -327,21 +318,15 @@ class DemoControl:
         service: str,
         *,
         edited: Mapping[str, bytes] | None = None,
-        deadline: float = 20.0,  # noqa: ARG002
+        deadline: float = 20.0,
     ) -> ServiceConfig:
-        """What ``config`` says of the files in memory, or as they would be."""
         self._ready()
         files = cast("Files", _Edited(self._files, edited or {}))
         return ServiceConfig(
             msgspec.json.encode(Compose(self._world, files, project.naming(edited or {})).config(service))
         )
 
-    def service_hashes(
-        self,
-        project: ComposeProject,
-        *,
-        deadline: float = 20.0,  # noqa: ARG002
-    ) -> tuple[str, Mapping[str, str]]:
+    def service_hashes(self, project: ComposeProject, *, deadline: float = 20.0) -> tuple[str, Mapping[str, str]]:
         """What ``config --hash`` says of the files in memory; allowed in read-only mode."""
         self._ready()
         exit_code, output = Compose(self._world, self._files, project).run(("config", "--hash", "*"))
@@ -354,16 +339,11 @@ class DemoControl:
         self._may("reloaded")
         return kernel.reload(self._world, pid, unit)
 
-    def validate_engine_config(self, content: bytes, arguments: Sequence[str] = ()) -> CommandResult | None:  # noqa: ARG002
-        """What this dockerd would say of a configuration."""
+    def validate_engine_config(self, content: bytes, arguments: Sequence[str] = ()) -> CommandResult | None:
         return kernel.validate(content)
 
     def execute(
-        self,
-        container: str,
-        arguments: Sequence[str],
-        environment: Mapping[str, str],  # noqa: ARG002 - nothing is run
-        deadline: float,  # noqa: ARG002
+        self, container: str, arguments: Sequence[str], environment: Mapping[str, str], deadline: float
     ) -> CommandResult:
         """There is no program in the containers of the practice stack: 126, as of a missing one."""
         self._may("run")

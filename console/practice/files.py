@@ -108,7 +108,6 @@ class DemoFiles:
         self._read_only = read_only
 
     def stat(self, path: str, *, digest: bool = False) -> FileFact:
-        """Never raises for a missing path: its kind is ``missing``."""
         with self._looking():
             node = self._tree.get(path)
             if node is None:
@@ -123,7 +122,6 @@ class DemoFiles:
             )  # fmt: skip
 
     def read(self, path: str, *, limit: int = 1 << 20) -> bytes:
-        """Content of a regular file; HostError for anything else or anything larger than ``limit`` bytes."""
         with self._looking():
             content = self._file(path).content
         if len(content) > limit:
@@ -131,13 +129,11 @@ class DemoFiles:
         return content
 
     def names(self, path: str) -> Sequence[str]:
-        """Names in a directory; NotFound or HostError where there is none."""
         with self._looking():
             self._directory(path)
             return tuple(self._tree.names(path))
 
     def replace(self, path: str, content: bytes, *, expect: str | None) -> None:
-        """Replace the file under a new inode, keeping owner and mode; ``expect`` None creates it with mode 0644."""
         with self._changing(path):
             if expect is None:
                 self._absent(path)
@@ -148,27 +144,23 @@ class DemoFiles:
             self._tree.put(path, content, mode=old.mode, uid=old.uid, gid=old.gid)
 
     def create(self, path: str, content: bytes, *, mode: int, uid: int | None, gid: int | None) -> None:
-        """Create a file that does not exist, with this mode and owner (None: root) from the first moment."""
         with self._changing(path):
             self._absent(path)
             self._directory(posixpath.dirname(tidy(path)))
             self._tree.put(path, content, mode=mode, uid=uid or 0, gid=gid or 0)
 
     def remove(self, path: str, *, expect: str) -> None:
-        """Remove a regular file that still has this SHA-256."""
         with self._changing(path):
             self._unchanged(path, expect)
             self._tree.drop(path)
 
     def make_directory(self, path: str, *, mode: int, uid: int, gid: int) -> None:
-        """Make one directory that does not exist."""
         with self._changing(path):
             self._absent(path)
             self._directory(posixpath.dirname(tidy(path)))
             self._tree.mkdir(path, mode=mode, uid=uid, gid=gid)
 
     def remove_directory(self, path: str) -> None:
-        """Removes an empty directory; HostError for any other."""
         with self._changing(path):
             self._directory(path)
             if any(self._tree.names(path)):
@@ -176,7 +168,6 @@ class DemoFiles:
             self._tree.drop(path)
 
     def chmod(self, path: str, mode: int, *, seen: FileFact | None = None) -> None:
-        """Set the permission bits of what was ``seen``."""
         with self._changing(path):
             self._the_seen(path, seen).mode = mode & 0o7777
 
@@ -189,11 +180,11 @@ class DemoFiles:
     def may_write(
         self,
         path: str,
-        content: bytes = b"",  # noqa: ARG002 - there is always room in memory
+        content: bytes = b"",
         *,
-        mode: int | None = None,  # noqa: ARG002
-        uid: int | None = None,  # noqa: ARG002 - the practice stack is seen as root
-        gid: int | None = None,  # noqa: ARG002
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
     ) -> None:
         """For previews: only the folder must be there, and nothing but a regular file in the way."""
         with self._looking():
@@ -202,7 +193,7 @@ class DemoFiles:
             if node is not None and node.kind != "file":
                 raise HostError(f"{path} is a directory, not a file")
 
-    def remove_leftovers(self, path: str) -> Sequence[str]:  # noqa: ARG002
+    def remove_leftovers(self, path: str) -> Sequence[str]:
         """A write in memory is never cut short: there is nothing to remove."""
         return ()
 

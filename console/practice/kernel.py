@@ -135,7 +135,6 @@ class DemoKernel:
         )  # fmt: skip
 
     def system(self) -> SystemSample:
-        """The host's counters: its own and those of everything that runs on it."""
         self._ready()
         with self._world.lock:
             running = [c for c in self._world.containers() if c.state == "running"]
@@ -162,14 +161,12 @@ class DemoKernel:
             self._busy += container.program.appetite.cores * own.total(start, now)
 
     def disk(self, path: str) -> tuple[int, int]:
-        """Total and free bytes of the file system that holds the path."""
         mount = "/srv" if (path + "/").startswith("/srv/") else "/"
         total, free = DISKS[mount]
         written = int(2e5 * (self._world.clock.monotonic() - self._opened)) if mount == "/srv" else 0
         return total, max(0, free - written)
 
     def processes(self) -> Sequence[ProcessRow]:
-        """The process table: the host's own and everything that runs in containers."""
         self._ready()
         rows = [
             ProcessRow(pid, min(pid - 1, 1), _name(argv), argv, self._boot, user, None) for pid, user, argv in NATIVE
@@ -187,16 +184,15 @@ class DemoKernel:
             ]
         return rows
 
-    def listening(self, pids: Collection[int]) -> Mapping[int, Sequence[tuple[str, int]]]:  # noqa: ARG002
+    def listening(self, pids: Collection[int]) -> Mapping[int, Sequence[tuple[str, int]]]:
         """Its native processes listen on nothing that matters here."""
         return {}
 
-    def listener(self, address: str) -> int | None:  # noqa: ARG002 - there is one Engine
+    def listener(self, address: str) -> int | None:
         """Its dockerd."""
         return PID
 
     def addresses(self) -> frozenset[str]:
-        """One in the LAN, and the gateway of the default bridge."""
         return frozenset({"127.0.0.1", "192.0.2.10", "172.17.0.1"})
 
     def features(self) -> frozenset[str]:
@@ -204,7 +200,6 @@ class DemoKernel:
         return frozenset({"fpu", "sse4_2", "avx", "avx2"})
 
     def replaced_mounts(self, pid: int) -> frozenset[str]:
-        """Mount points whose file was replaced by another inode since the container started."""
         with self._world.lock:
             for container in self._world.containers():
                 if pid and container.pid == pid:
@@ -218,13 +213,12 @@ class DemoKernel:
         node = self._world.tree.get(source)
         return pinned is not None and (node is None or node.inode != pinned)
 
-    def program_log(self, pid: int, *, unit: str | None = None, limit: int = 1 << 18) -> bytes:  # noqa: ARG002
+    def program_log(self, pid: int, *, unit: str | None = None, limit: int = 1 << 18) -> bytes:
         """What dockerd has said; the other programs keep quiet."""
         self._ready()
         return self._world.daemon_log[-limit:] if pid == PID else b""
 
     def host(self) -> tuple[str, str, str, str, int, float]:
-        """Name, OS, kernel release, architecture, number of CPUs, boot time."""
         self._ready()
         return self._name, SYSTEM, release(self._world.tree), "x86_64", CPUS, self._boot
 
@@ -248,7 +242,6 @@ class DemoGpus:
         self._ready = ready
 
     def read(self) -> GpuReading:
-        """All cards and everything that holds their memory."""
         self._ready()
         at = self._world.clock.monotonic()
         with self._world.lock:

@@ -77,25 +77,18 @@ class DemoHttp:
         headers: Mapping[str, str] | None = None,
         deadline: float = 5.0,
         limit: int = 1 << 20,
-        proxy: str | None = None,  # noqa: ARG002 - nothing leaves the process
-        connect: float | None = None,  # noqa: ARG002 - whoever is there takes it at once
-        redirects: int = 3,  # noqa: ARG002 - nobody sends elsewhere
-        public: bool = False,  # noqa: ARG002
+        proxy: str | None = None,
+        connect: float | None = None,
+        redirects: int = 3,
+        public: bool = False,
     ) -> HttpReply:
-        """GET."""
         own = await self._own("GET", url, dict(headers or {}))
         reply = own or _answer(url, dict(headers or {}), deadline)
         return HttpReply(reply.status, url, reply.headers, reply.body[:limit], seconds=reply.seconds)
 
     async def head(
-        self,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        deadline: float = 5.0,
-        proxy: str | None = None,  # noqa: ARG002
+        self, url: str, *, headers: Mapping[str, str] | None = None, deadline: float = 5.0, proxy: str | None = None
     ) -> HttpReply:
-        """HEAD."""
         own = await self._own("HEAD", url, dict(headers or {}))
         reply = own or _answer(url, dict(headers or {}), deadline)
         return HttpReply(reply.status, url, reply.headers, seconds=reply.seconds)
@@ -164,7 +157,6 @@ class DemoHttpActs:
         limit: int = 1 << 20,
         on_chunk: Callable[[bytes, float], None] | None = None,
     ) -> HttpReply:
-        """POST; ReadOnlyRefused before anything is looked at, HttpFailed where nobody listens or in time answers."""
         if self._read_only:
             raise ReadOnlyRefused("Nothing is sent: the console was started with --read-only")
         await asyncio.to_thread(self._ready)
@@ -205,27 +197,15 @@ class DemoDatabases:
         self._read_only = read_only
 
     async def ask_mongo(
-        self,
-        target: MongoTarget,
-        commands: Sequence[str],
-        *,
-        login: MongoLogin | None = None,
-        deadline: float = 3.0,  # noqa: ARG002 - nothing here takes long
+        self, target: MongoTarget, commands: Sequence[str], *, login: MongoLogin | None = None, deadline: float = 3.0
     ) -> Sequence[MongoReply]:
-        """The replies, in order. Raises MongoUnreachable, MongoRefused."""
         await asyncio.to_thread(self._ready)
         with self._world.lock:
             return [self._reply(target, {name: 1}, login) for name in commands]
 
     async def command_mongo(
-        self,
-        target: MongoTarget,
-        command: Mapping[str, object],
-        *,
-        login: MongoLogin | None = None,
-        deadline: float,  # noqa: ARG002
+        self, target: MongoTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
     ) -> MongoReply:
-        """The reply to one act. Raises ReadOnlyRefused, MongoUnreachable, MongoRefused."""
         if self._read_only:
             raise ReadOnlyRefused("Nothing is changed: the console was started with --read-only")
         await asyncio.to_thread(self._ready)

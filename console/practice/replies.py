@@ -294,32 +294,27 @@ class DemoEngine:
         """Always there."""
 
     async def version(self) -> bytes:
-        """``GET /version``."""
         return _bytes(version())
 
     async def info(self) -> bytes:
-        """``GET /info``."""
         return await self._told(lambda: info(self._world, self._name))
 
     async def containers(self) -> bytes:
-        """``GET /containers/json?all=1``."""
         return await self._told(lambda: [row(one, self._world.now()) for one in self._world.containers()])
 
     async def inspect(self, container: str) -> bytes:
-        """``GET /containers/ID/json``; NotFound when it is gone."""
         return await self._told(lambda: inspect(self._world.find(container)))
 
     async def image(self, image: str) -> bytes:
         """``GET /images/NAME/json``; NotFound where no container ever used it, and nobody pulled it."""
         return await self._told(lambda: image_of(image, self._world.images))
 
-    async def archive(self, container: str, path: str, *, limit: int = 1 << 17) -> bytes:  # noqa: ARG002 - as the door
+    async def archive(self, container: str, path: str, *, limit: int = 1 << 17) -> bytes:
         """The practice containers have no files of their own to hand out."""
         await self._built()
         raise NotFound(f"Could not find the file {path} in container {container}")
 
-    async def top(self, container: str, *, ps_args: str | None = None) -> bytes:  # noqa: ARG002 - it has all columns
-        """``GET /containers/ID/top``."""
+    async def top(self, container: str, *, ps_args: str | None = None) -> bytes:
         return await self._told(lambda: top(self._world.find(container)))
 
     async def stats(self, container: str) -> bytes:
@@ -332,7 +327,6 @@ class DemoEngine:
         return await self._told(sample)
 
     async def logs(self, container: str, *, tail: int = 200, since: float | None = None) -> bytes:
-        """The last lines with time stamps, oldest first."""
         await self._built()
         with self._world.lock:
             found = self._world.find(container)
@@ -340,7 +334,6 @@ class DemoEngine:
         return b"".join(_line(line) + b"\n" for line in lines[len(lines) - min(tail, len(lines)) :])
 
     async def follow(self, container: str, *, tail: int = 100) -> AsyncGenerator[bytes, None]:
-        """Log lines with time stamps as they come; ends when the container does."""
         await self._built()
         seen = -1
         while True:
@@ -355,7 +348,6 @@ class DemoEngine:
             await asyncio.sleep(LOOK_AGAIN)
 
     async def events(self, since: float | None = None) -> AsyncIterator[bytes]:
-        """Events since then and from now on, one JSON object each, until the caller stops."""
         await self._built()
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[PracticeEvent] = asyncio.Queue()

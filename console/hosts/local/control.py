@@ -118,7 +118,6 @@ class LocalControl:
         self._act(container, stop_timeout + SPARE, lambda api: api.stop(container, timeout=stop_timeout))
 
     def remove(self, container: str) -> None:
-        """Remove a stopped container; its volumes stay."""
         self._act(container, SPARE * 2, lambda api: api.remove_container(container, v=False, force=False))
 
     def compose(self, project: ComposeProject, arguments: Sequence[str], *, deadline: float = 120.0) -> CommandResult:
@@ -195,7 +194,6 @@ class LocalControl:
         return done[0]
 
     def shell(self, container: str) -> Sequence[str]:
-        """The argument list that opens bash, or sh, in the container."""
         self._refuse_when_read_only()
         address = self._reachable()
         host = () if address.default else ("--host", address.url, *_tls_flags(address))

@@ -137,15 +137,12 @@ class LocalEngine:
         self._idle = idle or (None if self.local else IDLE)
 
     async def ping(self) -> None:
-        """``GET /_ping``."""
         await self.client.ping()
 
     async def version(self) -> bytes:
-        """``GET /version``."""
         return await self.client.get("/version", versioned=False)
 
     async def info(self) -> bytes:
-        """``GET /info``."""
         return await self.client.get("/info")
 
     async def containers(self) -> bytes:
@@ -153,15 +150,12 @@ class LocalEngine:
         return await self.client.get("/containers/json", query={"all": 1})
 
     async def inspect(self, container: str) -> bytes:
-        """``GET /containers/ID/json``; NotFound when it is gone."""
         return await self.client.get(f"/containers/{_segment(container)}/json")
 
     async def image(self, image: str) -> bytes:
-        """``GET /images/NAME/json``; NotFound when it is gone."""
         return await self.client.get(f"/images/{'/'.join(map(_segment, image.split('/')))}/json")
 
     async def top(self, container: str, *, ps_args: str | None = None) -> bytes:
-        """``GET /containers/ID/top``."""
         query: dict[str, str | int] = {} if ps_args is None else {"ps_args": ps_args}
         return await self.client.get(f"/containers/{_segment(container)}/top", total=SLOW, query=query)
 

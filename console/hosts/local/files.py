@@ -97,7 +97,6 @@ class LocalFiles:
         return self._read(path, lambda: fact_of(path, digest=digest))
 
     def read(self, path: str, *, limit: int = 1 << 20) -> bytes:
-        """Content of a regular file of at most ``limit`` bytes."""
         return self._read(path, lambda: content_of(os.path.realpath(path), limit))
 
     def names(self, path: str) -> Sequence[str]:
@@ -116,7 +115,6 @@ class LocalFiles:
         self._write(path, lambda: _create(path, content, mode, uid, gid))
 
     def remove(self, path: str, *, expect: str) -> None:
-        """Remove a regular file that still has this SHA-256."""
         self._write(path, lambda: _remove(path, expect), reasons.command("rm", "--", path))
 
     def make_directory(self, path: str, *, mode: int, uid: int, gid: int) -> None:
@@ -125,7 +123,6 @@ class LocalFiles:
         self._write(path, lambda: _make_directory(path, mode, uid, gid), remedy)
 
     def remove_directory(self, path: str) -> None:
-        """Remove an empty folder; HostError when anything is in it."""
         self._write(path, lambda: _remove_directory(path), reasons.command("rmdir", "--", path))
 
     def chmod(self, path: str, mode: int, *, seen: FileFact | None = None) -> None:

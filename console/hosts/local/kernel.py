@@ -240,7 +240,6 @@ class LocalKernel:
         return end_of_log(self._root, pid, unit, limit)
 
     def host(self) -> tuple[str, str, str, str, int, float]:
-        """Name, OS, kernel release, architecture, number of CPUs, boot time; empty or 0 where it is not told."""
         this = os.uname()
         cpus = len(re.findall(r"^cpu\d", self._text("proc/stat") or "", re.MULTILINE)) or os.cpu_count() or 0
         name = (self._text("proc/sys/kernel/hostname") or this.nodename).strip()
@@ -248,16 +247,13 @@ class LocalKernel:
         return name, self._os_name(), release, this.machine, cpus, self._boot_time() or 0.0
 
     def listening(self, pids: Collection[int]) -> Mapping[int, Sequence[tuple[str, int]]]:
-        """What these processes listen on."""
         return listening(pids) if self._root == Path("/") else {}
 
     def listener(self, address: str) -> int | None:
-        """Who listens at a unix address."""
         path = address.removeprefix("unix://")
         return listener(path) if path != address and self._root == Path("/") else None
 
     def addresses(self) -> frozenset[str]:
-        """The machine's own IP addresses."""
         return addresses() if self._root == Path("/") else frozenset()
 
     def features(self) -> frozenset[str]:

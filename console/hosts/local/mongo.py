@@ -227,7 +227,6 @@ class LocalDatabases:
     async def ask_mongo(
         self, target: MongoTarget, commands: Sequence[str], *, login: MongoLogin | None = None, deadline: float = 3.0
     ) -> Sequence[MongoReply]:
-        """The replies, in order. Raises MongoUnreachable, MongoRefused."""
         if not READS.issuperset(commands):
             raise HostError("Only hello, replSetGetStatus and replSetGetConfig may be asked")
         asked = [{name: 1} for name in commands]
@@ -239,7 +238,6 @@ class LocalDatabases:
     async def command_mongo(
         self, target: MongoTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
     ) -> MongoReply:
-        """The reply to one act. Raises ReadOnlyRefused, MongoUnreachable, MongoRefused."""
         if self._read_only:
             raise ReadOnlyRefused("stackops was started read-only: nothing is changed", "start it without --read-only")
         if next(iter(command), None) not in ACTS:
