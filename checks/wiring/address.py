@@ -52,7 +52,7 @@ fact: docker-library mongo, mysql, postgres and redis; One API, rag_api, Meilise
 OLLAMA = 11434
 _MOVED = re.compile(r"(?:^|\s)(?:--port|--http-addr|--config|-p|-c\s*port)[=\s]|(?:^|\s)port\s*=", re.IGNORECASE)
 _LOOPBACK = re.compile(r"localhost|.+\.localhost|127(?:\.\d+){3}|0\.0\.0\.0|::1?")
-_PLACEHOLDER = re.compile(r"(?:^|[-_])(?:your|xxx+|example|change[-_]?me)(?:[-_]|$)|_address$", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"(?:^|[-_])(?:your|xxx+|example|change[-_]?me)(?:[-_]|$)|_address$|[{}<>]", re.IGNORECASE)
 """A name that a template left to be filled in: nobody can be meant by it yet."""
 MOST = 12
 

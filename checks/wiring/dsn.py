@@ -20,6 +20,7 @@ Sources
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -85,7 +86,7 @@ def _reads(party: Party, name: str, everybody: tuple[Party, ...]) -> bool:
         return False  # a list of sentinels
     own = any(one.role == "mongo" and one.container.project == party.container.project for one in everybody)
     judged = own and party.role in ("fastgpt", "librechat") and name in ("MONGODB_URI", "MONGO_URI")
-    return not (judged and value.startswith("mongodb"))
+    return not (judged and re.match(r"mongodb(?:\+srv)?://", value))
 
 
 def _fault(party: Party, name: str) -> UriFault | None:

@@ -2,8 +2,8 @@
 
 What it does
     Compares the login in a connection string with the variables from which the database's image makes its first user:
-    MONGO_INITDB_ROOT_*, MYSQL_ROOT_PASSWORD and MYSQL_USER, POSTGRES_USER and POSTGRES_PASSWORD. Values are compared
-    and never shown; a percent-encoded one counts as what it means.
+    MONGO_INITDB_ROOT_*, MYSQL_ROOT_PASSWORD and MYSQL_USER, POSTGRES_USER and POSTGRES_PASSWORD; of Redis with its
+    --requirepass. Values are compared and never shown; a percent-encoded one counts as what it means.
 
 Why it matters
     Both stand in one file, a few lines apart, and were edited on two days. The app says `Authentication failed` or
@@ -14,7 +14,8 @@ Fix
     that the data folder was made with. No password is changed by a key.
 
 Sources
-    docker-library mongo, mysql and postgres (environment variables, first start); LibreChat and FastGPT compose files.
+    docker-library mongo, mysql and postgres (environment variables, first start); redis.conf (requirepass);
+    LibreChat and FastGPT compose files.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ from ...console.model import Role, Snapshot
 from ...console.model.findings import Evidence, Severity
 from ...console.products.connections import DeclaredLogin, connections
 from ...console.products.gateways import LOOPBACK
-from ...console.products.mongo import root_login
+from ...console.products.mongo import option, root_login
 from ...console.settings import Settings
 from ..api import Answers, Case, Check, Fine, Form, Found, manual
+from ..mongo.start import mongod_of
 from ..parties import Party, parties, reachable
 
 FIRST_USERS: dict[Role, tuple[tuple[str, str], ...]] = {
@@ -40,8 +42,11 @@ FIRST_USERS: dict[Role, tuple[tuple[str, str], ...]] = {
 }  # fmt: skip
 """Variables of user and password from which the image makes its first users, beside a MongoDB's root user; ``root`` is
 a name itself."""
-VARIABLES = ("MONGODB_URI", "MONGO_URI", "PG_URL", "SQL_DSN", "LOG_SQL_DSN", "DATABASE_URL")
-DATABASES = ("mongodb", "mysql", "postgres", "postgresql")
+VARIABLES = (
+    "MONGODB_URI", "MONGO_URI", "PG_URL", "SQL_DSN", "LOG_SQL_DSN", "DATABASE_URL", "REDIS_URL", "REDIS_CONN_STRING",
+)  # fmt: skip
+REDIS = ("redis", "rediss")
+DATABASES = ("mongodb", "mysql", "postgres", "postgresql", *REDIS)
 
 _FIX = "write the same login on both sides"
 USER = Form(
@@ -51,6 +56,10 @@ USER = Form(
 PASSWORD = Form(
     "password", "{subject} logs in to {database} with another password than {made_by} says",
     "{variable} of {subject} and {made_by} of {database} differ; the user is the same", _FIX,
+)  # fmt: skip
+NONE = Form(
+    "none", "{subject} gives {database} no password, and {made_by} asks for one",
+    "{variable} of {subject} names none: Redis answers NOAUTH to everything", _FIX,
 )  # fmt: skip
 
 
@@ -75,7 +84,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _logins(app: Party) -> Iterator[Login]:
     for name in VARIABLES:
         to = next(connections(app.env.get(name, "")), None)
-        if to is not None and to.user and to.password and to.scheme in DATABASES:
+        if to is not None and (to.scheme in REDIS or (to.user and to.password)) and to.scheme in DATABASES:
             yield Login(name, to)
 
 
@@ -87,6 +96,10 @@ def _target(app: Party, to: DeclaredLogin, everybody: tuple[Party, ...]) -> Part
 
 def _judge(app: Party, login: Login, database: Party) -> Found | None:
     """Nothing where the image makes no user of its own, or takes its password out of a file."""
+    if login.to.scheme in REDIS:
+        return _of_redis(app, login, database)
+    if database.role == "mongo" and mongod_of(database.place).passed_by:
+        return None  # its image makes no user then, which is mongo.root-user's to say
     root = root_login(database.container.env) if database.role == "mongo" else None
     users = {root.user: (root.user_variable, root.password_variable)} if root else {}
     for user, password in FIRST_USERS.get(database.role, ()):
@@ -107,16 +120,30 @@ def _judge(app: Party, login: Login, database: Party) -> Found | None:
     return _case(USER, app, login, database, users[made][0], made)
 
 
+def _of_redis(app: Party, login: Login, database: Party) -> Found | None:
+    """fact: redis.conf, requirepass is the password of the user ``default``; Bitnami's image has a variable for it."""
+    words = database.place.words
+    wanted = (option("--requirepass", words) or "").strip("\"'") or database.env.get("REDIS_PASSWORD", "")
+    told = "--requirepass" if option("--requirepass", words) else "REDIS_PASSWORD"
+    bitnami = "bitnami" in database.container.image.lower()
+    known = wanted and "$" not in wanted and (told == "--requirepass" or bitnami)
+    if database.role != "redis" or not known or login.to.user not in ("", "default"):
+        return None
+    if wanted == login.to.password:
+        return Fine(app.subject, f"{app.subject} logs in to {database.called} as it was made")
+    return _case(PASSWORD if login.to.password else NONE, app, login, database, told, "default")
+
+
 def _case(form: Form, app: Party, login: Login, database: Party, made_by: str, made: str) -> Case[tuple[Party, Party]]:
     """Before anything runs it is certain that the login fails; later somebody may have made that user."""
     rows = (
-        Evidence("logs in as", login.to.user, f"{login.variable}, {app.source}"),
+        Evidence("logs in as", login.to.user or "default", f"{login.variable}, {app.source}"),
         Evidence("first user", made, f"{made_by}, {database.source}"),
     )
     words = {"database": database.called, "user": login.to.user, "made": made, "made_by": made_by}
     severity: Severity | None = None
     if database.runs:
-        severity = "warning" if form is PASSWORD else "info"
+        severity = "info" if form is USER else None if login.to.scheme in REDIS else "warning"
     return Case(
         app.subject, form, (app, database), rows, {**words, "variable": login.variable}, severity=severity,
         about=login.variable,
@@ -126,6 +153,12 @@ def _case(form: Form, app: Party, login: Login, database: Party, made_by: str, m
 def plan(case: Case[tuple[Party, Party]], _answers: Answers) -> Plan:
     """Which side to change."""
     app, database = case.facts
+    if database.role == "redis":
+        return manual(
+            f"Write the password of {case.words['made_by']} into {case.words['variable']}: redis://default:...@"
+            f"{database.called}:6379, percent-encoded.",
+            f"Then recreate it: docker compose up -d {app.called}",
+        )
     if not database.runs:
         return manual(
             f"Write the same user and password on both sides, {case.words['variable']} and {case.words['made_by']}, "
@@ -139,6 +172,6 @@ def plan(case: Case[tuple[Party, Party]], _answers: Answers) -> Plan:
 
 
 CHECK = Check(
-    "wiring.login", "Apps log in as their databases were made", __doc__ or "", (USER, PASSWORD), find, plan,
+    "wiring.login", "Apps log in as their databases were made", __doc__ or "", (USER, PASSWORD, NONE), find, plan,
     reads=("containers", "projects"),
 )  # fmt: skip

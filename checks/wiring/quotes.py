@@ -32,6 +32,8 @@ _MATTERS = re.compile(
     r"(?:URI|URL|URLS|DSN|HOST|PORT|ENDPOINT|BASE|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASS|USER|USERNAME|DATABASE|DB"
     r"|ADDRESS|CONN_STRING|PATH)$"
 )
+_PAIRS = ('""', "''", "“”", "‘’", "””", "’’", "「」", "``")
+"""A keyboard or a web page may have made other quotes of them."""
 _CONNECTS = re.compile(r"(?:URI|URL|URLS|DSN|CONN_STRING|ENDPOINT)$")
 
 _BECAUSE = "In a list of a compose file the quotes inside an entry belong to the value: the program reads them too"
@@ -66,7 +68,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 def _is_quoted(value: str) -> bool:
     text = value.strip()
-    return len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return len(text) > 1 and (text[0] + text[-1]) in _PAIRS
 
 
 def plan(case: Case[QuotedValues], _answers: Answers) -> Plan:

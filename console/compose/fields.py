@@ -147,6 +147,17 @@ def volumes_of(service: Mapping[str, Any]) -> tuple[Volume, ...]:
     return tuple({volume.target: volume for volume in found if volume}.values())
 
 
+def files_given(service: Mapping[str, Any], tree: Mapping[str, Any]) -> Iterator[Volume]:
+    """Its ``configs`` and ``secrets`` that are files: Compose mounts them, read-only; others it copies."""
+    for kind, folder in (("configs", "/"), ("secrets", "/run/secrets")):
+        for item in _list(service.get(kind)):
+            how = item if isinstance(item, dict) else {"source": item}
+            file, target = _inside(tree, kind, how.get("source"), "file"), how.get("target") or how.get("source")
+            if isinstance(file, str) and file and isinstance(target, str):
+                place = clean_line(posixpath.normpath(posixpath.join(folder, target)), 4096)
+                yield Volume("bind", absolute(file), place, read_only=True, long_form=True)
+
+
 def _volume(item: Any) -> Volume | None:  # noqa: ANN401
     """One entry in short or long form; None for what is neither."""
     if isinstance(item, dict):

@@ -24,7 +24,7 @@ from ..hosts import Files, HostError, NotFound
 from ..model import ComposeService, ConfigFile, EnvVar, Fault, Project
 from ..text.cleaning import clean_line
 from .definition import MOUNT, PORT, VARIABLE, Change
-from .fields import absolute, env_files_of, read_service, texts
+from .fields import absolute, env_files_of, files_given, read_service, texts
 from .interpolation import InterpolationError, expand
 from .merging import Keys, Tree, contradictions, foreign_networks, is_active, needs, section, untag
 from .places import FILES, OVERRIDES
@@ -138,7 +138,9 @@ class ProjectReader(TreeReader):
             wanted = own if judged and is_active(service, profiles) else ()
             self._look_for(key, service, wanted)
             waits = tuple(clean_line(other) for other in needs(service))
-            found.append(read_service(str(key), service, self._env_files(key, service, wanted), self.known(), waits))
+            made = read_service(str(key), service, self._env_files(key, service, wanted), self.known(), waits)
+            volumes = {one.target: one for one in (*files_given(service, tree), *made.volumes)}
+            found.append(replace(made, volumes=tuple(volumes.values())))
         return tuple(found)
 
     def _writer(self, own: Sequence[str], keys: Keys) -> str:

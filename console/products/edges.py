@@ -35,7 +35,8 @@ VARIABLES: dict[str, Role] = {
     "OPENAI_BASE_URL": "oneapi", "ONEAPI_URL": "oneapi", "AIPROXY_API_ENDPOINT": "aiproxy", "MEILI_HOST": "meilisearch",
     "RAG_API_URL": "rag_api", "OLLAMA_BASE_URL": "ollama", "OLLAMA_BASE_URLS": "ollama", "DB_HOST": "postgres",
     "OPENAI_API_BASE_URL": "model_server", "OPENAI_API_BASE_URLS": "model_server", "RAG_OPENAI_BASEURL": "model_server",
-    "MILVUS_ADDRESS": "milvus",
+    "MILVUS_ADDRESS": "milvus", "OLLAMA_BASE_PATH": "ollama", "OLLAMA_PROXY_URL": "ollama", "OLLAMA_API_BASE": "ollama",
+    "DATABASE_URL": "postgres",
 }  # fmt: skip
 """Variables that are addresses of the container's own need, and the role that is usually meant."""
 _FURTHER = {
@@ -52,7 +53,7 @@ READERS: dict[Role, tuple[str, ...]] = {
     "oneapi": ("SQL_DSN", "LOG_SQL_DSN", "REDIS_CONN_STRING"),
     "aiproxy": ("SQL_DSN", "LOG_SQL_DSN", "REDIS_CONN_STRING"),
     "librechat": ("MONGO_URI", "MEILI_HOST", "RAG_API_URL", "REDIS_URL", "REDIS_URI", "OLLAMA_BASE_URL"),
-    "rag_api": ("DB_HOST", "RAG_OPENAI_BASEURL"),
+    "rag_api": ("DB_HOST", "RAG_OPENAI_BASEURL", "OLLAMA_BASE_URL"),
     "open_webui": ("OLLAMA_BASE_URL", "OLLAMA_BASE_URLS", "OPENAI_API_BASE_URL", "OPENAI_API_BASE_URLS"),
 }  # fmt: skip
 """What these read of a shared env file; a variable that stands in a service's own lines is always meant for it."""
@@ -86,6 +87,8 @@ def read_of(role: Role, env: Mapping[str, str], image: str, own: Collection[str]
         names -= set(_VECTORS) - {vector}
         names -= {"SANDBOX_URL"} if env.get("CODE_SANDBOX_URL") else set()
         names -= {"S3_ENDPOINT"} if env.get("STORAGE_S3_ENDPOINT") else set()
+    if role == "rag_api" and env.get("EMBEDDINGS_PROVIDER", "").lower() != "ollama":
+        names -= {"OLLAMA_BASE_URL"}
     return names
 
 

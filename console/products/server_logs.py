@@ -59,7 +59,7 @@ _SHM = (
         r"out of shared memory|raise your shared memory limit|[Bb]us error.*shared memory"
         r"|shared memory segment.*(?:/dev/shm|failed)"
         r"|No space left on device.*(?:/dev/shm|torch_|nccl)|(?:/dev/shm|nccl).*No space left on device"
-        r"|failed to extend /dev/shm",
+        r"|failed to extend /dev/shm|Fatal Python error: Bus error",
     ),
 )
 
@@ -86,13 +86,15 @@ _TOO_OLD = (
     pattern(
         "gpu.too-old-card.precision",
         rf"[Bb]f(?:loat)?16 is only supported on GPUs with compute capability{REST}"
-        r"|type fp8e\w+ not supported in this architecture",
+        r"|type fp8e\w+ not supported in this architecture"
+        rf"|only supported on (?!GPUs)[^\n]{{1,60}}?capability{REST}"
+        rf"|FP8 quantized models (?:is|are) only supported on{REST}",
         only_match=True,
     ),
     pattern(
         "gpu.too-old-card.quantization",
         r"[Qq]uantization (?:method \S+|scheme) is not supported for the current GPU"
-        rf"|FlashAttention only supports Ampere GPUs or newer{REST}",
+        rf"|[Oo]nly (?:supports )?Ampere GPUs or newer{REST}",
     ),
     pattern(
         "gpu.too-old-card.kernel",
@@ -100,7 +102,9 @@ _TOO_OLD = (
         r"|PyTorch no longer supports this GPU because it is too old|CUDA GPU is too old"
         r"|is not compatible with the current PyTorch installation|compiled without support for the current GPU arch"
         r"|Feature '[^']+' requires \.target sm_\d+|is for sm\d+-sm\d+, but was built for sm\d+"
-        r"|cuda compute cap \d+ is not supported",
+        r"|cuda compute cap \d+ is not supported|SGLang only supports sm\d+ and above"
+        r"|(?i:only supports devices of|requires) CUDA Capability >= [\d.]+"
+        r"|has no device code compatible with CUDA arch",
     ),
     pattern(
         OLD_DRIVER + "cuda",
@@ -109,7 +113,8 @@ _TOO_OLD = (
         r"|CUDA_ERROR_UNSUPPORTED_PTX_VERSION|forward compatibility was attempted on non supported HW"
         r"|unsupported display driver ?/ ?cuda driver combination|NVIDIA driver (?:is )?too old"
         r"|old CUDA driver detected - please upgrade to a newer driver(?! for best)"
-        r"|requires (?:an )?NVIDIA [Dd]river (?:release|version)? ?[\d.]+ or (?:later|newer)",
+        r"|requires (?:an )?NVIDIA [Dd]river (?:release|version)? ?[\d.]+ or (?:later|newer)"
+        r"|unsatisfied condition: cuda>=",
     ),
 )
 
@@ -151,7 +156,7 @@ _OUT_OF_MEMORY = (
     ),
     pattern(
         "gpu.oom.cuda",
-        rf"(?:CUDA|Cuda|HIP|CUBLAS|NCCL|[Cc]uda\w{{1,40}})\b[^\n]{{0,40}}?{_FAILED}|CUBLAS_STATUS_ALLOC_FAILED"
+        rf"(?:CUDA|Cuda|HIP|CUBLAS|NCCL|[Cc]uda\w{{1,40}})\b[^\n]{{0,40}}?{_FAILED}|CU(?:BLAS|DNN)_STATUS_ALLOC_FAILED"
         r"|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation|hipErrorOutOfMemory|ErrorOutOfDeviceMemory"
         r"|Insufficient VRAM"
         r"|[Oo]ut of memory error on GPU \d|amount of GPU memory \(\d+ bytes\) could not be allocated"
@@ -181,8 +186,9 @@ _LOST = (
     ),
     pattern(
         "gpu.lost.no-device",
-        r"^No devices were found|No CUDA GPUs are available|no CUDA-capable device is detected|CUDA_ERROR_NO_DEVICE"
-        r"|The NVIDIA Driver was not detected|Found no NVIDIA driver on your system|No CUDA runtime is found"
+        r"^No devices were found|No (?:CUDA|HIP) GPUs are available|no CUDA-capable device is detected"
+        r"|CUDA_ERROR_NO_DEVICE|The NVIDIA Driver was not detected"
+        r"|Found no NVIDIA driver on your system|No CUDA runtime is found"
         r"|no nvidia devices detected by library|libcuda\.so\.1: cannot open shared object"
         r"|Failed to infer device type|no usable GPU found"
         r"|torch\.cuda\.is_available\(\) is False|No accelerator \([^)]*\) is available"
@@ -236,7 +242,8 @@ _OLLAMA_OUT_OF_MEMORY = (
         "gpu.oom.ollama",
         r"^(?!.*pinned memory).*(?i:out of (?:device )?memory|failed to allocate|unable to allocate backend buffer"
         r"|allocation failed|not enough memory"
-        r"|insufficient memory|vk_error_out_of_device_memory|erroroutofmemory|(?:cuda|hip)malloc failed)",
+        r"|insufficient memory|memory layout cannot be allocated"
+        r"|vk_error_out_of_device_memory|erroroutofmemory|(?:cuda|hip)malloc failed)",
     ),
     pattern("ollama.runner-ended", r"llama(?:-server| runner) process has terminated:"),
 )

@@ -47,6 +47,14 @@ sglang	host-memory	ValueError: Not enough host memory available. Requesting 96.0
 sglang	nothing	[2025-06-02 07:12:01] KV cache pool is full. Retract requests. #retracted_reqs: 1
 sglang	gpu-lost	RuntimeError: No accelerator (CUDA, XPU, HPU, NPU, MUSA, MPS) is available.
 sglang	too-old-card	triton.compiler.errors.CompilationError: type fp8e4nv not supported in this architecture. The supported fp8 dtypes are ('fp8e4b15', 'fp8e5')
+vllm	gpu-lost	RuntimeError: No HIP GPUs are available
+vllm	gpu-memory	RuntimeError: cuDNN error: CUDNN_STATUS_ALLOC_FAILED
+vllm	too-old-card	ValueError: FP8 quantized models is only supported on GPUs with compute capability >= 8.9 (i.e 4090/H100), actual = `8.6`
+vllm	too-old-card	ValueError: Attention sinks are only supported on Hopper, capability >= 9.0
+vllm	too-old-card	RuntimeError: Found Tesla P40 which is too old to be supported by the triton GPU compiler, which is used as the backend. Triton only supports devices of CUDA Capability >= 7.0, but your device is of CUDA capability 6.1
+vllm	too-old-driver	nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.4, please update your driver to a newer version
+sglang	too-old-card	RuntimeError: SGLang only supports sm75 and above.
+sglang	too-old-card	RuntimeError: FlashAttention: Only Ampere GPUs or newer are supported by flashinfer
 tgi	gpu-memory	RuntimeError: Not enough memory to handle 2048 prefill tokens. You need to decrease `--max-batch-prefill-tokens`
 tgi	gpu-memory	torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.32 GiB. GPU
 tgi	nothing	Error: ShardCannotStart
@@ -75,6 +83,8 @@ ollama	gpu-memory	llama_model_load: error loading model: unable to allocate CUDA
 ollama	gpu-memory	time=2025-03-09T11:20:00Z level=ERROR source=sched.go:456 msg="error loading llama server" error="llama runner process has terminated: cudaMalloc failed: out of memory"
 ollama	nothing	time=2025-03-09T11:20:00Z level=WARN source=sched.go:648 msg="gpu VRAM usage didn't recover within timeout" seconds=5.1
 ollama	nothing	ggml_cuda_host_malloc: failed to allocate 288.00 MiB of pinned memory: out of memory
+llamacpp	too-old-card	ERROR: CUDA kernel mul_mat_vec has no device code compatible with CUDA arch 520. ggml-cuda.cu was compiled for: 700,750
+ollama	gpu-memory	time=2025-10-01T08:00:00Z level=INFO source=sched.go:470 msg="Load failed" error="memory layout cannot be allocated"
 ollama	gpu-lost	cuda driver library failed to get device context 999
 ollama	gpu-lost	time=2025-01-14T20:45:10.120Z level=WARN source=gpu.go:449 msg="error looking up nvidia GPU memory" error="cuda driver library failed to get device context 801"
 ollama	gpu-lost	time=2024-09-01T08:00:00Z level=INFO source=gpu.go:624 msg="Unable to load cudart library /usr/lib/libcuda.so.560.35: cuda driver library init failure: 999"

@@ -37,6 +37,7 @@ WRONG = (
     ("named a database of Redis", fastgpt("REDIS_URL=redis://redis:6379/fastgpt")),
     ("mistyped a port", fastgpt("PG_URL=postgresql://u:hush@pg:54x2/postgres")),
     ("has a port that is none", oneapi("root:hush@tcp(mysql:330600)/oneapi")),
+    ("forgot the colon of MONGODB_URI", fastgpt("MONGODB_URI=mongodb//u:hush@mongo:27017/fastgpt")),
     ("forgot the scheme of MONGODB_URI", fastgpt("MONGODB_URI=mongo:27017/fastgpt")),
     ("uses Atlas, and left an @ in the password", fastgpt("MONGODB_URI=mongodb+srv://u:hu@sh@c0.example.net/x")),
 )

@@ -34,6 +34,14 @@ def vector(login: str) -> ComposeService:
 PG = service("pg", "pgvector/pgvector:0.7.0-pg15", "POSTGRES_USER=username", "POSTGRES_PASSWORD=password")
 
 
+def queue(login: str, variable: str = "REDIS_URL") -> ComposeService:
+    return service("fastgpt", "ghcr.io/labring/fastgpt:v4.14.2", f"{variable}=redis://{login}redis:6379")
+
+
+def redis(*command: str, image: str = "redis:7.2-alpine", env: tuple[str, ...] = ()) -> ComposeService:
+    return service("redis", image, *env, command=command)
+
+
 def finds(name: str, form: str, snapshot: Snapshot) -> Example:
     return Example(name, snapshot, "finding", form, ())
 
@@ -53,6 +61,14 @@ FINDS = (
           service("pg", "postgres:15", "POSTGRES_PASSWORD=pw"))),
     finds("uses another password for Bitnami's unnamed root user", "password", folder(app("root:old"), service("mongo",
           "bitnami/mongodb:6.0", "MONGODB_ROOT_PASSWORD=pw", "MONGODB_USERNAME=app", "MONGODB_PASSWORD=x"))),
+    finds("changed the password of Redis", "password", folder(queue("default:old@"),
+          redis("redis-server", "--requirepass", "new"))),
+    finds("changed the password of Redis in a script, and it runs", "password", live(
+          queue(":old@", "REDIS_CONN_STRING"),
+          redis("sh", "-c", "redis-server --requirepass 'new' --loglevel warning"))),
+    finds("changed the password of Bitnami's Redis", "password", folder(queue("default:old@"),
+          redis(image="bitnami/redis:7.2", env=("REDIS_PASSWORD=new",)))),
+    finds("forgot the password of Redis", "none", folder(queue(""), redis("redis-server", "--requirepass", "new"))),
     finds("encoded it wrongly", "password", folder(app("root:a%2540b"), mongo(password="a@b"))),
 )  # fmt: skip
 
@@ -68,6 +84,15 @@ FINDS_NOT = (
     Example("uses PostgreSQL as made", folder(vector("username:password"), PG), "ok"),
     Example("uses the root user that Bitnami's image makes unnamed", folder(app("root:pw"), service("mongo",
             "bitnami/mongodb:6.0", "MONGODB_ROOT_PASSWORD=pw", "MONGODB_USERNAME=app", "MONGODB_PASSWORD=x")), "ok"),
+    Example("gives Redis its password", folder(queue("default:pw@"), redis("redis-server", "--requirepass", "pw")),
+            "ok"),
+    Example("has a Redis without a password", folder(queue("default:pw@"), redis()), "not_applicable"),
+    Example("has a Redis that gets its password in the container", folder(queue("default:pw@"),
+            redis("sh", "-c", "redis-server --requirepass $PW")), "not_applicable"),
+    Example("logs in to Redis as a user of its ACL", folder(queue("app:pw@"),
+            redis("redis-server", "--requirepass", "x")), "not_applicable"),
+    Example("has a mongod that is started past its entrypoint, so that no user was made", folder(app("root:abc123"),
+            mongo(command=("sh", "-c", "mongod --replSet rs0"))), "not_applicable"),
     Example("has a database that makes no user", folder(app("root:abc123"), service("mongo", "mongo:5")),
             "not_applicable"),
     Example("has a script that makes users", folder(app("app:pw"), mongo(volumes=(Volume("bind", "/srv/init",

@@ -22,6 +22,8 @@ FINDS = tuple(
         ("quoted the DSN, and it runs", "connection", one('SQL_DSN="root:pw@tcp(mysql:3306)/oneapi"', runs=True)),
         ("used single quotes", "connection", one("MONGODB_URI='mongodb://mongo:27017/x'")),
         ("quoted an address", "connection", one('OPENAI_BASE_URL="http://oneapi:3000/v1"')),
+        ("typed a keyboard's curly quotes", "connection", one("SQL_DSN=“root:pw@tcp(mysql:3306)/oneapi”")),
+        ("typed Chinese corner brackets", "value", one("CHAT_API_KEY=「sk-1」")),
         ("quoted an endpoint", "connection", one('S3_ENDPOINT="minio"')),
         ("quoted redis", "connection", one('REDIS_CONN_STRING="redis://redis"')),
         ("quoted a key", "value", one('CHAT_API_KEY="sk-1"')),
