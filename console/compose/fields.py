@@ -152,7 +152,8 @@ def files_given(service: Mapping[str, Any], tree: Mapping[str, Any]) -> Iterator
     for kind, folder in (("configs", "/"), ("secrets", "/run/secrets")):
         for item in _list(service.get(kind)):
             how = item if isinstance(item, dict) else {"source": item}
-            file, target = _inside(tree, kind, how.get("source"), "file"), how.get("target") or how.get("source")
+            file = _inside(tree, kind, text_of(how.get("source")), "file")
+            target = how.get("target") or how.get("source")
             if isinstance(file, str) and file and isinstance(target, str):
                 place = clean_line(posixpath.normpath(posixpath.join(folder, target)), 4096)
                 yield Volume("bind", absolute(file), place, read_only=True, long_form=True)

@@ -140,7 +140,7 @@ class ProjectReader(TreeReader):
             waits = tuple(clean_line(other) for other in needs(service))
             made = read_service(str(key), service, self._env_files(key, service, wanted), self.known(), waits)
             volumes = {one.target: one for one in (*files_given(service, tree), *made.volumes)}
-            found.append(replace(made, volumes=tuple(volumes.values())))
+            found.append(msgspec.structs.replace(made, volumes=tuple(volumes.values())))
         return tuple(found)
 
     def _writer(self, own: Sequence[str], keys: Keys) -> str:

@@ -62,3 +62,19 @@ def test_data_of_its_own_release_and_images_that_do_not_tell_are_left_alone(
 ) -> None:
     compose = STORE.format(image=image, volume="./pg:/var/lib/postgresql/data", env="{}")
     assert judged(tmp_path, compose, {"pg/PG_VERSION": release}) == (0, [])
+
+
+@pytest.mark.parametrize("lies", ["a file that anybody may read", "a directory"])
+def test_a_key_file_that_is_a_secret_of_compose_is_looked_at(tmp_path: Path, lies: str) -> None:
+    compose = """services:
+  db:
+    image: mongo:5.0.18
+    command: [mongod, --keyFile, /run/secrets/members, --replSet, rs0]
+    secrets: [members]
+secrets: {members: {file: ./members.key}}
+"""
+    files = {"members.key": "abcdefgh" * 10} if lies.startswith("a file") else {"members.key/.keep": ""}
+    _, found = judged(tmp_path, compose, files, {"members.key": 0o755 if "directory" in lies else 0o644})
+    (one,) = [each for each in found if each["check"] == "mongo.keyfile"]
+    assert str(tmp_path / "stack/members.key") in one["title"]
+    assert ("directory" if "directory" in lies else "open to group or others") in one["title"]

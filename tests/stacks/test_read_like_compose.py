@@ -47,7 +47,16 @@ def ours(one: ComposeService) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def theirs(one: dict[str, Any]) -> dict[str, Any]:
+def given(one: dict[str, Any], told: dict[str, Any]) -> set[tuple[str, str, str, bool]]:
+    """Configs and secrets that are files: Compose mounts them read-only."""
+    places = (("secrets", "/run/secrets/"), ("configs", "/"))
+    return {
+        ("bind", posixpath.normpath(file), posixpath.join(folder, each.get("target") or each["source"]), True)
+        for kind, folder in places for each in one.get(kind) or () if (file := told[kind][each["source"]].get("file"))
+    }  # fmt: skip
+
+
+def theirs(one: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
     limits = ((one.get("deploy") or {}).get("resources") or {}).get("limits") or {}
     return {
         **{key: one.get(key) for key in (
@@ -58,7 +67,7 @@ def theirs(one: dict[str, Any]) -> dict[str, Any]:
         "volumes": {
             (v["type"], posixpath.normpath(v["source"]) if v["type"] == "bind" else v.get("source", ""), v["target"],
              v.get("read_only", False)) for v in one.get("volumes", ())
-        },
+        } | given(one, told),
         "ports": {(p.get("host_ip", ""), str(p.get("published", "")), p["target"], p.get("protocol", "tcp"))
                   for p in one.get("ports", ())},
         "depends_on": set(one.get("depends_on") or ()), "networks": set(one.get("networks") or ()),
@@ -89,5 +98,5 @@ def test_a_project_is_refused_or_read_as_compose_does(name: str, tmp_path: Path)
     if told is not None:
         assert found.name == told["name"]
         assert {n: ours(s) for n, s in active(found).items()} == {
-            n: theirs(undoubled(s)) for n, s in told["services"].items()
+            n: theirs(undoubled(s), told) for n, s in told["services"].items()
         }
