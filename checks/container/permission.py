@@ -3,7 +3,8 @@
 What it does
     Looks through the last lines of containers that are not well for `EACCES` or `Permission denied` with a path, and
     follows that path through the mounts to the file or folder of this machine. Where stackops knows the file, its mode
-    and owner are told beside the user that the program runs as.
+    and owner are told beside the user that the program runs as. LibreChat's folders for logs, images and uploads are
+    compared with its user before anything is said, and in a folder before it is started.
 
 Why it matters
     Bind mounts keep the owners and modes of the machine. A file that root wrote with mode 600, or a folder that Docker
@@ -24,15 +25,19 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from ...console.compose.places import env_paths
 from ...console.fix.plan import Plan
-from ...console.model import FileFact, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import FileFact, Project, Snapshot
+from ...console.model.findings import Evidence, Severity
+from ...console.products.librechat.reading import WRITTEN
 from ...console.settings import Settings
 from ...console.text.cleaning import clip
 from ..api import Answers, Case, Check, Fine, Form, Found, manual
-from ..compose import place_of
+from ..compose import Placed, place_of
 from ..mounts import Reach, fact_of, reach
+from ..parties import Party, parties
 from .common import Life, lives
 
 REFUSED = re.compile(r"EACCES|[Pp]ermission denied|[Oo]peration not permitted|not writable by user", re.ASCII)
@@ -50,6 +55,13 @@ DENIED = Form(
     "{subject} cannot use {source}: its user {user} is not permitted to",
     "It says so of {path}, which is {source} on this machine{known}. A bind mount keeps the owners and modes of the "
     "machine",
+    "let that user in, then start it",
+)
+
+SHUT = Form(
+    "shut",
+    "{subject} cannot write into {source}: its user {user} is not permitted to",
+    "{path} in the container is {source} on this machine{known}. LibreChat ends when it cannot write its log",
     "let that user in, then start it",
 )
 
@@ -76,14 +88,55 @@ class Denied:
 
 
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
-    """Each container whose last words name such a path."""
+    """Each container whose last words name such a path, and each LibreChat whose folders are shut to its user."""
+    said = {one.subject: one for one in _said(snapshot)}
+    for party in parties(snapshot):
+        shut = _shut(party, snapshot) if party.role == "librechat" else None
+        if shut is not None and not isinstance(said.get(party.subject), Case):
+            said[party.subject] = shut
+    yield from said.values()
+
+
+def _shut(party: Party, snapshot: Snapshot) -> Case[Denied] | None:
+    """A folder that it has to write into, and that owner and mode shut to the user that the files give it.
+
+    Told where the user is a number and not root's; a rootless Engine counts differently. A folder that is not there yet
+    is made by Docker, for root.
+    """
+    user = party.container.user if party.runs else party.declared.user if party.declared else None
+    uid, _, gid = (user or "").partition(":")
+    container = party.container
+    mounts = container.mounts or (party.declared.volumes if party.declared else ())
+    rootless = bool(snapshot.engine and snapshot.engine.rootless)
+    if not uid.isdecimal() or int(uid) == 0 or rootless or (party.runs and not container.detailed):
+        return None
+    life = Life(replace(container, user=user), party.role, snapshot.taken_at)
+    for path in WRITTEN if not life.put_to_rest else ():
+        found = reach(path, mounts)
+        fact = fact_of(snapshot, found.source) if found and found.kind == "bind" and found.exact else None
+        if found is not None and fact is not None and _is_shut(fact, int(uid), int(gid) if gid.isdecimal() else 0):
+            well = party.runs and container.state == "running" and not container.restart_count
+            return _case(SHUT, Denied(life, path, found, fact), party, "warning" if well else None)
+    return None
+
+
+def _is_shut(fact: FileFact, uid: int, gid: int) -> bool:
+    if fact.kind == "missing":
+        return True
+    if fact.kind != "directory" or fact.mode is None or fact.uid is None:
+        return False
+    shift = 6 if fact.uid == uid else 3 if fact.gid == gid else 0
+    return (fact.mode >> shift) & 0o3 != 0o3
+
+
+def _said(snapshot: Snapshot) -> Iterator[Found]:
     for life in lives(snapshot):
         if not life.last_words or life.put_to_rest:
             continue
         told = ((line, _denied(line, life, snapshot)) for line in reversed(life.last_words))
         line, denied = next(((line, one) for line, one in told if one is not None), ("", None))
         fine = Fine(life.name, f"{life.name} names no mount that it may not use")
-        yield _case(denied, line, snapshot) if denied else fine
+        yield _case(DENIED, denied, place_of(snapshot, life.container), line=line) if denied else fine
 
 
 def _denied(line: str, life: Life, snapshot: Snapshot) -> Denied | None:
@@ -96,29 +149,31 @@ def _denied(line: str, life: Life, snapshot: Snapshot) -> Denied | None:
     return None
 
 
-def _of_dotenv(denied: Denied, snapshot: Snapshot) -> str | None:
+def _of_dotenv(denied: Denied, project: Project | None) -> str | None:
     """The variables from which the user comes, and their file: ``user: "${UID}:${GID}"``, as LibreChat has it."""
-    project = place_of(snapshot, denied.life.container).project
     numbers = denied.user.split(":")
     names = [one.name for one in (project.env if project else ()) if one.name in _IDS and one.value in numbers]
     paths = env_paths(project) if project and names else ()
     return f"{' and '.join(names)} in {paths[-1]}" if paths else None
 
 
-def _case(denied: Denied, line: str, snapshot: Snapshot) -> Case[Denied]:
+def _case(
+    form: Form, denied: Denied, place: Placed | Party, severity: Severity | None = None, line: str = ""
+) -> Case[Denied]:
     fact, source = denied.fact, denied.found.source
-    known = ""
+    known = ", which Docker makes for root" if fact is not None and fact.kind == "missing" else ""
     if fact is not None and fact.mode is not None and fact.uid is not None:
         known = f" (mode {fact.mode:o}, owner {fact.uid}:{fact.gid})"
-    origin = _of_dotenv(denied, snapshot)
+    origin, told = _of_dotenv(denied, place.project), place.subject
+    seen = f"docker inspect {told}" if denied.life.container.id else "compose files"
     rows = (
-        Evidence("log", clip(line, 300), f"docker logs {denied.life.name}"),
-        Evidence("on the host", source, f"docker inspect {denied.life.name}"),
-        Evidence("runs as", denied.user, origin or f"docker inspect {denied.life.name}"),
+        *([Evidence("log", clip(line, 300), f"docker logs {told}")] if line else []),
+        Evidence("on the host", source, seen),
+        Evidence("runs as", denied.user, origin or seen),
     )
     user = denied.user + (f" ({origin})" if origin else "")
     words = {"source": source, "path": denied.path, "user": user, "known": known}
-    return Case(denied.life.name, DENIED, denied, rows, words)
+    return Case(place.subject, form, denied, rows, words, severity)
 
 
 def plan(case: Case[Denied], _answers: Answers) -> Plan:
@@ -138,11 +193,11 @@ def plan(case: Case[Denied], _answers: Answers) -> Plan:
     return manual(
         look, way,
         "Where UID and GID come from .env, they may be set to the folder's owner instead; then make it anew.",
-        f"Then: docker restart {name}",
+        f"Then: docker restart {name}" if denied.life.container.id else "Then start it: docker compose up -d",
     )  # fmt: skip
 
 
 CHECK = Check(
-    "container.permission", "Programs may use what is mounted for them", __doc__ or "", (DENIED,), find, plan,
+    "container.permission", "Programs may use what is mounted for them", __doc__ or "", (DENIED, SHUT), find, plan,
     reads=("containers", "projects", "services", "last_words", "files"),
 )  # fmt: skip

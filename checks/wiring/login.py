@@ -123,15 +123,15 @@ def _judge(app: Party, login: Login, database: Party) -> Found | None:
 def _of_redis(app: Party, login: Login, database: Party) -> Found | None:
     """fact: redis.conf, requirepass is the password of the user ``default``; Bitnami's image has a variable for it."""
     words = database.place.words
-    wanted = (option("--requirepass", words) or "").strip("\"'") or database.env.get("REDIS_PASSWORD", "")
-    told = "--requirepass" if option("--requirepass", words) else "REDIS_PASSWORD"
-    bitnami = "bitnami" in database.container.image.lower()
-    known = wanted and "$" not in wanted and (told == "--requirepass" or bitnami)
+    told, bitnami = option("--requirepass", words), "bitnami" in database.container.image.lower()
+    wanted = told.strip("\"'") if told else database.env.get("REDIS_PASSWORD", "") if bitnami else ""
+    known = wanted and "$" not in wanted
     if database.role != "redis" or not known or login.to.user not in ("", "default"):
         return None
     if wanted == login.to.password:
         return Fine(app.subject, f"{app.subject} logs in to {database.called} as it was made")
-    return _case(PASSWORD if login.to.password else NONE, app, login, database, told, "default")
+    made_by = "the requirepass option" if told else "REDIS_PASSWORD"
+    return _case(PASSWORD if login.to.password else NONE, app, login, database, made_by, "default")
 
 
 def _case(form: Form, app: Party, login: Login, database: Party, made_by: str, made: str) -> Case[tuple[Party, Party]]:
@@ -155,8 +155,8 @@ def plan(case: Case[tuple[Party, Party]], _answers: Answers) -> Plan:
     app, database = case.facts
     if database.role == "redis":
         return manual(
-            f"Write the password of {case.words['made_by']} into {case.words['variable']}: redis://default:...@"
-            f"{database.called}:6379, percent-encoded.",
+            f"Write what {case.words['made_by']} of {database.called} says into {case.words['variable']}, in front of "
+            "the host's name; : / @ # of it are percent-encoded.",
             f"Then recreate it: docker compose up -d {app.called}",
         )
     if not database.runs:

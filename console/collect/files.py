@@ -64,11 +64,12 @@ def facts(
 
     ``keys`` are paths at which a key file is expected, whatever they are called.
 
-    Bind mounts of plain folders are left out. fact: a folder where the target's name means a file
-    is what Docker leaves behind when the source was missing.
+    Bind mounts of plain folders are left out, but for those that LibreChat writes into. fact: mongo-docker-db 4.5, a
+    folder where the target's name means a file is what Docker leaves behind when the source was missing.
     """
     found: list[FileFact] = []
     failures = 0
+    kept = _written(projects, containers)
     for path, expected in _candidates(projects, containers, keys):
         try:
             fact = files.stat(path, digest=expected)
@@ -79,7 +80,7 @@ def facts(
             if failures == MAX_FAILURES:
                 break
             continue
-        if expected or fact.kind == "file":
+        if expected or fact.kind == "file" or path in kept:
             found.append(fact)
     return tuple(found)
 
@@ -104,6 +105,15 @@ def _of_librechat(projects: Sequence[Project], containers: Sequence[Container]) 
 
     for spot in spots(services(containers, projects), containers, projects):
         yield from ((path, True) for path in spot.paths[:1])
+
+
+def _written(projects: Sequence[Project], containers: Sequence[Container]) -> frozenset[str]:
+    """Sources of the folders that LibreChat has to write into."""
+    from ..products.librechat.reading import WRITTEN
+
+    mounts = [mount for one in containers for mount in one.mounts]
+    mounts += [volume for project in projects for one in project.services for volume in one.volumes]
+    return frozenset(posixpath.normpath(one.source) for one in mounts if one.kind == "bind" and one.target in WRITTEN)
 
 
 def _mounted(containers: Iterable[Container]) -> Iterator[tuple[str, bool]]:
@@ -138,7 +148,7 @@ def keyfile_paths(
     """Host paths of the mongo key files that command lines and configuration files name, or that a script copies.
 
     A key that a script makes inside the container has no host path and is not among them.
-    fact: the entrypoint in FastGPT's compose files from v4.7 on writes its own key at every start.
+    fact: fastgpt-stack 3, the bootstrap of generation C on writes its own key at every start.
     """
     paths: dict[str, None] = {}
     for words, mounts in _started(projects, containers):
@@ -196,8 +206,7 @@ def _on_host(path: str | None, mounts: tuple[Mount, ...] | tuple[Volume, ...]) -
 def keyfile_facts(files: Files, paths: Sequence[str]) -> tuple[KeyFileFact, ...]:
     """How many keys, how long the first is and whether any holds what is not base64; nothing for what is unreadable.
 
-    fact: mongo security_file.cpp and security_key.cpp: white space is ignored, 6 to 1024 characters, a YAML list may
-    hold two keys.
+    fact: mongo-docker-db 3, white space is ignored, 6 to 1024 characters, a YAML list may hold two keys.
     """
     found = []
     for path in paths[:MAX_PATHS]:

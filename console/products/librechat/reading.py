@@ -205,6 +205,8 @@ _KINDS: dict[str, Callable[[_Builder, YamlNode, int], _Built]] = {
 
 
 DEFAULT_PATH = "/app/librechat.yaml"
+WRITTEN = ("/app/api/logs", "/app/logs", "/app/uploads", "/app/client/public/images")
+"""Folders that LibreChat writes into. fact: docker-compose.yml and deploy-compose.yml of v0.7 to v0.8"""
 NAMES = ("librechat.yaml", "librechat.yml")
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from stackops.console.model import Snapshot
+from stackops.console.model import FileFact, Snapshot, Volume
 
 from examples import Example
 from examples.container.common import app, finds
 from examples.snapshots import bind, file
+from examples.wiring.folder import folder, live, service
 
 LOOP = {"state": "restarting", "restart_count": 20, "exit_code": 1, "user": "1001"}
 CONFIG = bind("/srv/fastgpt/config.json", "/app/data/config.json")
@@ -42,7 +43,43 @@ FINDS = (
     finds("runs as nobody in particular", "denied", denied(OPEN, user=None)),
 )  # fmt: skip
 
+MOUNT = Volume("bind", "/srv/chat/logs", "/app/api/logs")
+
+
+def chat(*facts: FileFact, user: str | None = "1003:1003", up: bool = False, **more: Any) -> Snapshot:
+    """A LibreChat whose user its files name; nothing is said in its log."""
+    one = service("api", "ghcr.io/danny-avila/librechat:v0.8.1", user=user, volumes=(MOUNT,))
+    found = replace(live(one) if up else folder(one), files=facts)
+    own = {"mounts": (LOGS,), "user": user, **more}
+    return replace(found, containers=tuple(replace(each, **own) for each in found.containers))
+
+
+def logs(mode: int = 0o755, uid: int = 0, gid: int = 0) -> FileFact:
+    return FileFact("/srv/chat/logs", "directory", mode=mode, uid=uid, gid=gid)
+
+
+FINDS += (
+    finds("has a folder of logs of root's before the first start", "shut", chat(logs())),
+    finds("names a user alone, whose group is root's then", "shut", chat(logs(0o750), user="1003")),
+    finds("has no folder yet, which Docker makes for root", "shut", chat(FileFact("/srv/chat/logs", "missing"))),
+    finds("has a folder of its group that the group may only read", "shut", chat(logs(0o750, 1000, 1003))),
+    finds("keeps ending, and its log has no line of it", "shut", chat(logs(), up=True, state="restarting",
+          restart_count=9, exit_code=1)),
+    finds("runs with such a folder", "shut", chat(logs(), up=True)),
+)  # fmt: skip
+
 FINDS_NOT = (
+    Example("owns its folder of logs", chat(logs(0o700, 1003)), "not_applicable"),
+    Example("has a folder of its group", chat(logs(0o775, 1000, 1003)), "not_applicable"),
+    Example("names a user alone, and root's group may write", chat(logs(0o770), user="1003"), "not_applicable"),
+    Example("has a folder for everybody", chat(logs(0o777)), "not_applicable"),
+    Example("runs as root", chat(logs(0o700), user="0:0"), "not_applicable"),
+    Example("has no user in its files", chat(logs(0o700), user=None), "not_applicable"),
+    Example("has a user by name, whose number nobody knows here", chat(logs(0o700), user="node"), "not_applicable"),
+    Example(
+        "was stopped by somebody, folder and all", chat(logs(), up=True, state="exited", exit_code=0), "not_applicable"
+    ),
+    Example("has a folder of which nothing is known", chat(), "not_applicable"),
     Example("ends by something else", denied("Error: connect ECONNREFUSED 127.0.0.1:6379"), "ok"),
     Example("may not use a path of its own image", denied("EACCES: permission denied, open '/home/x/.cache'"), "ok"),
     Example(
