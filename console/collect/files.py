@@ -111,7 +111,7 @@ def _written(projects: Sequence[Project], containers: Sequence[Container]) -> fr
     """Sources of the folders that LibreChat has to write into."""
     from ..products.librechat.reading import WRITTEN
 
-    mounts = [mount for one in containers for mount in one.mounts]
+    mounts: list[Mount | Volume] = [mount for one in containers for mount in one.mounts]
     mounts += [volume for project in projects for one in project.services for volume in one.volumes]
     return frozenset(posixpath.normpath(one.source) for one in mounts if one.kind == "bind" and one.target in WRITTEN)
 

@@ -40,8 +40,10 @@ _NOT_SECRET = frozenset(
     {"PWD", "OLDPWD", "htpasswd", "public_key", "primary_key", "foreign_key", "auth_source", "librechat.cookie"}
 )
 """Whole names; the last is a check's, in front of what it says."""
-_CLOUD = re.compile(r"(?:[A-Z0-9]+_)*[AS]K")
-"""How Chinese clouds call an access key and its secret: ``QINIU_SK``."""
+_CLOUD = re.compile(r"(?:[A-Z0-9]+_)*(?:[AS]K|HMAC|SIGN|PUSH_?PLUS)")
+"""How Chinese clouds and push services call an access key and its secret: ``QINIU_SK``, ``DINGTALK_SIGN``."""
+_GLUED = re.compile(r"(?:send|sc|push|device|robot|bot|corp)key")
+_SIGNED = re.compile(r"(?:ding\w*|lark|feishu|wecom|wechat|wx|robot|bot|app|webhook)_sign$")
 _ours: set[str] = set()
 
 
@@ -71,11 +73,11 @@ def is_secret_name(name: str) -> bool:
 def _announces(words: Sequence[str], joined: str) -> bool:
     if words[-1] >= "\u4e00" and not _CHINESE.search(words[-1]):  # 该令牌无权使用模型: a sentence about a token
         return False
-    if _STRONG.search(joined) or _short(joined):
+    if _STRONG.search(joined) or _short(joined) or _SIGNED.search(joined):
         return True
     if _COUNTED & set(words):
         return False
-    if words[-1] == "key" and len(words) > 1:
+    if (words[-1] == "key" and len(words) > 1) or _GLUED.fullmatch(words[-1]):
         return "public" not in words
     told = "conn_string" in joined or joined == "connection_string"
     return told or bool(_WEAK_PARTS.search(joined) or _WEAK_WORDS & set(words))
@@ -219,22 +221,41 @@ _REST = re.compile(r"[^\n]*(?:\n[ \t+#-]*-[ \t]+[^\n]*)*")
 _PASSWORD = rf"(?<![\w-])-p[\"']?(?!\w*:)(?:{_NEXT}(?!-|{_PROSE}))?({_ARGUMENT})"
 _FAMILIES = (
     (r"mysql\w*|mariadb[\w-]*|obclient|sshpass|7z\w?", _PASSWORD),
+    (r"(?:un)?rar|mongo(?!:)", rf"(?<![\w-])-h?p[\"']?(?!ort|\w*:)(?:{_NEXT}(?!-))?({_ARGUMENT})"),
     (
-        r"mongo(?:sh|dump|restore|export|import)?(?!:)|user(?:add|mod)|(?:docker|podman|nerdctl|helm\s+registry|az)\s+login",
+        (
+            r"mongo(?:sh|dump|restore|export|import)?(?!:)|user(?:add|mod)|cqlsh|rabbitmqadmin"
+            r"|(?:docker|podman|nerdctl|buildah|skopeo|oras|crane\s+auth|helm\s+registry|az)\s+login"
+        ),
         rf"(?<![\w-])-p{_NEXT}(?!-)({_ARGUMENT})",
     ),
     (r"redis-cli", rf"(?<![\w-])-a{_NEXT}(?!-)({_ARGUMENT})"),
     (r"curl", rf"(?<![\w-])(?:-u|--user|-U|--proxy-user){_NEXT}?[^\s:\"']*:({_ARGUMENT})"),
     (r"ldap(?:search|add|modify|whoami|passwd)", rf"(?<![\w-])-w{_NEXT}(?!-)({_ARGUMENT})"),
-    (r"mosquitto_\w+|zip|unzip", rf"(?<![\w-])-P{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"ssh-keygen", rf"(?<![\w-])-[NP]{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"kubectl", rf"--from-literal{_NEXT}[\"']?[\w.-]+=({_ARGUMENT})"),
+    (r"mosquitto_passwd", r"-\w*b\w*[ \t]+\S+[ \t]+\S+[ \t]+(\S+)"),
+    (r"sqlcmd|bcp|ipmitool", rf"(?<![\w-])-P{_NEXT}?(?!-)({_ARGUMENT})"),
+    (r"sqlplus", r"[\w.$-]+/([^\s@\"']+)@"),
+    (r"etcdctl|skopeo", rf"--(?:user|(?:src-|dest-)?creds){_NEXT}[^\s:\"']+:({_ARGUMENT})"),
+    (r"ossutil\w*", rf"(?<![\w-])-k{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"coscmd", rf"(?<![\w-])-s{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"snmp\w+", rf"(?<![\w-])-[AXc]{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"xfreerdp|mstsc", r"/p:([^\s\"']+)"),
+    (r"wpa_passphrase", r"[ \t]+\S+[ \t]+(?![/-])([^\s\"']+)"),
+    (r"lftp", rf"-u{_NEXT}[^\s,\"']+,([^\s\"']+)"),
+    (r"mosquitto_\w+|zip|unzip", rf"(?<![\w-])-P{_NEXT}?(?!-)({_ARGUMENT})"),
     (
         r"rabbitmqctl",
         rf"(?:add_user|change_password|authenticate_user){_NEXT}[^\s\"',]+{_NEXT}({_ARGUMENT})",
     ),
-    (r"mc(?=[ \t]+alias)", r"alias[ \t]+set[ \t]+\S+[ \t]+\S+[ \t]+\S+[ \t]+(\S+)"),
+    (
+        r"mc(?=[ \t]+(?:alias|config))",
+        r"(?:alias[ \t]+set|config[ \t]+host[ \t]+add)[ \t]+\S+[ \t]+\S+[ \t]+\S+[ \t]+(\S+)",
+    ),
     (r"vault(?=[ \t]+login)", r"login[ \t]+(?!-)([^\s=]+)(?![^\s]*=)"),
-    (r"htpasswd", r"-\w*b\w*[ \t]+(?:-\w+[ \t]+)*(?:\S+[ \t]+)?\S+[ \t]+(\S+)[ \t]*(?=\n|$|[;&|])"),
-    (r"openssl", r"(?:-pass(?:in|out)?|-k)[ \t]+(?:pass:)?(?!file:|env:|fd:|stdin)([^\s\"']+)"),
+    (r"htpasswd", r"-\w*b\w*[ \t]+(?:-\w+[ \t]+)*(?:\S+[ \t]+)?\S+[ \t]+(?<!••• )(\S+)[ \t]*(?=\n|$|[;&|])"),
+    (r"openssl", r"(?:-pass(?:in|out)?|-[kK])[ \t]+(?:pass:)?(?!file:|env:|fd:|stdin)([^\s\"']+)"),
     (r"smbclient", r"%([^\s\"']+)"),
 )
 """Programs, and where in their words the password stands: what the group holds."""
