@@ -156,7 +156,7 @@ def _reached(graph: dict[str, frozenset[str]], start: str) -> set[str]:
 
 
 CEILINGS = {
-    "product lines": 67_187,
+    "product lines": 67_335,
     "modules": 332,
     "modules with a single importer in their own folder": 24,
     "circles": 0,

@@ -64,8 +64,8 @@ def facts(
 
     ``keys`` are paths at which a key file is expected, whatever they are called.
 
-    Bind mounts of plain folders are left out, but for those that LibreChat writes into. fact: mongo-docker-db 4.5, a
-    folder where the target's name means a file is what Docker leaves behind when the source was missing.
+    Bind mounts of plain folders are left out, but for those that LibreChat writes into. fact: a folder
+    where the target's name means a file is what Docker leaves behind when the source was missing.
     """
     found: list[FileFact] = []
     failures = 0
@@ -148,7 +148,7 @@ def keyfile_paths(
     """Host paths of the mongo key files that command lines and configuration files name, or that a script copies.
 
     A key that a script makes inside the container has no host path and is not among them.
-    fact: fastgpt-stack 3, the bootstrap of generation C on writes its own key at every start.
+    fact: the entrypoint in FastGPT's compose files from v4.7 on writes its own key at every start.
     """
     paths: dict[str, None] = {}
     for words, mounts in _started(projects, containers):
@@ -206,7 +206,8 @@ def _on_host(path: str | None, mounts: tuple[Mount, ...] | tuple[Volume, ...]) -
 def keyfile_facts(files: Files, paths: Sequence[str]) -> tuple[KeyFileFact, ...]:
     """How many keys, how long the first is and whether any holds what is not base64; nothing for what is unreadable.
 
-    fact: mongo-docker-db 3, white space is ignored, 6 to 1024 characters, a YAML list may hold two keys.
+    fact: mongo security_file.cpp and security_key.cpp: white space is ignored, 6 to 1024 characters, a YAML list may
+    hold two keys.
     """
     found = []
     for path in paths[:MAX_PATHS]:
