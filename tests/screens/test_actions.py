@@ -29,11 +29,7 @@ from support.pilots import console, desk_on
 PLACES = {
     "app": (StackopsApp,), "overview": (Overview,), "container": (ContainerScreen,), "doctor": (Doctor,),
     "plan": (PlanScreen,), "journal": (JournalScreen,), "gpus": (GpuScreen,), "fit": (FitScreen,),
-<<<<<<< HEAD
-    "servers": (ServersScreen,), "timeline": (Timeline,), "list": (Table, Document),
-=======
-    "servers": (ServersScreen,), "logs": (LogsScreen,), "list": (Table, Document),
->>>>>>> 67c9781 (Read logs live, merged and folded in a place of their own)
+    "servers": (ServersScreen,), "timeline": (Timeline,), "logs": (LogsScreen,), "list": (Table, Document),
 }  # fmt: skip
 
 
