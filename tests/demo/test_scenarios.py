@@ -96,6 +96,7 @@ UNPLAYED = {
     "container.unhealthy", "container.permission", "server.too-old-card", "server.shm",
     "docker.bind-directory", "docker.daemon-json", "data.other-release", "container.cpu", "container.dead-inside",
     "container.not-started", "fastgpt.config", "librechat.env-file", "server.unreachable",
+    "librechat.env", "librechat.default-secrets", "librechat.rag-api", "librechat.meilisearch", "librechat.azure",
 }  # fmt: skip
 """Not broken on the practice machine: their examples judge them, and what plays them on a real Engine, or why nothing
 does, is said in NO_ENGINE_NEEDED of tests/engine/test_pitfalls.py."""
