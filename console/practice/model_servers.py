@@ -23,11 +23,8 @@ from .apps import (
 from .containers import Instance
 from .stand import (
     Answer,
-    Appetite,
     Definition,
     Fate,
-    OnGpu,
-    Program,
     Request,
     Serve,
     Stand,
@@ -61,9 +58,6 @@ VLLM_TOKENS = 41.0
 
 
 CHAT, EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
-FIRST_KEY, PUBLIC_KEY = "sk-aaabbbcccdddeeefffggghhhiiijjjkkk", "sk-abcdefghijkabcdefghijkabcdefghijk"
-BAKED = (("SK_KEY", PUBLIC_KEY), ("NUM_WORKERS", "1"))
-"""What the second generation's images set themselves."""
 _TRACEBACK = (
     "Traceback (most recent call last):",
     '  File "/app/openai_api.py", line 123, in <module>',
@@ -262,10 +256,8 @@ def _missing() -> Answer:
     return Answer(404, b"404 page not found", kind="text/plain")
 
 
-SGLANG = ("python3", "-m", "sglang.launch_server", "--model-path", "Qwen/Qwen2-7B-Instruct", "--port", "30000")
 WANTS = 18_400
 """MiB that SGLang takes of its card."""
-TEI = ("text-embeddings-router", "--model-id", "BAAI/bge-small-zh-v1.5")
 RERANKERS = ("reranker",)
 """Parts of names of models that TEI serves for ranking; the others make embeddings."""
 CAPACITY = "23.99 GiB"
@@ -329,17 +321,3 @@ def _known(answers: Mapping[str, object], request: Request) -> Answer:
     if request.method not in ("GET", "HEAD") or path not in answers:
         return told({"detail": "Not Found"}, 404)
     return Answer(200, b"") if path == "/health" else told(answers[path])  # fact: TEI's health is 200 and empty
-
-
-PROGRAMS = {
-    "sglang": Program(
-        command=SGLANG, env=(("PATH", "/usr/local/bin:/usr/bin:/bin"),), exposed=("30000/tcp",), size=11_400,
-        appetite=Appetite(0.4, 3_900, 4_000, 8_000, 0, 0, 96), start=sglang_start, on_gpu=(OnGpu(0, WANTS, SGLANG),),
-        serve=sglang,
-    ),
-    "text-embeddings-inference": Program(
-        command=TEI[1:], entrypoint=TEI[:1], env=(("PATH", "/usr/local/bin:/usr/bin:/bin"), ("PORT", "80")),
-        exposed=("80/tcp",), size=1_640, appetite=Appetite(0.05, 410, 2_000, 3_000, 0, 0, 24), start=tei_start,
-        chat=tei_chat, pace=20, on_gpu=(OnGpu(0, 640, TEI[:1]),), serve=tei,
-    ),
-}  # fmt: skip
