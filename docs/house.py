@@ -156,7 +156,7 @@ def _reached(graph: dict[str, frozenset[str]], start: str) -> set[str]:
 
 
 CEILINGS = {
-    "product lines": 67_668,
+    "product lines": 67_708,
     "modules": 337,
     "modules with a single importer in their own folder": 24,
     "circles": 0,

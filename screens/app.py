@@ -22,6 +22,7 @@ from textual.screen import Screen
 
 from .. import themes
 from ..console.judge import judge
+from ..console.judge.judgement import essential
 from ..console.model import Snapshot
 from ..console.model.findings import Judgement, Result
 from ..console.text.cleaning import SECRETS, clean_line, redact
@@ -59,8 +60,12 @@ def inventory(snapshot: Snapshot) -> tuple[object, ...]:
 
 
 def moved(snapshot: Snapshot) -> tuple[object, ...]:
-    """Parts that change with each look and that checks read as well: GPU memory, disks. Judged every few seconds."""
-    return (snapshot.gpus, snapshot.gpu_processes, snapshot.servers, snapshot.system)
+    """Parts that change with each look and that checks read as well: GPU memory, disks. Judged every few seconds.
+
+    While the Engine says nothing, the verdict says for how long.
+    """
+    silent = int(snapshot.taken_at) if any(map(essential, snapshot.faults)) else 0
+    return (snapshot.gpus, snapshot.gpu_processes, snapshot.servers, snapshot.system, silent)
 
 
 @dataclass

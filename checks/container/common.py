@@ -13,6 +13,14 @@ ALWAYS = ("always", "unless-stopped")
 BY_SIGNAL = (130, 137, 143)
 """Exit codes of a program that was told to end: Ctrl-C, SIGKILL, SIGTERM."""
 WORDS_SHOWN = 3
+SETTLED = 30.0
+"""Seconds after which a run counts as one that lasts, unless its runs usually last longer."""
+LONGEST = 1200.0
+"""Seconds of a run from which on its end is an incident of its own, not a loop."""
+FIRST_MINUTES = 180.0
+"""Seconds after it was made in which a few ends are usual: it may wait for its database."""
+USUAL = 6
+"""Ends that are usual then. fact: One API ends two to six times until MySQL is ready."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,36 @@ class Life:
     def kept_up(self) -> bool:
         """Whether the Engine starts it again whenever it ends."""
         return (self.container.restart_policy or "").startswith((*ALWAYS, "on-failure"))
+
+    @property
+    def ends(self) -> int:
+        """How often it ended and was started again, as far as that is known."""
+        return max(self.container.restart_count or 0, len(self.container.deaths)) if self.kept_up else 0
+
+    @property
+    def since_made(self) -> float | None:
+        """Seconds since the container was made."""
+        return None if self.container.created_at is None else self.now - self.container.created_at
+
+    @property
+    def goes_round(self) -> bool:
+        """Whether the next end is to be expected: it waits for its start, or runs no longer than usual."""
+        c = self.container
+        if not self.ends:
+            return False
+        if c.state == "restarting":
+            return True
+        if (c.health is not None and c.health.status == "healthy") or self.age is None:
+            return False
+        usual = 0.0
+        if c.created_at is not None and c.started_at is not None:
+            usual = max(0.0, c.started_at - c.created_at) / self.ends
+        return usual < LONGEST and self.age < max(SETTLED, 3 * usual)
+
+    @property
+    def settling(self) -> bool:
+        """Whether it was made a moment ago and has ended no more often than is usual then."""
+        return self.ends <= USUAL and self.since_made is not None and self.since_made < FIRST_MINUTES
 
     @property
     def put_to_rest(self) -> bool:

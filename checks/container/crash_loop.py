@@ -31,14 +31,6 @@ from ...console.text.cleaning import duration
 from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
 from .common import Life, lives
 
-SETTLED = 30.0
-"""Seconds after which a run counts as one that lasts, unless its runs usually last longer."""
-LONGEST = 1200.0
-"""Seconds of a run from which on its end is an incident of its own, not a loop."""
-FIRST_MINUTES = 180.0
-"""Seconds after it was made in which a few ends are usual: it may wait for its database."""
-USUAL = 6
-"""Ends that are usual then. fact: One API ends two to six times until MySQL is ready."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 60.0
 SHORT_RUN = 10.0
 
@@ -63,13 +55,13 @@ class Round:
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each container that ended at least once and is started again."""
     for life in lives(snapshot):
-        ends = _ends(life)
+        ends = life.ends
         if not ends or life.container.state not in ("running", "restarting"):
             continue
-        if not _goes_round(life, ends):
+        if not life.goes_round:
             yield Fine(life.name, f"{life.name} has run for {duration(life.age)} since it last ended")
-        elif ends <= USUAL and _young(life):
-            why = f"it has ended {_times(ends)} since it was made {duration(_since_made(life))} ago"
+        elif life.settling:
+            why = f"it has ended {_times(ends)} since it was made {duration(life.since_made)} ago"
             yield Unknown(life.name, f"Whether {life.name} stays up cannot be told yet", why, life.rows())
         else:
             yield _case(Round(life, ends, _next_try(life)))
@@ -80,38 +72,12 @@ def _case(loop: Round) -> Case[Round]:
     how = f"exit code {life.container.exit_code}" if life.container.state == "restarting" else "between two ends now"
     if loop.next_try is not None and loop.next_try >= 1.0:
         how += f", next try in {loop.next_try:.0f} s"
-    since = _since_made(life)
+    since = life.since_made
     times = f"{_times(loop.ends)} in {duration(since)}" if since is not None else _times(loop.ends)
     known = life.container.state == "restarting"
     meaning = life.exit_words.partition(": ")[2] if known else ""
     meaning = meaning[:1].upper() + meaning[1:] if meaning else "Its program ends by itself"
     return Case(life.name, LOOPING, loop, life.rows(), {"times": times, "how": how, "meaning": meaning})
-
-
-def _ends(life: Life) -> int:
-    return max(life.container.restart_count or 0, len(life.container.deaths)) if life.kept_up else 0
-
-
-def _goes_round(life: Life, ends: int) -> bool:
-    """Whether the next end is to be expected: it waits for its start, or runs no longer than its runs usually do."""
-    c = life.container
-    if c.state == "restarting":
-        return True
-    if (c.health is not None and c.health.status == "healthy") or life.age is None:
-        return False
-    usual = 0.0
-    if c.created_at is not None and c.started_at is not None:
-        usual = max(0.0, c.started_at - c.created_at) / ends
-    return usual < LONGEST and life.age < max(SETTLED, 3 * usual)
-
-
-def _young(life: Life) -> bool:
-    made = _since_made(life)
-    return made is not None and made < FIRST_MINUTES
-
-
-def _since_made(life: Life) -> float | None:
-    return None if life.container.created_at is None else life.now - life.container.created_at
 
 
 def _next_try(life: Life) -> float | None:

@@ -15,6 +15,7 @@ from ...console.model.findings import Evidence
 from ...console.products.gateways import Dsn, dsn_of, names_of, share_network
 from ...console.text.cleaning import duration
 from ..compose import ENDED, Placed, marks_since_start, place_of
+from ..container.common import Life
 
 YOUNG = 20.0
 """Seconds after a start during which nothing can be told of a process that has not answered yet."""
@@ -178,6 +179,9 @@ def _standing(container: Container, dsn: Dsn, ready: float | None, now: float) -
         return "down" if container.exit_code in STOPPED else "crashing"
     if ready is not None:
         return "ready"
+    life = Life(container, "mysql", now)
+    if life.goes_round and not life.settling:  # it happens to run: its next end is to be expected
+        return "crashing"
     if container.started_at is None or now - container.started_at < PATIENCE:
         return "starting"
     return "stuck" if dsn.kind == "mysql" else "ready"

@@ -8,12 +8,15 @@ of it, and so that a new trouble does not push away the one that somebody reads.
 
 from __future__ import annotations
 
+import re
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..model import Container, Snapshot
+from ..model import Container, Fault, Snapshot
 from ..model.findings import Judgement, Result, ServiceJudgement, ServiceState, Trouble
+from ..text.cleaning import duration
 from .needs import Needs, behind, needs_of
 
 GENERIC = "container."
@@ -22,6 +25,9 @@ CAUSES = ("container.needed", "container.permission", "container.cpu", "containe
 """Those of them that know a cause."""
 ESSENTIAL = ("engine", "engine-info", "container")
 """Sources without which nothing can be said of any container."""
+SECONDS = 120.0
+"""Up to which a silence is told in seconds."""
+_SILENT = re.compile(r"not answer(?:ing|ed)?\b")
 _SEVERITY = {"error": 0, "warning": 1, "info": 2}
 _WORDS = {
     "container.crash-loop": "crash loop", "container.unhealthy": "unhealthy", "container.ended": "ended",
@@ -206,10 +212,14 @@ def _state(container: Container, whole: _Whole) -> tuple[ServiceState, str]:
     return ("unknown", doubtful[0].title) if doubtful else ("well", "")
 
 
+def essential(fault: Fault) -> bool:
+    """Whether nothing can be said of any container because of it."""
+    return fault.hides and fault.source.partition(":")[0] in ESSENTIAL
+
+
 def _doubts(snapshot: Snapshot, services: Sequence[ServiceJudgement], results: Sequence[Result]) -> list[str]:
     """What keeps green away although nothing wrong was found."""
-    faults = [fault for fault in snapshot.faults if fault.hides and fault.source.partition(":")[0] in ESSENTIAL]
-    said = [f"{fault.sentence.rstrip('.')}; what is shown was read before" for fault in faults]
+    said = _stale(snapshot)
     doubtful = (each for each in services if each.state in ("unknown", "starting"))
     said += [
         each.words if each.state == "unknown" and each.name in each.words.split() else f"{each.name}: {each.words}"
@@ -219,6 +229,22 @@ def _doubts(snapshot: Snapshot, services: Sequence[ServiceJudgement], results: S
     return list(dict.fromkeys(said))
 
 
+def _stale(snapshot: Snapshot) -> list[str]:
+    """What the Engine does not tell at present, since when, and of what time is what is shown instead."""
+    said = []
+    for fault in snapshot.faults:
+        if not essential(fault):
+            continue
+        read, sentence = snapshot.ages.get(fault.source), fault.sentence.rstrip(".")
+        if read is not None and _SILENT.search(sentence):
+            for_so_long = max(0.0, snapshot.taken_at - read)
+            length = duration(for_so_long) if for_so_long >= SECONDS else f"{for_so_long:.0f} s"
+            sentence = f"The Engine has not answered for {length}"
+        told = time.strftime("%H:%M:%S", time.localtime(read)) if read is not None else ""
+        said.append(f"{sentence}; what is shown {f'is of {told}' if told else 'was read before'}")
+    return said
+
+
 def _verdict(
     snapshot: Snapshot, bad: Sequence[Trouble], services: Sequence[ServiceJudgement], doubts: Sequence[str]
 ) -> str:
@@ -226,7 +252,8 @@ def _verdict(
         first, rest = bad[0], len(bad) - 1
         title = first.result.title.rstrip(".")
         said = f"{_listed(first.takes_down)}: {title}" if first.takes_down else title
-        return f"{said}, and {rest} more" if rest else said
+        stale = [sentence[:1].lower() + sentence[1:] for sentence in _stale(snapshot)[:1]]
+        return "; ".join([f"{said}, and {rest} more" if rest else said, *stale])
     if doubts:
         return doubts[0] if len(doubts) == 1 else f"{doubts[0]}, and {len(doubts) - 1} more that cannot be told"
     wanted = [each for each in services if each.state != "stopped"]

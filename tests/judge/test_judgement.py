@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -227,11 +228,33 @@ def test_no_green_over_what_cannot_be_told() -> None:
     assert told.verdict == "Whether app works cannot be told"
 
 
-def test_no_green_while_the_engine_hangs() -> None:
-    fault = Fault("engine", "The Engine does not answer any more.")
-    told = judged(stack(box("app"), faults=(fault,), ages={"engine": NOW - 20}))
+SINCE = time.strftime("%H:%M:%S", time.localtime(NOW - 12))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "ages", "verdict"),
+    [
+        ("The Engine at unix:///x is not answering (nothing for 3 s)", {"engine": NOW - 12},
+         f"The Engine has not answered for 12 s; what is shown is of {SINCE}"),
+        ("The Docker Engine did not answer within 5 s", {"engine": NOW - 12},
+         f"The Engine has not answered for 12 s; what is shown is of {SINCE}"),
+        ("The Engine's socket /x may not be used", {"engine": NOW - 12},
+         f"The Engine's socket /x may not be used; what is shown is of {SINCE}"),
+        ("The Engine does not answer.", {}, "The Engine does not answer; what is shown was read before"),
+    ],
+)  # fmt: skip
+def test_no_green_while_the_engine_hangs(sentence: str, ages: dict[str, float], verdict: str) -> None:
+    told = judged(stack(box("app"), faults=(Fault("engine", sentence),), ages=ages))
     assert told.green is False
-    assert told.verdict == "The Engine does not answer any more; what is shown was read before"
+    assert told.verdict == verdict
+
+
+def test_a_trouble_is_told_with_the_time_that_it_is_of() -> None:
+    fault = Fault("engine", "The Docker Engine did not answer within 5 s")
+    bad = Result("a.b", "app", "finding", "app is broken", because="x", severity="error")
+    told = judged(stack(box("app"), faults=(fault,), ages={"engine": NOW - 12}), bad)
+    assert told.verdict.startswith("app is ")
+    assert told.verdict.endswith(f"; the Engine has not answered for 12 s; what is shown is of {SINCE}")
 
 
 def test_no_green_before_everything_was_inspected() -> None:
