@@ -156,8 +156,8 @@ def _reached(graph: dict[str, frozenset[str]], start: str) -> set[str]:
 
 
 CEILINGS = {
-    "product lines": 67_708,
-    "modules": 337,
+    "product lines": 68_290,
+    "modules": 338,
     "modules with a single importer in their own folder": 24,
     "circles": 0,
     "loose modules at the root of console/": 5,

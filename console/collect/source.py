@@ -78,7 +78,7 @@ class Cadence(Struct, frozen=True):
     kernel_deadline: float = 3.0
     files_deadline: float = 5.0
     gpus_deadline: float = 6.0
-    wiring_deadline: float = 9.0
+    wiring_deadline: float = 12.0
     """For all arrows together; the program that tries them ends before that."""
     mongo_deadline: float = 6.0
     """For all that is asked of one mongod; each connection has a shorter one."""

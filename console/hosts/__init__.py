@@ -35,12 +35,12 @@ from .protocols import (
     is_public,
     origin,
 )
-from .readings import CgroupSample, Engine, GpuReading, Gpus, Kernel, ProcessRow, SystemSample
+from .readings import CgroupSample, Engine, GpuReading, Gpus, Kernel, ProcessRow, SystemSample, Wire, WireReading
 
 __all__ = [
     "PORTS", "CgroupSample", "Clock", "CommandResult", "ComposeProject", "Control", "Databases", "EndUnknown",
     "Engine", "EngineFailed", "EngineUnreachable", "Files", "GpuReading", "Gpus", "Host", "HostError", "Http",
     "HttpActs", "HttpFailed", "HttpReply", "HttpTrouble", "Kernel", "Locks", "MongoLogin", "MongoRefused",
     "MongoReply", "MongoTarget", "MongoTrouble", "MongoUnreachable", "NotFound", "NotPermitted", "ProcessRow",
-    "ReadOnlyRefused", "Rights", "ServiceConfig", "SystemSample", "is_public", "origin",
+    "ReadOnlyRefused", "Rights", "ServiceConfig", "SystemSample", "Wire", "WireReading", "is_public", "origin",
 ]  # fmt: skip

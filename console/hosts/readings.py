@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from ..model import Gpu, GpuDriver, GpuProcess
+from ..model import Gpu, GpuDriver, GpuProcess, Hop, Speaks
 
 
 class Engine(Protocol):
@@ -107,6 +107,33 @@ class ProcessRow(Struct, frozen=True):
     """It has ended, and its parent has not asked yet how."""
 
 
+class Wire(Struct, frozen=True):
+    """One connection to try, from inside the network of a container."""
+
+    key: str
+    pid: int
+    container: str
+    """Its id, by which its process is known: a number is given to another process some day."""
+    host: str
+    port: int
+    speaks: Speaks
+    tls: bool
+
+
+class WireReading(Struct, frozen=True):
+    """How far it got."""
+
+    key: str
+    hops: tuple[Hop, ...] = ()
+    """Up to the first that is not ok."""
+    reached: str | None = None
+    """``address:port`` that took the connection."""
+    soft: bool = False
+    """What failed may be another thing the next time: nobody answered in time, or the connection was closed."""
+    refused: str | None = None
+    """Why nothing could be tried from there."""
+
+
 class Kernel(Protocol):
     """What the kernel says: cgroup files, /proc, the host's own counters. Cheap, world-readable, no Engine involved."""
 
@@ -145,6 +172,13 @@ class Kernel(Protocol):
 
     def addresses(self) -> frozenset[str]:
         """The IP addresses of this machine, all interfaces."""
+
+    def wires(self, asked: Sequence[Wire]) -> Sequence[WireReading]:
+        """Try connections, all at once, each from its container's network; no login is sent, nothing is followed.
+
+        Takes up to eight seconds where somebody does not answer: called in a worker. What is left out was not tried.
+        """
+        ...
 
     def features(self) -> frozenset[str]:
         """What the first processor can do: ``flags`` (x86) or ``Features`` (ARM) of cpuinfo; empty when not told."""

@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from ..hosts import CgroupSample, CommandResult, NotFound, ProcessRow, SystemSample
+from ..hosts import CgroupSample, CommandResult, NotFound, ProcessRow, SystemSample, Wire, WireReading
 from ..hosts.readings import GpuReading
-from ..model import Gpu, GpuDriver, GpuProcess
+from ..model import Gpu, GpuDriver, GpuProcess, Hop
 from ..products.dockerd import MIRRORS, refusal
 from ..text.json_text import JsonError, load
 from . import files as stacks
@@ -191,6 +191,36 @@ class DemoKernel:
     def listener(self, address: str) -> int | None:
         """Its dockerd."""
         return PID
+
+    def wires(self, asked: Sequence[Wire]) -> Sequence[WireReading]:
+        """As far as names, networks and ports of the practice stack tell."""
+        self._ready()
+        with self._world.lock:
+            return [self._wire(wire) for wire in asked]
+
+    def _wire(self, wire: Wire) -> WireReading:
+        running = [c for c in self._world.containers() if c.state == "running"]
+        source = next((c for c in running if c.id == wire.container), None)
+        if source is None:
+            return WireReading(wire.key, refused="its process has ended")
+        network = source.definition.network
+        near = [c for c in running if wire.host in (*c.answers_to, c.address) and c.definition.network == network]
+        machine = wire.host in self.addresses() or any(
+            e.startswith(f"{wire.host}:") for e in source.definition.extra_hosts
+        )
+        if wire.host in ("localhost", "127.0.0.1"):
+            near = [source]
+        elif machine:
+            near = [c for c in running if wire.port in c.published]
+        elif not near:
+            reason = f"Docker's name server knows no {wire.host}"
+            return WireReading(wire.key, (Hop("name", "failed", reason),))
+        name = Hop("name", "ok", near[0].address if near and not machine else None)
+        there = next((c for c in near if c.processes() and (machine or wire.port in c.inside)), None)
+        at = f"{near[0].address if near and not machine else wire.host}:{wire.port}"
+        if there is None:
+            return WireReading(wire.key, (name, Hop("port", "failed", f"nobody listens at {at}")))
+        return WireReading(wire.key, (name, Hop("port", "ok"), Hop("protocol", "ok")), at)
 
     def addresses(self) -> frozenset[str]:
         return frozenset({"127.0.0.1", "192.0.2.10", "172.17.0.1"})

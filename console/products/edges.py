@@ -13,6 +13,7 @@ danny-avila/rag_api app/config.py (DB_HOST, DB_PORT, VECTOR_DB_TYPE)
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
@@ -70,6 +71,7 @@ _BY_SCHEME: dict[str, Speaks] = {
     "rediss": "redis",
 }  # fmt: skip
 _USUAL = {"redis": 6379, "milvus": 19530, "mongo": 27017, "postgres": 5432, "mysql": 3306}
+_HOST = re.compile(r"[\w.-]{1,253}|[0-9a-fA-F:.]{2,45}")
 MOST = 24
 """Arrows that are followed from one container."""
 
@@ -236,6 +238,8 @@ def _edge(one: _Given, source: Container, containers: Sequence[Container], own: 
     """With where it leads, and the hops as far as that tells."""
     address = Address("https" if one.tls else "http", one.host, one.port)
     target = lead(address, source, containers, own)
+    if not _HOST.fullmatch(one.host):
+        return None
     other = target.container if target.where == "container" else None
     if other is not None and other.id == source.id and one.speaks == "http":
         return None  # its own public address

@@ -26,6 +26,8 @@ from stackops.console.hosts import (
     ReadOnlyRefused,
     Rights,
     SystemSample,
+    Wire,
+    WireReading,
 )
 from stackops.console.hosts.protocols import SystemClock
 from stackops.console.model import FileFact, Gpu, GpuDriver, GpuProcess
@@ -218,6 +220,9 @@ class MemoryKernel:
         self.listens: dict[str, int] = {}
         """Unix address -> who listens there."""
         self.own: frozenset[str] = frozenset({"127.0.0.1"})
+        self.tried: list[tuple[Wire, ...]] = []
+        """What each pass over the wiring tried."""
+        self.answer_wires: Callable[[Sequence[Wire]], Sequence[WireReading]] = lambda _: ()
 
     def sample(self, pids: Mapping[str, int]) -> Mapping[str, CgroupSample]:
         self.sweeps += 1
@@ -258,6 +263,10 @@ class MemoryKernel:
 
     def addresses(self) -> frozenset[str]:
         return self.own
+
+    def wires(self, asked: Sequence[Wire]) -> Sequence[WireReading]:
+        self.tried.append(tuple(asked))
+        return self.answer_wires(asked)
 
     def host(self) -> tuple[str, str, str, str, int, float]:
         return "gpubox", "Fake Linux 1", "6.1.0", "x86_64", 4, 1_700_000_000.0

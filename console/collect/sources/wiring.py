@@ -1,22 +1,78 @@
-"""The arrows from each container to what it needs, and how far a connection gets on each."""
+"""The arrows from each container to what it needs, and how far a connection gets on each.
+
+One process tries all of them in one pass; nothing else does. What may be another thing the next time (nobody answered
+in time, the connection was closed) is only called failed when two passes in a row have seen it.
+"""
 
 from __future__ import annotations
 
-from ...products.edges import edges
-from ..board import NewParts
-from ..source import Source
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from ...hosts import HostError, Kernel, Wire, WireReading
+from ...model import Container, Edge, Hop
+from ...products.edges import NOT_TRIED, edges
+from ...text.cleaning import clean_line
+from ..board import NewParts, fault_of
+from ..source import Site, Source
+
+SOON = 5.0
+"""Seconds until the next pass where the last one left a doubt."""
+MOST = 96
+"""Arrows that one pass tries."""
+SELDOM = 600.0
+"""Seconds between two times that a MySQL is asked which has taken a connection."""
+ENOUGH = 50
+"""How often one life of a MySQL is asked.
+
+fact: MySQL manual, max_connect_errors: it blocks a host after 100 connections in a row without a login. The official
+images keep no such count (skip-host-cache); others do.
+"""
+_SLOW_KINDS = frozenset({"ollama", "model_server", "endpoint"})
+"""Whoever works on one request at a time may be silent meanwhile."""
+
+
+class Heard(NamedTuple):
+    """What was heard on an arrow the last time, for the life of both its ends."""
+
+    life: tuple[object, ...]
+    at: float
+    """Monotonic seconds."""
+    times: int
+    """How often a connection was taken."""
+    soft: int
+    """How often in a row something failed that may pass."""
+    reading: WireReading
+    read_at: float
 
 
 class Wiring(Source):
-    """Who is set up to reach whom."""
+    """Who is set up to reach whom, tried from where it begins."""
 
     name = "wiring"
     gives = ("edges",)
     made_of = ("containers", "projects", "config_verdicts", "oneapis")
     every = "wiring"
     within = "wiring_deadline"
+    what = "The network of a container"
     wakes_on = ("containers", "projects", "config_verdicts", "oneapis")
     after = ("engine", "compose", "configs", "oneapi")
+    settles = 1.0
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._asked: dict[str, Heard] = {}
+
+    @property
+    def interval(self) -> float:
+        """Sooner where it is to be seen whether something fails again."""
+        return min(SOON, self.cadence.wiring) if self._doubtful else self.cadence.wiring
+
+    @property
+    def _doubtful(self) -> bool:
+        return any(asked.soft == 1 for asked in self._asked.values())
 
     def of_interest(self) -> object:
         """A container came, went, started or ended; a file or a channel names other addresses."""
@@ -26,7 +82,95 @@ class Wiring(Source):
         return lives, tuple(one.addresses for one in parts.config_verdicts), channels, id(parts.projects)
 
     async def read(self) -> NewParts | None:
-        """One pass."""
-        parts = self.parts
-        found = edges(parts.containers, parts.projects, parts.config_verdicts, parts.oneapis)
-        return NewParts({"edges": found}) if found or parts.edges else None
+        """One pass over all arrows."""
+        return await self._pass(again=False)
+
+    async def again(self) -> NewParts | None:
+        """Once more those that failed in a way that may pass: a single look is to say what they are."""
+        return await self._pass(again=True) if self._doubtful else None
+
+    async def _pass(self, *, again: bool) -> NewParts | None:
+        parts, kernel = self.parts, self.host.kernel
+        may = kernel is not None and self.site.local and self.site.settings.servers.probe
+        own = await self.call(kernel.addresses) if kernel is not None and may else frozenset()
+        found = edges(parts.containers, parts.projects, parts.config_verdicts, parts.oneapis, own)
+        if not found:
+            return NewParts({"edges": ()}) if parts.edges else None
+        lives = {c.id: c for c in parts.containers}
+        refused, faults = self._refusals(found), []
+        if kernel is None or not may:
+            refused = dict.fromkeys((edge.key for edge in found), "nothing is tried from here")
+        else:
+            try:
+                await self._try(kernel, [edge for edge in found if edge.key not in refused], lives, again=again)
+            except HostError as error:
+                faults.append(fault_of(self.name, error))
+        told = tuple(self._told(edge, refused.get(edge.key), lives) for edge in found)
+        return NewParts({"edges": told}, tuple(faults), read=() if faults else None)
+
+    def _refusals(self, found: Iterable[Edge]) -> dict[str, str]:
+        """Why an arrow is not tried; other machines are left alone until somebody asks for it."""
+        if self.site.settings.servers.probe_declared:
+            return {}
+        why = "another machine is only asked with [servers] probe_declared in stackops.toml"
+        return {edge.key: why for edge in found if edge.where in ("elsewhere", "internet")}
+
+    async def _try(self, kernel: Kernel, found: Sequence[Edge], lives: Mapping[str, Container], *, again: bool) -> None:
+        now, taken_at = self.host.clock.monotonic(), self.host.clock.now()
+        known = {edge.key: asked for edge in found if (asked := self._known(edge, lives)) is not None}
+        self._asked = known
+        due = [edge for edge in found if _may_be_tried(lives[edge.source]) and _due(edge, known.get(edge.key), now)]
+        if again:
+            due = [edge for edge in due if edge.key in known and known[edge.key].soft == 1]
+        wires = [
+            Wire(edge.key, lives[edge.source].pid or 0, edge.source, edge.host, edge.port, edge.speaks, edge.tls)
+            for edge in due[:MOST]
+        ]
+        readings = {reading.key: reading for reading in await self.call(kernel.wires, wires)} if wires else {}
+        for edge in due[:MOST]:
+            reading = readings.get(edge.key, WireReading(edge.key, refused="it did not end in time"))
+            before = known.get(edge.key)
+            soft = (before.soft if before else 0) + 1 if reading.soft else 0
+            times = (before.times if before else 0) + (reading.reached is not None)
+            self._asked[edge.key] = Heard(_life(edge, lives), now, times, soft, reading, taken_at)
+
+    def _known(self, edge: Edge, lives: Mapping[str, Container]) -> Heard | None:
+        asked = self._asked.get(edge.key)
+        return asked if asked is not None and asked.life == _life(edge, lives) else None
+
+    def _told(self, edge: Edge, refused: str | None, lives: Mapping[str, Container]) -> Edge:
+        """With what was heard; else why it was not tried."""
+        asked = self._known(edge, lives)
+        if asked is None or refused is not None or asked.reading.refused is not None:
+            why = refused or (asked.reading.refused if asked else None)
+            if why is None:
+                return edge
+            told = f"{NOT_TRIED}: {clean_line(why, 160)}"
+            return replace(edge, hops=tuple(replace(h, reason=told) if h.reason == NOT_TRIED else h for h in edge.hops))
+        hops = [replace(h, reason=clean_line(h.reason, 200) if h.reason else None) for h in asked.reading.hops]
+        last = hops[-1] if hops else Hop("name", "unknown", NOT_TRIED)
+        slow = last.name == "protocol" and edge.kind in _SLOW_KINDS
+        if last.state == "failed" and asked.reading.soft and (asked.soft < 2 or slow):
+            doubt = "it may be busy" if slow else "it is tried again"
+            hops[-1] = replace(last, state="unknown", reason=f"{last.reason}; {doubt}")
+        if edge.speaks == "mysql" and asked.times >= ENOUGH:
+            why = f"it was asked {ENOUGH} times since its start, and is left alone lest it blocks {edge.source_name}"
+            hops[-1] = Hop(last.name, "unknown", why)
+        rest = (Hop(name, "unknown") for name in ("name", "port", "protocol")[len(hops) :])  # type: ignore[arg-type]
+        return replace(edge, hops=(*hops, *rest), by="probe", reached=asked.reading.reached, read_at=asked.read_at)
+
+
+def _may_be_tried(source: Container) -> bool:
+    return source.state == "running" and bool(source.pid)
+
+
+def _due(edge: Edge, asked: Heard | None, now: float) -> bool:
+    """A MySQL that took a connection is left in peace for a while: each one without a login counts against the host."""
+    if edge.speaks != "mysql" or asked is None or asked.reading.reached is None or asked.soft == 1:
+        return True
+    return now - asked.at >= SELDOM and asked.times < ENOUGH
+
+
+def _life(edge: Edge, lives: Mapping[str, Container]) -> tuple[object, ...]:
+    ends = (lives.get(edge.source), lives.get(edge.target or ""))
+    return tuple((end.id, end.state, end.started_at) if end is not None else None for end in ends)

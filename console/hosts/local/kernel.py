@@ -18,11 +18,11 @@ from typing import Literal
 
 import msgspec
 
-from .. import CgroupSample, Clock, HostError, NotFound, ProcessRow, SystemSample
+from .. import CgroupSample, Clock, HostError, NotFound, ProcessRow, SystemSample, Wire, WireReading
 from ..call import call
 from ..protocols import SystemClock
 from .cgroups import OUT_OF_DESCRIPTORS, Budget, Gone, Meter, places
-from .docker_command import end_of_log
+from .docker_command import end_of_log, wires
 
 ARGUMENTS = 16384
 KERNEL_THREAD = 0x00200000
@@ -255,6 +255,10 @@ class LocalKernel:
 
     def addresses(self) -> frozenset[str]:
         return addresses() if self._root == Path("/") else frozenset()
+
+    def wires(self, asked: Sequence[Wire]) -> Sequence[WireReading]:
+        """In a process of its own, as it enters other networks."""
+        return wires(asked) if self._root == Path("/") and asked else ()
 
     def features(self) -> frozenset[str]:
         """Flags of the first processor; reads no more than that, as each further one costs the kernel time."""
