@@ -27,7 +27,7 @@ class HeldControl:
         return getattr(self._control, name)
 
     def compose(self, *args, **kwargs):
-        if "up" in args[3]:
+        if "up" in args[1]:
             self.began.set()
             assert self.go_on.wait(20)
         return self._control.compose(*args, **kwargs)
