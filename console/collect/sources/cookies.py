@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from ...hosts import HttpActs, HttpFailed, HttpReply, ReadOnlyRefused
 from ...model import Container, CookieProof
+from ...products.addresses import place, reached
 from ...products.gateways import environment
 from ...products.services import role_of_container
 from ...text.cleaning import clean_line
@@ -28,7 +29,6 @@ INSIDE = 3080
 NAME = "refreshToken"
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) stackops"
 """fact: LibreChat api/server/middleware/uaParser.js takes anything but a browser for an attack."""
-_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - what the Engine calls every address of the machine
 _NEXT_COOKIE = re.compile(r",\s*(?=[\w!#$%&'*.^`|~+-]+=)")
 """Where one Set-Cookie ends and the next begins; the comma in a date is followed by a number and a blank."""
 _BANNED = "temporarily banned"
@@ -43,15 +43,10 @@ def address_of(container: Container, port: str | None = None) -> str | None:
     """Where this machine reaches the server over plain http; ``port`` is what ``.env`` says. None: nowhere."""
     given = environment(container).get("PORT") or port or ""
     inside = int(given) if given.isdecimal() else INSIDE
-    if container.network_mode == "host":
-        return f"http://127.0.0.1:{inside}"
-    published = [one for one in container.ports if one.host_port and one.protocol == "tcp"]
-    fitting = [one for one in published if one.container_port == inside]
-    for one in fitting or (published if len({p.container_port for p in published}) == 1 else []):
-        host = "127.0.0.1" if (one.host_ip or "") in _EVERYWHERE else one.host_ip or ""
-        return f"http://[{host}]:{one.host_port}" if ":" in host else f"http://{host}:{one.host_port}"
-    own = next((link.address for link in container.networks if link.address), None)
-    return f"http://{own}:{inside}" if own else None
+    published = {one.container_port for one in container.ports if one.host_port and one.protocol == "tcp"}
+    only = min(published) if len(published) == 1 and container.network_mode != "host" else inside
+    at = reached(container, only, (), local=True)
+    return f"http://{place(*at)}" if at else None
 
 
 async def prove(acts: HttpActs, container: str, address: str, email: str, password: str, *, now: float) -> CookieProof:

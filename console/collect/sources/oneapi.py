@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from ...hosts import Host, Http, HttpFailed, HttpReply
 from ...model import Container, Fault, OneApiChannel, OneApiState
-from ...products.addresses import shown
+from ...products.addresses import place, reached, shown
 from ...products.gateways import Gateway, environment, gateway_of, leads_to
 from ...products.services import role_of_container
 from ...products.versions import version_of
@@ -32,7 +32,6 @@ MODELS = 2000
 PAGE, PAGES = 10, 20
 """Channels on one page, and pages read at most. fact: One API lists the newest first."""
 INSIDE = 3000
-_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - what the Engine calls every address of the machine
 
 
 class NotTold(Exception):
@@ -81,18 +80,9 @@ class _Channels(Struct):
 
 def address_of(container: Container, *, local: bool) -> str | None:
     """Where to ask from here: the published port, else the container's own address; None when neither leads there."""
-    if not local:
-        return None
     port = environment(container).get("PORT", "")
-    inside = int(port) if port.isdecimal() else INSIDE
-    if container.network_mode == "host":
-        return f"http://127.0.0.1:{inside}"
-    published = [p for p in container.ports if p.container_port == inside and p.host_port]
-    for one in sorted(published, key=lambda p: ":" in (p.host_ip or "")):
-        host = "127.0.0.1" if (one.host_ip or "") in _EVERYWHERE else one.host_ip or ""
-        return f"http://[{host}]:{one.host_port}" if ":" in host else f"http://{host}:{one.host_port}"
-    own = next((link.address for link in container.networks if link.address), None)
-    return f"http://{own}:{inside}" if own else None
+    at = reached(container, int(port) if port.isdecimal() else INSIDE, (), local=local)
+    return f"http://{place(*at)}" if at else None
 
 
 async def status(http: Http, base: str) -> Status:
