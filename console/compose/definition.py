@@ -305,8 +305,7 @@ def changes(before: Definition, after: Definition) -> tuple[Change, ...]:
 
 def told(change: Change) -> str:
     """One difference for people, with what is secret in it masked."""
-    from ..text.cleaning import SECRETS
-    from ..text.diffs import masked
+    from ..text.cleaning import SECRETS, masked
 
     name = change.what.removeprefix(VARIABLE)
     shown = []

@@ -17,7 +17,7 @@ from ..hosts.acting import reach
 from ..hosts.local.locking import who
 from ..model import FileFact
 from ..model.findings import Result
-from ..text.diffs import masked
+from ..text.cleaning import masked
 from ..text.traces import caught
 from .acts.content import differences
 from .acts.standing import engine_away

@@ -33,7 +33,7 @@ from ..hosts import (
 from ..hosts.local.locking import own_container
 from ..model import FileFact
 from ..model.findings import Result
-from ..text.diffs import masked
+from ..text.cleaning import masked
 from .acts.base import sha256
 from .plan import Plan, PreparedPlan
 from .records import Entry, JournalStep

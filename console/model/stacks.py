@@ -6,8 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from .containers import EnvVar
 from .gpus import DeviceRequest
+from .machine import EnvVar, FileKind
 
 
 class ConfigFile(Struct, frozen=True):
@@ -154,9 +154,6 @@ class Service(Struct, frozen=True):
     """Nothing tells the version, and the tag is ``latest`` or none: it is taken for the newest."""
     generation: str | None = None
     """FastGPT compose generation A to G, where it can be told."""
-
-
-FileKind = Literal["file", "directory", "missing", "fifo", "device", "socket", "unreadable"]
 
 
 class FileFact(Struct, frozen=True):

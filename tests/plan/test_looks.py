@@ -9,7 +9,7 @@ from stackops.console.fix.acts.content import difference
 from stackops.console.fix.verifying import NotVerified, StopAsked, verify
 from stackops.console.model import FileFact
 from stackops.console.model.findings import Result
-from stackops.console.text.diffs import file_diff, is_key
+from stackops.console.text.cleaning import file_diff, is_key
 from support.clock import FakeClock
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from stackops.console.text.diffs import context, file_diff
+from stackops.console.text.cleaning import context, file_diff
 
 OLD = """services:
   api:

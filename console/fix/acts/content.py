@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from ...hosts import Files, HostError, NotPermitted, ReadOnlyRefused
 from ...model import FileFact
-from ...text.diffs import mode as in_octal
-from ...text.diffs import owner
+from ...text.cleaning import mode as in_octal
+from ...text.cleaning import owner
 from .base import Content, CopyOf, RandomKey, StepContext, StepFailed, Stored, Text
 
 _KINDS = {

@@ -20,8 +20,7 @@ from ...hosts.call import run
 from ...hosts.engine_api import Event, decode
 from ...model import DaemonConfig
 from ...products.dockerd import MIRRORS, address_of, flags, objections
-from ...text.cleaning import clean_line
-from ...text.diffs import masked
+from ...text.cleaning import clean_line, masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, sha256
 from .content import real_path, stat
 from .json_edit import EditJson

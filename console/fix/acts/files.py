@@ -7,7 +7,7 @@ import shlex
 from msgspec.structs import replace
 
 from ...model import FileFact
-from ...text.diffs import change, file_diff, mode, owner
+from ...text.cleaning import change, file_diff, mode, owner
 from .base import Content, FileStep, PreparedStep, RandomKey, State, Step, StepContext, StepFailed, StepMoved
 from .compose_edits import AddVolume, PinGpus, RenameVariable, SetServiceKeys
 from .content import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...text.diffs import file_diff, mode, owner
+from ...text.cleaning import file_diff, mode, owner
 from .base import FileStep, PreparedStep, State, StepContext, StepFailed
 from .content import read, stat
 

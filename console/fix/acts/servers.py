@@ -12,8 +12,7 @@ from msgspec.structs import replace
 
 from ...hosts import Host, HttpActs, HttpFailed, HttpReply
 from ...hosts.call import run
-from ...text.cleaning import clean_line
-from ...text.diffs import masked
+from ...text.cleaning import clean_line, masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
 from .standing import Standing, environment_of, of_container
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from ...compose.definition import OTHER, Definition, changes, told
 from ...hosts import EndUnknown, EngineUnreachable, Host, HostError, NotFound
 from ...hosts.acting import reach
-from ...text.diffs import masked
+from ...text.cleaning import masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
 from .content import real_path, stat
 from .recreating import Foreseen, ServiceSource, as_it_would_be, differs, foresee, foresee_back, would_make

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ...hosts import Host
 from ...hosts.acting import reach
-from ...text.diffs import masked
+from ...text.cleaning import masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
 from .standing import LYING, Standing, of_container
 
