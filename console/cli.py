@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # command -> module in commands/; every module holds a click command of the same name
 COMMANDS = {
     "check": "check", "fix": "fix", "undo": "undo", "resume": "undo", "rollback": "undo", "journal": "journal",
-    "ps": "ps", "gpu": "gpu", "servers": "servers", "explain": "explain", "demo": "console",
+    "ps": "ps", "gpu": "gpu", "servers": "servers", "wiring": "wiring", "explain": "explain", "demo": "console",
 }  # fmt: skip
 
 

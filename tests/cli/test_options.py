@@ -107,8 +107,8 @@ def test_a_flag_overrides_the_file(stackops, doors, tmp_path: Path) -> None:
 
 EVERY = (
     ("check",), ("check", "--json"), ("check", "mongo.keyfile"), ("fix", "mongo.keyfile", "--dry-run"), ("ps",),
-    ("ps", "--plain"), ("gpu",), ("servers",), ("journal",), ("undo",), ("resume",), ("rollback",), ("explain",),
-    ("demo",), (),
+    ("ps", "--plain"), ("gpu",), ("servers",), ("wiring",), ("journal",), ("undo",), ("resume",), ("rollback",),
+    ("explain",), ("demo",), (),
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from stackops.console.text.cleaning import SECRETS
 from support import planted
 
 FORMS = ((), ("--json",), ("--plain",))
-COMMANDS = (("check",), ("ps",), ("gpu",), ("servers",))
+COMMANDS = (("check",), ("ps",), ("gpu",), ("servers",), ("wiring",))
 
 
 @pytest.fixture

@@ -1,0 +1,35 @@
+"""``stackops wiring``: who is set up to reach whom, and the first hop that fails on the way; one look."""
+
+from __future__ import annotations
+
+import click
+
+from ..exit_codes import ExitCode
+from .session import Session, pass_session, require_engine
+
+
+@click.command(short_help="Who needs whom, and where a connection breaks.")
+@pass_session
+def wiring(session: Session) -> int:
+    """Each setting that is an address, from the container that has it to what it leads to, tried from that container.
+
+    Columns: the name resolves there, the port listens, the right protocol is spoken. No login is sent. Where trying is
+    not permitted (it takes root, and the Engine of this machine) the hops are concluded from networks and states, and
+    say so. Print once and exit; exit code 0 whatever is broken: `stackops check` judges.
+    """
+    from ..report import wiring as export
+
+    session.output_mode()
+    snapshot = session.look()
+    output = session.output
+    output.answer(
+        lambda: export.document(snapshot),
+        lambda: export.facts(snapshot),
+        lambda: export.lines(snapshot, output.width or 400),
+    )
+    if not output.json and not output.plain:
+        for fault in snapshot.faults:
+            if fault.source == "wiring":
+                output.say(f"stackops: {fault.sentence}")
+    require_engine(session, snapshot)
+    return ExitCode.OK

@@ -1,0 +1,80 @@
+"""``stackops wiring``: a row for each arrow, the first hop that fails in a sentence, and nothing that is secret."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from stackops.console.model import Edge, Fault, Hop, HostInfo, Snapshot
+from stackops.console.report import wiring as export
+from stackops.console.text.cleaning import DASH
+
+OK, PORT, PROTOCOL = Hop("name", "ok", "10.0.0.2"), Hop("port", "ok"), Hop("protocol", "ok")
+EDGE = Edge(
+    "fastgpt MONGODB_URI mongo:27017", "f" * 64, "fastgpt", "mongo", "mongodb://mongo:27017", "MONGODB_URI",
+    "environment of fastgpt", "mongodb://mongo:27017", "mongo", 27017, "mongo", target="a" * 64, target_name="mongo",
+    hops=(OK, PORT, PROTOCOL), by="probe", read_at=10.0,
+)  # fmt: skip
+
+
+def edge(*hops: Hop, **more: object) -> Edge:
+    facts = {name: getattr(EDGE, name) for name in EDGE.__struct_fields__}
+    return Edge(**{**facts, "hops": hops or EDGE.hops, **more})
+
+
+def test_the_practice_stack_has_its_arrows(stackops) -> None:
+    answer = stackops("wiring")
+    assert answer.code == 0
+    head, *rows = answer.out.splitlines()
+    assert head.split()[:7] == ["STATE", "FROM", "TO", "WHAT", "NAME", "PORT", "PROTOCOL"]
+    arrows = {tuple(row.split()[1:3]) for row in rows if row.split()[0] in ("ok", "broken", "unknown")}
+    assert {("fastgpt", "mongo"), ("fastgpt", "oneapi"), ("oneapi", "mysql")} <= arrows
+    assert "practice-sk" not in answer.out
+
+
+def test_the_document_tells_everything(stackops) -> None:
+    document = json.loads(stackops("wiring", "--json").out)
+    assert list(document) == ["schema", "host", "taken_at", "edges", "faults"]
+    arrow = next(row for row in document["edges"] if (row["source_name"], row["kind"]) == ("fastgpt", "mongo"))
+    assert (arrow["origin"], arrow["place"], arrow["by"]) == ("MONGODB_URI", "environment of fastgpt", "probe")
+    assert [hop["name"] for hop in arrow["hops"]] == ["name", "port", "protocol"]
+    assert arrow["state"] in ("ok", "broken")
+
+
+def test_the_plain_form_is_a_fact_on_a_line(stackops) -> None:
+    rows = [line.split("\t") for line in stackops("wiring", "--plain").out.splitlines()]
+    (arrow,) = [row for row in rows if row[1:5] == ["edge", "fastgpt", "mongo", "mongo"]]
+    assert [word.partition("=")[0] for word in arrow[9:12]] == ["name", "port", "protocol"]
+
+
+@pytest.mark.parametrize(
+    ("arrow", "state", "sentence"),
+    [
+        (edge(), "ok", "fastgpt reaches mongo at mongo:27017 (MONGODB_URI)."),
+        (edge(Hop("name", "failed", "Docker's name server knows no mongo"), target_name=None), "broken",
+         "fastgpt does not reach MongoDB at mongo:27017 (MONGODB_URI): mongo: Docker's name server knows no mongo."),
+        (edge(OK, Hop("port", "failed", "nobody listens at 10.0.0.2:27017")), "broken",
+         "fastgpt does not reach MongoDB at mongo:27017 (MONGODB_URI): nobody listens at 10.0.0.2:27017."),
+        (edge(OK, PORT, Hop("protocol", "failed", "answers as HTTP does; MongoDB is wanted")), "broken",
+         "fastgpt does not reach MongoDB at mongo:27017 (MONGODB_URI): mongo answers as HTTP does; MongoDB is wanted."),
+        (edge(OK, Hop("port", "failed", "it lies stopped"), by="reasoning"), "broken", "fastgpt does not reach"
+          " MongoDB at mongo:27017 (MONGODB_URI): it lies stopped (concluded from networks, not tried)."),
+        (edge(OK, Hop("port", "unknown", "it was not tried: only root may")), "unknown",
+         "Cannot say whether fastgpt reaches mongo at mongo:27017 (MONGODB_URI): it was not tried: only root may."),
+    ],
+)  # fmt: skip
+def test_the_first_hop_that_is_not_well_is_one_sentence(arrow: Edge, state: str, sentence: str) -> None:
+    assert (export.state(arrow), export.explained(arrow)) == (state, sentence)
+
+
+def test_only_what_is_broken_is_explained_below_its_row() -> None:
+    broken = edge(OK, Hop("port", "failed", "nobody listens at 10.0.0.2:27017"), Hop("protocol", "unknown"))
+    text = [word + rest for word, _, rest in export.lines(Snapshot(10.0, HostInfo("box"), edges=(EDGE, broken)), 200)]
+    assert [line.split()[0] for line in text] == ["STATE", "ok", "broken", "fastgpt"]
+    assert text[2].split()[4:7] == ["ok", "failed", DASH]
+
+
+def test_without_arrows_it_says_why() -> None:
+    assert export.nothing(Snapshot(1.0, HostInfo("x"))) == "No container here is set up to reach another"
+    silent = Snapshot(1.0, HostInfo("x"), faults=(Fault("engine", "The Engine does not answer"),))
+    assert export.nothing(silent) == "Nothing is known of the wiring: the Docker Engine does not answer"
