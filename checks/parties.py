@@ -5,6 +5,7 @@ So an address can be judged the same way before ``docker compose up`` as after i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,21 @@ from ..console.products.services import role_of_container
 from .compose import Placed, everybody
 
 DEFAULT_BRIDGE = ("bridge", "default")
+
+_PUBLISHED = {
+    "DEFAULT_ROOT_PSW": "1234 123456", "TOKEN_KEY": "any fastgpt", "ROOT_KEY": "root_key fastgpt-xxx",
+    "FILE_TOKEN_KEY": "filetoken filetokenkey", "AES256_SECRET_KEY": "fastgptkey fastgptsecret",
+    "CHAT_API_KEY": "sk-fastgpt", "AIPROXY_API_TOKEN": "aiproxy token", "ADMIN_KEY": "aiproxy token",
+    "INITIAL_ROOT_TOKEN": "fastgpt", "SESSION_SECRET": "oneapikey random_string",
+    "MONGO_INITDB_ROOT_PASSWORD": "mypassword password", "POSTGRES_PASSWORD": "password aiproxy",
+    "MYSQL_ROOT_PASSWORD": "oneapimmysql OneAPI@justsong", "MYSQL_PASSWORD": "123456",
+    "MINIO_ROOT_PASSWORD": "minioadmin", "MINIO_SECRET_KEY": "minioadmin", "ROOT_PASSWORD": "seekdbpassword",
+}  # fmt: skip
+"""By variable, apart by spaces: the same in every copy of upstream's example files, so no secrets.
+
+fact: compose files of FastGPT v4.6 to v4.15 and of One API; MinIO's documentation
+"""
+_REDIS = re.compile(r"--requirepass\s+(?:mypassword)\b")
 
 
 @dataclass(frozen=True)
@@ -161,3 +177,12 @@ def in_files(caller: Party, snapshot: Snapshot) -> Iterator[tuple[str, ConfigAdd
         if own and (caller.runs or (verdict.project, verdict.service) == place):
             for one in verdict.addresses:
                 yield verdict.path if one.line is None else f"{verdict.path}:{one.line}", one
+
+
+def published(party: Party) -> list[str]:
+    """Its variables that have a value of upstream's example files; ``--requirepass`` for Redis."""
+    found = [
+        name for name, values in _PUBLISHED.items() if party.env.get(name, "") in values.split() and party.env[name]
+    ]
+    words = " ".join((*party.container.entrypoint, *party.container.command))
+    return [*found, *(["--requirepass=..."] if party.role == "redis" and _REDIS.search(words) else [])]

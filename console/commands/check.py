@@ -46,12 +46,17 @@ def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_
     return _exit_code(session, snapshot, results, fail_on)
 
 
+REFUSED = "compose.invalid"
+"""The check that only says again why a folder cannot be judged."""
+
+
 def _require_judged(snapshot: Snapshot, results: Sequence[Result], fail_on: str) -> None:
     """A folder whose files cannot be read, or that Compose refuses, must not pass for one that is in order."""
     fault = next((fault for fault in snapshot.faults if fault.source.startswith("compose")), None)
     refused = any(file.error for project in snapshot.projects for file in project.files)
     known = any(result.status in ("ok", "finding") for result in results)
-    judged = _found(results, fail_on) if refused else known
+    others = [result for result in results if result.check != REFUSED]
+    judged = _found(others, fail_on) if refused else known
     if fault is not None and not judged:
         raise Stop.because(ExitCode.USAGE, fault.sentence, fault.remedy)
 

@@ -97,6 +97,10 @@ UNPLAYED = {
     "docker.bind-directory", "docker.daemon-json", "data.other-release", "container.cpu", "container.dead-inside",
     "container.not-started", "fastgpt.config", "librechat.env-file", "server.unreachable",
     "librechat.env", "librechat.default-secrets", "librechat.rag-api", "librechat.meilisearch", "librechat.azure",
+    "compose.networks", "compose.port-conflict", "compose.invalid", "compose.drift",
+    "docker.exposed-databases", "docker.default-secrets", "docker.disk", "docker.unpinned",
+    "postgres.pgvector", "mysql.auth-plugin", "fastgpt.base-url", "fastgpt.gateway-shadowed",
+    "host.file-limits", "host.clock",
 }  # fmt: skip
 """Not broken on the practice machine: their examples judge them, and what plays them on a real Engine, or why nothing
 does, is said in NO_ENGINE_NEEDED of tests/engine/test_pitfalls.py."""

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ..console.compose.places import BY_ITSELF, CONFIG_FILES, ENV_FILES, OVERRIDES, WORKING_DIR, listed
-from ..console.fix.plan import Plan
-from ..console.fix.steps import ComposeUp, Edit, EditFile
-from ..console.model import (
+from ...console.compose.places import BY_ITSELF, CONFIG_FILES, ENV_FILES, OVERRIDES, WORKING_DIR, listed
+from ...console.fix.plan import Plan
+from ...console.fix.steps import ComposeUp, Edit, EditFile
+from ...console.model import (
     ComposeService,
     ConfigFile,
     Container,
@@ -28,9 +28,9 @@ from ..console.model import (
     Snapshot,
     Volume,
 )
-from ..console.model.findings import Evidence, Severity
-from . import api
-from .mounts import within
+from ...console.model.findings import Evidence, Severity
+from .. import api
+from ..mounts import within
 
 LABEL_FILES, LABEL_DIRECTORY = CONFIG_FILES, WORKING_DIR
 STOPPED_BY_HAND = (0, 130, 137, 143)

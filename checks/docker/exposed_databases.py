@@ -1,0 +1,122 @@
+"""A database whose port is open to other machines, with a published password or with none.
+
+What it does
+    Looks at the ports that MongoDB, PostgreSQL, MySQL, Redis, MinIO and Meilisearch publish on other addresses than
+    loopback, and at the password that they ask for: none at all, or one of upstream's example files. A port that is
+    published on 127.0.0.1, or not at all, is fine whatever the password.
+
+Why it matters
+    Ports that Docker publishes go past most firewalls on the machine itself, ufw among them. Open databases are found
+    by scanners within hours, copied and emptied.
+
+Fix
+    Explained: write 127.0.0.1: in front of the port, or leave it out. Containers of one network need no published port.
+    It is not written by a key, because a list of ports in an override file is only added to the one before it.
+
+Sources
+    Docker's manual, "Packet filtering and firewalls" and "Publishing ports"; comments in FastGPT's compose files;
+    docker-library mongo (MONGO_INITDB_ROOT_USERNAME), postgres (trust), mysql and redis (protected-mode).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ...console.model import Role, Snapshot
+from ...console.model.findings import Evidence
+from ...console.settings import Settings
+from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
+from ..compose import open_ports
+from ..librechat.default_secrets import PUBLIC as LIBRECHAT
+from ..parties import Party, parties, published
+
+KINDS: dict[Role, str] = {
+    "mongo": "MongoDB", "postgres": "PostgreSQL", "mysql": "MySQL", "redis": "Redis", "minio": "MinIO",
+    "meilisearch": "Meilisearch",
+}  # fmt: skip
+_AUTH = re.compile(r"--(?:auth|keyFile|clusterAuthMode|config)\b|(?:^|\s)-f\s|security\.")
+_NO_AUTH = re.compile(r"--noauth\b")
+_OWN_FILE = re.compile(r"redis-server\s+(?!-)\S+|\.conf\b|--aclfile\b")
+_YES = ("yes", "true", "1")
+
+OPEN = Form(
+    "no-password", "Anybody can read and empty {subject}: {kind} asks for no password, and port {ports} is open",
+    "The port is published on every address of this machine, and Docker's ports go past most firewalls.",
+    "close the port: 127.0.0.1: in front of it, or leave it out",
+    advice="In {source} write 127.0.0.1:{ports} in front of the port inside, or delete the line under ports.\n"
+    "Containers in the same network reach it as {called} without a published port.\n"
+    "Then: docker compose up -d {called}\n"
+    "Look at the data: somebody may have been there.",
+)  # fmt: skip
+PUBLISHED = replace(
+    OPEN, id="published-password", severity="warning",
+    title="Anybody can log in to {subject}: its password is published, and port {ports} is open",
+    because="The password is that of upstream's example file. Docker's ports go past most firewalls.",
+    fix="close the port, or choose a password of your own",
+)  # fmt: skip
+
+
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each database that runs, or that the files would start."""
+    for party in parties(snapshot):
+        if party.role not in KINDS or party.container.state in ("exited", "dead"):
+            continue
+        if party.runs and not party.container.detailed:
+            yield Unknown(party.subject, f"Cannot say who can reach {party.subject}", "it has not been inspected yet")
+            continue
+        told = party.container if party.runs else party.declared
+        ports = sorted({number for _, number in open_ports(told)})
+        form = _form(party) if ports else None
+        if form is None:
+            yield Fine(party.subject, f"{party.subject} is not open to everybody")
+        else:
+            yield _case(form, party, ports)
+
+
+def _form(party: Party) -> Form | None:
+    """How easy it is to get in; None where a password of its own is asked for, or that is not known."""
+    if _no_password(party):
+        return OPEN
+    known = published(party)
+    key = party.role == "meilisearch" and party.env.get("MEILI_MASTER_KEY") == LIBRECHAT["MEILI_MASTER_KEY"]
+    return PUBLISHED if known or key else None
+
+
+def _no_password(party: Party) -> bool:
+    env, words = party.env, " ".join((*party.container.entrypoint, *party.container.command))
+    if party.role == "mongo":
+        user = any(name.startswith(("MONGO_INITDB_ROOT_USERNAME", "MONGODB_ROOT_")) for name in env)
+        return _NO_AUTH.search(words) is not None or not (user or _AUTH.search(words))
+    if party.role == "postgres":
+        return env.get("POSTGRES_HOST_AUTH_METHOD") == "trust"
+    if party.role == "mysql":
+        given = any(env.get(name) for name in ("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD"))
+        empty = (env.get(f"{name}_ALLOW_EMPTY_{which}PASSWORD", "") for name in ("MYSQL", "MARIADB")
+                 for which in ("", "ROOT_"))  # fmt: skip
+        return not given and any(value.lower() in _YES for value in empty)
+    if party.role == "redis":
+        own = "--requirepass" in words or _OWN_FILE.search(words) or any("PASSWORD" in name for name in env)
+        mounted = any(one.target.endswith(".conf") or one.target.startswith("/usr/local/etc/redis")
+                      for one in party.place.mounts)  # fmt: skip
+        return not own and not mounted
+    return party.role == "meilisearch" and not env.get("MEILI_MASTER_KEY") and "--master-key" not in words
+
+
+def _case(form: Form, party: Party, ports: list[str]) -> Case[None]:
+    words = {
+        "kind": KINDS[party.role], "ports": ", ".join(ports), "called": party.called,
+        "source": party.place.files[0] if party.place.files else "its docker run command",
+    }  # fmt: skip
+    rows = [Evidence("published", f"{address}:{number}", party.source)
+            for address, number in open_ports(party.container if party.runs else party.declared)]  # fmt: skip
+    said = "asks for none" if form is OPEN else ", ".join(published(party)) or "MEILI_MASTER_KEY"
+    label = "login" if form is OPEN else "a published value"
+    return Case(party.subject, form, None, (*rows, Evidence(label, said, party.source)), words)
+
+
+CHECK = Check(
+    "docker.exposed-databases", "No database is open to everybody", __doc__ or "", (OPEN, PUBLISHED), find, by_hand,
+    reads=("containers", "projects", "services"),
+)  # fmt: skip

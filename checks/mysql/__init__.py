@@ -1,0 +1,1 @@
+"""Pitfalls of MySQL."""

@@ -1,0 +1,105 @@
+"""The database for vectors has no pgvector, or one that is older than FastGPT needs.
+
+What it does
+    Follows PG_URL of FastGPT and DB_HOST of rag_api to the PostgreSQL of the stack, and reads from its image whether it
+    brings the extension vector, and which release of it. FastGPT from v4.12 on sends settings that pgvector knows from
+    0.8.0 on; every release of it needs 0.5.0 for its index.
+
+Why it matters
+    On a plain PostgreSQL the first start ends with `extension "vector" is not available`, and later with `relation
+    "modeldata" does not exist`. With an older pgvector FastGPT searches fail now and then, with `invalid configuration
+    parameter name "hnsw.max_scan_tuples"`.
+
+Fix
+    Explained: the image to write, of the same PostgreSQL, and the one command that upgrades the extension inside the
+    database. It is not done by a key, because it changes a database.
+
+Sources
+    pgvector's changelog (0.5.0 hnsw, 0.8.0 iterative scans); FastGPT common/vectorDB/pg and its issues 117, 336 and
+    5566; rag_api's docker-compose.yaml.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ...console.model import Snapshot
+from ...console.model.findings import Evidence, Severity
+from ...console.products.connections import connections
+from ...console.products.gateways import release
+from ...console.products.versions import is_newest, parts_of, version_of
+from ...console.settings import Settings
+from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
+from ..compose import service_of
+from ..parties import Party, parties, reachable
+
+PLAIN = frozenset({"postgres", "postgresql", "postgis"})
+INDEX, SCANS = (0, 5, 0), (0, 8, 0)
+SCANS_SINCE = (4, 12)
+"""FastGPT's release from which on it needs the iterative scans."""
+_RELEASE = re.compile(r"v?(\d+\.\d+\.\d+)(?:-pg(\d+))?")
+
+MISSING = Form(
+    "missing", "{subject} has no pgvector, which {user} needs",
+    "Its image is a plain PostgreSQL without the extension vector.",
+    "use an image with pgvector of the same PostgreSQL",
+    advice="Write the image {image} for {service}: the same PostgreSQL, with pgvector. Its data stay.\n"
+    "Then: docker compose up -d {service}, and restart {user}: it makes its tables at its start.",
+)  # fmt: skip
+OLD = Form(
+    "old", "{subject} has pgvector {version}, and {user} needs {least}",
+    "FastGPT from v4.12 on searches with settings that came with 0.8.0, and every release needs the index of 0.5.0.",
+    "use a newer image of the same PostgreSQL, then ALTER EXTENSION", "warning",
+    advice="Make a backup: docker exec {subject} pg_dumpall -U ... > backup.sql\n"
+    "Write the image {image} for {service}, with the PostgreSQL that it has now.\n"
+    "Then: docker compose up -d {service}, and once in the database: ALTER EXTENSION vector UPDATE",
+)  # fmt: skip
+
+
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each PostgreSQL that FastGPT or rag_api keeps its vectors in."""
+    everybody = parties(snapshot)
+    for user in everybody:
+        address = user.env.get({"fastgpt": "PG_URL", "rag_api": "DB_HOST"}.get(user.role, ""), "")
+        host = next((to.host for to in connections(address)), None)
+        server = reachable(user, host, everybody) if host else None
+        if server is None or server.role != "postgres" or (server.declared and server.declared.built):
+            continue
+        yield _judge(user, server, snapshot)
+
+
+def _judge(user: Party, server: Party, snapshot: Snapshot) -> Found:
+    image = parts_of(server.container.image)
+    words = {"user": user.called, "service": server.called, "image": "pgvector/pgvector:0.8.0-pg15"}
+    rows = (Evidence("image", server.container.image, server.source), Evidence("used by", user.called, user.source))
+    if image.last in PLAIN:
+        major = (image.tag or "").partition(".")[0].partition("-")[0]
+        words["image"] = f"pgvector/pgvector:pg{major}" if major.isdecimal() else "pgvector/pgvector:pg<its release>"
+        return Case(server.subject, MISSING, None, rows, words, about=user.called)
+    match = _RELEASE.match(image.tag or "")
+    least, doubt = _least(user, snapshot)
+    if match is None and image.digest and image.last == "pgvector":
+        return Unknown(server.subject, f"Cannot say which pgvector {server.subject} has", "its image has no tag")
+    if match is None or image.last != "pgvector" or (release(match[1]) or ()) >= least:
+        return Fine(server.subject, f"{server.subject} has the pgvector that {user.called} needs")
+    words |= {"version": match[1], "least": ".".join(map(str, least))}
+    words["image"] = f"pgvector/pgvector:{words['least']}-pg{match[2] or '15'}"
+    return Case(server.subject, OLD, None, rows, words, doubt, about=user.called)
+
+
+def _least(user: Party, snapshot: Snapshot) -> tuple[tuple[int, ...], Severity | None]:
+    """The pgvector that a user needs; told as information where its release is only assumed."""
+    if user.role != "fastgpt":
+        return INDEX, None
+    service, image = service_of(snapshot, user.place), user.container.image
+    version = (service.version if service else None) or version_of("fastgpt", image)
+    if version is None:
+        return (SCANS, "info") if is_newest(image) else (INDEX, None)
+    return (SCANS if (release(version) or ()) >= SCANS_SINCE else INDEX), None
+
+
+CHECK = Check(
+    "postgres.pgvector", "The vector database has the pgvector that is needed", __doc__ or "", (MISSING, OLD), find,
+    by_hand, reads=("containers", "projects", "services"),
+)  # fmt: skip

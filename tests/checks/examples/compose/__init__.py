@@ -1,0 +1,1 @@
+"""Compose files and what runs of them, in Examples."""
