@@ -30,7 +30,7 @@ from box import HOLDERS, cards, servers
 from cpu import children_seconds, engine_seconds, resident_bytes, tree_seconds
 from fleet import pids, remove, start
 from logs import log_cost
-from parts import gpu_cost, server_cost
+from parts import gpu_cost, server_cost, wiring_cost
 from terminal import Terminal
 
 STACKOPS = [str(Path(sys.executable).with_name("stackops"))]
@@ -140,6 +140,8 @@ def costs(gpus: int, count: int) -> dict[str, float]:
     if count:
         with servers(count) as addresses:
             found["servers_percent"] = server_cost(addresses)
+    if os.geteuid() == 0:
+        found["wiring_percent"] = wiring_cost()
     return found
 
 

@@ -279,6 +279,10 @@ def test_a_fix_that_breaks_at_its_end_is_told_to_the_screen_and_kept(tmp_path, m
 
 TOLD_OTHERWISE = {
     ("console/collect/sources/compose.py", "_read_project"): "becomes a Fault in fault_of, which keeps defects",
+    (
+        "console/hosts/local/wire_child.py",
+        "tried",
+    ): "a program without our traces: it says the error as the hop's reason",
     ("console/collect/sources/servers.py", "_ask"): "becomes a Fault in fault_of, which keeps defects",
     ("console/collect/sources/servers.py", "_catch"): "becomes a Fault in fault_of, which keeps defects",
     ("console/hosts/call.py", "job"): "handed to whoever waits for the call; kept where nobody does any more",

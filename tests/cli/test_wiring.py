@@ -17,6 +17,10 @@ EDGE = Edge(
 )  # fmt: skip
 
 
+BROKEN = "fastgpt does not reach MongoDB at mongo:27017 (MONGODB_URI)"
+CONCLUDED = "(concluded from networks, not tried)"
+
+
 def edge(*hops: Hop, **more: object) -> Edge:
     facts = {name: getattr(EDGE, name) for name in EDGE.__struct_fields__}
     return Edge(**{**facts, "hops": hops or EDGE.hops, **more})
@@ -57,8 +61,8 @@ def test_the_plain_form_is_a_fact_on_a_line(stackops) -> None:
          "fastgpt does not reach MongoDB at mongo:27017 (MONGODB_URI): nobody listens at 10.0.0.2:27017."),
         (edge(OK, PORT, Hop("protocol", "failed", "answers as HTTP does; MongoDB is wanted")), "broken",
          "fastgpt does not reach MongoDB at mongo:27017 (MONGODB_URI): mongo answers as HTTP does; MongoDB is wanted."),
-        (edge(OK, Hop("port", "failed", "it lies stopped"), by="reasoning"), "broken", "fastgpt does not reach"
-          " MongoDB at mongo:27017 (MONGODB_URI): it lies stopped (concluded from networks, not tried)."),
+        (edge(OK, Hop("port", "failed", "it lies stopped"), by="reasoning"), "broken",
+         f"{BROKEN}: it lies stopped {CONCLUDED}."),
         (edge(OK, Hop("port", "unknown", "it was not tried: only root may")), "unknown",
          "Cannot say whether fastgpt reaches mongo at mongo:27017 (MONGODB_URI): it was not tried: only root may."),
     ],
