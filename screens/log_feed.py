@@ -72,9 +72,9 @@ class _Tail:
         """Whether there is nothing older."""
         self.again = asyncio.Event()
 
-    def entries(self, raw: Iterable[bytes]) -> list[LogEntry]:
+    def entries(self, raw: Iterable[bytes], cleaner: Cleaner, traces: Traces) -> list[LogEntry]:
         """Lines that came one after the other. Slow for many: call it in a thread."""
-        return [entry(text, self.number, self.traces) for text in self.cleaner.lines(raw)]
+        return [entry(text, self.number, traces) for text in cleaner.lines(raw)]
 
     async def read_older(self, engine: Engine) -> None:
         """Read what is older than all that was read."""
@@ -86,12 +86,7 @@ class _Tail:
         if older:
             self.first = _stamped(older[0])
             self.last = self.last or _stamped(older[-1])
-            cleaner, traces = Cleaner(), Traces()
-
-            def clean() -> list[LogEntry]:
-                return [entry(text, self.number, traces) for text in cleaner.lines(older)]
-
-            self.older = await asyncio.to_thread(clean) + self.older
+            self.older = await asyncio.to_thread(self.entries, older, Cleaner(), Traces()) + self.older
         self.ask = CHUNK
 
 
@@ -108,7 +103,7 @@ class LogFeed:
         self._since = ""
         """From this time on what happens is new."""
         self._waiting: deque[tuple[int, bytes | LogEntry]] = deque()
-        self._bytes = self.left_out = 0
+        self._bytes = 0
         self._arrived, self._taken = asyncio.Event(), asyncio.Event()
         self.paused = False
 
@@ -165,7 +160,7 @@ class LogFeed:
         blocks = []
         for tail in self._tails:
             raw = [each for number, each in taken if number == tail.number and isinstance(each, bytes)]
-            blocks.append(tail.entries(raw))
+            blocks.append(tail.entries(raw, tail.cleaner, tail.traces))
         return in_order([*blocks, [each for _, each in taken if isinstance(each, LogEntry)]])
 
     def _put(self, number: int, each: bytes | LogEntry) -> None:

@@ -29,8 +29,7 @@ from ..widgets.text import Lines
 
 AROUND = (0, 3, None)
 """How many lines around a hit are shown; None: all lines."""
-NAME = 16
-"""Cells of the column for the service."""
+NAME = 16  # cells
 Asked = Literal["query", "time", "service"]
 _HINTS: dict[Asked, str] = {
     "query": "show only lines with this; enter, then n and N; esc shows all",
@@ -85,8 +84,8 @@ class LogsScreen(Place):
         names = [source.name for source in self._sources]
         return " + ".join(names) if len(names) < 4 else f"{names[0]} + {len(names) - 1} more"
 
-    def copied(self) -> str | None:
-        return self._title() or None
+    def copied(self) -> str:
+        return self._title()
 
     # Reading
 
@@ -99,7 +98,9 @@ class LogsScreen(Place):
         self._seen[ident] = container
         services = snapshot.services if snapshot else ()
         role = next((each.role for each in services if each.container == ident), None)
-        return LogSource(ident, clip(container.name, NAME), role)
+        whole = {c.project for each in self._wanted if (c := self.console.container(each)) is not None}
+        name = container.service if len(self._wanted) > len(whole) == 1 else None
+        return LogSource(ident, clip(name or container.name, NAME), role)
 
     def _current(self, source: LogSource) -> LogSource:
         """The container that stands for the same service now: Compose makes another one when it recreates it."""
@@ -116,7 +117,7 @@ class LogsScreen(Place):
         self._sources = [self._source(ident) for ident in self._wanted]
         names = tuple(source.name for source in self._sources)
         self.view.replace([])
-        self.view.restyle(self.view.style._replace(names=names if len(names) > 1 else ()))
+        self.view.restyle(self.view.log_style._replace(names=names if len(names) > 1 else ()))
         self._read()
 
     @work(exclusive=True, group="log", exit_on_error=False)
@@ -211,7 +212,7 @@ class LogsScreen(Place):
         self.refresh_bindings()
 
     def _tick(self) -> None:
-        if self.view.style.clock == "relative" and self.is_current:
+        if self.view.log_style.clock == "relative" and self.is_current:
             self.view.tick()
 
     # What is asked for
@@ -274,7 +275,7 @@ class LogsScreen(Place):
         self._tell()
 
     def _go_to_time(self, text: str) -> None:
-        at = moment(text, time.time(), utc=self.view.style.clock == "UTC")
+        at = moment(text, time.time(), utc=self.view.log_style.clock == "UTC")
         if at is None:
             self.console.say("That is no time. Write 14:05, 2025-10-09 14:05:30, or 15m for 15 minutes ago.")
         elif not self.view.seek(at):
@@ -287,9 +288,7 @@ class LogsScreen(Place):
         if not found:
             self.console.say(f"No other container has {clean_line(text, 40)} in its name.")
             return
-        self._wanted += [each.id for each in found]
-        self._begin()
-        self.redraw()
+        self._more([each.id for each in found])
 
     def action_stack_logs(self) -> None:
         """The logs of the whole stack."""
@@ -300,21 +299,22 @@ class LogsScreen(Place):
             return
         others = [c.id for c in snapshot.containers if c.project == first.project and c.id not in self._wanted]
         if others:
-            self._wanted += others
-            self._begin()
-            self.redraw()
+            self._more(others)
+
+    def _more(self, idents: list[str]) -> None:
+        self._wanted += idents
+        self._begin()
+        self.redraw()
 
     # Moving and choosing
 
     def action_hit(self, backwards: bool) -> None:
-        """The next line that is looked for, or the one before."""
         if not self._query.words:
             self.console.say("Look for something first, with /.")
         elif not self.view.next_hit(backwards=backwards)[1]:
             self.console.say("No line has it.")
 
     def action_error(self, backwards: bool) -> None:
-        """The next line that tells an error, or the one before."""
         if not self.view.next_error(backwards=backwards)[1]:
             self.console.say("No line that is shown tells an error.")
 
@@ -328,9 +328,9 @@ class LogsScreen(Place):
 
     def action_follow(self) -> None:
         """Hold what is shown, or go on."""
-        if self._feed is not None:
-            self._feed.paused = not self._feed.paused
-            if not self._feed.paused:
+        if (feed := self._feed) is not None:
+            feed.paused = not feed.paused
+            if not feed.paused:
                 self.view.action_bottom()
             self._tell()
 
@@ -347,13 +347,13 @@ class LogsScreen(Place):
         self._look_for(self._query._replace(case=not self._query.case))
 
     def action_clock(self) -> None:
-        style = self.view.style
+        style = self.view.log_style
         clock = CLOCKS[(CLOCKS.index(style.clock) + 1) % len(CLOCKS)]
         self.view.restyle(style._replace(clock=clock, now=time.time()))
         self._tell()
 
     def action_wrap(self) -> None:
-        self.view.restyle(self.view.style, wraps=not self.view.wraps)
+        self.view.restyle(self.view.log_style, wraps=not self.view.wraps)
         self._tell()
 
     # Handing out
@@ -361,14 +361,12 @@ class LogsScreen(Place):
     def _texts(self, numbers: Iterable[int]) -> list[str]:
         """Lines as they are shown, without marks."""
         view = self.view
-        return [plain_line(view.kept.entry(n), view.style, view.around(n)) for n in numbers]
+        return [plain_line(view.kept.entry(n), view.log_style, view.around(n)) for n in numbers]
 
     def action_copy_lines(self) -> None:
         """Copy the marked lines, else the selected one, else all in sight."""
         texts = self._texts(self.view.chosen())
-        if not texts:
-            self.console.say("There is no line to copy.")
-        elif clipboard(self.app, "\n".join(texts)):
+        if clipboard(self.app, "\n".join(texts)):
             self.console.say(f"Copied: {len(texts)} {'line' if len(texts) == 1 else 'lines'}")
         else:
             self.console.say(

@@ -92,6 +92,7 @@ _TOLD = re.compile(
     re.IGNORECASE,
 )
 _HINTED = re.compile(r"error\b|exception\b|\btraceback\b|\bfatal\b|\bpanic\b|\bcannot\b.*\bconnect\b", re.IGNORECASE)
+REST = 80  # letters of what else a line of JSON holds that are shown while it is folded
 _HEAD = 200
 """Letters in which a level is looked for."""
 
@@ -159,7 +160,7 @@ def _short(told: Told) -> str:
     """The rest of a line in braces, as far as it helps to tell it from others."""
     values = told.rest.get("attr") if isinstance(told.rest.get("attr"), dict) else told.rest
     some = [f"{key}: {_value(value)}" for key, value in (values or {}).items() if key not in _UNTOLD]
-    return clean_line(f"{{{', '.join(some)}}}", 160) if some else ""
+    return clean_line(f"{{{', '.join(some)}}}", REST) if some else ""
 
 
 def _value(value: object) -> str:
@@ -225,7 +226,7 @@ def entry(text: str, source: int, traces: Traces) -> LogEntry:
         part = traces.part(said)
         return LogEntry(text, source, "" if part else level_of(said), part, room=len(said))
     traces.part("")
-    return LogEntry(text, source, told.level, room=min(len(said), len(told.component) + len(told.message) + 180))
+    return LogEntry(text, source, told.level, room=min(len(said), len(told.component) + len(told.message) + REST))
 
 
 # Painting
@@ -262,6 +263,8 @@ def painted(entry: LogEntry, style: Style, around: Beside) -> tuple[Line, list[L
     said = entry.said
     before = _columns(entry, style, around)
     if entry.note is not None:
+        if style.names:  # it stands in its column already
+            said = said.removeprefix(f"{style.names[entry.source % len(style.names)]} ")
         return before, [line((f"{RULE * 4} {said} {RULE * 4}" if entry.rule else said, entry.note))]
     told = told_as_json(said)
     if told is None:
@@ -347,5 +350,4 @@ def in_order(blocks: Sequence[Sequence[LogEntry]]) -> list[LogEntry]:
         for each in block:
             last = each.stamp or last
             keyed.append((last, each))
-    keyed.sort(key=lambda pair: pair[0])
-    return [each for _, each in keyed]
+    return [each for _, each in sorted(keyed, key=lambda pair: pair[0])]

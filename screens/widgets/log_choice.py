@@ -7,14 +7,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
+from textual.strip import Strip
 
 from ..render.log_lines import Beside, LogEntry, Style, seconds
 from .log_view import LogView
 from .paint import Span
 
-STEP = 20
-"""Letters by which lines that are not broken move to the side."""
+STEP = 20  # letters by which lines that are not broken move to the side
 
 
 class ChoosingLog(LogView):
@@ -23,21 +24,15 @@ class ChoosingLog(LogView):
     class Moved(Message):
         """Another line is selected, or the end came into sight or went."""
 
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, ChoosingLog.Moved)
-
     class AtTop(Message):
         """The oldest line is in sight, and what is older is wanted."""
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, ChoosingLog.AtTop)
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.cursor: int | None = None
         """Number of the selected line."""
         self.marks: set[int] = set()
-        self._style = Style(gutter=True)
+        self.log_style = Style(gutter=True)
 
     def replace(self, texts: Sequence[str | LogEntry]) -> None:
         self.cursor = None
@@ -46,7 +41,7 @@ class ChoosingLog(LogView):
 
     def tick(self) -> None:
         """Some time has passed: ages are painted again, at the same width."""
-        self._style = self._style._replace(now=time.time())
+        self.log_style = self.log_style._replace(now=time.time())
         self._broken.clear()
         self.refresh()
 
@@ -69,9 +64,23 @@ class ChoosingLog(LogView):
         around = super().around(number)
         return around._replace(selected=number == self.cursor, mark=number in self.marks)
 
+    @property
+    def _cells(self) -> int:
+        return self.outer_size.width
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows as they are: this view has neither border nor padding, for which Textual makes each row anew."""
+        background, filters, strips = self.background_colors[1], self.get_line_filters(), list[Strip]()
+        for y in crop.line_range:
+            row = self.render_line(y)
+            for each in filters:
+                row = row.apply_filter(each, background)
+            strips.append(row if crop.column_span == (0, row.cell_length) else row.crop(*crop.column_span))
+        return strips
+
     def state(self, *, paused: bool) -> list[Span]:
         """Whether lines come, how many there are and how they are shown."""
-        clock = {"off": "no time", "relative": "age"}.get(self._style.clock, f"{self._style.clock} time")
+        clock = {"off": "no time", "relative": "age"}.get(self.log_style.clock, f"{self.log_style.clock} time")
         count = len(self.kept.texts)
         told = [f"{count:,} {'line' if count == 1 else 'lines'}", f"errors {len(self.kept.errors):,}", clock]
         told.append("lines broken" if self.wraps else "lines cut")

@@ -51,7 +51,7 @@ class LogView(ReadingPane):
         self.proofs: Mapping[tuple[int, float | str], str] = {}
         """What lines prove, by source and time or words."""
         self._shift = 0
-        self._style = Style()
+        self.log_style = Style()
         self._traces = Traces()
         self._heights = Heights()
         self._broken: LRUCache[int, _Broken] = LRUCache(_BROKEN)
@@ -73,10 +73,6 @@ class LogView(ReadingPane):
     @property
     def lines(self) -> Sequence[str]:
         return self.kept.texts
-
-    @property
-    def style(self) -> Style:
-        return self._style
 
     def replace(self, texts: Sequence[str | LogEntry]) -> None:
         """Show these lines, the newest in sight."""
@@ -117,7 +113,7 @@ class LogView(ReadingPane):
     def restyle(self, style: Style, *, wraps: bool | None = None) -> None:
         """Paint lines otherwise: other columns, broken or not."""
         self.wraps = self.wraps if wraps is None else wraps
-        self._style, self._shift = style, 0
+        self.log_style, self._shift = style, 0
         self._forget()
         self._settle()
 
@@ -215,10 +211,10 @@ class LogView(ReadingPane):
     def _painted(self, number: int) -> tuple[Line, list[Line]]:
         """A line; JSON is unfolded where what is looked for is in the folded part."""
         each, around = self.kept.entry(number), self.around(number)
-        before, words = painted(each, self._style, around)
+        before, words = painted(each, self.log_style, around)
         regex = self._regex if each.said[:1] == "{" and not around.open else None
         if regex and regex.search(each.said) and not regex.search("".join(span.text for span in words[0])):
-            return painted(each, self._style, around._replace(open=True))
+            return painted(each, self.log_style, around._replace(open=True))
         return before, words
 
     def around(self, number: int) -> Beside:
@@ -373,13 +369,18 @@ class LogView(ReadingPane):
         self._brush = self._brush or Brush(self)
         row = y + self.scroll_offset.y
         if not self._ready or row >= self._heights.start(len(self.kept.shown)):
-            return strip(self, BLANK, self._width, brush=self._brush)
+            return strip(self, BLANK, self._cells, brush=self._brush)
         index, within = self._heights.at(row)
         broken = self._break(index)
         drawn = broken.strips.get(within)
         if drawn is None:
-            drawn = broken.strips[within] = strip(self, self._row(broken, within), self._width, brush=self._brush)
+            drawn = broken.strips[within] = strip(self, self._row(broken, within), self._cells, brush=self._brush)
         return drawn
+
+    @property
+    def _cells(self) -> int:
+        """How wide a row is drawn."""
+        return self._width
 
     def _row(self, broken: _Broken, within: int) -> Safe:
         if within >= len(broken.rows):

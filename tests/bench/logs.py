@@ -16,7 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from stackops.screens.log_reading import Cleaner
-from stackops.screens.widgets.log_view import LogView
+from stackops.screens.widgets.log_choice import ChoosingLog
 from support import stage
 from support.pilots import Stage, console
 
@@ -38,14 +38,14 @@ def log_cost() -> dict[str, float]:
 async def _measured() -> dict[str, float]:
     desk = stage.desk(stage.full(), stage.RESULTS, log=b"")
     async with console(desk, (200, 50)) as running:
-        running.app.open("container", stage.LIBRECHAT.id, logs_first=True)
-        await running.until("It has not written anything yet")
-        view, idle = running.app.screen.query_one(LogView), await _cost(running, lambda _: None)
+        running.app.open("logs", [stage.LIBRECHAT.id])
+        await running.until("Nothing has been written yet")
+        view, idle = running.app.screen.query_one(ChoosingLog), await _cost(running, lambda _: None)
         empty = await _resized(running)
         view.replace([line_of(number) for number in range(LINES)])
         await running.settle()
         found = {"log_line_ms": await _cost(running, lambda turn: view.append([line_of(LINES + turn)])) - idle}
-        view.action_up()
+        view.action_page_up()
         await running.settle()
         found["log_line_read_above_ms"] = await _cost(running, lambda turn: view.append([line_of(turn)])) - idle
         found["log_letter_ms"] = await _cost(running, lambda turn: view.find("cnetorza"[turn % 8])) - idle
