@@ -30,6 +30,7 @@ from dataclasses import dataclass, replace
 from ...console.fix.plan import Plan
 from ...console.model import FileFact, Mount, Snapshot, Volume
 from ...console.model.findings import Evidence
+from ...console.products.librechat.reading import WRITTEN
 from ...console.settings import Settings
 from .. import compose
 from ..api import Answers, Case, Check, Fine, Form, Found, manual, repair
@@ -105,9 +106,9 @@ def _owned(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
 
 
 def _files_of(place: Placed, snapshot: Snapshot) -> Iterator[FileMount]:
-    """Its mounts of which a file is expected: nothing else that is no file has a fact."""
+    """Its mounts of which a file is expected: but for LibreChat's folders, nothing else that is no file has a fact."""
     for mount in place.mounts:
-        fact = fact_of(snapshot, mount.source) if mount.kind == "bind" else None
+        fact = fact_of(snapshot, mount.source) if mount.kind == "bind" and mount.target not in WRITTEN else None
         if fact is not None:
             yield FileMount(place, mount, fact)
 
