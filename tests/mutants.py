@@ -204,7 +204,7 @@ MUTANTS = (
     ),
     # screens
     Mutant(
-        "screens/places/container.py",
+        "screens/log_reading.py",
         'in redact(group).split("\\n")',
         'in group.split("\\n")',
         "screens/test_log_view.py::test_a_secret_in_a_log_is_never_shown_nor_kept",
