@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 # command -> module in commands/; every module holds a click command of the same name
 COMMANDS = {
-    "check": "check", "fix": "fix", "undo": "undo", "resume": "undo", "rollback": "undo", "journal": "journal",
-    "ps": "ps", "gpu": "gpu", "servers": "servers", "wiring": "wiring", "explain": "explain", "demo": "console",
+    "check": "check", "fix": "fix", "undo": "journal", "resume": "journal", "rollback": "journal", "journal": "journal",
+    "ps": "tables", "gpu": "tables", "servers": "tables", "wiring": "wiring", "explain": "check", "demo": "console",
 }  # fmt: skip
 
 

@@ -156,8 +156,8 @@ def _reached(graph: dict[str, frozenset[str]], start: str) -> set[str]:
 
 
 CEILINGS = {
-    "product lines": 69_869,
-    "modules": 354,
+    "product lines": 69_610,
+    "modules": 340,
     "modules with a single importer in their own folder": 23,
     "circles": 0,
     "loose modules at the root of console/": 5,

@@ -58,19 +58,19 @@ MUTANTS = (
         "faults/test_fix_in_progress.py::test_a_container_that_dies_after_the_start_is_a_failed_fix",
     ),
     Mutant(
-        "console/fix/acts/starting.py",
+        "console/fix/acts/standing.py",
         "return _STANDS[lies if lies is None else not lies]",
         "return _STANDS[lies]",
         "faults/test_kills.py::test_the_stop_that_takes_a_start_back_killed_anywhere_is_finished",
     ),
     Mutant(
-        "console/fix/acts/starting.py",
+        "console/fix/acts/standing.py",
         "return _STANDS[self.lies(bench)]",
         'return "before"',
         "faults/test_kills.py::test_a_start_killed_anywhere_can_be_finished_and_can_be_taken_back",
     ),
     Mutant(
-        "console/fix/acts/starting.py",
+        "console/fix/acts/standing.py",
         'return there is not None and (there.state == "running" or not self.was_running)',
         "return False",
         "faults/test_nothing_to_take_back.py::test_a_restart_whose_answer_is_lost_is_not_done_again_where_the_service_runs",

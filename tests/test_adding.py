@@ -219,7 +219,7 @@ def test_a_step_is_one_file_and_one_line(house: House, tmp_path: Path) -> None:
     assert "cannot import name 'EmptyFile'" in house.python(EMPTIED, str(tmp_path), "fix").stderr
 
     house.write(file, texts[file])
-    house.add_line(registry, texts[registry], after="from .acts.editing import RepairConfig")
+    house.add_line(registry, texts[registry], after="from .acts.editing import EditJson, EnvLine, RepairConfig")
 
     fixed = house.python(EMPTIED, str(tmp_path), "fix")
     assert fixed.returncode == 0, fixed.stderr

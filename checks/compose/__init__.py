@@ -30,7 +30,7 @@ from ...console.model import (
 )
 from ...console.model.findings import Evidence, Severity
 from .. import api
-from ..mounts import within
+from ..subjects import within
 
 LABEL_FILES, LABEL_DIRECTORY = CONFIG_FILES, WORKING_DIR
 STOPPED_BY_HAND = (0, 130, 137, 143)

@@ -23,8 +23,8 @@ from collections.abc import Iterator
 
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence
-from ...console.products.connections import connections
 from ...console.products.edges import KINDS
+from ...console.products.gateways import connections
 from ...console.settings import Settings
 from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..parties import Party, near, parties

@@ -24,12 +24,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
 from ...console.text.cleaning import clip
-from ..api import Case, Check, Fine, Form, Found, by_hand
-from .common import Life, lives
+from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, by_hand
+from ..subjects import Life, lives
 
 SIGILL = 132
 _LACKS = re.compile(

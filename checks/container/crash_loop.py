@@ -24,12 +24,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...console.fix.plan import Plan
-from ...console.model import Snapshot
-from ...console.settings import Settings
 from ...console.text.cleaning import duration
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
-from .common import Life, lives
+from ..api import Answers, Case, Check, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
+from ..subjects import Life, lives
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 60.0
 SHORT_RUN = 10.0

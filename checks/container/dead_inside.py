@@ -24,15 +24,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...console.compose.places import WORKING_DIR
-from ...console.fix.plan import Plan
 from ...console.fix.steps import RestartContainer
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
 from ...console.products.server_logs import gone, others_live, starts_others
-from ...console.settings import Settings
 from ...console.text.cleaning import clip
-from ..api import Answers, Case, Check, Fine, Form, Found, manual, repair
-from .common import Life, lives
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual, repair
+from ..subjects import Life, lives
 
 BEFORE = 3
 """Lines before that are shown: what it died of stands there."""

@@ -21,13 +21,9 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...console.fix.plan import Plan
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
 from ...console.text.cleaning import duration, size
-from ..api import Answers, Case, Check, Fine, Form, Found, manual
-from .common import Life, lives
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
+from ..subjects import Life, lives
 
 LATELY = 3600.0
 """Seconds in which a container that was killed for memory and runs again is told of."""

@@ -22,14 +22,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...console.compose.places import WORKING_DIR
-from ...console.fix.plan import Plan
 from ...console.fix.steps import StartContainer
 from ...console.judge.needs import needs_of
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
-from ..api import Answers, Case, Check, Fine, Form, Found, repair
-from .common import Life, lives
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, repair
+from ..subjects import Life, lives
 
 ALIVE = ("running", "restarting")
 
@@ -81,5 +77,5 @@ def plan(case: Case[Missed], _answers: Answers) -> Plan:
 
 CHECK = Check(
     "container.needed", "Nothing that somebody needs lies stopped", __doc__ or "", (STOPPED,), find, plan,
-    reads=("containers", "projects", "services", "last_words"),
+    reads=("containers", "projects", "services", "last_words", "config_verdicts", "oneapis"),
 )  # fmt: skip

@@ -23,14 +23,10 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...console.fix.plan import Plan
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
 from ...console.text.cleaning import clip
-from ..api import Answers, Case, Check, Fine, Form, Found, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..gpu.toolkit import refused
-from .common import Life, lives
+from ..subjects import Life, lives
 
 _PORT = re.compile(
     r"(?:Bind for|listen (?P<protocol>tcp|udp)[46]?) (?P<host>\S*?):(?P<port>\d{1,5})(?:: bind: address already in use"

@@ -36,9 +36,8 @@ from ...console.settings import Settings
 from ...console.text.cleaning import clip
 from ..api import Answers, Case, Check, Fine, Form, Found, manual
 from ..compose import Placed, place_of
-from ..mounts import Reach, fact_of, reach
 from ..parties import Party, parties
-from .common import Life, lives
+from ..subjects import Life, Reach, fact_of, lives, reach
 
 REFUSED = re.compile(r"EACCES|[Pp]ermission denied|[Oo]peration not permitted|not writable by user", re.ASCII)
 PATH = re.compile(r"(?<![\w:/.])(/[\w.@%+-]+(?:/[\w.@%+-]+)*)")

@@ -21,13 +21,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from ...console.fix.plan import Plan
-from ...console.model import HealthProbe, Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
+from ...console.model import HealthProbe
 from ...console.text.cleaning import clip, duration
-from ..api import Answers, Case, Check, Fine, Form, Found, manual
-from .common import Life, lives
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
+from ..subjects import Life, lives
 
 PROBES_SHOWN = 2
 

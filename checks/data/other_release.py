@@ -24,15 +24,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...console.fix.plan import Plan
-from ...console.model import Role, Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
+from ...console.model import Role
 from ...console.text.cleaning import clip
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..compose import Placed
-from ..container.common import lives
+from ..subjects import lives
 
 _KEEP = "Do not remove the data folder or volume: it holds everything that is stored."
 _BACK = "Back: take an image of {product}{of}, and make {subject} anew with it{up}."

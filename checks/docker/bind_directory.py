@@ -27,18 +27,15 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ...console.fix.plan import Plan
-from ...console.model import FileFact, Mount, Snapshot, Volume
-from ...console.model.findings import Evidence
+from ...console.model import FileFact, Mount, Volume
 from ...console.products.librechat.reading import WRITTEN
-from ...console.settings import Settings
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual, repair
 from ..compose import Placed
 from ..librechat.process import api_of
 from ..mongo.start import key_files
-from ..mounts import fact_of, file_evidence
 from ..oneapi.restart import TARGET
+from ..subjects import fact_of, file_evidence
 
 DIRECTORY = Form(
     "directory",

@@ -33,14 +33,11 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from ...console.fix.plan import Plan, Question
 from ...console.fix.steps import AnyStep, EditFile, EditJson, EngineReload
 from ...console.model import DaemonConfig, MirrorProbe, Snapshot
-from ...console.model.findings import Evidence
 from ...console.products.dockerd import MIRRORS, address_of, refusal, shown
-from ...console.settings import Settings
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
-from .mirrors import FAULTS, NEXT_START, MirrorCase, case_of
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Question, Settings, Unknown, manual, repair
+from .daemon_json import FAULTS, NEXT_START, MirrorCase, case_of
 
 _FALLS_THROUGH = "The Engine asks it first at every pull, then goes on; the error of a failing pull never names it"
 _ANSWERING = "set mirrors that answer; nothing restarts"

@@ -24,16 +24,13 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...console.fix.plan import Plan
-from ...console.model import FileFact, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import FileFact
 from ...console.products.gateways import release
-from ...console.settings import Settings
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from ..compose import Placed, placed
-from ..mounts import fact_of, file_evidence, reach
 from ..oneapi.restart import TARGET, as_read, change_of
+from ..subjects import fact_of, file_evidence, reach
 
 USER, USER_SINCE = 1001, (4, 14)
 """Whom FastGPT's own image runs as, and the release from which that is known (FastGPT issue 5999)."""

@@ -19,13 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...console.fix.plan import Plan
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence, Severity
 from ...console.products.gateways import release
 from ...console.products.versions import is_newest, version_of
-from ...console.settings import Settings
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Snapshot, Unknown, manual
 from ..compose import service_of
 from ..parties import Party, parties
 

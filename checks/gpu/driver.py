@@ -26,11 +26,8 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ...console.fix.plan import Plan
-from ...console.model import Gpu, GpuDriver, Snapshot
-from ...console.model.findings import Evidence, Severity
-from ...console.settings import Settings
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
+from ...console.model import Gpu, GpuDriver
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Snapshot, Unknown, manual
 from .common import Asker, card, holders, names, native, wanting, with_name
 
 SUBJECT, SOURCE = "NVIDIA driver", "NVML"

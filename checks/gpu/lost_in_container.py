@@ -28,14 +28,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import RestartContainer
-from ...console.model import Container, LogMark, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import Container, LogMark
 from ...console.products.gpu_grants import granted
 from ...console.products.server_logs import LOST as LOST_MARK
-from ...console.settings import Settings
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import put_away
 from .common import READY, Asker, askers, began, goes_round, last_cause, said
 

@@ -28,16 +28,13 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import RestartContainer, UnloadModel
 from ...console.model import Container, Gpu, LogMark, Server, Snapshot
-from ...console.model.findings import Evidence, Severity
 from ...console.products.gpu_grants import grant_of, granted
 from ...console.products.server_logs import HOST, OOM
-from ...console.settings import Settings
 from ...console.text.cleaning import duration, size
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Unknown, manual, repair
 from .common import GpuHolder, card, free, goes_round, holders, last_cause, said, with_name
 
 _ROOM = "make room on the card, or ask for less"

@@ -24,11 +24,9 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...console.model import GpuProcess, Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
+from ...console.model import GpuProcess
 from ...console.text.cleaning import clip, duration, size
-from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
+from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, Unknown, by_hand
 from .common import card
 
 _LOOK = "See what it is: ps -o pid,ppid,user,stat,lstart,args -p {pid}"

@@ -27,16 +27,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import PinGpus, SetServiceKeys
-from ...console.model import DeviceRequest, Gpu, Snapshot
-from ...console.model.findings import Evidence, Severity
+from ...console.model import DeviceRequest, Gpu
 from ...console.products.gpu_grants import VISIBLE, granted, only_gpus
 from ...console.products.services import LABEL_VERSION
-from ...console.settings import Settings
 from ...console.text.cleaning import size
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Snapshot, manual, repair
 from .common import Asker, askers, card, free, holders, with_name
 
 COUNT = Form(

@@ -30,13 +30,10 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from ...console.fix.plan import Plan
-from ...console.model import Container, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import Container
 from ...console.products.dockerd import is_desktop, is_podman
 from ...console.products.gpu_grants import grant_of
-from ...console.settings import Settings
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from ..compose import Placed
 from .common import Asker, askers, card, without_card
 

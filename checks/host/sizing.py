@@ -28,13 +28,9 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from ...console.fix.plan import Plan
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
 from ...console.products.model_users import product_of_command, product_of_image
-from ...console.settings import Settings
 from ...console.text.cleaning import size
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from ..compose import everybody, put_away
 from ..server.companion import PRODUCTS
 

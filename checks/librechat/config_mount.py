@@ -32,7 +32,6 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import (
     AddVolume,
     AnyStep,
@@ -45,14 +44,12 @@ from ...console.fix.steps import (
     SetServiceKeys,
     Text,
 )
-from ...console.model import FileFact, Snapshot, Volume
-from ...console.model.findings import Evidence
+from ...console.model import FileFact, Volume
 from ...console.products.librechat.reading import DEFAULT_PATH, NAMES
-from ...console.settings import Settings
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import Override, Placed, override_for, placed
-from ..mounts import Reach, fact_of, file_evidence, reach
+from ..subjects import Reach, fact_of, file_evidence, reach
 from .process import ApiProcess, Given, api_of, moment, seen_at
 
 NOT_MOUNTED = Form(

@@ -30,14 +30,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import ComposeUp, EditFile, RepairConfig
-from ...console.model import ConfigIssue, ConfigRepair, ConfigVerdict, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import ConfigIssue, ConfigRepair, ConfigVerdict
 from ...console.products.librechat.env import OLDEST, number
-from ...console.settings import Settings
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import Placed, placed
 from .process import api_of
 

@@ -39,14 +39,12 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from ...console.fix.plan import Plan, Question
 from ...console.fix.steps import AnyStep, ComposeUp, EditFile, EnvLine, RestartContainer, SetServiceKeys
-from ...console.model import CookieProof, Snapshot
+from ...console.model import CookieProof
 from ...console.model.findings import Evidence, Severity
 from ...console.products.librechat import env as rules
-from ...console.settings import Settings
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..api import Answers, Case, Check, Fine, Form, Found, Plan, Question, Settings, Snapshot, Unknown, manual, repair
 from ..compose import placed
 from .process import ApiProcess, Front, api_of, front_of, with_release
 

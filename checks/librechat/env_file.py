@@ -26,15 +26,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...console.compose.places import dotenv
-from ...console.fix.plan import Plan
 from ...console.fix.steps import AddVolume
-from ...console.model import FileFact, Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
+from ...console.model import FileFact
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..compose import Placed, placed
-from ..mounts import fact_of
+from ..subjects import fact_of
 from .process import ApiProcess, api_of
 
 NEEDED = ("JWT_SECRET", "JWT_REFRESH_SECRET", "CREDS_KEY", "CREDS_IV", "MONGO_URI")

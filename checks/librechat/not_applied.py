@@ -32,10 +32,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import ComposeUp
 from ...console.model import ComposeService, Container, FileFact, Role, Snapshot
-from ...console.model.findings import Evidence, Severity
 from ...console.products.librechat.env import working_dir
 from ...console.products.services import (
     LABEL_HASH,
@@ -45,11 +43,10 @@ from ...console.products.services import (
     role_of_container,
     same_compose,
 )
-from ...console.settings import Settings
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Unknown, manual, repair
 from ..compose import Placed, override_for, placed
-from ..mounts import fact_of, reach
+from ..subjects import fact_of, reach
 from . import config_mount
 from .process import moment
 

@@ -19,7 +19,7 @@ from ...console.products.librechat.env import ImageKind, Launch, Release
 from ...console.products.librechat.reading import DEFAULT_PATH, NAMES
 from ...console.settings import Settings
 from ..compose import LOOPBACK, Placed, marks_since_start, open_ports, value_of
-from ..mounts import Reach, fact_of, reach
+from ..subjects import Reach, fact_of, reach
 
 _FRONT = re.compile(r"nginx|caddy|traefik|openresty|haproxy")
 _HTTPS, _HTTP = "443", "80"

@@ -12,14 +12,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ...console.compose.places import env_paths
-from ...console.fix.plan import Plan
 from ...console.fix.steps import EditFile, EnvLine, SetServiceKeys
-from ...console.model import EnvVar, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import EnvVar
 from ...console.products.mongo import ADVERTISED, Client, leads_to, names_for, port_of, root_login
 from ...console.products.mongo_uri import LOOPBACK, Kind, MongoUri, UriFault, parse, repaired, rewritten
 from .. import compose
-from ..api import repair
+from ..api import Evidence, Plan, Snapshot, repair
 from ..compose import Placed
 from .node import MongoNode, SetVerdict
 from .start import is_bitnami

@@ -24,11 +24,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
 from .. import compose
-from ..api import Case, Check, Fine, Form, Found, by_hand
+from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, by_hand
 from .node import MongoNode, nodes
 
 SIGILL = 132

@@ -27,14 +27,11 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
 from ...console.products.mongo import option
-from ...console.settings import Settings
 from .. import compose
-from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
+from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, Unknown, by_hand
 from ..container.permission import PATH, REFUSED
-from ..mounts import Reach, fact_of, file_evidence, reach, within
+from ..subjects import Reach, fact_of, file_evidence, reach, within
 from .node import MongoNode, nodes
 
 EXIT = 100

@@ -22,11 +22,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
 from .. import compose
-from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
+from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, Unknown, by_hand
 from .node import MongoNode, nodes
 
 FIRST, LAST = (6, 19, 0), (7, 0, 13)

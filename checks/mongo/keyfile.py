@@ -31,15 +31,12 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ...console.fix.plan import Plan, Question
 from ...console.fix.steps import AnyStep, ComposeUp, RandomKey, ReplaceFile, RestartContainer
 from ...console.model import FileFact, Snapshot, Volume
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Question, Settings, Unknown, manual, repair
 from ..compose import ENDED
-from ..mounts import file_evidence
+from ..subjects import file_evidence
 from .node import key_file_steps
 from .start import LOG, MONGODB_UID, NO_KEY, KeyCase, key_cases
 

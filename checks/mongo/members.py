@@ -18,11 +18,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ...console.fix.acts.mongo import Verb
-from ...console.fix.plan import Plan, Question
 from ...console.fix.steps import MongoCommand, RestartContainer, SetMember
-from ...console.model import Container, Snapshot
+from ...console.model import Container
 from ...console.products.mongo import DEFAULT_BRIDGE, Client, leads_to, names_for, names_of, port_of, reached, strings
-from ..api import GONE, Answers, manual, repair
+from ..api import GONE, Answers, Plan, Question, Snapshot, manual, repair
 from .node import MongoNode, SetVerdict, nodes
 from .set_state import NOT_INITIATED, REFUSED, UNAUTHORIZED, judge_alone
 

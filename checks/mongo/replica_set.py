@@ -42,16 +42,13 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import RestartContainer, SetServiceKeys
-from ...console.model import Container, EngineInfo, FileFact, MongoState, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import Container, EngineInfo, FileFact, MongoState
 from ...console.products.mongo import ADVERTISED, names_of, port_of
-from ...console.settings import Settings
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import Placed
-from ..mounts import fact_of, reach
+from ..subjects import fact_of, reach
 from .app_string import compared, of_login, of_writing, place_of, repair_string, shown
 from .members import Group, command_plan, groups, judge_group
 from .node import ASSUMED, MongoNode, SetVerdict

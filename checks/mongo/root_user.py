@@ -25,13 +25,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...console.fix.plan import Plan
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
 from ...console.products.mongo import BITNAMI_PASSWORD, BITNAMI_USER, ROOT_USER, makes_user, root_login
-from ...console.settings import Settings
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from .node import MongoNode, nodes
 from .start import is_bitnami, official
 

@@ -10,7 +10,6 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from ...console.fix.plan import Plan, Question
 from ...console.fix.steps import (
     AddVolume,
     AnyStep,
@@ -23,8 +22,8 @@ from ...console.fix.steps import SetServiceKeys as Keys
 from ...console.model import Container, EngineInfo, FileFact
 from ...console.products.mongo import ADVERTISED, config_path, makes_user, option
 from .. import compose
-from ..api import Answers, repair
-from ..mounts import reach
+from ..api import Answers, Plan, Question, repair
+from ..subjects import reach
 from .app_string import judge_apps, miswritten
 from .node import MongoNode, SetVerdict, key_file_steps
 from .start import BITNAMI_SET, MONGODB_UID, is_bitnami

@@ -30,13 +30,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import AddVolume, CreateFile, Text
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from .node import MongoNode, nodes
 
 WITHOUT = (6,)

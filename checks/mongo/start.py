@@ -15,7 +15,7 @@ from functools import cached_property
 from ...console.model import FileFact, KeyFileFact, MongodConfig, Snapshot
 from ...console.products.mongo import config_path, key_file, makes_user, option
 from ..compose import Placed, marks_since_start, placed, value_of
-from ..mounts import Reach, fact_of, reach, within
+from ..subjects import Reach, fact_of, reach, within
 
 BITNAMI_SET = "MONGODB_REPLICA_SET_NAME"
 MONGODB_UID = 999

@@ -25,11 +25,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...console.model import Container, Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
+from ...console.model import Container
 from .. import compose
-from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
+from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, Unknown, by_hand
 from .node import MongoNode, nodes
 
 EXIT = 62

@@ -25,19 +25,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import SetServiceKeys
-from ...console.model import Container, Server, ServerUser, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import Container, Server, ServerUser
 from ...console.products.addresses import address_of
 from ...console.products.dockerd import is_desktop
 from ...console.products.gateways import environment
 from ...console.products.model_users import told_host, told_port
-from ...console.settings import Settings
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from ..compose import Placed, place_of, severity_of, used_by
-from .common import containers, natives
+from ..subjects import containers, natives
 
 VARIABLE = "OLLAMA_HOST"
 PORT = 11434

@@ -25,17 +25,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import SetServiceKeys
-from ...console.model import Container, EngineInfo, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import Container, EngineInfo
 from ...console.products.dockerd import is_desktop, is_podman
 from ...console.products.gateways import names_of, release, share_network
 from ...console.products.model_users import is_server_variable
-from ...console.settings import Settings
 from ...console.text.cleaning import clean_line
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import Placed, bring_up, put_away, severity_of
 from ..parties import Party, in_files, parties
 

@@ -24,18 +24,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import RestartContainer
-from ...console.model import Container, Gpu, GpuDriver, LoadedModel, LogMark, Server, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import Container, Gpu, GpuDriver, LoadedModel, LogMark, Server
 from ...console.products.gateways import environment
 from ...console.products.gpu_grants import Grant, grant_of, granted
-from ...console.settings import Settings
 from ...console.text.cleaning import clean_line, size
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import LABEL_DIRECTORY, marks_since_start
 from ..gpu.common import free
-from .common import containers, natives
+from ..subjects import containers, natives
 
 CPU, GPU = "ollama.inference-cpu", "ollama.inference-gpu"
 _OFF = ("-1", "none", "void", "")

@@ -10,14 +10,12 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import RestartContainer, WaitFor
-from ...console.model import Container, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import Container
 from ...console.products.gateways import LOOPBACK as LOCAL
 from ...console.products.gateways import Dsn, share_network
 from .. import compose
-from ..api import Case, Form, manual, repair
+from ..api import Case, Evidence, Form, Plan, Snapshot, manual, repair
 from ..compose import ENDED, Placed, placed
 from .one_api import NEXT_TRY, PATIENCE, DatabaseHost, OneApi, basics
 

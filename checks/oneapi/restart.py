@@ -30,20 +30,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import ComposeUp, RestartContainer
-from ...console.model import FileFact, JsonFact, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import FileFact, JsonFact
 from ...console.products.gateways import release
-from ...console.settings import Settings
 from ...console.text.cleaning import duration
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import Placed, placed
-from ..mounts import Reach, fact_of, reach
+from ..subjects import Reach, fact_of, reach
 from .boot import FORMS, Down, bring_up, down_case, down_of
-from .channels import STALE, Stale, caches, complaints, frequency, last_sync, restart, stale_case, stale_of, undecided
-from .one_api import OneApi, basics, one_api, version_of
+from .one_api import (
+    STALE,
+    OneApi,
+    Stale,
+    basics,
+    caches,
+    complaints,
+    frequency,
+    last_sync,
+    one_api,
+    restart,
+    stale_case,
+    stale_of,
+    undecided,
+    version_of,
+)
 
 TARGET = "/app/data/config.json"
 JSON5_SINCE = (4, 8, 4)

@@ -26,8 +26,7 @@ from collections.abc import Iterator
 
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence, Severity
-from ...console.products.connections import connections
-from ...console.products.gateways import release
+from ...console.products.gateways import connections, release
 from ...console.products.versions import is_newest, parts_of, version_of
 from ...console.settings import Settings
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand

@@ -24,14 +24,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import SetServiceKeys
-from ...console.model import LogMark, Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
+from ...console.model import LogMark
 from ...console.text.cleaning import clean_line
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from ..compose import Placed
 from .companion import Companion, companions
 

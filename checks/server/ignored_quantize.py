@@ -22,12 +22,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...console.fix.plan import Plan
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
 from ...console.text.cleaning import size
-from ..api import Answers, Case, Check, Fine, Form, Found, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from .companion import Companion, companions
 
 VARIABLE = "QUANTIZE_BIT"

@@ -21,19 +21,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...console.model import ComposeService, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import ComposeService
 from ...console.products.gpu_grants import grant_of_service, several
 from ...console.products.model_users import product_of_command, product_of_image
 from ...console.products.registry import SERVERS
 from ...console.products.server_logs import SHM
 from ...console.products.services import role_of_declaration
-from ...console.settings import Settings
 from ...console.text.cleaning import size
-from ..api import Case, Check, Fine, Form, Found, by_hand
+from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, by_hand
 from ..compose import Placed, everybody
-from ..container.common import lives
 from ..gpu.common import last_cause
+from ..subjects import lives
 
 FULL = Form(
     "full",

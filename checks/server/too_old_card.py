@@ -21,13 +21,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...console.model import LogMark, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import LogMark
 from ...console.products.server_logs import OLD_CARD, OLD_DRIVER
-from ...console.settings import Settings
-from ..api import Case, Check, Fine, Form, Found, by_hand
-from ..container.common import Life, lives
+from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, by_hand
 from ..gpu.common import last_cause
+from ..subjects import Life, lives
 
 _CARD = re.compile(
     r"(?:GPU has compute capability|[Rr]untime compute cap|Current capability:|capability detected:) ?([\d.]+)"

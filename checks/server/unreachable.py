@@ -25,14 +25,11 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import RestartContainer
-from ...console.model import Container, Server, ServerUser, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import Container, Server, ServerUser
 from ...console.products.edges import VARIABLES
 from ...console.products.model_servers import port_of
-from ...console.settings import Settings
-from ..api import Answers, Case, Check, Fine, Form, Found, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual, repair
 from ..compose import LABEL_DIRECTORY, used_by
 
 SETTLING = 60.0

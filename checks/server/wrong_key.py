@@ -25,17 +25,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ...console.fix.plan import Plan
 from ...console.fix.steps import EditFile, RenameVariable
-from ...console.model import Container, Server, Snapshot
-from ...console.model.findings import Evidence
+from ...console.model import Container, Server
 from ...console.products.gateways import environment
 from ...console.products.registry import SERVERS
 from ...console.products.services import role_of_container
-from ...console.settings import Settings
 from ...console.text.cleaning import clean_line
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import Placed, bring_up, put_away, severity_of, used_by
 from .companion import Companion, companions, given, is_public
 

@@ -27,15 +27,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ...console.fix.plan import Plan
-from ...console.model import Role, Snapshot
-from ...console.model.findings import Evidence
-from ...console.products.connections import connections
+from ...console.model import Role
 from ...console.products.edges import READERS, VARIABLES, read_of
+from ...console.products.gateways import connections
 from ...console.products.model_users import product_of_image, told_port
 from ...console.products.registry import SERVERS
-from ...console.settings import Settings
-from ..api import Answers, Case, Check, Fine, Form, Found, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..librechat.process import api_of
 from ..parties import Party, in_files, may_know_more, near, parties, reachable
 

@@ -24,15 +24,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...console.fix.plan import Plan
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
 from ...console.products.edges import READERS
 from ...console.products.gateways import fault_of
 from ...console.products.mongo_uri import UriFault
 from ...console.products.versions import parts_of
-from ...console.settings import Settings
-from ..api import Answers, Case, Check, Fine, Form, Found, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..mongo.app_string import of_writing
 from ..parties import Party, parties
 

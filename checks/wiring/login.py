@@ -26,8 +26,7 @@ from dataclasses import dataclass
 from ...console.fix.plan import Plan
 from ...console.model import Role, Snapshot
 from ...console.model.findings import Evidence, Severity
-from ...console.products.connections import DeclaredLogin, connections
-from ...console.products.gateways import LOOPBACK
+from ...console.products.gateways import LOOPBACK, DeclaredLogin, connections
 from ...console.products.mongo import option, root_login
 from ...console.settings import Settings
 from ..api import Answers, Case, Check, Fine, Form, Found, manual

@@ -21,11 +21,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...console.fix.plan import Plan
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence
-from ...console.settings import Settings
-from ..api import Answers, Case, Check, Fine, Form, Found, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..parties import Party, parties
 
 _MATTERS = re.compile(

@@ -21,15 +21,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...console.fix.plan import Plan
-from ...console.model import Snapshot
-from ...console.model.findings import Evidence, Severity
 from ...console.products.versions import parts_of
-from ...console.settings import Settings
 from ...console.text.cleaning import clip
-from ..api import Answers, Case, Check, Fine, Form, Found, manual
-from ..container.common import lives
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Snapshot, manual
 from ..parties import Party, parties
+from ..subjects import lives
 
 _MATTERS = re.compile(r"(?:SECRET|KEY|PASSWORD|PASSWD|TOKEN|URI|URL|DSN|CONN_STRING)$")
 

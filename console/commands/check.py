@@ -1,7 +1,8 @@
-"""``stackops check``: what is wrong, and why. Looks, judges, prints; changes nothing."""
+"""``stackops check`` and ``explain``: what is wrong and why; what a check looks for, from its docstring."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from ..judge import judge
 from .session import Session, Stop, pass_session, project_dir_option, require_engine
 
 if TYPE_CHECKING:
+    from ...checks.api import Check
     from ..model import Snapshot
     from ..model.findings import Judgement, Result
 
@@ -85,3 +87,39 @@ def _found(results: Sequence[Result], fail_on: str) -> bool:
     """Whether there is a finding that counts for the exit code."""
     counted = () if fail_on == "never" else _LEVELS[: _LEVELS.index(fail_on) + 1]
     return any(result.status == "finding" and result.severity in counted for result in results)
+
+
+@click.command(short_help="What a check looks for, why it matters, how it is fixed.")
+@click.argument("check_id", required=False, metavar="[ID]")
+@pass_session
+def explain(session: Session, check_id: str | None) -> int:
+    """What a check looks for, why it matters, how it is fixed, and where that is known from. Without ID: all checks."""
+    session.output_mode()
+    session.require_project()
+    if check_id is None:
+        _list(session, session.doors.checks())
+    else:
+        _one(session, session.check(check_id))
+    return ExitCode.OK
+
+
+def _list(session: Session, checks: Sequence[Check]) -> None:
+    width = max((len(check.id) for check in checks), default=0)
+    session.output.answer(
+        lambda: {"checks": [_head(check) for check in checks]},
+        lambda: [(check.severity, check.id, check.title) for check in checks],
+        lambda: [(check.severity.ljust(9), check.severity, f"{check.id:<{width}}  {check.title}") for check in checks],
+    )
+
+
+def _one(session: Session, check: Check) -> None:
+    doc = inspect.cleandoc(check.doc)
+    session.output.answer(
+        lambda: {"check": {**_head(check), "doc": doc}},
+        lambda: [(check.severity, check.id, line.strip()) for line in filter(str.strip, doc.splitlines())],
+        lambda: [(check.id, check.severity, f"  ({check.severity})\n\n{doc}")],
+    )
+
+
+def _head(check: Check) -> dict[str, object]:
+    return {"id": check.id, "title": check.title, "severity": check.severity, "fix": check.plan is not None}

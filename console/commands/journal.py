@@ -1,4 +1,4 @@
-"""``stackops journal``: what was done here, by whom, and how it ended."""
+"""``stackops journal``, ``undo``, ``resume`` and ``rollback``: what was done here, and taking it back."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..exit_codes import ExitCode
-from ..hosts import HostError
-from .session import Session, pass_session
+from ..hosts import EngineUnreachable, HostError
+from .acting import act, agree, confirm, fixer, show
+from .session import Session, Stop, pass_session
 
 if TYPE_CHECKING:
     from ..fix.records import Entry
@@ -106,3 +107,98 @@ def _who(entry: Entry) -> str:
 
 def _at(moment: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+
+
+def _entry(session: Session, name: str | None) -> Entry:
+    """An entry of the journal by its name or the beginning of it; a usage error otherwise."""
+    try:
+        return session.journal().get(name or "")
+    except HostError as error:
+        raise click.UsageError("; ".join(filter(None, (str(error), error.remedy)))) from error
+
+
+@click.command(short_help="Take a fix back.")
+@click.argument("entry", required=False)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@pass_session
+def undo(session: Session, entry: str | None, yes: bool) -> int:
+    """Take a fix back: the newest that is not undone, or the ENTRY of the journal that is named.
+
+    Refused when what would be undone is no longer as the fix left it. Services that the fix restarted restart again.
+    """
+    session.output_mode()
+    if entry is None:
+        session.require_project()
+    chosen = session.journal().undoable() if entry is None else _entry(session, entry)
+    if chosen is None:
+        return session.nothing("", "nothing to undo")
+    engine = fixer(session, chosen.intent.check, chosen.intent.subject, chosen.intent.lock)
+    try:
+        prepared = engine.prepare_undo(chosen.id)
+    except EngineUnreachable:
+        raise
+    except HostError as error:
+        raise Stop.at(error) from error
+    if not session.output.json:
+        show(session, prepared)
+    agree(session, prepared, yes=yes, disruptive=True, fix=False)
+    return act(session, lambda tell, stop: engine.run(prepared, tell, stop), prepared)
+
+
+@click.command(short_help="Finish a fix that was interrupted.")
+@click.argument("entry", required=False)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@pass_session
+def resume(session: Session, entry: str | None, yes: bool) -> int:
+    """Finish a fix that was killed or stopped in the middle: the steps that are left, then the proof."""
+    chosen = _open_entry(session, entry, yes=yes, how="resume")
+    if chosen is None:
+        return session.nothing("", "nothing was interrupted")
+    engine = fixer(session, chosen.intent.check, chosen.intent.subject, chosen.intent.lock)
+    return act(session, lambda tell, stop: engine.resume(chosen, tell, stop))
+
+
+@click.command(short_help="Take back what an interrupted fix had done.")
+@click.argument("entry", required=False)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@pass_session
+def rollback(session: Session, entry: str | None, yes: bool) -> int:
+    """Take back what a fix had done when it was killed or stopped in the middle."""
+    chosen = _open_entry(session, entry, yes=yes, how="roll back")
+    if chosen is None:
+        return session.nothing("", "nothing was interrupted")
+    engine = fixer(session, chosen.intent.check, chosen.intent.subject, chosen.intent.lock)
+    return act(session, lambda tell, stop: engine.roll_back(chosen, tell, stop), wanted="rolled-back")
+
+
+def _open_entry(session: Session, name: str | None, *, yes: bool, how: str) -> Entry | None:
+    """The interrupted entry that is meant, agreed to; None when none waits."""
+    session.output_mode()
+    waiting = session.journal().open_entries()
+    if not waiting:
+        session.require_project()
+    if name is not None:
+        chosen = _entry(session, name)
+        if chosen.id not in {each.id for each in waiting}:
+            state = "still being worked on" if chosen.running else chosen.state
+            raise Stop(f"entry {chosen.id} is {state}, so there is nothing to {how}", ExitCode.REFUSED)
+    elif len(waiting) > 1:
+        names = ", ".join(each.id for each in waiting)
+        raise click.UsageError(f"{len(waiting)} fixes were interrupted; name one of them: {names}")
+    elif not waiting:
+        return None
+    else:
+        chosen = waiting[0]
+    if session.settings.read_only:
+        raise Stop("read-only: nothing is changed; start without --read-only", ExitCode.REFUSED)
+    _agree(session, chosen, yes=yes, how=how)
+    return chosen
+
+
+def _agree(session: Session, entry: Entry, *, yes: bool, how: str) -> None:
+    intent = entry.intent
+    session.output.say(f"{intent.title} ({intent.check} {intent.subject}), {intent.safety}")
+    for index, row in enumerate(intent.steps):
+        state = "done" if index in entry.done else "begun" if index in entry.begun else "to do"
+        session.output.say(f"  {state:<6}{row.describe}")
+    confirm(f"{how.capitalize()}?", yes=yes)

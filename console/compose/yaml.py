@@ -271,7 +271,7 @@ def _integer(value: str) -> Any:  # noqa: ANN401 - back to the text when it is n
 
 
 def _date(value: str) -> Any:  # noqa: ANN401
-    """An unquoted ``2024-02-01`` is a date to YAML (fact: librechat-stack 5.2); anything else stays text."""
+    """An unquoted ``2024-02-01`` is a date to YAML (fact: js-yaml 4 lib/type/timestamp.js)."""
     from datetime import UTC, datetime
 
     match = _DATE.match(value)

@@ -363,7 +363,7 @@ def _require_made(run: Run) -> None:
 
 
 def _wanted(intent: Intent) -> Expectation:
-    lasting = any(row.inverse is None and not row.step.changes_nothing for row in intent.steps)
+    lasting = any(row.step.lasts(row.inverse) for row in intent.steps)
     return Expectation(intent.fault, intent.uncovers, lasting)
 
 

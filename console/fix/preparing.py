@@ -289,7 +289,7 @@ def prepare(plan: Plan, host: Host, look: Look) -> PreparedPlan:
             break
         _require_foreign(step)
         preview.add(step)
-    lasting = (row.step for row in preview.steps if row.inverse is None and not row.step.changes_nothing)
+    lasting = (row.step for row in preview.steps if row.step.lasts(row.inverse))
     notes = [f"Only done, never taken back: {step.describe()}" for step in lasting]
     return preview.finish(plan, host.files, notes=notes)
 
@@ -357,7 +357,7 @@ def _require_undoable(entry: Entry) -> None:
     if all(row.step.is_service_step and not row.step.undone_alone for row in entry.intent.steps):
         what = entry.intent.steps[0].step.left_behind or "only restarted a service"
         raise Refused(f"The entry {entry.id} {what}: there is nothing to take back")
-    lasting = (row for row in entry.intent.steps if row.inverse is None and not row.step.changes_nothing)
+    lasting = (row for row in entry.intent.steps if row.step.lasts(row.inverse))
     if (row := next(lasting, None)) is not None:
         raise Refused(f"It cannot be undone: {row.describe}")
 

@@ -19,16 +19,14 @@ from .acts.base import (
     kinds,
 )
 from .acts.compose_edits import AddVolume, PinGpus, RenameVariable, SetServiceKeys
-from .acts.editing import RepairConfig
+from .acts.content import RemoveFile, RestoreDirectory, RestoreFile
+from .acts.editing import EditJson, EnvLine, RepairConfig
 from .acts.engine import EngineReload
-from .acts.env_edit import EnvLine
 from .acts.files import Chmod, Chown, CreateFile, Edit, EditFile, ReplaceDirectoryByFile, ReplaceFile
-from .acts.inverse import RemoveFile, RestoreDirectory, RestoreFile
-from .acts.json_edit import EditJson
 from .acts.mongo import InitiateSet, MongoCommand, SetMember
 from .acts.servers import AskModel, UnloadModel, WaitFor
 from .acts.services import ComposeUp
-from .acts.starting import RestartContainer, StartContainer, StopContainer
+from .acts.standing import RestartContainer, StartContainer, StopContainer
 
 if TYPE_CHECKING:
     AnyStep = Step

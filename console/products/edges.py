@@ -22,8 +22,7 @@ from msgspec.structs import replace
 from ..model import ComposeService, ConfigVerdict, Container, Edge, EdgeWhere, Hop, OneApiState, Project, Role, Speaks
 from ..text.cleaning import clean_line
 from .addresses import Address, address_of, lead, place, shown
-from .connections import connections
-from .gateways import environment, gateway_of, names_of
+from .gateways import connections, environment, gateway_of, names_of
 from .librechat.reading import environment as librechat_environment
 from .model_users import uses
 from .mongo_uri import parse

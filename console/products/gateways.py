@@ -1,4 +1,4 @@
-"""Where FastGPT sends its model requests, and where databases are, as environments say. Pure.
+"""Where FastGPT sends its model requests, and where databases are, and as whom, by environments. Pure.
 
 The values hold passwords and keys: what is made of them never shows one. What is wrong with the writing of a database's
 address, of whatever product, and where, is told here too: URLs (PostgreSQL, Redis, MySQL of other languages) and Go's
@@ -13,10 +13,10 @@ WHATWG URL (``/ ? #`` end the login, the last ``@`` divides); libpq (the first `
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from ..model import Container
 from ..text.cleaning import clean_line
@@ -260,3 +260,76 @@ def _of_go(text: str, scheme: str) -> UriFault | None:
         if bad is not None:
             return bad
     return _tail_fault(text, slash)
+
+
+_USUAL_PORTS = {
+    "http": 80,
+    "https": 443,
+    "redis": 6379,
+    "rediss": 6379,
+    "postgres": 5432,
+    "postgresql": 5432,
+    "mysql": 3306,
+}
+_BARE = r"[A-Za-z0-9][\w.-]*(?::\d{1,5})?"
+_NEXT = re.compile(rf"[;,](?=\s*(?:\w+://|{_BARE}\s*(?:[;,]|$)))")
+"""Between two addresses; a password may hold the same characters."""
+_IS_URL = re.compile(r"[A-Za-z][\w+.-]*://")
+_ENDS_LOGIN = frozenset("/?#")
+_DSN = re.compile(
+    r"(?:(?P<user>[^:@/]+)(?::(?P<password>.*))?@)?(?:tcp[46]?)?\((?P<host>[^:()]+)(?::(?P<port>\d{1,5}))?\)"
+)
+"""fact: go-sql-driver/mysql, as One API has it: ``user:password@tcp(host:port)/name``"""
+
+
+@dataclass(frozen=True)
+class DeclaredLogin:
+    """One place that a value leads to."""
+
+    host: str
+    port: int | None
+    scheme: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+def connections(value: str) -> Iterator[DeclaredLogin]:
+    """Every place in a value; nothing for what is not understood, or stands in quotes: those are wiring.quotes'.
+
+    Nor for a login that a character of its own ends too early: what looks like a host there is a part of a password.
+    """
+    value = value.strip()
+    if value[:1] in ("'", '"'):
+        return
+    if value.startswith("mongodb"):
+        uri = parse(value)
+        if uri is not None and not uri.fault and not uri.srv:
+            hosts = ((host, port) for host, port in uri.hosts)
+            yield from (
+                DeclaredLogin(host, port, "mongodb", uri.user or "", uri.password or "") for host, port in hosts
+            )
+    elif not _IS_URL.match(value) and (dsn := _DSN.match(value)):
+        if fault_of(value, go=True) is not None:
+            return
+        port = int(dsn["port"]) if dsn["port"] else 3306
+        yield DeclaredLogin(dsn["host"], port, "mysql", dsn["user"] or "", dsn["password"] or "")
+    else:
+        for part in _NEXT.split(value):
+            yield from _connection_of_url(part.strip())
+
+
+def _connection_of_url(text: str) -> Iterator[DeclaredLogin]:
+    if "://" not in text:
+        if re.fullmatch(_BARE, text):
+            name, _, number = text.partition(":")
+            yield DeclaredLogin(name, int(number) if number else None)
+        return
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port or _USUAL_PORTS.get(parts.scheme)
+    except ValueError:
+        return
+    fault = fault_of(text)
+    cut = fault is not None and fault.kind == "unescaped" and not _ENDS_LOGIN.isdisjoint(fault.found)
+    if parts.scheme in _USUAL_PORTS and host and not cut:
+        yield DeclaredLogin(host, port, parts.scheme, unquote(parts.username or ""), unquote(parts.password or ""))

@@ -114,7 +114,7 @@ class ServersScreen(ContainerActs, ListPlace):
 
     def action_unload(self) -> None:
         """Show what unloading a model would do; with several loaded, ask which."""
-        from ...console.fix.actions import unloadable
+        from ...console.fix.plan import unloadable
 
         server = self.selected_server()
         models = unloadable(server) if server else ()
@@ -147,7 +147,7 @@ class ServersScreen(ContainerActs, ListPlace):
         self.console.push_screen(Choose(title, body, [("cancel", "Cancel"), *ways, *last]), chosen)
 
     def _unload(self, key: str, names: Sequence[str]) -> None:
-        from ...console.fix.actions import still_loaded
+        from ...console.fix.plan import still_loaded
 
         if self.console.snapshot is not None:
             self.console.open_plan(still_loaded(self.console.snapshot, key, names))

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stackops.console.fix.actions import plan_unload, still_loaded
 from stackops.console.fix.acts.servers import loaded
 from stackops.console.fix.engine import Fixer
 from stackops.console.fix.journal import Journal
+from stackops.console.fix.plan import plan_unload, still_loaded
 from stackops.console.hosts import Host
 from stackops.console.hosts.local import open_local
 from stackops.console.model import HostInfo, LoadedModel, Server, Snapshot

@@ -23,7 +23,7 @@ from examples.docker.registry_mirrors import (
     uses,
 )  # fmt: skip
 from msgspec.structs import replace
-from stackops.checks.docker.mirrors import FAULTS
+from stackops.checks.docker.daemon_json import FAULTS
 from stackops.checks.docker.registry_mirrors import CHECK
 from stackops.console.collect.collector import Cadence, collect
 from stackops.console.fix.engine import Fixer

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from stackops.checks import registry
 from stackops.checks.api import Check
 from stackops.console.compose.places import WORKING_DIR
-from stackops.console.fix import actions
+from stackops.console.fix import plan
 from stackops.console.fix.proving import ALWAYS, PARTS, Look, unread
 from stackops.console.hosts import EngineUnreachable
 from stackops.console.model import Container, Fault, HostInfo, LoadedModel, Server, Snapshot
@@ -132,7 +132,7 @@ def test_what_was_never_read_is_no_proof(check: Check, source: str) -> None:
     assert (look.status, look.because) == ("unknown", f"{source} was not read")
 
 
-@pytest.mark.parametrize("check_id", [*(check.id for check in REPAIRING), actions.ACTION])
+@pytest.mark.parametrize("check_id", [*(check.id for check in REPAIRING), plan.ACTION])
 def test_an_engine_that_cannot_be_asked_is_told_as_such(check_id: str) -> None:
     nothing = Snapshot(0.0, HostInfo("x"), faults=(Fault("engine", "Nobody listens", "start it"),))
     with pytest.raises(EngineUnreachable, match="Nobody listens") as raised:
@@ -143,12 +143,12 @@ def test_an_engine_that_cannot_be_asked_is_told_as_such(check_id: str) -> None:
 def test_a_model_counts_as_unloaded_only_where_servers_were_read_well() -> None:
     server = Server("ollama:11434", "ollama", "http://ollama:11434", "up", loaded=())
     shown = Snapshot(0.0, HostInfo("x"), servers=(server,))
-    subject = actions.subject_of(server, ["qwen2"])
-    assert seen(actions.ACTION, subject, read_well(shown)).status == "ok"
+    subject = plan.subject_of(server, ["qwen2"])
+    assert seen(plan.ACTION, subject, read_well(shown)).status == "ok"
     for source in PARTS["servers"]:
-        assert seen(actions.ACTION, subject, read_well(shown, Fault(source, "no"))).status == "unknown"
+        assert seen(plan.ACTION, subject, read_well(shown, Fault(source, "no"))).status == "unknown"
     loaded = replace(shown, servers=(replace(server, loaded=(LoadedModel("qwen2"),)),))
-    assert seen(actions.ACTION, subject, read_well(loaded)).status == "finding"
+    assert seen(plan.ACTION, subject, read_well(loaded)).status == "finding"
 
 
 def test_a_check_that_is_switched_off_or_unknown_proves_nothing() -> None:

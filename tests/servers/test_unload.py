@@ -9,10 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from stackops.console.fix.actions import plan_unload, still_loaded, unloadable
 from stackops.console.fix.acts.servers import PATIENCE, loaded
 from stackops.console.fix.engine import Fixer
 from stackops.console.fix.journal import Journal
+from stackops.console.fix.plan import plan_unload, still_loaded, unloadable
 from stackops.console.fix.steps import StepContext, StepFailed, StepMoved, UnloadModel
 from stackops.console.hosts import HttpFailed, HttpReply
 from stackops.console.model import HostInfo, LoadedModel, Server, Snapshot

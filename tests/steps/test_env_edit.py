@@ -9,7 +9,7 @@ from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 from stackops.console.compose.interpolation import parse_env_file
-from stackops.console.fix.acts.env_edit import EnvLine
+from stackops.console.fix.acts.editing import EnvLine
 from stackops.console.fix.steps import StepFailed
 
 PATH = "/srv/librechat/.env"

@@ -12,6 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from stackops.console.fix.acts.base import FileStep
+from stackops.console.fix.acts.compose_edits import ComposeEdit
+from stackops.console.fix.acts.editing import FileEdit
+from stackops.console.fix.acts.standing import ServiceStep
 from stackops.console.fix.preparing import Overlay
 from stackops.console.fix.steps import (
     AnyStep,
@@ -25,6 +29,7 @@ from stackops.console.fix.steps import (
     ReplaceFile,
     RestoreDirectory,
     RestoreFile,
+    Step,
     StepContext,
     StepFailed,
     StepMoved,
@@ -259,3 +264,9 @@ def test_any_content_and_mode_comes_back(bench: StepContext, folder: Path, old: 
         assert prepared.inverse is not None
         prepared.inverse.apply(bench)
     assert tree(folder) == before
+
+
+@pytest.mark.parametrize("unfinished", [Step, FileStep, ServiceStep, FileEdit, ComposeEdit])
+def test_what_steps_and_edits_are_made_from_is_none_itself(unfinished: type) -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        unfinished(*["x"] * len(unfinished.__match_args__))

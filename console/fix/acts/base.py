@@ -7,11 +7,11 @@ engine may ask of a step are the attributes and methods of ``Step``: the engine 
 from __future__ import annotations
 
 import hashlib
-from abc import abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal
 
-from msgspec import Struct
+from msgspec import Struct, StructMeta
 
 from ...hosts import EndUnknown, EngineUnreachable, Files, Host, HostError
 
@@ -112,7 +112,11 @@ class PreparedStep(Struct, frozen=True):
     """False when everything is already as wanted."""
 
 
-class Step(Struct, frozen=True, tag=True):
+class AbstractStruct(ABCMeta, StructMeta):
+    """Makes ``abstractmethod`` count for Structs: one that lacks such a method cannot be made."""
+
+
+class Step(Struct, frozen=True, tag=True, metaclass=AbstractStruct):
     """One act. An intention until ``prepare`` has made it exact; only exact steps are applied and journalled."""
 
     named_by: ClassVar[str] = "name"
@@ -163,6 +167,10 @@ class Step(Struct, frozen=True, tag=True):
     def audit_name(self) -> str:
         """What the audit log calls its target."""
         return self.target
+
+    def lasts(self, inverse: Step | None) -> bool:
+        """Whether nothing takes it back, with what ``prepare`` gave for its inverse."""
+        return inverse is None and not self.changes_nothing
 
     @property
     def harms_for_good(self) -> bool:

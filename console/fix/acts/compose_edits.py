@@ -63,7 +63,7 @@ class ComposeEdit(FileEdit, frozen=True):
 class AddVolume(ComposeEdit, frozen=True, tag="add-volume"):
     """Add one bind mount to a service. Nothing to do when the target is mounted from there already.
 
-    Written in long form (``type: bind``), as LibreChat's own override example has it. fact: librechat-stack 4, for a
+    Written in long form (``type: bind``), as LibreChat has it. fact: docker/compose issue 12797: for a
     source that is missing the short form makes Docker create a directory, always; the long form is refused by Compose
     2.26.1 and creates the directory too in some newer ones, where ``create_host_path: false`` is not reliable either.
     So the form proves nothing: a plan puts the file there before it mounts it.
@@ -89,7 +89,7 @@ class AddVolume(ComposeEdit, frozen=True, tag="add-volume"):
         return item | {"read_only": True} if self.read_only else item
 
     def next(self, doc: YamlDocument, directory: str) -> YamlDocument | None:
-        """The later of several mounts on one target is the one that counts: fact, librechat-stack 4."""
+        """The later of several mounts on one target is the one that counts. fact: Compose 2.26.1, measured."""
         path: Path = ("services", self.service, "volumes")
         items = untagged(at(doc.data, path))
         listed = items if isinstance(items, list) else []

@@ -1,7 +1,7 @@
 """The step that makes the Engine read its configuration again. Nothing restarts; what proves it is ``/info``.
 
 It also takes itself back, which needs more than a reload: a key that is gone from the file leaves the Engine's list as
-it was. fact: mongo-docker-db 4.1, observed with 20.10
+it was. fact: moby daemon/reload.go, observed with 20.10
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...products.dockerd import MIRRORS, address_of, flags, objections
 from ...text.cleaning import clean_line, masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, sha256
 from .content import real_path, stat
-from .json_edit import EditJson
+from .editing import EditJson
 from .standing import asked
 
 WITHIN = 8.0

@@ -11,6 +11,10 @@ from ...text.cleaning import change, file_diff, mode, owner
 from .base import Content, FileStep, PreparedStep, RandomKey, State, Step, StepContext, StepFailed, StepMoved
 from .compose_edits import AddVolume, PinGpus, RenameVariable, SetServiceKeys
 from .content import (
+    RemoveFile,
+    RestoreDirectory,
+    RestoreFile,
+    content_state,
     exact,
     load,
     read,
@@ -22,11 +26,8 @@ from .content import (
     stat,
     words,
 )
-from .editing import RepairConfig, apply_all, without_secrets
+from .editing import EditJson, EnvLine, RepairConfig, apply_all, without_secrets
 from .editing import words as edits_in_words
-from .env_edit import EnvLine
-from .inverse import RemoveFile, RestoreDirectory, RestoreFile, content_state
-from .json_edit import EditJson
 
 Edit = AddVolume | SetServiceKeys | EnvLine | RepairConfig | EditJson | RenameVariable | PinGpus
 """Every edit that a journal can hold."""

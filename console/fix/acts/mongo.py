@@ -23,7 +23,7 @@ from .standing import of_service
 
 Verb = Literal["initiate", "reconfig", "either", "restore"]
 START_WITHIN = 75.0
-"""Seconds for a mongod to come up; the first start makes a user before it. fact: mongo-docker-db 2.1 and 7"""
+"""Seconds for a mongod to come up; the first start makes a user before it. fact: the image's docker-entrypoint.sh"""
 _TYPED: dict[str, MongoLogin] = {}
 """Logins that were typed, by ticket: in this process only, until no step needs them. A fix that is resumed in another
 process asks again."""
@@ -154,7 +154,7 @@ class MongoCommand(Step, frozen=True):
                 )
 
     def _initiate(self, bench: StepContext, view: View) -> PreparedStep:
-        """Only when replSetGetStatus says 94 (fact: performance-and-safety 5.4)."""
+        """Only when replSetGetStatus says 94 (fact: NotYetInitialized, mongo error_codes.yml)."""
         if view.code != NOT_INITIATED:
             raise StepMoved(f"The set of {self.name} is not waiting to be initiated: {view.says}", "look again")
         self._require_waiting(bench)
@@ -250,7 +250,7 @@ class InitiateSet(Step, frozen=True):
     """``replSetInitiate`` with one member, once another step has started the service with ``--replSet``.
 
     It finds the container at that moment, since the one that was looked at is gone by then, and sends nothing to a
-    mongod that does not say itself that it waits for its first configuration. fact: mongo-docker-db 1.2, 1.3 and 7
+    mongod that does not say itself that it waits for its first configuration. fact: mongo repl_set_commands.cpp
 
     Taking it back is leaving it: a mongod without ``--replSet`` opens the same data folder and does not use the set's
     configuration in it, and one with it finds it there again. fact: MongoDB manual, maintenance on members of a set

@@ -31,9 +31,9 @@ from .base import StepFailed, StepMoved
 
 _ASK = 15.0
 _ACT = 60.0
-"""fact: "is this host me?" resolves, then connects for up to 30 s (mongo-docker-db 1.3)."""
+"""fact: "is this host me?" resolves, then connects for up to 30 s (repl_set_config_checks.cpp, isSelfSlowPath)."""
 PRIMARY_WITHIN = 30.0
-"""Seconds. fact: initiate answers before the election ends (mongo-docker-db 1.2, performance-and-safety 5.6)"""
+"""Seconds. fact: initiate answers before the election ends (mongo repl_set_commands.cpp)"""
 ALREADY, NO_REPLICATION, NOT_INITIATED, UNAUTHORIZED = 23, 76, 94, (13, 18)
 _NO_STATUS = -1
 T = TypeVar("T")
@@ -56,7 +56,7 @@ ANSWERS = {
     109: "Another change of the configuration is in progress",
     10107: "There is no primary to take the change",
 }
-"""fact: mongo error_codes.yml, mongo-docker-db 1.3 and 1.4"""
+"""fact: mongo src/mongo/base/error_codes.yml"""
 
 
 class LoginUnknown(StepFailed):

@@ -1,6 +1,6 @@
 """Steps that ask servers: wait until one is up, send it one real request, unload a model. Nothing on a disk changes.
 
-fact: fastgpt-stack 5, One API retries nothing by itself; Docker starts it again until its database takes connections.
+fact: songquanpeng/one-api main.go retries nothing; Docker starts it again until its database takes connections.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .standing import Standing, environment_of, of_container
 LONGEST = 300.0
 """Seconds that a wait may last."""
 LISTENS_WITHIN = 30.0
-"""Seconds that One API gets to listen. fact: fastgpt-stack 10, re-check One API with a deadline of 30 s."""
+"""Seconds that One API gets to listen."""
 PATIENCE = 45.0
 """Seconds that requests which are being worked on get to end before the model goes."""
 PERIOD = 1.0
@@ -154,7 +154,7 @@ class AskModel(Step, frozen=True):
 class UnloadModel(Step, frozen=True):
     """Free a GPU's memory by unloading one model of an Ollama. The next request for the model loads it again.
 
-    fact: gpu-model-servers 4.2: ``/api/generate`` with ``keep_alive`` 0 and no prompt only expires the runner, which
+    fact: ollama server/routes.go: ``/api/generate`` with ``keep_alive`` 0 and no prompt only expires the runner, which
     ends when the requests it is working on have ended.
     """
 

@@ -18,8 +18,7 @@ from ...text.cleaning import masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
 from .content import real_path, stat
 from .recreating import Foreseen, ServiceSource, as_it_would_be, differs, foresee, foresee_back, would_make
-from .standing import LYING, Standing, half_renamed, of_container, of_service, unstarted_twins
-from .starting import ServiceStep
+from .standing import LYING, ServiceStep, Standing, half_renamed, of_container, of_service, unstarted_twins
 
 _TAIL = 6
 """Lines of a program's output that an error carries."""

@@ -1,22 +1,29 @@
-"""Where a container stands right now, asked of the Engine itself at the moment of a step. Reads only.
+"""Where a container stands right now, asked of the Engine itself, and the steps that start, stop or restart one.
 
-Steps run in worker threads, so the Engine's asynchronous reads get a short-lived event loop of their own.
+Steps run in worker threads, so the Engine's asynchronous reads get a short-lived event loop of their own. What they
+change goes through ``Host.control`` only.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import shlex
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ...compose.places import CONFIG_FILES, ENV_FILES, listed
 from ...hosts import Engine, EngineUnreachable, Host, HostError, NotFound, engine_api
+from ...hosts.acting import reach
 from ...hosts.call import run
 from ...hosts.engine_api import ImageInspected, Inspected, Listed, decode
 from ...hosts.engine_api import State as EngineState
-from .base import StepFailed
+from ...text.cleaning import masked
+from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
 
 LYING = ("created", "exited", "dead")
 """States, in the Engine's words, of a container that nothing but a start brings up."""
@@ -147,3 +154,215 @@ def engine_away(host: Host) -> EngineUnreachable | None:
     except HostError:
         return None  # it answers, though not well
     return None
+
+
+_STANDS: dict[bool | None, State] = {True: "before", False: "after", None: "moved"}
+"""Of a start, by whether the container lies stopped."""
+
+
+class ServiceStep(Step, frozen=True, kw_only=True):
+    """A step that a service is down for."""
+
+    is_service_step: ClassVar[bool] = True
+
+    container: str | None = None
+    """Id of the container it restarts or replaces, None when there is none."""
+    was_running: bool = False
+    """Whether it ran well before, so that it has to afterwards. Set by ``prepare``."""
+    started_at: str | None = None
+    """When it was started, in the Engine's words. Set by ``prepare``."""
+    again: bool = False
+    """Set when it is taken back or done again: whatever container is there by then will do."""
+
+    @property
+    def affects(self) -> str | None:
+        """The container that it restarts or replaces."""
+        return self.container
+
+    @property
+    def keeps_running(self) -> bool:
+        """Whether the service ran well before."""
+        return self.was_running
+
+    @property
+    def needs_container(self) -> bool:
+        """A service that is acted on has a container afterwards."""
+        return True
+
+    def seen(self, host: Host) -> tuple[str, str | None] | None:
+        """State and start of its container."""
+        there = self.there(host)
+        return None if there is None else (there.state, there.started_at)
+
+    @abstractmethod
+    def there(self, host: Host) -> Standing | None:
+        """Its container as it is now. Raises HostError where the Engine does not say."""
+
+
+class RestartContainer(ServiceStep, frozen=True):
+    """Restart one container with the definition it has."""
+
+    repeated_to_follow: ClassVar[bool] = True
+    deadline: ClassVar[float] = 40.0
+
+    container: str
+    name: str
+
+    def describe(self) -> str:
+        """One sentence: what it does."""
+        return f"Restart the container {self.name}; it is down meanwhile"
+
+    def audit_name(self) -> str:
+        """Name and id."""
+        return f"container {self.name} {self.container}"
+
+    def there(self, host: Host) -> Standing | None:
+        """The container; done again, one of the same name will do."""
+        return of_container(host, self.container) or (of_container(host, self.name) if self.again else None)
+
+    def repeated(self) -> RestartContainer:
+        """Restart the container of this name that is there by then."""
+        return replace(self, again=True)
+
+    def command(self) -> str:
+        """The whole command line, to be shown."""
+        return masked(f"$ docker restart {shlex.quote(self.name)}")
+
+    def prepare(self, bench: StepContext) -> PreparedStep:
+        """Find the container. Raises StepMoved when it is gone. What takes it back is another restart."""
+        there = of_container(bench.host, self.container)
+        if there is None:
+            raise StepMoved(f"The container {self.name} is gone", "look again")
+        step = replace(self, container=there.id, was_running=there.state == "running", started_at=there.started_at)
+        return PreparedStep(step, replace(step, again=True), step.command())
+
+    def prepare_back(self, bench: StepContext, step: Step) -> tuple[Step, Step] | None:
+        """It follows its files when somebody starts it, if it lies stopped now. Raises StepMoved when it is gone."""
+        there = self.there(bench.host)
+        if there is None:
+            raise StepMoved(f"The container {self.name} is gone", "look again")
+        return None if there.state in LYING else (self, step.repeated())
+
+    def state(self, bench: StepContext) -> State:
+        """A container that is there can be restarted; whether it was is for the journal to tell."""
+        if self.again:
+            return "before"
+        return "before" if of_container(bench.host, self.container) else "moved"
+
+    def untouched(self, bench: StepContext) -> bool:
+        """Whether it runs on as it did, or lies as it lay."""
+        there = of_container(bench.host, self.container)
+        running = there is not None and there.state == "running"
+        return there is not None and (running, there.started_at) == (self.was_running, self.started_at)
+
+    def no_worse(self, bench: StepContext) -> bool:
+        """Whether it runs, or did not run before."""
+        there = of_container(bench.host, self.container)
+        return there is not None and (there.state == "running" or not self.was_running)
+
+    def act(self, bench: StepContext) -> None:
+        """Restart it. Raises StepFailed when it does not start anew."""
+        reach("before_restart")
+        was = self.there(bench.host)
+        if was is None:
+            raise StepMoved(f"The container {self.name} is gone")
+        bench.host.control.restart(was.id)
+        now = of_container(bench.host, was.id)
+        if now is None or (now.started_at is not None and now.started_at == was.started_at):
+            raise StepFailed(f"The container {self.name} did not start anew")
+
+
+class _OneContainer(Step, frozen=True):
+    """What starting and stopping one container have in common."""
+
+    is_service_step: ClassVar[bool] = True
+    undone_alone: ClassVar[bool] = True
+    deadline: ClassVar[float] = 40.0
+    verb: ClassVar[str] = ""
+
+    container: str
+    name: str
+
+    @property
+    def target(self) -> str:
+        """The container's name."""
+        return self.name
+
+    def audit_name(self) -> str:
+        """Name and id."""
+        return f"container {self.name} {self.container}"
+
+    def command(self) -> str:
+        """The whole command line, to be shown."""
+        return masked(f"$ docker {self.verb} {shlex.quote(self.name)}")
+
+    def lies(self, bench: StepContext) -> bool | None:
+        """Whether it lies stopped; None where it is gone."""
+        there = of_container(bench.host, self.container)
+        return None if there is None else there.state in LYING
+
+    def prepared(self, bench: StepContext, inverse: Step) -> PreparedStep:
+        """The exact step. Raises StepMoved when the container is gone."""
+        if self.lies(bench) is None:
+            raise StepMoved(f"The container {self.name} is gone", "look again")
+        return PreparedStep(self, inverse, self.command(), self.state(bench) == "before")
+
+
+class StartContainer(_OneContainer, frozen=True):
+    """Start one container that lies stopped; nothing of it is changed, and nothing else is restarted."""
+
+    verb: ClassVar[str] = "start"
+
+    def describe(self) -> str:
+        """One sentence: what it does."""
+        return f"Start the container {self.name}, as it was made"
+
+    def prepare(self, bench: StepContext) -> PreparedStep:
+        """Find the container. What takes it back is a stop."""
+        return self.prepared(bench, StopContainer(self.container, self.name))
+
+    def state(self, bench: StepContext) -> State:
+        """By whether it runs."""
+        return _STANDS[self.lies(bench)]
+
+    def act(self, bench: StepContext) -> None:
+        """Start it. Raises StepFailed, with the Engine's reason, when it does not start."""
+        reach("before_restart")
+        bench.host.control.start(self.container)
+        there = of_container(bench.host, self.container)
+        if there is None or there.state == "created":
+            raise StepFailed(f"The container {self.name} did not start")
+
+
+class StopContainer(_OneContainer, frozen=True):
+    """The way back of a start."""
+
+    verb: ClassVar[str] = "stop"
+
+    @property
+    def affects(self) -> str | None:
+        """The container that it stops."""
+        return self.container
+
+    def describe(self) -> str:
+        """One sentence: what it does."""
+        return f"Stop the container {self.name} again"
+
+    def prepare(self, bench: StepContext) -> PreparedStep:
+        """Find the container. What takes it back is a start."""
+        return self.prepared(bench, StartContainer(self.container, self.name))
+
+    def prepare_back(self, bench: StepContext, step: Step) -> tuple[Step, Step] | None:
+        """Nothing is to do where it lies stopped already. Raises StepMoved when the container is gone."""
+        prepared = self.prepare(bench)
+        return (self, step.repeated()) if prepared.changes else None
+
+    def state(self, bench: StepContext) -> State:
+        """By whether it runs."""
+        lies = self.lies(bench)
+        return _STANDS[lies if lies is None else not lies]
+
+    def act(self, bench: StepContext) -> None:
+        """Stop it."""
+        reach("before_restart")
+        bench.host.control.stop(self.container)

@@ -91,7 +91,7 @@ def same_names(entries: list[tuple[int, Data]]) -> Iterator[ConfigIssue]:
 
 
 def azure_warnings(groups: list[tuple[int, Data]]) -> Iterator[ConfigIssue]:
-    """Instance names that are more than a label. fact: librechat-stack 13."""
+    """Instance names that are more than a label. fact: LibreChat utils/azure.ts, genAzureEndpoint."""
     for number, group in groups:
         instance = group.get("instanceName") or ""
         if "://" in instance or "." in instance.replace("${", "").replace("}", ""):

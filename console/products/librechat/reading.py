@@ -1,7 +1,7 @@
 """Reads a librechat.yaml: the data, where each part of it is written, or the one fault that stops the reader. Pure.
 
 The YAML itself is read by ``compose.yaml``; ``notation`` tells what its scalars mean. Here is only what
-LibreChat makes of it (fact: librechat-stack 5.2): keys are text, two equal keys are a fault, so is a tag of one's own.
+LibreChat makes of it (fact: js-yaml 4): keys are text, two equal keys are a fault, so is a tag of one's own.
 This module may not touch files.
 """
 
@@ -41,7 +41,7 @@ _WORDS: tuple[tuple[str, str | None, str], ...] = (
     ("found character", None, "a character that no value begins with; put the value in quotes"),
     ("expected '<document start>'", None, "text behind the end of the data (its indentation, or a bracket too many)"),
 )
-"""How ruamel's words begin, in what context, and how LibreChat (fact: librechat-stack 5.1), else we, say that."""
+"""How ruamel's words begin, in what context, and how LibreChat (fact: js-yaml 4, lib/loader.js), else we, say that."""
 _CORE = "tag:yaml.org,2002:"
 _SCALARS = {"bool", "float", "int", "null", "timestamp"}
 _AS_BUILT = {"binary", "map", "merge", "omap", "pairs", "seq", "set", "str"}

@@ -1,9 +1,9 @@
 """The repairs of a librechat.yaml that have exactly one right answer: found, and carried out as text. Pure.
 
 One repair at a time: the text is judged again after each, and only a list that leaves nothing to complain of is given.
-Each is proven by LibreChat's own rules of reading: the new text means what was intended and nothing else.
-fact: librechat-stack 5.3, the damage that circulates in guides; the vectors ``default-beside-models``,
-``extra-indent-after-dash``, ``apikey-casing``, ``version-float``.
+Each is proven by LibreChat's own rules of reading: the new text means what was intended and nothing else. fact: the
+damage that circulates in guides, LibreChat issues 4736 and 5386; of the texts that three releases judged
+``default-beside-models``, ``extra-indent-after-dash``, ``apikey-casing``, ``version-float``.
 """
 
 from __future__ import annotations

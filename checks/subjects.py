@@ -1,13 +1,20 @@
-"""How a container ended, how often, and whether somebody stopped it: what the Engine tells of every container. Pure."""
+"""What many checks ask of the subject they look at: how a container ended, what lies behind its mounts, who serves.
+
+Pure: everything is read from the Snapshot. Paths are host paths in POSIX form. Unknown stays None.
+"""
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...console.model import Container, LastWords, Role, Snapshot
-from ...console.model.findings import Evidence
-from ...console.products.versions import exit_meaning
-from ...console.text.cleaning import clip, duration
+from ..console.compose.places import Reach, reach, within
+from ..console.model import Container, FileFact, LastWords, Role, Server, Snapshot
+from ..console.model.findings import Evidence
+from ..console.products.services import role_of_container
+from ..console.products.versions import exit_meaning
+from ..console.text.cleaning import clip, duration
 
 ALWAYS = ("always", "unless-stopped")
 BY_SIGNAL = (130, 137, 143)
@@ -130,3 +137,44 @@ def lives(snapshot: Snapshot) -> tuple[Life, ...]:
     words = {one.container: one for one in snapshot.last_words}
     found = ((c, words.get(c.id, LastWords(c.id, ()))) for c in snapshot.containers if c.detailed)
     return tuple(Life(c, roles.get(c.id, "unknown"), snapshot.taken_at, told.lines, told.ended) for c, told in found)
+
+
+__all__ = ["Reach", "fact_of", "file_evidence", "reach", "within"]
+
+
+def fact_of(snapshot: Snapshot, path: str | None) -> FileFact | None:
+    """What is known of a host path; None when nobody looked."""
+    if path is None:
+        return None
+    wanted = posixpath.normpath(path)
+    return next((fact for fact in snapshot.files if posixpath.normpath(fact.path) == wanted), None)
+
+
+def file_evidence(fact: FileFact | None, path: str) -> tuple[Evidence, ...]:
+    """What stat says, one fact per line."""
+    if fact is None:
+        return ()
+    kind: str = fact.kind
+    if kind == "directory" and fact.empty is not None:
+        kind = "empty directory" if fact.empty else "directory with content"
+    rows = [Evidence("on the host", kind, path)]
+    if fact.mode is not None:
+        rows.append(Evidence("mode", f"{fact.mode:04o}", path))
+    if fact.uid is not None:
+        rows.append(Evidence("owner", f"{fact.uid}:{fact.gid if fact.gid is not None else '?'}", path))
+    return tuple(rows)
+
+
+def containers(snapshot: Snapshot) -> Iterator[tuple[Container, Server | None]]:
+    """Containers that are an Ollama, and what answered there."""
+    for container in snapshot.containers:
+        server = next((one for one in snapshot.servers if one.container == container.id), None)
+        if role_of_container(container) == "ollama" or (server is not None and server.product == "ollama"):
+            yield container, server
+
+
+def natives(snapshot: Snapshot) -> Iterator[Server]:
+    """Ollamas that run on the machine itself."""
+    return (
+        one for one in snapshot.servers if one.product == "ollama" and one.container is None and one.pid is not None
+    )
