@@ -198,5 +198,5 @@ def plan(case: Case[Denied], _answers: Answers) -> Plan:
 
 CHECK = Check(
     "container.permission", "Programs may use what is mounted for them", __doc__ or "", (DENIED, SHUT), find, plan,
-    reads=("containers", "projects", "services", "last_words", "files"),
+    reads=("engine", "containers", "projects", "services", "last_words", "files"),
 )  # fmt: skip

@@ -69,5 +69,5 @@ def _words(stack: str, names: list[str]) -> dict[str, str]:
 
 CHECK = Check(
     "docker.default-secrets", "Passwords are not those of the example files", __doc__ or "", (AS_SHIPPED,), find,
-    by_hand, reads=("containers", "projects", "services"),
+    by_hand, reads=("containers", "projects"),
 )  # fmt: skip

@@ -118,5 +118,5 @@ def _case(form: Form, party: Party, ports: list[str]) -> Case[None]:
 
 CHECK = Check(
     "docker.exposed-databases", "No database is open to everybody", __doc__ or "", (OPEN, PUBLISHED), find, by_hand,
-    reads=("containers", "projects", "services"),
+    reads=("containers", "projects"),
 )  # fmt: skip

@@ -135,5 +135,5 @@ def plan(case: Case[Misaddressed], _answers: Answers) -> Plan:
 
 CHECK = Check(
     "fastgpt.base-url", "FastGPT asks its gateway at the right path", __doc__ or "", (NO_V1, WHOLE_PATH, DOUBLED), find,
-    plan, reads=("containers", "projects", "services", "log_marks"),
+    plan, reads=("containers", "projects", "log_marks"),
 )  # fmt: skip

@@ -80,5 +80,5 @@ def _moment(container: Container) -> float:
 
 CHECK = Check(
     "host.clock", "The clock is right", __doc__ or "", (FUTURE, NOT_YET), find, by_hand,
-    reads=("containers", "last_words"),
+    reads=("host", "containers", "last_words"),
 )  # fmt: skip
