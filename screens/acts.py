@@ -20,7 +20,25 @@ if TYPE_CHECKING:
 
 VERBS = frozenset({"logs", "stack_logs", "shell", "restart", "stop", "start", "recreate", "remove"})
 """What is done with one container."""
+NO_PULL = ("--no-build", "--pull", "never")
+"""No image is pulled or built for an act."""
 Act = Callable[[Container, Control], object]
+STACK_ACTS = VERBS - {"shell"}
+"""What is done with a whole stack."""
+_OF_ALL: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "restart": ("Restart", ("restart",), "Each stops for up to 10 seconds; whoever uses it is cut off."),
+    "stop": ("Stop", ("stop",), "They stay stopped until somebody starts them."),
+    "start": ("Bring up", ("up", "-d", *NO_PULL), "What is missing is made; what differs from its files is made anew."),
+    "recreate": ("Recreate", ("up", "-d", "--force-recreate", *NO_PULL),
+                 "New containers take their places; what they wrote outside volumes is lost."),
+    "remove": ("Take down", ("down",),
+               "All its containers and networks are removed; what they wrote outside volumes is lost. Volumes stay."),
+}  # fmt: skip
+"""Verb -> what it is called, what Compose is told, and what to know before."""
+_TYPED = frozenset({"recreate", "remove"})
+"""Whose word is typed: something is lost."""
+STACK_DEADLINE = 600.0
+"""Seconds for Compose to stop and start all of a stack."""
 _NO_SHELL = {
     "restarting": "it keeps restarting, and a shell needs a running container. Its log (l) says why it ends",
     "paused": "it is paused",
@@ -59,6 +77,14 @@ def _recreate(container: Container, project: Project | None) -> ComposeUp | None
     )  # fmt: skip
 
 
+def _compose(step: ComposeUp, bench: StepContext, arguments: Sequence[str]) -> None:
+    """Compose on the whole project of a step, with the files that its containers were made from."""
+    done = bench.host.control.compose(step.source, arguments, deadline=STACK_DEADLINE)
+    if done.exit_code:
+        last = next((each for each in reversed(done.output.splitlines()) if each.strip()), "no reason was given")
+        raise HostError(f"Compose ended with {done.exit_code}: {last}")
+
+
 def _changes(changes: Sequence[str]) -> list[Line]:
     if not changes:
         return [line(), line("Nothing else about it changes.")]
@@ -73,8 +99,14 @@ class ContainerActs(Place):
         return super().why_not(verb) or (self._refused(verb) if verb in VERBS else "")
 
     def _refused(self, verb: str) -> str:
+        if (stack := self.selected_stack()) is not None:
+            return "" if verb in STACK_ACTS else f"{stack} is a whole stack: choose one of its containers for this."
         container = self.selected_container()
         return self.nobody() if container is None else refusal(verb, container)
+
+    def selected_stack(self) -> str | None:
+        """The stack whose own row is selected, where the place has such rows."""
+        return None
 
     def selected_container(self) -> Container | None:
         """The container that an act would change now."""
@@ -85,20 +117,28 @@ class ContainerActs(Place):
         return "No container is selected."
 
     def action_restart(self) -> None:
-        self._ask("Restart", "It stops for up to 10 seconds; whoever uses it is cut off.", lambda c, x: x.restart(c.id))
+        if not self._of_all("restart"):
+            self._ask(
+                "Restart", "It stops for up to 10 seconds; whoever uses it is cut off.", lambda c, x: x.restart(c.id)
+            )
 
     def action_stop(self) -> None:
-        self._ask("Stop", "It stays stopped until somebody starts it.", lambda c, x: x.stop(c.id))
+        if not self._of_all("stop"):
+            self._ask("Stop", "It stays stopped until somebody starts it.", lambda c, x: x.stop(c.id))
 
     def action_start(self) -> None:
-        self._ask("Start", "It starts with the definition it was made with.", lambda c, x: x.start(c.id))
+        if not self._of_all("start"):
+            self._ask("Start", "It starts with the definition it was made with.", lambda c, x: x.start(c.id))
 
     def action_remove(self) -> None:
         lost = "What it wrote outside its volumes is lost. Volumes and folders stay."
-        self._ask("Remove", lost, lambda c, x: x.remove(c.id), typed=True)
+        if not self._of_all("remove"):
+            self._ask("Remove", lost, lambda c, x: x.remove(c.id), typed=True)
 
     def action_recreate(self) -> None:
         """Recreate the service through compose, after its changes were shown and the container's name typed."""
+        if self._of_all("recreate"):
+            return
         container = self.selected_container()
         step = _recreate(container, self._project(container)) if container else None
         if container is None or step is None:
@@ -106,8 +146,12 @@ class ContainerActs(Place):
             return
         warning = "A new container takes its place; what it wrote outside volumes is lost."
         bench, exact = StepContext(self.desk.host), [step]
+
+        def act(_container: Container, _control: Control) -> None:
+            self._locked(exact[0], bench, lambda: exact[0].apply(bench))
+
         dialog = self._confirm_and_act(
-            container, "Recreate", warning, lambda _, __: self._recreated(exact[0], bench), container.name,
+            container, "Recreate", warning, act, container.name,
             waits="Asking Compose what else it would change ...",
         )  # fmt: skip
 
@@ -124,27 +168,62 @@ class ContainerActs(Place):
 
         self.console.run_worker(look, group="look", thread=True, exit_on_error=False)
 
-    def _recreated(self, step: ComposeUp, bench: StepContext) -> None:
+    def _locked(self, step: ComposeUp, bench: StepContext, act: Callable[[], object]) -> None:
         """Under the project's lock. Compose holds it too, so no fix acts beside it even when this run was killed."""
         journal = self.desk.journal
         if journal is None or bench.host.locks is None:  # no other console acts on the practice stack
-            step.apply(bench)
+            act()
             return
         with journal.locked(bench.host, step.directory):
-            step.apply(bench)
+            act()
+
+    def _of_all(self, verb: str) -> bool:
+        """Ask about the whole stack, where its own row is selected. Whether it is."""
+        stack, snapshot = self.selected_stack(), self.console.snapshot
+        if stack is None or snapshot is None:
+            return False
+        from .dialogs import Confirm
+
+        members = [each for each in snapshot.containers if each.project == stack]
+        project = next((each for each in snapshot.projects if each.name == stack), None)
+        step = next((found for each in members if (found := _recreate(each, project)) is not None), None)
+        if step is None:
+            self.console.say(f"Nothing can be done with all of {stack}: the folder of its compose files is not known.")
+            return True
+        title, arguments, warning = _OF_ALL[verb]
+        names = ", ".join(f"{each.service or each.name} ({each.state})" for each in members)
+        body = [line(("Stack     ", "muted"), (stack, "strong"), f"  {step.directory}"),
+                line(("Services  ", "muted"), names), line(), line(warning)]  # fmt: skip
+        bench = StepContext(self.desk.host)
+
+        def act(_control: Control) -> None:
+            self._locked(step, bench, lambda: _compose(step, bench, arguments))
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.console.do(f"{title} {stack}", act)
+
+        typed = stack if verb in _TYPED else None
+        self.console.push_screen(Confirm(f"{title} all of {stack}?", body, title, typed=typed), answered)
+        return True
 
     def action_logs(self) -> None:
-        """The logs of the container, over the whole screen."""
+        """The logs of the container, or of the whole stack, over the whole screen."""
         if (container := self.selected_container()) is not None:
             self.console.open("logs", [container.id])
+        else:
+            self.action_stack_logs()
 
     def action_stack_logs(self) -> None:
-        """The logs of the selected container's whole stack, as one."""
+        """The logs of the selected stack, or of the selected container's, as one."""
         container, snapshot = self.selected_container(), self.console.snapshot
-        if container is None or snapshot is None:
-            return
-        others = [c.id for c in snapshot.containers if c.project and c.project == container.project]
-        self.console.open("logs", others or [container.id])
+        stack = container.project if container else self.selected_stack()
+        everybody = snapshot.containers if snapshot else ()
+        meant = [each.id for each in everybody if stack and each.project == stack]
+        if container is not None:
+            meant = meant or [container.id]
+        if meant:
+            self.console.open("logs", meant)
 
     def action_shell(self) -> None:
         """A shell in the container, on this terminal."""

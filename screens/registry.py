@@ -131,6 +131,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("overview.order", ("o", ">"), "order", "Order by the next column", _OVERVIEW, does="order(1)"),
     Action("overview.order_back", ("<",), "order back", "Order by the column before", _OVERVIEW, footer=False,
            does="order(-1)"),
+    Action("overview.flat", ("v",), "flat", "Show one list of services, or the stacks", _OVERVIEW, footer=False),
     Action("overview.peek", ("space",), "peek", "Show or hide the findings", _OVERVIEW, footer=False),
     Action("servers.test", ("T",), "test", "Send one real request to the server, after asking: it costs", ("servers",),
            changes=True),

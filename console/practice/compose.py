@@ -23,7 +23,7 @@ from .stand import Bind, Definition
 from .world import World
 
 LABEL = "com.docker.compose."
-VERBS = ("up", "create", "start", "stop", "restart", "rm", "config", "ps", "version")
+VERBS = ("up", "create", "start", "stop", "restart", "rm", "down", "config", "ps", "version")
 NO_FILE, BAD_FILE, BAD_USAGE = 14, 15, 16
 """fact: exit codes of Compose 2.26.1."""
 
@@ -102,7 +102,7 @@ class Compose:
             self._up(call, project, service, found, said)
         elif call.verb == "ps":
             said += [found.name] if found else []
-        elif call.verb == "rm" and found is not None:
+        elif call.verb in ("rm", "down") and found is not None:
             self._world.remove(found)
             said.append(f" Container {found.name}  Removed")
         elif found is not None:

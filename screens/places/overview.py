@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from msgspec.structs import replace
 from textual import events, on
 from textual.containers import Container
 from textual.widget import Widget
@@ -37,8 +38,7 @@ class Overview(ContainerActs):
 
     def __init__(self) -> None:
         super().__init__()
-        self._order = "name"
-        self._words = ""
+        self._view = stacks.StackView()
         self._without_engine = False
         self._night = Night()
         self._seen = False
@@ -79,10 +79,10 @@ class Overview(ContainerActs):
         cpu = self.console.spark("host")
         self.query_one("#host", Lines).show(strip.host(snapshot, width, cpu, tall=tall))
         self.query_one("#faults", Lines).show(self._faults(snapshot, width))
-        rows = stacks.rows(snapshot, results or (), self._order, self._words, airy=tall)
-        empty = states.no_service(snapshot, self._words, offer_demo=self.desk.offer_demo and self._without_engine)
+        rows = stacks.rows(snapshot, results or (), self._view, self.console.judgement, airy=tall)
+        empty = states.no_service(snapshot, self._view.words, offer_demo=self.desk.offer_demo and self._without_engine)
         self.query_one("#stacks", Table).use_columns(stacks.columns(snapshot))
-        self.query_one("#stacks", Table).show(rows, empty=empty, order=self._order)
+        self.query_one("#stacks", Table).show(rows, empty=empty, order=self._view.order)
         if snapshot.containers and not self._seen:
             self._seen = True
             self.query_one("#stacks", Table).action_top()
@@ -149,6 +149,12 @@ class Overview(ContainerActs):
         table = self.query_one("#stacks", Table)
         return self.console.container(table.cursor) if self.focused is table else None
 
+    def selected_stack(self) -> str | None:
+        """The stack whose own row is under the cursor, while the stacks have the focus."""
+        table = self.query_one("#stacks", Table)
+        key = (table.cursor or "") if self.focused is table else ""
+        return key.removeprefix(stacks.STACK) if key.startswith(stacks.STACK) else None
+
     def nobody(self) -> str:
         table = self.query_one("#stacks", Table)
         if self.focused is not table:
@@ -158,7 +164,7 @@ class Overview(ContainerActs):
     def copied(self) -> str | None:
         if self.focused is self.query_one("#stacks"):
             container = self.selected_container()
-            return container.name if container else None
+            return container.name if container else self.selected_stack()
         finding = self.selected_finding()
         return f"{finding.check} {finding.subject}" if finding else None
 
@@ -170,7 +176,9 @@ class Overview(ContainerActs):
 
     @on(Table.Opened, "#stacks")
     def _open_container(self, event: Table.Opened) -> None:
-        if self.console.container(event.key) is not None:
+        if (stack := self.selected_stack()) is not None:
+            self._look_at(turned=self._view.turned ^ {stack})
+        elif self.console.container(event.key) is not None:
             self.console.open("container", str(event.key))
         else:
             self.console.say("This service has no container to go into.")
@@ -188,13 +196,15 @@ class Overview(ContainerActs):
     def to_fix(self) -> Result | str:
         """The finding that is selected, or of those about the selected container the one that counts first."""
         if self.focused is self.query_one("#stacks"):
-            container = self.selected_container()
-            if container is None:
+            container, stack = self.selected_container(), self.selected_stack()
+            if container is None and stack is None:
                 return self.nobody()
+            everybody = self.console.snapshot.containers if self.console.snapshot else ()
+            meant = [container] if container else [each for each in everybody if each.project == stack]
             told = self.console.judgement.troubles if self.console.judgement else ()
             found = (*(each.result for each in told), *states.findings(self.console.results or ()))
-            own = next((each for each in found if stacks.concerns(each, container)), None)
-            return own or f"Nothing to fix in {container.name}: no finding is about it."
+            own = next((each for each in found if any(stacks.concerns(each, one) for one in meant)), None)
+            return own or f"Nothing to fix in {container.name if container else stack}: no finding is about it."
         if self.focused is None:
             return "Nothing to fix: no pane has the focus."
         return self.selected_finding() or f"Nothing to fix. {self.unselected(self.query_one('#findings', Table))}"
@@ -203,12 +213,19 @@ class Overview(ContainerActs):
         """The next column that can be ordered by and that this machine has."""
         snapshot = self.console.snapshot
         had = {column.key for column in stacks.columns(snapshot)} if snapshot else set()
-        orders = [order for order in stacks.ORDERS if order in had or order == self._order]
-        self._set_order(orders[(orders.index(self._order) + step) % len(orders)])
+        orders = [order for order in stacks.ORDERS if order in had or order == self._view.order]
+        self._set_order(orders[(orders.index(self._view.order) + step) % len(orders)])
 
     def _set_order(self, order: str) -> None:
-        self._order = order
+        self._look_at(order=order)
+
+    def _look_at(self, **changes: Any) -> None:  # noqa: ANN401 - fields of StackView
+        self._view = replace(self._view, **changes)
         self.draw()
+
+    def action_flat(self) -> None:
+        """One list, or the stacks with their services."""
+        self._look_at(flat=not self._view.flat)
 
     def action_peek(self) -> None:
         self.toggle_class("-no-side")
@@ -222,13 +239,12 @@ class Overview(ContainerActs):
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
-        self._words = event.value
-        self.draw()
+        self._look_at(words=event.value)
         self.query_one("#stacks", Table).take_first()
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:
-        self.set_class(bool(self._words), "-filtering")
+        self.set_class(bool(self._view.words), "-filtering")
         self.query_one("#stacks").focus()
 
     def back(self) -> None:

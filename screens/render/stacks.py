@@ -9,9 +9,10 @@ from msgspec import Struct
 from textual.cache import LRUCache
 
 from ...console.model import Container, Figures, NativeProcess, Snapshot
-from ...console.model.findings import Result
+from ...console.model.findings import Judgement, Result
 from ...console.report import plain
 from ...console.text.cleaning import DASH, SECRETS, duration
+from ..widgets import paint
 from ..widgets.paint import Span, line
 from ..widgets.table import Column, Row
 from . import states
@@ -57,6 +58,12 @@ class Item(Struct, frozen=True):
     def running(self) -> bool:
         """Whether it runs."""
         return self.process is not None or (self.container is not None and self.container.state == "running")
+
+    @property
+    def unhealthy(self) -> bool:
+        """Whether its own health check says that it does not work, or nothing yet."""
+        health = self.container.health if self.container else None
+        return health is not None and health.status not in {"healthy", "none"}
 
     def words(self) -> str:
         """What a filter looks at."""
@@ -155,46 +162,88 @@ def _worst_by_container(snapshot: Snapshot, results: Sequence[Result]) -> dict[s
     return found
 
 
+class StackView(Struct, frozen=True):
+    """How the services are shown."""
+
+    order: str = "name"
+    words: str = ""
+    flat: bool = False
+    """One list of all services, without their stacks."""
+    turned: frozenset[str] = frozenset()
+    """Stacks that somebody folded, or unfolded, against what they are by themselves."""
+
+
+STACK = "group:"
+"""Begins the key of a stack's own row."""
+
+
 def rows(
-    snapshot: Snapshot, results: Sequence[Result], order: str = "name", words: str = "", *, airy: bool = False
+    snapshot: Snapshot, results: Sequence[Result], view: StackView, told: Judgement | None = None, *, airy: bool = False
 ) -> list[Row]:
     """Headings and rows, filtered and ordered; groups keep together, ``airy`` sets them apart."""
-    wanted = words.lower().split()
+    wanted = view.words.lower().split()
     groups: dict[str, list[Item]] = {}
-    counts: dict[str, list[bool]] = {}
+    everybody: dict[str, list[Item]] = {}
     for item in items(snapshot, results):
-        counts.setdefault(item.group, []).append(item.running)
+        everybody.setdefault(item.group, []).append(item)
         if all(word in item.words() for word in wanted):
             groups.setdefault(item.group, []).append(item)
+    if view.flat:
+        found = [item for members in groups.values() for item in members]
+        return [
+            _row(_alone(each), snapshot.taken_at) for each in sorted(found, key=lambda item: item.value(view.order))
+        ]
     for members in groups.values():
-        members.sort(key=lambda item: item.value(order))
-    names = sorted(
-        groups,
-        key=lambda group: (
-            group.startswith("~"),
-            (0.0, "") if order == "name" else groups[group][0].value(order),
-            group,
-        ),
-    )
+        members.sort(key=lambda item: item.value(view.order))
     made: list[Row] = []
     folders = {project.name: project.working_dir for project in snapshot.projects}
-    for name in names:
-        if airy and made:
+    states_of = {each.container: each.state for each in told.services} if told else {}
+    for name in _in_order(groups, view.order):
+        heading = _Heading(name, everybody[name], states_of, folders.get(name))
+        folded = (heading.well and len(everybody) > 1 and not wanted) != (name in view.turned)
+        if airy and made and not (folded and made[-1].stands):
             made.append(Row(key=f"gap:{name}", heading=()))
-        made.append(_heading(name, counts[name], folders))
-        made += [_row(item, snapshot.taken_at) for item in groups[name]]
+        made.append(heading.row(folded=folded))
+        made += () if folded else [_row(item, snapshot.taken_at) for item in groups[name]]
     return made
 
 
-def _heading(name: str, members: Sequence[bool], folders: Mapping[str, str | None]) -> Row:
-    """Of the whole stack, whichever of its services are shown: which of them run."""
-    title, running = _TITLES.get(name, name), sum(members)
-    counted = f"  {running} of {len(members)} running"
-    folder = f"  {folders[name]}" if folders.get(name) else ""
-    heading = line(
-        (f" {title}", "strong"), (counted, "muted" if running == len(members) else "warning"), (folder, "muted")
-    )
-    return Row(key=f"group:{name}", heading=heading)
+def _in_order(groups: Mapping[str, Sequence[Item]], order: str) -> list[str]:
+    def key(group: str) -> tuple[bool, tuple[float, str], str]:
+        return (group.startswith("~"), (0.0, "") if order == "name" else groups[group][0].value(order), group)
+
+    return sorted(groups, key=key)
+
+
+def _alone(item: Item) -> Item:
+    """Named together with its stack, where nothing else says which one it is."""
+    return item if item.group.startswith("~") else msgspec.structs.replace(item, name=f"{item.group}/{item.name}")
+
+
+class _Heading:
+    """Of a whole stack, whichever of its services are shown: how many of them are well, or run."""
+
+    def __init__(self, name: str, members: Sequence[Item], states_of: Mapping[str, str], folder: str | None) -> None:
+        self._name, self._members, self._folder = name, members, folder
+        known = [states_of.get(item.container.id) for item in members if item.container is not None]
+        self._judged = len(known) == len(members) and None not in known
+        self._well = known.count("well") if self._judged else sum(item.running for item in members)
+        worst = [item.worst for item in members if item.worst is not None and item.worst.severity != "info"]
+        calm = all(item.running and not item.unhealthy for item in members)
+        self.well = self._judged and self._well == len(members) and calm and not worst and not name.startswith("~")
+        """Whether there is nothing to be seen in it."""
+
+    def row(self, *, folded: bool) -> Row:
+        """Of a stack it can be selected, and acts are on all of it."""
+        stands = not self._name.startswith("~")
+        of_all = f"  {self._well} of {len(self._members)} {'well' if self._judged else 'running'}"
+        said = line(
+            (f"{paint.FOLDED if folded else paint.UNFOLDED} " if stands else " ", "muted"),
+            (_TITLES.get(self._name, self._name), "strong"),
+            (of_all, "muted" if self._well == len(self._members) else "warning"),
+            (f"  {self._folder}" if self._folder else "", "muted"),
+        )
+        return Row(key=f"{STACK}{self._name}", heading=said, stands=stands)
 
 
 _MADE: LRUCache[str, tuple[tuple[object, ...], Row]] = LRUCache(2048)

@@ -29,9 +29,10 @@ from textual.strip import Strip
 from ...console.text.cleaning import MARK, clean_line, redact
 
 OK, BAD, WARN, NOTE, OFF, TURN, PAUSE, ASK = "●", "✖", "▲", "◆", "○", "↻", "‖", "?"
+FOLDED, UNFOLDED = "▸", "▾"
 CURSOR, ARROW_DOWN, ARROW_UP, RULE, DOT, DONE = "▌", "↓", "↑", "─", "·", "✓"
 _LEVELS = "▁▂▃▄▅▆▇█"
-_TWINS = str.maketrans(dict(zip("●✖▲◆○↻‖▌↓↑─·✓▁▂▃▄▅▆▇█░–…•→│›°←▼", "*x!io~=>v^-.+_.,-=+*#.-~*>|> <v", strict=True)))
+_TWINS = str.maketrans(dict(zip("●✖▲◆○↻‖▌↓↑─·✓▁▂▃▄▅▆▇█░–…•→│›°←▼▸▾", "*x!io~=>v^-.+_.,-=+*#.-~*>|> <v+-", strict=True)))
 
 
 def ascii_only(text: str) -> str:

@@ -1,8 +1,8 @@
 """The one big table, drawn by hand: a changed figure costs the cells it stands in, nothing else.
 
 Rows are known by key: whatever is added, removed or reordered, the cursor stays on its row, and when that row is gone
-it is on none until somebody moves it: a key must not act on the row that came in its place. Headings group the rows
-and cannot be selected. Columns are dropped when the width cannot hold them.
+it is on none until somebody moves it: a key must not act on the row that came in its place. Headings group the rows.
+Columns are dropped when the width cannot hold them.
 """
 
 from __future__ import annotations
@@ -82,18 +82,18 @@ def _grown(columns: Sequence[Column], spare: int) -> list[int]:
     return widths
 
 
-_NOTHING = Span("")
-
-
 class Row(NamedTuple):
-    """One line of the table."""
+    """One line of the table: cells with a mark before them, or a heading, which ``stands`` where it can be selected."""
 
     key: str
     cells: Mapping[str, Span] = {}
     heading: Line | None = None
-    """Set for a line that heads a group; it has no cells and cannot be selected."""
-    mark: Span = _NOTHING
-    """A glyph before the first column."""
+    mark: Span = Span("")
+    stands: bool = False
+
+    @property
+    def selectable(self) -> bool:
+        return self.heading is None or self.stands
 
 
 class Table(ScrollView, can_focus=True):
@@ -150,18 +150,16 @@ class Table(ScrollView, can_focus=True):
 
     @property
     def cursor(self) -> str | None:
-        """Key of the row under the cursor."""
         return self._cursor
 
     @property
     def lost(self) -> bool:
-        """Whether the selected row is gone and no other has been chosen yet."""
         return self._lost is not None
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Keys of the rows that can be selected, from top to bottom."""
-        return tuple(row.key for row in self._rows if row.heading is None)
+        """Of the rows that can be selected."""
+        return tuple(row.key for row in self._rows if row.selectable)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -197,7 +195,7 @@ class Table(ScrollView, can_focus=True):
         self._go(self._index(key))
 
     def _index(self, key: str | None) -> int:
-        return next((i for i, row in enumerate(self._rows) if row.key == key and row.heading is None), -1)
+        return next((i for i, row in enumerate(self._rows) if row.key == key and row.selectable), -1)
 
     def _arrange(self) -> None:
         """Rows came, went or moved: draw all, keep the cursor on its row; on none when that is gone.
@@ -208,7 +206,7 @@ class Table(ScrollView, can_focus=True):
         before = self._cursor
         wanted = self._lost if before is None else before
         if wanted is None or not self._led:
-            index = self._nearest(0, 1)
+            index = self._first()
         else:
             index = self._index(wanted)
             self._lost = wanted if index < 0 else None
@@ -220,11 +218,11 @@ class Table(ScrollView, can_focus=True):
             self.post_message(self.Moved(self, self._cursor))
 
     def hold(self) -> None:
-        """Keep the cursor on its row from now on, because keys act on it."""
+        """Keep the cursor on its row: keys act on it."""
         self._led = True
 
     def take_first(self) -> None:
-        """Put the cursor on the first row, if a filter removed the row that it was on."""
+        """Where a filter removed the selected row."""
         if self._lost is not None:
             self.action_top()
 
@@ -240,7 +238,7 @@ class Table(ScrollView, can_focus=True):
         index = min(max(index, 0), len(self._rows) - 1)
         ahead = range(index, len(self._rows)) if step > 0 else range(index, -1, -1)
         behind = range(index, -1, -1) if step > 0 else range(index, len(self._rows))
-        return next((i for span in (ahead, behind) for i in span if self._rows[i].heading is None), -1)
+        return next((i for span in (ahead, behind) for i in span if self._rows[i].selectable), -1)
 
     def _dirty(self, index: int, old: Row, new: Row) -> list[Region]:
         """Regions of one line that must be drawn again, none when it is out of sight."""
@@ -295,7 +293,11 @@ class Table(ScrollView, can_focus=True):
                 self.scroll_to(y=0, animate=False, immediate=True)
 
     def action_top(self) -> None:
-        self._go(self._nearest(0, 1))
+        self._go(self._first())
+
+    def _first(self) -> int:
+        """Below the headings: what is done to a whole group is chosen by moving there."""
+        return next((i for i, row in enumerate(self._rows) if row.heading is None), self._nearest(0, 1))
 
     def action_bottom(self) -> None:
         self._go(self._nearest(len(self._rows) - 1, -1))
@@ -307,10 +309,9 @@ class Table(ScrollView, can_focus=True):
         self._go(self._nearest(self._anchor + max(1, self.size.height - 2), 1))
 
     def action_left(self) -> None:
-        """Nothing stands to the left: columns that do not fit are dropped."""
+        """Nothing stands beside it: columns that do not fit are dropped."""
 
-    def action_right(self) -> None:
-        """Nothing stands to the right: columns that do not fit are dropped."""
+    action_right = action_left
 
     def action_open(self) -> None:
         if self._cursor is not None:
@@ -327,7 +328,7 @@ class Table(ScrollView, can_focus=True):
                 self.post_message(self.HeadingClicked(self, hit))
             return
         index = offset.y - self._head + self.scroll_offset.y
-        if 0 <= index < len(self._rows) and self._rows[index].heading is None:
+        if 0 <= index < len(self._rows) and self._rows[index].selectable:
             self._go(index)
             if event.chain == 2:
                 self.action_open()
@@ -345,7 +346,6 @@ class Table(ScrollView, can_focus=True):
         self.refresh()
 
     def notify_style_update(self) -> None:
-        """Colours changed: paint all rows again."""
         super().notify_style_update()
         self._strips.clear()
 
@@ -367,11 +367,12 @@ class Table(ScrollView, can_focus=True):
 
     def _row_strip(self, index: int, width: int) -> Strip:
         row = self._rows[index]
-        if row.heading is not None:
-            return strip(self, safe(row.heading), width, "group")
-        ground: Ground = "none"
+        ground: Ground = "none" if row.heading is None else "group"
         if index == self._cursor_row:
             ground = "cursor" if self.has_focus else "cursor-blurred"
+        if row.heading is not None:
+            lead = (Span(CURSOR if ground == "cursor" else " ", "accent"),) if row.stands else ()
+            return strip(self, safe((*lead, *row.heading)), width, ground)
         cached = self._strips.get((row.key, ground))
         if cached is not None and cached[0] == row and cached[1].cell_length == width:
             return cached[1]
@@ -382,11 +383,11 @@ class Table(ScrollView, can_focus=True):
     def _paint(self, row: Row, width: int, ground: Ground) -> Strip:
         brush = Brush(self)
         base = brush.ground(ground)
-        cursor = Span(CURSOR, "accent") if ground == "cursor" else Span(" ")
-        mark = row.mark if row.mark.text else Span(" ")
-        segments = [Segment(shown(self, span.text), brush.tone(span.tone, base)) for span in (cursor, mark, Span(" "))]
+        at = Span(CURSOR if ground == "cursor" else " ", "accent")
+        before = (at, row.mark if row.mark.text else Span(" "), Span(" "))
+        segments = [Segment(shown(self, span.text), brush.tone(span.tone, base)) for span in before]
         for column, _, wide in self._placed:
-            text, tone = row.cells.get(column.key, _NOTHING)
+            text, tone = row.cells.get(column.key, Span(""))
             segments.append(Segment(fit(shown(self, text), wide, column.align), brush.tone(tone, base)))
             segments.append(Segment(" ", base))
         return Strip(segments).adjust_cell_length(width, base).simplify()
@@ -394,7 +395,6 @@ class Table(ScrollView, can_focus=True):
     def _title_strip(self, width: int) -> Strip:
         spans: list[Span] = [Span("   ")]
         for column, _, wide in self._placed:
-            ordered = column.key == self._order
-            title = f"{column.title}{'↓' if ordered else ''}"
+            title = f"{column.title}{'↓' if (ordered := column.key == self._order) else ''}"
             spans += [Span(fit(title, wide, column.align), "accent" if ordered else "muted"), Span(" ")]
         return strip(self, safe(tuple(spans)), width, "heading")

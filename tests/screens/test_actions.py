@@ -131,7 +131,7 @@ async def test_a_keymap_for_an_action_that_does_not_exist_is_told() -> None:
 
 
 async def test_help_comes_from_the_registry_and_knows_read_only() -> None:
-    async with console(stage.desk(stage.full(), stage.RESULTS, read_only=True), (100, 60)) as running:
+    async with console(stage.desk(stage.full(), stage.RESULTS, read_only=True), (100, 80)) as running:
         shown = await running.press("question_mark")
         assert "READ-ONLY: whatever changes the machine is refused" in shown
         for action in at("overview"):

@@ -80,7 +80,7 @@ def test_keys_typed_while_a_shell_ends_open_no_second_one(tmp_path, calls) -> No
 
 OPENERS = ("/", ":", "?", "R", "S", "A", "C", "D", "F", "enter", "2", "3", "4", "5", "e")
 """Keys of the overview that open an input, a dialog, a screen or a place."""
-ALPHABET = ("enter", "escape", "tab", "right", "space", *"lRSCDsFAUTXynrjkGge/:?q0123456789postgre ")
+ALPHABET = ("enter", "escape", "tab", "right", "space", *"lRSCDsFAUTXynrjkGgev/:?q0123456789postgre ")
 _NAMES = {"/": "slash", ":": "colon", "?": "question_mark", " ": "space"}
 
 
@@ -111,8 +111,11 @@ async def _overview(running: Stage, row: str = stage.LIBRECHAT.id) -> None:
     await running.settle()
 
 
+STACK = "group:librechat"
+"""The row of a whole stack."""
 SITES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "overview": ((), OPENERS),
+    "stack": (("g",), ("/", "R", "S", "A", "C", "D", "F", ":")),
     "container": (("enter",), ("/", "l", "R", "S", "A", "C", "D", ":", "escape")),
     "logs": (("l",), ("/", "a", "+", "F", ":", "escape")),
     "doctor": (("2", "g"), ("F", "enter", ":", "1")),
@@ -162,6 +165,9 @@ async def _to(site: str, running: Stage) -> None:
     await running.press(*SITES[site][0])
     if site == "plan":
         await running.until("Nothing has been changed yet")
+    if site == "stack":
+        running.app.screen.query_one("#stacks", Table).select(STACK)
+        await running.settle()
     if site == "servers":
         running.app.screen.query_one(Table).select(ROW)
         await running.settle()

@@ -1,0 +1,168 @@
+"""A stack's own row: acts on all of it by name, folding, one flat list."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from msgspec.structs import replace
+from stackops.console.compose.places import CONFIG_FILES, WORKING_DIR
+from stackops.console.fix.journal import Journal
+from stackops.console.model import Health
+from stackops.console.model.findings import Judgement, ServiceJudgement
+from stackops.console.practice import open_demo
+from stackops.screens.render.stacks import StackView, rows
+from stackops.screens.widgets.paint import plain
+from stackops.screens.widgets.table import Table
+from support import stage
+from support.clock import FakeClock
+from support.pilots import Stage, console, desk_on
+
+LABELS = {CONFIG_FILES: "/srv/librechat/docker-compose.yml", WORKING_DIR: "/srv/librechat"}
+CALLS = {
+    "R": ("restart",), "S": ("stop",), "A": ("up", "-d", "--no-build", "--pull", "never"),
+    "C": ("up", "-d", "--force-recreate", "--no-build", "--pull", "never"), "D": ("down",),
+}  # fmt: skip
+TYPED = "CD"
+
+
+def made_by_compose():
+    full = stage.full()
+    labelled = [replace(c, labels=c.labels | LABELS) if c.project == "librechat" else c for c in full.containers]
+    return replace(full, containers=tuple(labelled))
+
+
+async def _stack(running: Stage, name: str) -> None:
+    running.app.screen.set_focus(running.app.screen.query_one("#stacks"))
+    running.app.screen.query_one("#stacks", Table).select(f"group:{name}")
+    await running.settle()
+
+
+def _dialog(running: Stage) -> str:
+    return plain(running.app.screen.query_one(".words").lines) if running.app.screen.is_modal else ""
+
+
+@pytest.mark.parametrize("key", CALLS)
+async def test_an_act_on_a_stack_names_it_and_its_services_and_is_composes(key, tmp_path) -> None:
+    desk = stage.desk(made_by_compose(), stage.RESULTS)
+    async with console(desk, (100, 40)) as running:
+        await _stack(running, "librechat")
+        await running.press(key)
+        said = _dialog(running)
+        assert "all of librechat?" in said
+        assert "rag_api (exited)" in said
+        assert desk.host.control.calls == []
+        if key in TYPED:
+            await running.press("enter")
+            assert desk.host.control.calls == [], "without the word nothing is done"
+            await running.type("librechat")
+            await running.press("enter", "enter")
+        else:
+            await running.press("A")
+        await running.until(lambda _: bool(desk.host.control.calls))
+    (call,) = desk.host.control.calls
+    assert call[0] == "compose"
+    assert (call[1].name, call[1].directory) == ("librechat", "/srv/librechat")
+    assert call[2] == CALLS[key]
+
+
+async def test_what_compose_refuses_is_told(monkeypatch) -> None:
+    desk = stage.desk(made_by_compose(), stage.RESULTS)
+    failed = lambda *_, **__: SimpleNamespace(exit_code=14, output="open x\nno such file\n")  # noqa: E731
+    monkeypatch.setattr(type(desk.host.control), "compose", failed, raising=False)
+    async with console(desk, (100, 40)) as running:
+        await _stack(running, "librechat")
+        await running.press("R", "A")
+        await running.until(lambda _: "Compose ended with 14: no such file" in running.notices)
+
+
+async def test_one_container_s_acts_are_refused_for_a_stack_and_read_only_refuses_all() -> None:
+    async with console(stage.desk(made_by_compose(), stage.RESULTS)) as running:
+        await _stack(running, "librechat")
+        await running.press("s")
+        assert "librechat is a whole stack" in running.notices
+    async with console(stage.desk(made_by_compose(), stage.RESULTS, read_only=True)) as running:
+        await _stack(running, "librechat")
+        await running.press("R")
+        assert "Read-only" in running.notices
+        assert not running.app.screen.is_modal
+
+
+@pytest.mark.parametrize("key", ["l", "L"])
+async def test_the_logs_of_a_stack_are_those_of_all_its_containers(key) -> None:
+    async with console(stage.desk(made_by_compose(), stage.RESULTS), (100, 40)) as running:
+        await _stack(running, "librechat")
+        await running.press(key)
+        assert running.app.screen.PLACE == "logs"
+
+
+async def test_f_on_a_stack_repairs_what_counts_first_in_it() -> None:
+    async with console(stage.desk(made_by_compose(), stage.RESULTS)) as running:
+        await _stack(running, "librechat")
+        assert running.app.screen.to_fix().check == "librechat.config-mount"
+
+
+def _told(*ill: str) -> Judgement:
+    each = [ServiceJudgement(c.id, c.name, c.project, "ill" if c.name in ill else "well", "")
+            for c in stage.full().containers]  # fmt: skip
+    return Judgement("", green=not ill, services=tuple(each))
+
+
+def _whole(name: str = "healthy"):
+    """Two stacks in which everything runs."""
+    full = stage.full()
+    running = [replace(c, state="running", health=Health(name)) if c.project else c for c in full.containers]
+    return replace(full, containers=tuple(running))
+
+
+def test_a_stack_that_is_well_is_one_line_and_an_ill_one_shows_all() -> None:
+    made = rows(_whole(), (), StackView(), _told("oneapi"))
+    keys = [row.key for row in made]
+    assert stage.PG.id in keys
+    assert stage.MONGO.id not in keys
+    assert stage.OLLAMA.id in keys, "what has no row of its own to unfold it stays open"
+    (folded,) = [row for row in made if row.key == "group:librechat"]
+    assert plain([folded.heading or ()]).split()[1:5] == ["librechat", "4", "of", "4"]
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "results", "view", "told"),
+    [
+        (_whole(), (), StackView(turned=frozenset({"librechat"})), _told()),
+        (_whole(), (), StackView(words="mongo"), _told()),
+        (_whole(), (), StackView(), None),
+        (_whole("unhealthy"), (), StackView(), _told()),
+        (_whole("starting"), (), StackView(), _told()),
+        (stage.full(), (), StackView(), _told()),
+        (_whole(), stage.RESULTS, StackView(), _told()),
+    ],
+    ids=["unfolded", "filtered", "not judged", "unhealthy", "starting", "one stopped", "a finding"],
+)
+def test_a_stack_stays_open(snapshot, results, view, told) -> None:
+    assert stage.MONGO.id in [row.key for row in rows(snapshot, results, view, told)]
+
+
+async def test_enter_folds_and_unfolds_and_v_makes_one_list() -> None:
+    async with console(stage.desk(made_by_compose(), stage.RESULTS), (100, 40)) as running:
+        table = running.app.screen.query_one("#stacks", Table)
+        await _stack(running, "librechat")
+        await running.press("enter")
+        assert stage.MONGO.id not in table.keys
+        assert table.cursor == "group:librechat"
+        await running.press("enter")
+        assert stage.MONGO.id in table.keys
+        shown = await running.press("v")
+        assert "librechat/mongodb" in shown
+        assert not [key for key in table.keys if key.startswith("group:")]
+
+
+async def test_down_on_the_practice_machine_takes_all_of_the_stack_away(tmp_path) -> None:
+    host = open_demo(clock=FakeClock(), scenarios=[])
+    async with console(desk_on(host, Journal(tmp_path)), (120, 40)) as running:
+        await running.until(lambda _: running.app.judgement is not None)
+        await _stack(running, "librechat")
+        await running.press("D")
+        await running.type("librechat")
+        await running.press("enter", "enter")
+        await running.until(lambda _: not any(c.project == "librechat" for c in running.app.snapshot.containers))
+        assert any(c.project == "fastgpt" for c in running.app.snapshot.containers)
