@@ -13,6 +13,7 @@ import shutil
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from stackops.console.compose.definition import changes, image_of, labels_of, of_compose, of_container
@@ -24,6 +25,7 @@ from stackops.console.hosts.local import open_local
 from stackops.console.settings import Settings
 from support import python_image
 from support.corpus import CORPUS
+from support.folders import ADVICE
 from support.oneapi_rows import request
 from support.stacks import Stack, docker, wait_for
 
@@ -32,7 +34,8 @@ OF_THE_MACHINE = ("docker.registry-mirrors", "docker.daemon-json")
 """Judges the machine's dockerd with its log, in which another run's failed pulls are; test_mirrors.py has its own."""
 HTTPS = (
     "\nDOMAIN_CLIENT=https://chat.example.org\nDOMAIN_SERVER=https://chat.example.org\nUID=1000\nGID=1000\n"
-    f"ADMIN_PANEL_SESSION_SECRET={'s' * 40}\n"
+    f"ADMIN_PANEL_SESSION_SECRET={'s' * 40}\nJWT_SECRET={'a1' * 32}\nJWT_REFRESH_SECRET={'b2' * 32}\n"
+    f"CREDS_KEY={'c3' * 32}\nCREDS_IV={'d4' * 16}\nMEILI_MASTER_KEY={'m4' * 20}\n"
 )
 IMAGES = python_image.images()
 SPEAKING = {"mongo:5.0.18": "5.0.18"}
@@ -97,6 +100,9 @@ STACKS = (
 )
 MODELLED = 15
 """Generations that tests/checks/test_healthy_generations.py models at least."""
+AS_SHIPPED = {
+    ("docker.exposed-databases", "published-password", "warning"), ("postgres.pgvector", "old", "info"),
+}  # fmt: skip
 SINGLE_NODE_KEY = "a2V5" * 200 + "\n"
 
 
@@ -126,8 +132,9 @@ def prepared(one: Healthy, stack: Stack) -> None:
             shutil.copyfile(CORPUS / one.release / name, stack.path(name))
     if one.env:
         stack.write(".env", stack.path(".env.example").read_text() + one.env)
-        stack.path("data-node").mkdir()
-        os.chown(stack.path("data-node"), 1000, 1000)
+        for name in ("data-node", "images", "logs", "uploads"):  # Docker would make them root's
+            stack.path(name).mkdir()
+            os.chown(stack.path(name), 1000, 1000)
     if re.search(r"^\s*- \./mongodb\.key:", stack.path("docker-compose.yml").read_text(), re.MULTILINE):
         stack.write("mongodb.key", SINGLE_NODE_KEY).chmod(0o400)
         os.chown(stack.path("mongodb.key"), 999, 999)
@@ -192,12 +199,18 @@ def standing(stack: Stack) -> list[str]:
     return [" ".join((one["Status"], *([one["Health"]["Status"]] if "Health" in one else []))) for one in states]
 
 
+def _of_its_files(row: dict[str, Any]) -> bool:
+    """Whether it is true of upstream's files as they come: published passwords, and a rolling FastGPT on old data."""
+    told = row["check"], row.get("form"), row.get("severity")
+    return (row["check"] in ADVICE and told[2] == "info") or told in AS_SHIPPED
+
+
 def judged_well(stack: Stack) -> bool:
     """Nothing is found, and in the end everything can be told: what has only just started says so first."""
     done = stack.stackops("check", "--json")
     assert done.returncode in (0, 1), done.stderr
     seen = [row for row in json.loads(done.stdout)["results"] if row["check"] not in OF_THE_MACHINE]
-    assert [row for row in seen if row["status"] in ("finding", "crashed")] == []
+    assert [row for row in seen if row["status"] in ("finding", "crashed") and not _of_its_files(row)] == []
     untold = [row for row in seen if row["status"] == "unknown"]
     assert all(row["because"] for row in untold), untold
     return not untold and any(row["check"] == "mongo.replica-set" and row["status"] == "ok" for row in seen)
