@@ -138,7 +138,10 @@ class Kernel(Protocol):
     """What the kernel says: cgroup files, /proc, the host's own counters. Cheap, world-readable, no Engine involved."""
 
     def sample(self, pids: Mapping[str, int]) -> Mapping[str, CgroupSample]:
-        """One sweep: container id -> counters, for container id -> State.Pid. A container that vanished is left out."""
+        """One sweep: container id -> counters, for container id -> State.Pid. A container that vanished is left out.
+
+        Under ``pid:N`` what process N uses with all that it started, which has no cgroup of its own.
+        """
 
     def system(self) -> SystemSample:
         """The host's own counters, now."""

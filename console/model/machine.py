@@ -241,6 +241,10 @@ class System(Struct, frozen=True):
     disks: tuple[Disk, ...] = ()
 
 
+NATIVE = "pid:"
+"""With a process id behind it the name under which figures of a native service stand."""
+
+
 class NativeProcess(Struct, frozen=True):
     """A process outside any container that looks like a part of a stack."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..model import Container, Figures, Snapshot
+from ..model import NATIVE, Container, Figures, Snapshot
 from ..model.findings import Judgement, Result
 from .plain import told
 
@@ -131,7 +131,9 @@ def processes(snapshot: Snapshot) -> Document:
     return {
         **head(snapshot),
         "containers": [container(each, snapshot.figures.get(each.id)) for each in snapshot.containers],
-        "services": [fields(each, *_SERVICE) for each in snapshot.services],
+        "services": [
+            fields(each, *_SERVICE) | _used(snapshot.figures.get(f"{NATIVE}{each.pid}")) for each in snapshot.services
+        ],
         "faults": faults(snapshot),
     }
 
@@ -139,6 +141,11 @@ def processes(snapshot: Snapshot) -> Document:
 _SERVICE = ("role", "name", "version", "container", "pid", "project", "compose_service", "generation")
 _PORT = ("container_port", "protocol", "host_ip", "host_port")
 _FIGURES = ("cpu_percent", "memory", "memory_limit", "net_rx", "net_tx", "block_read", "block_write", "pids")
+
+
+def _used(figures: Figures | None) -> Document:
+    """What a native service uses; a service's in a container stands with that."""
+    return {} if figures is None else fields(figures, "cpu_percent", "memory")
 
 
 def container(each: Container, figures: Figures | None) -> Document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..model import Container, Fault, Snapshot
+from ..model import NATIVE, Container, Fault, Snapshot
 from ..model.findings import Evidence, Judgement, Result
 from ..text.cleaning import DASH, SECRETS, duration, percent, size
 
@@ -80,7 +80,11 @@ def processes(snapshot: Snapshot) -> Iterator[Facts]:
         )  # fmt: skip
     for service in snapshot.services:
         if service.pid is not None and service.container is None:
-            yield ("running", "process", service.name, service.role, str(service.pid), service.version or DASH)
+            used = snapshot.figures.get(f"{NATIVE}{service.pid}")
+            yield (
+                "running", "process", service.name, service.role, str(service.pid), service.version or DASH,
+                percent(used.cpu_percent if used else None), size(used.memory if used else None),
+            )  # fmt: skip
     for each_fault in snapshot.faults:
         yield fault(each_fault)
 

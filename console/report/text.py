@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..model import Fault, Snapshot
+from ..model import NATIVE, Fault, Snapshot
 from ..model.findings import Judgement, Result, Trouble
-from ..text.cleaning import DASH, cells, clip, percent, redact, size
+from ..text.cleaning import DASH, cells, clip, duration, percent, redact, size
 from . import plain
 
 if TYPE_CHECKING:
@@ -161,11 +161,15 @@ def processes(snapshot: Snapshot, width: int) -> Iterator[Line]:
             percent(figures.cpu_percent if figures else None), size(figures.memory if figures else None),
             plain.uptime(each, snapshot.taken_at), plain.ports(each) or DASH,
         ))  # fmt: skip
-    rows.extend(
-        ("process", service.name, DASH, service.role, service.version or DASH, DASH, DASH, DASH, f"pid {service.pid}")
-        for service in snapshot.services
-        if service.pid is not None and service.container is None
-    )
+    natives = [one for one in snapshot.services if one.pid is not None and one.container is None]
+    started = {process.pid: process.started_at for process in snapshot.processes}
+    for service in natives:
+        used, since = snapshot.figures.get(f"{NATIVE}{service.pid}"), started.get(service.pid or 0)
+        rows.append((
+            "process", service.name, DASH, service.role, service.version or DASH,
+            percent(used.cpu_percent if used else None), size(used.memory if used else None),
+            DASH if since is None else duration(snapshot.taken_at - since), f"pid {service.pid}",
+        ))  # fmt: skip
     yield from (("", "", line) for line in table(narrowed(rows, width, ("VERSION",), last=12), width))
 
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from textual.cache import LRUCache
 
-from ...console.model import Container, Figures, NativeProcess, Snapshot
+from ...console.model import NATIVE, Container, Figures, NativeProcess, Snapshot
 from ...console.model.findings import Judgement, Result
 from ...console.report import plain
 from ...console.text.cleaning import DASH, SECRETS, duration
@@ -125,7 +125,14 @@ def _vram(snapshot: Snapshot) -> dict[str, int]:
 def _natives(snapshot: Snapshot) -> list[Item]:
     processes = {process.pid: process for process in snapshot.processes}
     return [
-        Item(key=f"pid:{s.pid}", group=_NATIVE, name=s.name, role=s.role, process=processes.get(s.pid or 0))
+        Item(
+            key=f"{NATIVE}{s.pid}",
+            group=_NATIVE,
+            name=s.name,
+            role=s.role,
+            process=processes.get(s.pid or 0),
+            figures=snapshot.figures.get(f"{NATIVE}{s.pid}"),
+        )
         for s in snapshot.services
         if s.container is None and s.pid is not None
     ]
@@ -275,7 +282,7 @@ def _new_row(item: Item, now: float) -> Row:
         cells |= _container_cells(item.container, item.figures, now)
         cells["vram"] = Span(states.short_size(item.vram), "muted" if item.vram is None else "plain")
     elif item.process is not None:
-        cells |= _process_cells(item.process, now)
+        cells |= _process_cells(item.process, item.figures, now)
     else:
         cells |= {"state": Span("○ not made", "muted")}
     mark = Span(states.verdict_of(item.worst).text[0], states.verdict_of(item.worst).tone) if item.worst else Span("")
@@ -298,11 +305,12 @@ def _container_cells(c: Container, figures: Figures | None, now: float) -> dict[
     }
 
 
-def _process_cells(process: NativeProcess, now: float) -> dict[str, Span]:
+def _process_cells(process: NativeProcess, figures: Figures | None, now: float) -> dict[str, Span]:
     up = duration(now - process.started_at).replace(" ", "") if process.started_at else DASH
     return {
         "state": Span("● running", "ok"),
         "health": Span(f"pid {process.pid}", "muted"),
+        **({"cpu": states.cpu(figures), "memory": states.memory(figures)} if figures else {}),
         "up": Span(up, "muted"),
         "image": Span(" ".join(SECRETS.words(process.command)), "muted"),
     }

@@ -106,6 +106,28 @@ def test_a_pid_that_belongs_to_something_else_is_not_read(tmp_path: Path) -> Non
     assert kernel.sample({ID: 99999}) == {}
 
 
+def test_a_native_service_is_measured_with_all_that_it_started_and_shared_memory_once(tmp_path: Path) -> None:
+    root, page, tick = FakeRoot(tmp_path, "v2"), os.sysconf("SC_PAGE_SIZE"), 10**9 // os.sysconf("SC_CLK_TCK")
+    for pid, above, pages in (
+        (300, 1, "900 500 200"),
+        (301, 300, "900 300 200"),
+        (302, 301, "90 30 20"),
+        (400, 1, "9 9 0"),
+    ):
+        root.process(pid, "postgres", ["postgres"], ppid=above)
+        root.write(f"proc/{pid}/statm", f"{pages} 1 0 1 0\n")
+    kernel = LocalKernel(str(tmp_path))
+    kernel.processes()
+    found = kernel.sample({"pid:300": 300, "pid:9": 9})
+    assert set(found) == {"pid:300"}
+    assert (found["pid:300"].memory, found["pid:300"].pids) == ((500 + 100 + 10) * page, 3)
+    assert found["pid:300"].cpu_ns == 3 * (5 + 6 + 7 + 8) * tick
+    (tmp_path / "proc/301/stat").unlink()
+    assert kernel.sample({"pid:300": 300})["pid:300"].pids == 2
+    (tmp_path / "proc/300/stat").unlink()
+    assert kernel.sample({"pid:300": 300}) == {}
+
+
 @pytest.mark.parametrize(("layout", "hidepid"), [("none", False), ("v2", True), ("v1", True)])
 def test_a_hidden_proc_or_missing_cgroups_leave_everything_out(tmp_path: Path, layout: str, hidepid: bool) -> None:
     root = FakeRoot(tmp_path, layout, hidepid=hidepid)

@@ -12,6 +12,8 @@ from rich.segment import Segment
 from rich.style import Style
 from stackops.console.judge import judge
 from stackops.console.model import Fault
+from stackops.console.report.plain import processes
+from stackops.console.report.text import processes as table_of_processes
 from stackops.screens.driver import FrugalUpdate
 from stackops.screens.render import stacks, states, strip
 from stackops.screens.widgets import paint
@@ -140,6 +142,17 @@ def test_rows_are_grouped_by_project_with_native_services_last() -> None:
     assert headings[-1].startswith("Native services")
     marks = {row.key: row.mark.text for row in rows if row.mark.text}
     assert marks == {stage.LIBRECHAT.id: "✖", stage.MONGO.id: "▲"}
+
+
+def test_cpu_and_memory_of_a_native_service_stand_in_its_row_and_in_ps() -> None:
+    world = stage.full()
+    world = replace(world, figures=world.figures | {"pid:4242": stage.figures(37.0, 3 * stage.GIB)})
+    (row,) = [row for row in stacks.rows(world, stage.RESULTS) if row.key == "pid:4242"]
+    assert (row.cells["cpu"].text.strip(), row.cells["memory"].text.strip()) == ("37%", "3.0G")
+    told = [words for words in processes(world) if words[1] == "process"]
+    assert told[0][-2:] == ("37%", "3.0 GiB")
+    (line,) = [text for _, _, text in table_of_processes(world, 160) if "pid 4242" in text]
+    assert line.split()[4:7] == ["–", "37%", "3.0"]
 
 
 def test_an_explanation_is_broken_where_this_terminal_ends_not_where_its_author_did() -> None:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from ...hosts import CgroupSample, Host, HostError, Kernel, ProcessRow, SystemSample
-from ...model import Container, Disk, Figures, NativeProcess, Role
+from ...model import NATIVE, Container, Disk, Figures, NativeProcess, Role
 from ...products.roles import LAUNCHERS, role_of_program
 from ...text.cleaning import clean, clean_line
 from ..board import NewParts
@@ -177,7 +177,7 @@ Sweep = tuple[dict[str, CgroupSample], SystemSample, float]
 
 
 class Meters(Source):
-    """The figures of all containers and of the host, by the pace that the machine's load allows."""
+    """The figures of all containers, of native services and of the host, by the pace that the machine's load allows."""
 
     name = "figures"
     gives = ("figures", "system")
@@ -185,6 +185,7 @@ class Meters(Source):
     what = "The kernel"
     within = "kernel_deadline"
     wakes_on = ("containers",)
+    after = ("engine", "processes")
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
@@ -251,7 +252,7 @@ class Meters(Source):
             key[0]: figures(before.get(key), sample, at=at, limit=limits.get(key[0]), longest_gap=gap)
             for key, sample in self._before.items()
         }
-        missing = {container: pid for container, pid in pids.items() if container not in samples}
+        missing = {name: pid for name, pid in pids.items() if name not in samples and not name.startswith(NATIVE)}
         self.site.missed = {container: self.site.missed.get(container, 0) + 1 for container in missing}
         self.show()
         lost = [container for container, pid in missing.items() if (container, pid) in before]
@@ -269,11 +270,13 @@ class Meters(Source):
         return GAPS * max(self.site.pace.period, 1.0)
 
     def _pids(self) -> dict[str, int]:
-        return {c.id: c.pid for c in self.parts.containers if c.pid is not None and _runs(c)}
+        natives = {f"{NATIVE}{process.pid}": process.pid for process in self.parts.processes}
+        return natives | {c.id: c.pid for c in self.parts.containers if c.pid is not None and _runs(c)}
 
     def show(self) -> None:
         """Put the figures of whoever still runs on the board."""
         running = [c.id for c in self.parts.containers if _runs(c)]
+        running += [f"{NATIVE}{process.pid}" for process in self.parts.processes]
         both = {**self.asked, **self._figures}
         told = {container: both[container] for container in running if container in both}
         self.site.board.put(figures=told, period=self.site.pace.period)
