@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 from stackops.console.fix.journal import Journal
@@ -30,16 +29,6 @@ pytestmark = pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the pic
 
 @pytest.fixture(autouse=True)
 def utc(monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-@pytest.fixture(autouse=True)
-def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The verdict says of what time on this machine is what is shown."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     yield
