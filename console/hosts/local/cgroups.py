@@ -14,7 +14,7 @@ import errno
 import os
 import re
 import resource
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -314,3 +314,25 @@ def _network(content: bytes | None) -> tuple[int | None, int | None]:
             received += int(columns[0])
             sent += int(columns[8])
     return received, sent
+
+
+def usage(processes: Sequence[int], proc: Path, at_ns: int) -> CgroupSample | None:
+    """What processes without a cgroup of their own use together; None where the first has ended.
+
+    Memory that the first shares with the others counts once; CPU time of a child that has ended counts with its
+    parent's. fact: proc(5), stat (utime, stime, cutime, cstime) and statm (resident, shared)
+    """
+    ticks = pages = members = 0
+    for pid in processes:
+        try:
+            fields = (proc / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
+            resident, shared = map(int, (proc / str(pid) / "statm").read_bytes().split()[1:3])
+        except (OSError, ValueError):
+            if not members:
+                return None
+            continue
+        ticks += sum(map(int, fields[11:15]))
+        pages += resident - (shared if members else 0)
+        members += 1
+    nanoseconds = ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    return CgroupSample(at_ns=at_ns, cpu_ns=nanoseconds, memory=pages * os.sysconf("SC_PAGE_SIZE"), pids=members)

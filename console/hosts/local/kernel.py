@@ -22,7 +22,7 @@ from ...model import NATIVE
 from .. import CgroupSample, Clock, HostError, NotFound, ProcessRow, SystemSample, Wire, WireReading
 from ..call import call
 from ..protocols import SystemClock
-from .cgroups import OUT_OF_DESCRIPTORS, Budget, Gone, Meter, places
+from .cgroups import OUT_OF_DESCRIPTORS, Budget, Gone, Meter, places, usage
 from .docker_command import end_of_log, wires
 
 ARGUMENTS = 16384
@@ -43,7 +43,7 @@ class ProcessTable:
 
     def __init__(self, root: Path) -> None:
         self._proc = root / "proc"
-        self._ticks, self._page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+        self._ticks = os.sysconf("SC_CLK_TCK")
         self._known: dict[tuple[int, str, str], ProcessRow | None] = {}
         self._users: dict[int, str] = {}
 
@@ -63,29 +63,8 @@ class ProcessTable:
         self._known = known
         return [row for row in known.values() if row is not None]
 
-    def sample(self, pid: int, at_ns: int) -> CgroupSample | None:
-        """What a process and those that it started use; None where it has ended. Memory that they share counts once.
-
-        Who started whom is that of the last table; CPU time of a child that has ended counts with its parent's.
-        fact: proc(5), stat (utime, stime, cutime, cstime) and statm (resident, shared)
-        """
-        ticks = pages = members = 0
-        for each in self._family(pid):
-            try:
-                fields = _stat(_read(self._proc / str(each) / "stat"))[1]
-                resident, shared = map(int, _read(self._proc / str(each) / "statm").split()[1:3])
-            except (OSError, ValueError, IndexError):
-                if each == pid:
-                    return None
-                continue
-            ticks += sum(map(int, fields[11:15]))
-            pages += resident - (shared if members else 0)
-            members += 1
-        return CgroupSample(
-            at_ns=at_ns, cpu_ns=ticks * 1_000_000_000 // self._ticks, memory=pages * self._page, pids=members
-        )  # fmt: skip
-
-    def _family(self, pid: int) -> list[int]:
+    def family(self, pid: int) -> list[int]:
+        """A process and all that it started, as of the last table."""
         children: dict[int, list[int]] = {}
         for number, row in ((key[0], row) for key, row in self._known.items() if row is not None):
             children.setdefault(row.ppid, []).append(number)
@@ -199,7 +178,7 @@ class LocalKernel:
 
     def _sample_one(self, container: str, pid: int) -> CgroupSample | None:
         if container.startswith(NATIVE):
-            return self._table.sample(pid, self._clock.monotonic_ns())
+            return usage(self._table.family(pid), self._root / "proc", self._clock.monotonic_ns())
         try:
             return self._read(container, pid)
         except OSError as error:
