@@ -119,9 +119,14 @@ def _made_of(service: ComposeService, project: Project) -> Container:
         id="", name=service.container_name or service.name, image=service.image or "", state="created",
         project=project.name, service=service.name, command=service.command, entrypoint=service.entrypoint,
         env=service.env, ports=tuple(_ports(service)), extra_hosts=service.extra_hosts,
-        networks=tuple(NetworkLink(f"{project.name}_{name}", aliases=names) for name in service.networks),
+        networks=tuple(NetworkLink(_network(project, name), aliases=names) for name in service.networks),
         network_mode=service.network_mode,
     )  # fmt: skip
+
+
+def _network(project: Project, key: str) -> str:
+    """What the Engine calls a network of the project's files."""
+    return project.network_names.get(key, f"{project.name}_{key}")
 
 
 def _ports(service: ComposeService) -> list[Port]:
@@ -150,10 +155,6 @@ def near(caller: Party, other: Party) -> bool:
     if caller.on_host or other.on_host:
         return False
     shared = share_network(caller.container, other.container)
-    if not (caller.runs and other.runs) and caller.project and other.project:
-        own = {link.network.removeprefix(f"{caller.project.name}_") for link in caller.container.networks}
-        theirs = {link.network.removeprefix(f"{other.project.name}_") for link in other.container.networks}
-        return caller.project.name == other.project.name and bool(own & theirs)
     return shared if shared is not None else caller.container.project == other.container.project
 
 
@@ -164,9 +165,9 @@ def may_know_more(caller: Party) -> bool:
         return True
     if not c.networks and caller.runs and not caller.on_host:
         return True
-    foreign = caller.project.foreign_networks if caller.project else ()
-    own = {link.network.rpartition("_")[2] for link in c.networks} | {link.network for link in c.networks}
-    return not own.isdisjoint(foreign)
+    project = caller.project
+    foreign = {_network(project, key) for key in project.foreign_networks} if project else set()
+    return any(link.network in foreign for link in c.networks)
 
 
 def in_files(caller: Party, snapshot: Snapshot) -> Iterator[tuple[str, ConfigAddress]]:

@@ -276,6 +276,18 @@ def _circle(active: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def network_names(tree: Tree) -> dict[str, str]:
+    """The Engine's names of networks, by key: ``name:``, that of ``external:`` as it was once written, else the key."""
+    found: dict[str, str] = {}
+    for key, how in section(tree, "networks").items():
+        said = how if isinstance(how, dict) else {}
+        outer = said.get("external")
+        told = said.get("name") or (outer.get("name") if isinstance(outer, dict) else None)
+        if told or _truth(outer):
+            found[clean_line(key, 300)] = clean_line(str(told or key), 300)
+    return found
+
+
 def foreign_networks(tree: Tree) -> tuple[str, ...]:
     """Networks that the files only use: ``external``."""
     told = section(tree, "networks").items()

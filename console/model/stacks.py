@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from .gpus import DeviceRequest
 from .machine import EnvVar, FileKind
@@ -94,6 +94,8 @@ class Project(Struct, frozen=True):
     """The folder's ``.env`` where Compose does not read it: a service may still mount it."""
     foreign_networks: tuple[str, ...] = ()
     """Networks of its files that are made elsewhere (``external``): containers of others may be in them."""
+    network_names: dict[str, str] = field(default_factory=dict)
+    """What the Engine calls networks that its files give a name of their own, or that are made elsewhere; by key."""
     left_out: tuple[ComposeService, ...] = ()
     """What the automatic override declares by itself while it is not in use; not part of ``services``."""
 

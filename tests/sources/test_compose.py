@@ -137,6 +137,19 @@ def test_foreign_networks_are_those_that_compose_takes_for_external() -> None:
     assert found.foreign_networks == ("b", "c", "f")
 
 
+def test_networks_are_known_by_the_names_that_the_engine_has() -> None:
+    rows = (
+        "a: {name: mine}",
+        "b: {external: true}",
+        "c: {external: true, name: ours}",
+        "d: {external: {name: old}}",
+        "e:",
+    )
+    found, faults = project({"compose.yml": f"{ONE}networks:\n" + "".join(f"  {row}\n" for row in rows)})
+    assert faults == ()
+    assert found.network_names == {"a": "mine", "b": "b", "c": "ours", "d": "old"}
+
+
 def test_without_the_override_the_base_says_what_it_says() -> None:
     mongo = example(override=False)[0].services[1]
     assert mongo.command == ("mongod", "--noauth")

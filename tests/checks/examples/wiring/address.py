@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
-from stackops.console.model import ComposeService, ConfigAddress, ConfigVerdict, EnvVar, Snapshot, Volume
+from stackops.console.model import ComposeService, ConfigAddress, ConfigVerdict, EnvVar, NetworkLink, Snapshot, Volume
 
 from examples import Example
 from examples.snapshots import file
@@ -60,6 +60,16 @@ def reads(*dotenv: str, env: tuple[str, ...] = ()) -> Snapshot:
     return replace(folder(api, MONGO, rag, env=given), files=(file(f"{FOLDER}/.env"),))
 
 
+def called(address: str) -> Snapshot:
+    """A One API to be made in a network that is made elsewhere and called otherwise; MySQL runs in it."""
+    made = folder(
+        dsn(address, networks=("all",)), service("mysql", "mysql:8", networks=("all",), ports=("3307:3306",)),
+        foreign_networks=("all",), network_names={"all": "shared-ai"},
+    )  # fmt: skip
+    (mysql,) = live(service("mysql", "mysql:8", networks=("all",), ports=("3307:3306",))).containers
+    return replace(made, containers=(replace(mysql, networks=(NetworkLink("shared-ai", "10.0.0.9", ("mysql",)),)),))
+
+
 HOST = {"network_mode": "host", "networks": ()}
 TO_HOST = "host.docker.internal:host-gateway"
 TO_ONEAPI = "OPENAI_BASE_URL=http://localhost:3001/v1"
@@ -83,6 +93,7 @@ FINDS = (
           networks=("back",)))),
     finds("uses the machine's network with Docker's names", "host-network", folder(
           app("MONGODB_URI=mongodb://mongo:27017/x", **HOST), service("mongo", "mongo:5", **HOST))),
+    finds("wrote the published port of a MySQL in a network with a name of its own", "port", called("mysql:3307")),
     finds("wrote the published port of MySQL", "port", folder(dsn("mysql:3307"), service("mysql", "mysql:8",
           ports=("3307:3306",)))),
     finds("changed both sides of the port", "port", folder(dsn("mysql:3307"), service("mysql", "mysql:8",
@@ -115,7 +126,9 @@ FINDS_NOT = (
     fine("uses the machine's network and loopback", folder(app("MONGODB_URI=mongodb://127.0.0.1:27017/x", **HOST),
          service("mongo", "mongo:5", **HOST))),
     fine("names an extra host", folder(app("MONGODB_URI=mongodb://db:27017/x", extra_hosts=("db:10.1.2.3",)))),
-    fine("is in a network of another stack", folder(dsn("db:3306", networks=("all",)), foreign_networks=("all",))),
+    fine("is in a network of another stack", folder(dsn("db:3306", networks=("all",)), foreign_networks=("all",),
+         network_names={"all": "all"})),
+    fine("is in a network of another stack under a name of its own", called("db:3306")),
     fine("lives in another's network", folder(app(TO_ONEAPI, network_mode="service:oneapi", networks=()), GATEWAY)),
     fine("asks Ollama on the machine", folder(webui("OLLAMA_BASE_URL=http://host.docker.internal:11434"))),
     fine("named services and machines in librechat.yaml", chat(at("ollama"), at("rag_api", 8000), at("10.0.0.7"))),
