@@ -28,6 +28,8 @@ ESSENTIAL = ("engine", "engine-info", "container")
 SECONDS = 120.0
 """Up to which a silence is told in seconds."""
 _SILENT = re.compile(r"not answer(?:ing|ed)?\b")
+LOADING = 600.0
+"""Seconds in which a model may load without an answer of its server. fact: vLLM and SGLang listen only afterwards."""
 _SEVERITY = {"error": 0, "warning": 1, "info": 2}
 _WORDS = {
     "container.crash-loop": "crash loop", "container.unhealthy": "unhealthy", "container.ended": "ended",
@@ -207,9 +209,18 @@ def _state(container: Container, whole: _Whole) -> tuple[ServiceState, str]:
         return "starting", "starting"
     if any(each.check.startswith(GENERIC) for each in doubtful):
         return "starting", "not settled yet"
+    if _loads(container, whole.snapshot):
+        return "starting", "does not answer yet"
     if not container.detailed or container.state == "unknown":
         return "unknown", "not inspected yet"
     return ("unknown", doubtful[0].title) if doubtful else ("well", "")
+
+
+def _loads(container: Container, snapshot: Snapshot) -> bool:
+    """Whether it is a model server that says that it loads, or was started a while ago and has not answered yet."""
+    young = container.started_at is not None and snapshot.taken_at - container.started_at < LOADING
+    silent = ("loading", "down") if young else ("loading",)
+    return any(one.container == container.id and one.state in silent for one in snapshot.servers)
 
 
 def essential(fault: Fault) -> bool:

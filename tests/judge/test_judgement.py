@@ -21,6 +21,7 @@ from stackops.console.model import (
     HostInfo,
     NetworkLink,
     Project,
+    Server,
     Service,
     Snapshot,
 )
@@ -247,6 +248,19 @@ def test_no_green_while_the_engine_hangs(sentence: str, ages: dict[str, float], 
     told = judged(stack(box("app"), faults=(Fault("engine", sentence),), ages=ages))
     assert told.green is False
     assert told.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "age", "state"),
+    [("down", 10, "starting"), ("loading", 10, "starting"), ("loading", 3600, "starting"), ("down", 3600, "well"),
+     ("up", 10, "well"), ("busy", 10, "well")],
+)  # fmt: skip
+def test_a_model_server_that_loads_is_not_called_well(answer: Any, age: float, state: str) -> None:
+    one = box("vllm", started_at=NOW - age)
+    server = Server("vllm:8000", "vllm", "http://127.0.0.1:8000", answer, container=one.id)
+    told = judged(stack(one, box("beside"), servers=(server,)))
+    assert [each.state for each in told.services] == [state, "well"]
+    assert told.green is (state == "well")
 
 
 def test_a_trouble_is_told_with_the_time_that_it_is_of() -> None:
