@@ -277,15 +277,15 @@ def _long(match: re.Match[str], mask: Mask) -> str:
 
 
 def _programs(text: str, mask: Mask) -> str:
-    pieces, position = [], 0
+    position = 0
     while program := _PROGRAM.search(text, position):
         rest = _REST.match(text, program.end())
         end = rest.end() if rest else program.end()
         place = _PLACES[(program.lastindex or 1) - 1]
         behind = place.sub(lambda m: in_place(m, mask), text[program.end() : end])
-        pieces += [text[position : program.end()], behind]
-        position = end
-    return "".join(pieces) + text[position:]
+        # a later program of the same line is looked at by its own habits
+        text, position = text[: program.end()] + behind + text[end:], program.end()
+    return text
 
 
 def words(command: Sequence[str], mask: Mask, rest: Mask) -> list[str]:

@@ -31,7 +31,7 @@ AROUND = (0, 3, None)
 """How many lines around a hit are shown; None: all lines."""
 NAME = 16  # cells
 Asked = Literal["query", "time", "service"]
-_HINTS: dict[Asked, str] = {
+HINTS: dict[Asked, str] = {
     "query": "show only lines with this; enter, then n and N; esc shows all",
     "time": "go to a time: 14:05, 2025-10-09 14:05:30, or 15m ago; esc ends",
     "service": "add a container by a part of its name; esc ends",
@@ -222,7 +222,7 @@ class LogsScreen(Place):
         self._asked = what
         with self.prevent(Input.Changed):
             box.value = value
-        box.placeholder = _HINTS[what]
+        box.placeholder = HINTS[what]
         self.add_class("-asking")
         box.focus()
 

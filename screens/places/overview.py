@@ -177,7 +177,7 @@ class Overview(ContainerActs):
     @on(Table.Opened, "#stacks")
     def _open_container(self, event: Table.Opened) -> None:
         if (stack := self.selected_stack()) is not None:
-            self._look_at(turned=self._view.turned ^ {stack})
+            self._look_at(folded=self._view.folded ^ {stack})
         elif self.console.container(event.key) is not None:
             self.console.open("container", str(event.key))
         else:

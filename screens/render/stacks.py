@@ -176,8 +176,8 @@ class StackView(Struct, frozen=True):
     words: str = ""
     flat: bool = False
     """One list of all services, without their stacks."""
-    turned: frozenset[str] = frozenset()
-    """Stacks that somebody folded, or unfolded, against what they are by themselves."""
+    folded: frozenset[str] = frozenset()
+    """Stacks that somebody folded to a line."""
 
 
 STACK = "group:"
@@ -207,7 +207,7 @@ def rows(
     states_of = {each.container: each.state for each in told.services} if told else {}
     for name in _in_order(groups, view.order):
         heading = _Heading(name, everybody[name], states_of, folders.get(name))
-        folded = (heading.well and len(everybody) > 1 and not wanted) != (name in view.turned)
+        folded = name in view.folded and not wanted
         if airy and made and not (folded and made[-1].stands):
             made.append(Row(key=f"gap:{name}", heading=()))
         made.append(heading.row(folded=folded))
@@ -235,9 +235,6 @@ class _Heading:
         known = [states_of.get(item.container.id) for item in members if item.container is not None]
         self._judged = len(known) == len(members) and None not in known
         self._well = known.count("well") if self._judged else sum(item.running for item in members)
-        worst = [item.worst for item in members if item.worst is not None and item.worst.severity != "info"]
-        calm = all(item.running and not item.unhealthy for item in members)
-        self.well = self._judged and self._well == len(members) and calm and not worst and not name.startswith("~")
         """Whether there is nothing to be seen in it."""
 
     def row(self, *, folded: bool) -> Row:

@@ -16,7 +16,7 @@ from ...console.text.cleaning import SECRETS, cells
 from ..render.kept import Heights, KeptLines, Query
 from ..render.log_lines import Beside, LogEntry, Style, Traces, entry, painted, proof_of
 from .paint import BLANK, Brush, Line, Safe, Tone, safe, strip
-from .text import LEAST_WIDTH, ReadingPane, Row, breaks, marked, row_of
+from .text import LEAST_WIDTH, ReadingPane, Row, breaks, joined, marked, row_of
 
 _BROKEN = 1024
 """Lines kept broken: more than any terminal shows with a page above."""
@@ -234,7 +234,7 @@ class LogView(ReadingPane):
         whole, rows = BLANK, list[Row]()
         for number, each in enumerate(words):
             piece, at = safe((*before, *each) if not number else each), sum(len(span.text) for span in whole)
-            text, whole = "".join(span.text for span in piece), Safe((*whole, *piece))
+            text, whole = "".join(span.text for span in piece), joined(whole, piece)
             if not self.wraps:
                 start = at + min(label if not number else 0, len(text))
                 rows.append((start + min(self._shift, at + len(text) - start), at + len(text)))
@@ -387,5 +387,5 @@ class LogView(ReadingPane):
             return BLANK
         line = marked(broken.line, self._regex)
         if broken.label and not within:
-            return Safe((*row_of(line, (0, broken.label), 0), *row_of(line, broken.rows[0], 0)))
+            return joined(row_of(line, (0, broken.label), 0), row_of(line, broken.rows[0], 0))
         return row_of(line, broken.rows[within], broken.hang)

@@ -155,6 +155,11 @@ def row_of(line: Safe, row: Row, hang: int) -> Safe:
     return Safe(tuple(spans))
 
 
+def joined(*lines: Iterable[Span]) -> Safe:
+    """Parts of safe lines, one after another."""
+    return Safe(tuple(span for part in lines for span in part))
+
+
 def marked(painted: Safe, regex: re.Pattern[str] | None) -> Safe:
     """The line with every place that fits in the colour of a badge."""
     if regex is None:

@@ -98,8 +98,8 @@ class Recreated(ContainerActs):
         self.desk = SimpleNamespace(journal=journal)
 
     def recreate(self, program: list[str]) -> None:
-        step = SimpleNamespace(directory=str(self.folder), apply=lambda _: self._run(program))
-        self._recreated(step, SimpleNamespace(host=SimpleNamespace(kind="local", locks=LocalLocks())))  # type: ignore[arg-type]
+        bench = SimpleNamespace(host=SimpleNamespace(kind="local", locks=LocalLocks()))
+        self._locked(SimpleNamespace(directory=str(self.folder)), bench, lambda: self._run(program))  # type: ignore[arg-type]
 
     def _run(self, program: list[str]) -> None:
         self.ran.append(docker_command.run(program, os.environ, 30.0, acts=True).output.strip())

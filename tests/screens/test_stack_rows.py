@@ -115,8 +115,8 @@ def _whole(name: str = "healthy"):
     return replace(full, containers=tuple(running))
 
 
-def test_a_stack_that_is_well_is_one_line_and_an_ill_one_shows_all() -> None:
-    made = rows(_whole(), (), StackView(), _told("oneapi"))
+def test_a_folded_stack_is_one_line_and_others_show_all() -> None:
+    made = rows(_whole(), (), StackView(folded=frozenset({"librechat"})), _told("oneapi"))
     keys = [row.key for row in made]
     assert stage.PG.id in keys
     assert stage.MONGO.id not in keys
@@ -128,15 +128,15 @@ def test_a_stack_that_is_well_is_one_line_and_an_ill_one_shows_all() -> None:
 @pytest.mark.parametrize(
     ("snapshot", "results", "view", "told"),
     [
-        (_whole(), (), StackView(turned=frozenset({"librechat"})), _told()),
-        (_whole(), (), StackView(words="mongo"), _told()),
+        (_whole(), (), StackView(folded=frozenset({"fastgpt"})), _told()),
+        (_whole(), (), StackView(words="mongo", folded=frozenset({"librechat"})), _told()),
         (_whole(), (), StackView(), None),
         (_whole("unhealthy"), (), StackView(), _told()),
         (_whole("starting"), (), StackView(), _told()),
         (stage.full(), (), StackView(), _told()),
         (_whole(), stage.RESULTS, StackView(), _told()),
     ],
-    ids=["unfolded", "filtered", "not judged", "unhealthy", "starting", "one stopped", "a finding"],
+    ids=["another is folded", "filtered", "not judged", "unhealthy", "starting", "one stopped", "a finding"],
 )
 def test_a_stack_stays_open(snapshot, results, view, told) -> None:
     assert stage.MONGO.id in [row.key for row in rows(snapshot, results, view, told)]
