@@ -147,7 +147,7 @@ def test_rows_are_grouped_by_project_with_native_services_last() -> None:
 def test_cpu_and_memory_of_a_native_service_stand_in_its_row_and_in_ps() -> None:
     world = stage.full()
     world = replace(world, figures=world.figures | {"pid:4242": stage.figures(37.0, 3 * stage.GIB)})
-    (row,) = [row for row in stacks.rows(world, stage.RESULTS) if row.key == "pid:4242"]
+    (row,) = [row for row in stacks.rows(world, stage.RESULTS, stacks.StackView()) if row.key == "pid:4242"]
     assert (row.cells["cpu"].text.strip(), row.cells["memory"].text.strip()) == ("37%", "3.0G")
     told = [words for words in processes(world) if words[1] == "process"]
     assert told[0][-2:] == ("37%", "3.0 GiB")
