@@ -217,7 +217,7 @@ MUTANTS = (
     ),
     Mutant(
         "screens/places/overview.py",
-        "if stacks.concerns(each, container)), None)",
+        "if any(stacks.concerns(each, one) for one in meant)), None)",
         "), None)",
         "screens/test_targets.py::test_nothing_is_repaired_for_a_row_without_a_finding",
     ),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stackops.console.hosts import NotFound
+from stackops.console.hosts import ComposeProject, NotFound
 from stackops.console.hosts.local import LocalHost, open_local
 from stackops.console.settings import Settings
 from support.busybox import OURS, busybox
@@ -209,15 +209,13 @@ async def test_compose_brings_a_service_up(host: LocalHost, tmp_path: Path) -> N
         "    labels: {stackops.test: '1'}\n"
     )
     project = f"so-host-{uuid.uuid4().hex[:8]}"
-    compose = host.control.compose
+    compose, made = host.control.compose, ComposeProject(project, str(tmp_path), [str(file)])
     try:
-        said = await asyncio.to_thread(
-            compose, project, str(tmp_path), [str(file)], ["up", "-d", "--no-deps", "--", "s"]
-        )
+        said = await asyncio.to_thread(compose, made, ["up", "-d", "--no-deps", "--", "s"])
         assert said.exit_code == 0, said.output
         assert docker("ps", "-q", "--filter", f"label=com.docker.compose.project={project}")
-        bad = await asyncio.to_thread(compose, project, str(tmp_path), [str(file)], ["up", "-d", "--", "nope"])
+        bad = await asyncio.to_thread(compose, made, ["up", "-d", "--", "nope"])
         assert bad.exit_code != 0
         assert "no such service" in bad.output
     finally:
-        await asyncio.to_thread(compose, project, str(tmp_path), [str(file)], ["rm", "-fs"])
+        await asyncio.to_thread(compose, made, ["rm", "-fs"])
