@@ -82,10 +82,10 @@ def answer(line: socket.socket, manner: str, certificate: str) -> None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
             line, manner = context.wrap_socket(line, server_side=True), manner.removeprefix("tls-")
-        if manner == "closes":
+        heard = line.recv(4096)
+        if manner == "closes":  # what was sent has been read: a close with something unread resets the connection
             line.close()
             return
-        heard = line.recv(4096)
         behave(line, manner, heard)
         line.close()
 
