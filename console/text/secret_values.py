@@ -259,6 +259,9 @@ _FAMILIES = (
     (r"smbclient", r"%([^\s\"']+)"),
 )
 """Programs, and where in their words the password stands: what the group holds."""
+PROGRAMS = 40
+"""Programs of one line whose words are looked for to its end; those of later ones end at the next: a line of nothing
+but programs would else take the square of its length."""
 _PLACES = tuple(re.compile(place) for _, place in _FAMILIES)
 _PROGRAM = re.compile(rf"(?<![\w.-])(?:{'|'.join(f'({names})' for names, _ in _FAMILIES)})(?![\w.-])")
 
@@ -277,13 +280,18 @@ def _long(match: re.Match[str], mask: Mask) -> str:
 
 
 def _programs(text: str, mask: Mask) -> str:
-    position = 0
+    position, line_end, seen = 0, 0, 0
     while program := _PROGRAM.search(text, position):
         rest = _REST.match(text, program.end())
         end = rest.end() if rest else program.end()
+        seen = seen + 1 if program.start() < line_end else 0
+        line_end = end
+        if seen > PROGRAMS and (later := _PROGRAM.search(text, program.end(), end)):
+            end = later.start()
         place = _PLACES[(program.lastindex or 1) - 1]
         behind = place.sub(lambda m: in_place(m, mask), text[program.end() : end])
         # a later program of the same line is looked at by its own habits
+        line_end += len(behind) - (end - program.end())
         text, position = text[: program.end()] + behind + text[end:], program.end()
     return text
 
