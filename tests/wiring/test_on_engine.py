@@ -33,18 +33,9 @@ ENV = {
 
 
 def listening(port: int, says: str) -> list[str]:
-    """It hears one packet first, as the real ones do."""
-    return [
-        "nc",
-        "-ll",
-        "-p",
-        str(port),
-        "-e",
-        "/busybox",
-        "sh",
-        "-c",
-        f"/busybox dd bs=1 count=4 2>/dev/null >&2; {says}",
-    ]
+    """It hears one packet first, as the real ones do; a paused one has room for sixty whom it has not taken yet."""
+    hears = f"/busybox dd bs=1 count=4 2>/dev/null >&2; {says}"
+    return ["nc", f"-{'l' * 60}", "-p", str(port), "-e", "/busybox", "sh", "-c", hears]
 
 
 @pytest.fixture(scope="module")
