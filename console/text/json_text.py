@@ -1,7 +1,7 @@
 """JSON files of daemons as text: what they mean to Go's decoder, and where each top-level member stands.
 
 Such files are edited at positions, never written back by a library, so that order, indentation and unknown keys stay.
-This module reads; ``fix.acts.json_edit`` edits. It does no I/O. Comments and trailing commas are faults here, because
+This module reads; ``fix.acts.editing`` edits. It does no I/O. Comments and trailing commas are faults here, because
 dockerd reads daemon.json with Go's encoding/json, which refuses them.
 """
 

@@ -6,7 +6,8 @@ Pure. The names come from the compose files of FastGPT, LibreChat, One API and t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -259,9 +260,6 @@ _FAMILIES = (
     (r"smbclient", r"%([^\s\"']+)"),
 )
 """Programs, and where in their words the password stands: what the group holds."""
-PROGRAMS = 40
-"""Programs of one line whose words are looked for to its end; those of later ones end at the next: a line of nothing
-but programs would else take the square of its length."""
 _PLACES = tuple(re.compile(place) for _, place in _FAMILIES)
 _PROGRAM = re.compile(rf"(?<![\w.-])(?:{'|'.join(f'({names})' for names, _ in _FAMILIES)})(?![\w.-])")
 
@@ -280,20 +278,29 @@ def _long(match: re.Match[str], mask: Mask) -> str:
 
 
 def _programs(text: str, mask: Mask) -> str:
-    position, line_end, seen = 0, 0, 0
-    while program := _PROGRAM.search(text, position):
-        rest = _REST.match(text, program.end())
-        end = rest.end() if rest else program.end()
-        seen = seen + 1 if program.start() < line_end else 0
-        line_end = end
-        if seen > PROGRAMS and (later := _PROGRAM.search(text, program.end(), end)):
-            end = later.start()
-        place = _PLACES[(program.lastindex or 1) - 1]
-        behind = place.sub(lambda m: in_place(m, mask), text[program.end() : end])
-        # a later program of the same line is looked at by its own habits
-        line_end += len(behind) - (end - program.end())
-        text, position = text[: program.end()] + behind + text[end:], program.end()
-    return text
+    """Each program looks through the rest of its line, its own words only; marks are set once all have looked."""
+    met: dict[tuple[int, int], list[int]] = {}
+    line_end = 0
+    for program in _PROGRAM.finditer(text):
+        if program.start() >= line_end and (rest := _REST.match(text, program.end())):
+            line_end = rest.end()
+        met.setdefault((program.lastindex or 1, line_end), []).append(program.end())
+    found = {span for (family, end), begins in met.items() for span in _behind(text, _PLACES[family - 1], begins, end)}
+    pieces, at = [], 0
+    for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
+        if end > at:
+            pieces += [text[at:start], value(text[max(at, start) : end], mask)]
+            at = end
+    return "".join(pieces) + text[at:]
+
+
+def _behind(text: str, place: re.Pattern[str], begins: Sequence[int], end: int) -> Iterator[tuple[int, int]]:
+    """What is secret behind one program, which may stand several times in its line. Each word is looked at once."""
+    at = begins[0]
+    while found := place.search(text, at, end):
+        yield found.span(found.lastindex or 1)
+        later = bisect_right(begins, found.start())
+        at = min((found.end(), *begins[later : later + 1]))
 
 
 def words(command: Sequence[str], mask: Mask, rest: Mask) -> list[str]:

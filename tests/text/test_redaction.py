@@ -360,10 +360,17 @@ def test_a_long_hostile_text_takes_time_in_proportion() -> None:
         secrets.redact(piece * (60_000 // len(piece)))
 
 
-@pytest.mark.parametrize(("head", "piece"), [("", "://hooks"), ("", "http://x:"), ("password:", "${")])
+@pytest.mark.parametrize(
+    ("head", "piece"), [("", "://hooks"), ("", "http://x:"), ("password:", "${"), ("", "- 7z -p1\n")]
+)
 def test_what_never_ends_is_looked_at_for_a_bounded_length(head: str, piece: str) -> None:
     """Each took the square of its length before, which is over two minutes here: more than a test may take."""
     Secrets(b"k").redact(head + piece * (240_000 // len(piece)))
+
+
+def test_a_password_is_masked_however_many_programs_stand_before_it(secrets: Secrets) -> None:
+    line = "zip -q " * 60 + "; mysql -h redis-cli -u curl -pqUartz9 ; mysql -p mysql"
+    assert secrets.redact(line).endswith(f"-u curl -p{secrets.mask('qUartz9')} ; mysql -p {secrets.mask('mysql')}")
 
 
 @pytest.mark.parametrize("form", FORMS)
