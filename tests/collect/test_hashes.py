@@ -123,11 +123,17 @@ async def test_without_compose_nothing_is_known_and_nothing_is_complained_about(
     assert world.board.snapshot().faults == ()
 
 
-@pytest.mark.parametrize("world", [World(local=False), World(image="nginx:1.27")], ids=["remote", "no LibreChat"])
-async def test_other_machines_and_other_stacks_are_not_asked(world: World) -> None:
+async def test_other_machines_are_not_asked() -> None:
+    world = World(local=False)
     world.written(COMPOSE)
     assert await world.look() == ()
     assert world.control.calls == []
+
+
+async def test_every_stack_is_asked_since_every_stack_may_drift() -> None:
+    world = World(image="nginx:1.27")
+    world.written(COMPOSE)
+    assert await world.look() == (ServiceHash("librechat", "api", VALUE, "2.26.1-4"),)
 
 
 @pytest.mark.parametrize(

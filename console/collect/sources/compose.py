@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from ...compose.places import BY_ITSELF, ProjectPlace, project_places
 from ...hosts import ComposeProject, Files, Host, HostError
 from ...hosts.call import NotAnsweringError, call_async
-from ...model import Container, Fault, Project, Role, ServiceHash
-from ...products.services import LABEL_HASH, newer_than_container, role_of_container
+from ...model import Container, Fault, Project, ServiceHash
+from ...products.services import LABEL_HASH, newer_than_container
 from ..board import NewParts, fault_of
 from ..source import Site, Source
 
@@ -152,8 +152,6 @@ def _stamp(files: Files, place: ProjectPlace, project: Project | None) -> Stamp:
     return tuple((fact.path, fact.kind, fact.mtime, fact.size, fact.inode) for fact in facts)
 
 
-ROLES: frozenset[Role] = frozenset({"librechat"})
-"""Stacks whose checks compare hashes: those with a container of one of these roles."""
 DEADLINE = 18.0
 """Seconds; below Compose's own, so that one that hangs is known by it."""
 Ask = Callable[..., tuple[str, Mapping[str, str]]]
@@ -190,8 +188,7 @@ class Hashes(Source):
         self._known = {one.name: self._known[one.name] for one in parts.projects if one.name in self._known}
         for project in parts.projects if self.site.local else ():
             made = [one for one in parts.containers if one.project == project.name and LABEL_HASH in one.labels]
-            if any(role_of_container(one) in ROLES for one in made):
-                found += await self._of_project(project, made)
+            found += await self._of_project(project, made)
         faults = () if self._late is None else (fault_of(self.name, self._late),)
         return NewParts({"service_hashes": tuple(found)}, faults, read=())
 
