@@ -69,37 +69,38 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     found = False
     places = list(everybody(snapshot))
     waiting = [place for place in places if place.container is None and place.declared and not place.broken_file]
-    wanted = {place.subject: tuple(_wanted(place.declared)) for place in waiting if place.declared}
-    taken = [(one.subject, port) for one in places if one.container for port in _taken(one.container)]
-    taken += [(server.key, port) for server in snapshot.servers if not server.container
-              for port in _listened(server.address)]  # fmt: skip
+    asked = {place.subject: tuple(wanted(place.declared)) for place in waiting if place.declared}
+    held = [(one.subject, port) for one in places if one.container for port in taken(one.container)]
+    held += [(server.key, port) for server in snapshot.servers if not server.container
+             for port in _listened(server.address)]  # fmt: skip
     for index, place in enumerate(waiting):
-        ports = wanted[place.subject]
-        others = [(one.subject, port) for one in waiting[:index] for port in wanted[one.subject]]
+        ports = asked[place.subject]
+        others = [(one.subject, port) for one in waiting[:index] for port in asked[one.subject]]
         clash = next(((who, mine, False) for who, other in others for mine in ports if mine.meets(other)), None)
-        clash = clash or next(((who, mine, True) for who, other in taken for mine in ports if mine.meets(other)), None)
+        clash = clash or next(((who, mine, True) for who, other in held for mine in ports if mine.meets(other)), None)
         if clash:
             found = True
             yield _case(place, *clash)
-    if any(wanted.values()) and not found:
+    if any(asked.values()) and not found:
         yield Fine("", "The ports of what is still to be started are free, as far as can be seen")
 
 
-def _wanted(declared: ComposeService) -> Iterator[HostPort]:
-    """Ports of the machine that a declaration asks for; none where Docker chooses the number."""
+def wanted(declared: ComposeService) -> Iterator[HostPort]:
+    """Ports of the machine that a declaration asks for; none where Docker chooses the number, be it out of a range."""
     if declared.network_mode == "host":
         return
     for text in declared.ports:
         head, _, protocol = text.partition("/")
-        outside, _, _ = head.rpartition(":")
+        outside, _, inside = head.rpartition(":")
         address, _, numbers = outside.rpartition(":")
         first, _, last = numbers.partition("-")
-        if first.isdecimal() and (last.isdecimal() or not last):
+        if first.isdecimal() and (not last or (last.isdecimal() and "-" in inside)):
             end = min(int(last or first), int(first) + MOST)
             yield from (HostPort(address, number, protocol or "tcp") for number in range(int(first), end + 1))
 
 
-def _taken(container: Container) -> Iterator[HostPort]:
+def taken(container: Container) -> Iterator[HostPort]:
+    """Ports of the machine that a container has."""
     for port in container.ports if container.state in ("running", "paused", "restarting") else ():
         if port.host_port:
             yield HostPort(port.host_ip or "", port.host_port, port.protocol)

@@ -60,6 +60,7 @@ FINDS_NOT = (
     Example("gave each its own address", folder(web("a", "127.0.0.1:80:80"), web("b", "10.0.0.4:80:80")), "ok"),
     Example("gave one TCP and one UDP", folder(web("a", "53:53"), web("b", "53:53/udp")), "ok"),
     Example("lets Docker choose", folder(web("a", "80"), web("b", "80"), web("c", "81:80")), "ok"),
+    Example("lets Docker choose out of a range", folder(web("a", "3000-3005:80"), web("b", "3000:80")), "ok"),
     Example("has the second behind a profile", folder(web("a", "3000:80"), web("b", "3000:80", profiles=("more",))),
             "ok"),
     Example("has ranges that do not meet", folder(web("a", "3000-3005:80-85"), web("b", "3006:80")), "ok"),
