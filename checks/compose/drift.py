@@ -2,8 +2,8 @@
 
 What it does
     Where a compose file, .env or env file is newer than a container, compares what the container was made of with what
-    the files say now: Compose's own config-hash where the same Compose made it, else image, command, variables and
-    mounts. Names of variables are told, values never. Stacks with LibreChat are librechat.not-applied's, and a One API
+    the files say now: image, command, mounts, ports and variables, and Compose's own config-hash where the same Compose
+    made it. Names of variables are told, values never. Stacks with LibreChat are librechat.not-applied's, and a One API
     that only has to read its file again is oneapi.restart's.
 
 Why it matters
@@ -11,8 +11,8 @@ Why it matters
     container does what it did before.
 
 Fix
-    The one container is recreated from its files as they are. A database whose image changed is left to you: another
-    release may not open the data, so make a backup first.
+    The one container is recreated from its files as they are. A database is left to you where its image, a mount or
+    more than can be told apart changed, and where its image names no release: make a backup first.
 
 Sources
     The Compose CLI's manual, restart and up; labels and `config --hash` measured with Compose 2.26.1; FastGPT's
@@ -24,10 +24,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...console.fix.plan import Plan
-from ...console.model import Container, FileFact, Role, Snapshot
+from ...console.model import ComposeService, Container, FileFact, Role, Snapshot
 from ...console.model.findings import Evidence
 from ...console.products.services import (
     LABEL_HASH,
@@ -36,11 +36,17 @@ from ...console.products.services import (
     role_of_container,
     same_compose,
 )
+from ...console.products.versions import is_newest
 from ...console.settings import Settings
 from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
 from . import NO_PULL, Placed, bring_up, place_of, refusal
+from .port_conflict import taken, wanted
 
 RUNS = ("running", "paused", "restarting")
+DEPENDS_ON = "com.docker.compose.depends_on"
+PLACES = frozenset({"image", "mounts", "its definition", "PGDATA"})
+"""What decides which data a database finds, and with which release."""
+SHELL = "A value that only a shell gave is lost: write it into the .env first."
 KEEPS_DATA: frozenset[Role] = frozenset({
     "mongo", "postgres", "mysql", "redis", "meilisearch", "milvus", "minio", "vector_db", "search", "database",
 })  # fmt: skip
@@ -57,6 +63,12 @@ OTHER_RELEASE = Form(
     advice="Read whether {wanted} opens the data of {now}: MongoDB and PostgreSQL do not skip major releases.\n"
     "Make a backup first.\nThen: docker compose up -d {service}, or write {now} into the file if the change was not "
     "meant.",
+)  # fmt: skip
+KEEPS = replace(
+    CHANGED, id="keeps-data", fix="make a backup, then recreate it",
+    because="{path} is newer than the container. It holds data: with another image or folder it may find none of them.",
+    advice="See whether image, folders and volumes of {subject} stay the same: docker inspect {subject}\n"
+    "Make a backup first.\nThen: docker compose up -d {service}",
 )  # fmt: skip
 
 
@@ -77,81 +89,111 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if container.state not in RUNS or not container.project or container.project in theirs:
             continue
         place = place_of(snapshot, container)
-        if place.declared is None or not container.detailed:
-            continue
-        if place.broken_file:
-            yield Unknown(
-                container.name, f"Cannot say whether {container.name} runs what its files say",
-                f"{place.broken_file.path}: {place.broken_file.error}",
-            )  # fmt: skip
-            continue
-        newer = newer_than_container(container, place.project, snapshot.files)
-        what = tuple(_differs(place, container, snapshot)) if newer else ()
-        if what:
-            yield _case(Drifted(place, container, what, newer))
-        else:
-            yield Fine(container.name, f"{container.name} runs what its files say")
+        if place.declared is not None and container.detailed:
+            yield _judge(place, container, place.declared, snapshot)
 
 
-def _differs(place: Placed, container: Container, snapshot: Snapshot) -> Iterator[str]:
-    """What of the definition is another; nothing where Compose's own hash says that it is the same."""
-    declared, hashed = place.declared, _hash_differs(place, container, snapshot)
-    if declared is None or hashed is False:
-        return
-    found = []
-    if declared.image and _named(container.image) and declared.image != container.image:
-        found.append("image")
+def _judge(place: Placed, container: Container, declared: ComposeService, snapshot: Snapshot) -> Found:
+    title, broken = f"Cannot say whether {container.name} runs what its files say", place.broken_file
+    if broken:
+        return Unknown(container.name, title, f"{broken.path}: {broken.error}")
+    newer = newer_than_container(container, place.project, snapshot.files)
+    hashed = hash_differs(place, container, snapshot) if newer else False
+    what = _differs(container, declared) if newer and hashed is not False else ()
+    other = next((path for path in place.files if path not in _used(place)), None)
+    if other and (what or hashed):
+        return Unknown(container.name, title, f"{other}, which it was made with, was not used for the newest container")
+    if what or hashed:
+        return _case(Drifted(place, container, what or ("its definition",), newer), declared)
+    return Fine(container.name, f"{container.name} runs what its files say")
+
+
+def _used(place: Placed) -> tuple[str, ...]:
+    """The files that the project uses now: those that its newest container was made with."""
+    return tuple(file.path for file in place.project.files if file.in_use) if place.project else ()
+
+
+def _differs(container: Container, declared: ComposeService) -> tuple[str, ...]:
+    """What of the definition is another. A variable that is set nowhere here may have come from a shell: not judged."""
+    inside, blank = {one.name: one.value for one in container.env}, dict(declared.blank)
+    has = {(port.number, port.protocol) for port in taken(container)}
+    ports = container.state == "running" and any((one.number, one.protocol) not in has for one in wanted(declared))
+    names = (one.name for one in declared.env if one.name not in blank and inside.get(one.name) != one.value)
+    return (*others(container, declared), *(("ports",) if ports else ()), *names)
+
+
+def others(container: Container, declared: ComposeService) -> Iterator[str]:
+    """What of the definition is visibly another, but for variables and ports.
+
+    The Engine may tell the id of an image alone, where its name was given to another one.
+    """
+    named = not re.match(r"sha256:|[0-9a-f]{12,64}$", container.image)
+    if declared.image and named and declared.image != container.image:
+        yield "image"
     if declared.command and declared.command != container.command:
-        found.append("command")
-    inside = {one.name: one.value for one in container.env}
-    found += [one.name for one in declared.env if one.name in declared.named and inside.get(one.name) != one.value]
+        yield "command"
     mounted = {posixpath.normpath(mount.target) for mount in container.mounts}
-    binds = (posixpath.normpath(volume.target) for volume in declared.volumes if volume.kind == "bind")
-    found += ["mounts"] if not mounted.issuperset(binds) else []
-    yield from found or (["its definition"] if hashed else [])
+    if any(volume.kind == "bind" and posixpath.normpath(volume.target) not in mounted for volume in declared.volumes):
+        yield "mounts"
 
 
-def _named(image: str) -> bool:
-    """Whether the Engine tells a name, and not the id of an image whose name was given to another one."""
-    return not re.match(r"sha256:|[0-9a-f]{12,64}$", image)
+def hash_differs(place: Placed, container: Container, snapshot: Snapshot) -> bool | None:
+    """What Compose's hash says; None where it cannot be compared: made alone, or with variables of a shell.
 
-
-def _hash_differs(place: Placed, container: Container, snapshot: Snapshot) -> bool | None:
-    label, owner = container.labels.get(LABEL_HASH), (place.project_name, place.service)
+    fact: ``up --no-deps`` hashes a service without its depends_on, ``config --hash`` with them (Compose 2.26.1)
+    """
+    labels, declared, owner = container.labels, place.declared, (place.project_name, place.service)
     now = next((one for one in snapshot.service_hashes if (one.project, one.service) == owner), None)
-    if label is None or now is None or not same_compose(container.labels.get(LABEL_VERSION), now.compose_version):
+    made, label = labels.get(DEPENDS_ON), labels.get(LABEL_HASH)
+    if label is None or now is None or not same_compose(labels.get(LABEL_VERSION), now.compose_version):
         return None
-    return label != now.value
+    alone = declared is not None and made is not None and len(declared.depends_on) > made.count(":service_")
+    differs = label != now.value
+    return None if differs and (alone or (declared is not None and (declared.blank or declared.unset))) else differs
 
 
-def _case(drifted: Drifted) -> Case[Drifted]:
-    place, container = drifted.place, drifted.container
-    other = "image" in drifted.what and role_of_container(container) in KEEPS_DATA
+def _other_data(container: Container, declared: ComposeService) -> bool:
+    """Whether a volume or folder of the container is another, or none, in the files; Compose keeps nameless volumes."""
+    now = {posixpath.normpath(volume.target): volume.source for volume in declared.volumes}
+    for mount in container.mounts:
+        has, says = mount.volume or mount.source, now.get(posixpath.normpath(mount.target), "")
+        same = says and (has == says or has.endswith(f"_{says}"))
+        if says if re.fullmatch("[0-9a-f]{64}", has) else not same:
+            return True
+    return False
+
+
+def _case(drifted: Drifted, declared: ComposeService) -> Case[Drifted]:
+    place, container, form = drifted.place, drifted.container, CHANGED
+    if role_of_container(container) in KEEPS_DATA:
+        risky = not PLACES.isdisjoint(drifted.what) or is_newest(container.image) or _other_data(container, declared)
+        form = OTHER_RELEASE if "image" in drifted.what else KEEPS if risky else CHANGED
     source = f"docker inspect {container.name}"
     words = {
         "what": ", ".join(drifted.what), "path": drifted.newer[0].path, "service": place.service or container.name,
-        "now": container.image, "wanted": (place.declared.image if place.declared else None) or "",
+        "now": container.image, "wanted": declared.image or "",
     }  # fmt: skip
     rows = [Evidence("differs in", words["what"], source)]
     rows += [Evidence("newer than the container", fact.path, "the file's time") for fact in drifted.newer]
-    return Case(container.name, OTHER_RELEASE if other else CHANGED, drifted, tuple(rows), words)
+    return Case(container.name, form, drifted, tuple(rows), words)
 
 
 def plan(case: Case[Drifted], _answers: Answers) -> Plan:
     """The one container, made again from its files."""
     place = case.facts.place
-    if case.form is OTHER_RELEASE:
+    if case.form is not CHANGED:
         return manual(*case.advice)
-    up, refused = bring_up(place, force=True), refusal(place)
+    up, refused = bring_up(place, extra=_used(place), force=True), refusal(place)
     if refused or up is None:
         return manual(refused or "The container was not made by Compose, or its files are gone.")
     return repair(
-        up, says=(f"{case.subject} is recreated: what it does at that moment is cut off. Its data stay.", NO_PULL),
+        up,
+        says=(f"{case.subject} is recreated: what it does at that moment is cut off. Its data stay.", SHELL, NO_PULL),
         restarts=(place.service or case.subject,), lock=place.directory, settle=5.0, deadline=90.0,
     )  # fmt: skip
 
 
 CHECK = Check(
-    "compose.drift", "Containers run what their files say", __doc__ or "", (CHANGED, OTHER_RELEASE), find, plan,
+    "compose.drift", "Containers run what their files say", __doc__ or "", (CHANGED, KEEPS, OTHER_RELEASE), find, plan,
     reads=("containers", "projects", "services", "files", "service_hashes"),
 )  # fmt: skip

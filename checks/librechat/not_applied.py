@@ -35,17 +35,11 @@ from dataclasses import dataclass
 from ...console.fix.steps import ComposeUp
 from ...console.model import ComposeService, Container, FileFact, Role, Snapshot
 from ...console.products.librechat.env import working_dir
-from ...console.products.services import (
-    LABEL_HASH,
-    LABEL_VERSION,
-    newer,
-    newer_than_container,
-    role_of_container,
-    same_compose,
-)
+from ...console.products.services import newer, newer_than_container, role_of_container
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Unknown, manual, repair
 from ..compose import Placed, override_for, placed
+from ..compose.drift import RUNS, hash_differs, others
 from ..subjects import fact_of, reach
 from . import config_mount
 from .process import moment
@@ -79,7 +73,6 @@ ENV_CHANGED = Form(
 )
 FORMS = (STALE_VALUES, OVERRIDE_NOT_IN_USE, DEFINITION, ENV_CHANGED)
 """The worst first: what makes requests fail, before what is merely old."""
-RUNS = ("running", "paused", "restarting")
 SECRETS = frozenset({"JWT_SECRET", "MEILI_MASTER_KEY"})
 """Which two services of the stack must hold alike, or one refuses the other: rag_api app/middleware.py, Meilisearch."""
 _READS: dict[Role, re.Pattern[str]] = {
@@ -188,23 +181,13 @@ def _made_before(place: Placed, container: Container, snapshot: Snapshot) -> Beh
     written = newer_than_container(container, place.project, snapshot.files)
     if not written or place.declared is None:
         return None
-    hashed = _hash_differs(place, container, snapshot)
-    variables, others = tuple(_variables(container, place.declared)), tuple(_others(container, place.declared))
-    if hashed is False or not (hashed or variables or others):
+    hashed = hash_differs(place, container, snapshot)
+    variables, more = tuple(_variables(container, place.declared)), tuple(others(container, place.declared))
+    if hashed is False or not (hashed or variables or more):
         return None
-    form, names = (STALE_VALUES, (".env",)) if variables and not others else (DEFINITION, (".yml", ".yaml"))
+    form, names = (STALE_VALUES, (".env",)) if variables and not more else (DEFINITION, (".yml", ".yaml"))
     path = next((fact.path for fact in written if fact.path.endswith(names)), written[0].path)
-    return Behind(place, container, form, path, written, variables, others, hashed=bool(hashed))
-
-
-def _hash_differs(place: Placed, container: Container, snapshot: Snapshot) -> bool | None:
-    """What Compose's hash says; None where it cannot be compared."""
-    label = container.labels.get(LABEL_HASH)
-    wanted = (place.project_name, place.service)
-    now = next((one for one in snapshot.service_hashes if (one.project, one.service) == wanted), None)
-    if label is None or now is None or not same_compose(container.labels.get(LABEL_VERSION), now.compose_version):
-        return None
-    return label != now.value
+    return Behind(place, container, form, path, written, variables, more, hashed=bool(hashed))
 
 
 def _variables(container: Container, declared: ComposeService) -> Iterator[str]:
@@ -214,18 +197,6 @@ def _variables(container: Container, declared: ComposeService) -> Iterator[str]:
     for one in declared.env:
         if inside.get(one.name) != one.value and (looks is None or looks.match(one.name)):
             yield one.name
-
-
-def _others(container: Container, declared: ComposeService) -> Iterator[str]:
-    """What else of the definition is visibly another."""
-    tagged = not re.match(r"sha256:|[0-9a-f]{12,64}$", container.image)
-    if declared.image and tagged and declared.image != container.image:
-        yield "image"
-    if declared.command and declared.command != container.command:
-        yield "command"
-    mounted = {posixpath.normpath(mount.target) for mount in container.mounts}
-    if any(volume.kind == "bind" and posixpath.normpath(volume.target) not in mounted for volume in declared.volumes):
-        yield "mounts"
 
 
 def _made_without(place: Placed, container: Container, snapshot: Snapshot) -> Behind | None:
@@ -243,7 +214,7 @@ def _made_without(place: Placed, container: Container, snapshot: Snapshot) -> Be
     fact = fact_of(snapshot, override.path)
     return Behind(
         place, container, OVERRIDE_NOT_IN_USE, override.path, (fact,) if fact else (),
-        tuple(_variables(container, left_out)), tuple(_others(container, left_out)),
+        tuple(_variables(container, left_out)), tuple(others(container, left_out)),
     )  # fmt: skip
 
 

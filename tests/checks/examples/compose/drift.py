@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 from stackops.checks.compose import LABEL_DIRECTORY, LABEL_FILES
-from stackops.console.model import ComposeService, ConfigFile, EnvVar, Service, ServiceHash, Snapshot
+from stackops.console.model import ComposeService, ConfigFile, EnvVar, Mount, Port, Service, ServiceHash, Snapshot
 from stackops.console.products.services import LABEL_HASH, LABEL_VERSION
 
 from examples import Example
@@ -47,6 +47,26 @@ def broken(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, projects=tuple(replace(one, files=files) for one in snapshot.projects))
 
 
+def beside(snapshot: Snapshot) -> Snapshot:
+    """The same, made with a file more than the newest container of the project."""
+    labels = {LABEL_DIRECTORY: FOLDER, LABEL_FILES: f"{FILE},{FOLDER}/gpu.yml"}
+    return replace(snapshot, containers=tuple(replace(one, labels=labels) for one in snapshot.containers))
+
+
+def made(snapshot: Snapshot, labels: dict[str, str]) -> Snapshot:
+    """The same, with labels more."""
+    return replace(snapshot, containers=tuple(replace(c, labels=c.labels | labels) for c in snapshot.containers))
+
+
+def mongo(*env: str, data: str = f"{FOLDER}/mongo", **more: Any) -> ComposeService:
+    """A MongoDB whose data lie in a folder of the stack."""
+    return service("mongo", "mongo:5.0.18", *env, volumes=(declared_bind(data, "/data/db", FILE),), **more)
+
+
+HAS = {
+    "mounts": (Mount("bind", f"{FOLDER}/mongo", "/data/db"), Mount("volume", "/x", "/data/configdb", volume="a" * 64))
+}
+ALONE = {"com.docker.compose.depends_on": ""}
 MORE = declared_bind(f"{FOLDER}/config.json", "/app/data/config.json", FILE)
 OLD, NEW = app("OPENAI_BASE_URL=http://oneapi:3000"), app("OPENAI_BASE_URL=http://oneapi:3000/v1")
 
@@ -71,6 +91,28 @@ FINDS = (
     Example("changed MySQL's release and a variable",
             edited(service("mysql", "mysql:8.0.36"), service("mysql", "mysql:9.1", "TZ=UTC")), "finding",
             "other-release", ()),
+    Example("changed a port and restarted", edited(app(ports=("3000:3000",)), app(ports=("3001:3000",))), "finding",
+            "changed", RECREATED),
+    Example("changed a line of the service's env file",
+            edited(app(shared=("LOG_LEVEL=info",)), app(shared=("LOG_LEVEL=debug",))), "finding", "changed", RECREATED),
+    Example("changed a variable of a database whose folder stays",
+            edited(mongo(), mongo("TZ=UTC"), **HAS), "finding", "changed", RECREATED),
+    Example("gave the database another folder", edited(mongo(), mongo("TZ=UTC", data="/srv/new"), **HAS), "finding",
+            "keeps-data", ()),
+    Example("took the folder of the database out",
+            edited(mongo(), service("mongo", "mongo:5.0.18", "TZ=UTC"), **HAS), "finding", "keeps-data", ()),
+    Example("gave a database a folder that had none",
+            edited(service("mongo", "mongo:5.0.18"), mongo()), "finding", "keeps-data", ()),
+    Example("gave a database a folder where it had a volume without a name",
+            edited(service("mongo", "mongo:5.0.18"), mongo("TZ=UTC"),
+                   mounts=(Mount("volume", "/x", "/data/db", volume="a" * 64),)), "finding", "keeps-data", ()),
+    Example("changed a database of which only Compose's hash tells", edited(mongo(), mongo(), same_hash=False, **HAS),
+            "finding", "keeps-data", ()),
+    Example("changed a variable of a database whose image has no release",
+            edited(service("mongo", "mongo"), service("mongo", "mongo", "TZ=UTC")), "finding", "keeps-data", ()),
+    Example("gave PostgreSQL another folder by its variable",
+            edited(service("pg", "postgres:15"), service("pg", "postgres:15", "PGDATA=/data")), "finding",
+            "keeps-data", ()),
 )  # fmt: skip
 
 FINDS_NOT = (
@@ -88,6 +130,16 @@ FINDS_NOT = (
     Example("took the service out of the file", edited(OLD, service("other", FASTGPT)), "not_applicable"),
     Example("looks before it was inspected", edited(OLD, NEW, detailed=False), "not_applicable"),
     Example("broke the file", broken(edited(OLD, NEW)), "unknown"),
+    Example("started it with a file that was left out later", beside(edited(OLD, NEW)), "unknown"),
+    Example("gave the value in a shell, and no file has it",
+            edited(app("TAG=1"), app("TAG=", blank=(("TAG", "TAG"),))), "ok"),
+    Example("did so, which Compose's hash cannot know",
+            edited(app("TAG=1"), app("TAG=", blank=(("TAG", "TAG"),)), same_hash=False), "ok"),
+    Example("made it alone, which gives it another hash",
+            made(edited(app(depends_on=("mongo",)), app(depends_on=("mongo",)), same_hash=False), ALONE), "ok"),
+    Example("lets Docker choose a port of a range",
+            edited(app(), app(ports=("3000-3010:3000",)), ports=(Port(3000, "tcp", "", 3004),)),
+            "ok"),
     Example("has variables of the image besides",
             edited(NEW, NEW, env=(*NEW.env, EnvVar("PATH", "/usr/bin"))), "ok"),
 )  # fmt: skip
