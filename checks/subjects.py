@@ -1,4 +1,4 @@
-"""What many checks ask of the subject they look at: how a container ended, what lies behind its mounts, who serves.
+"""What many checks ask of the subject they look at: how it ended, what lies behind its mounts, who serves, its ports.
 
 Pure: everything is read from the Snapshot. Paths are host paths in POSIX form. Unknown stays None.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..console.compose.places import Reach, reach, within
-from ..console.model import Container, FileFact, LastWords, Role, Server, Snapshot
+from ..console.model import ComposeService, Container, FileFact, LastWords, Role, Server, Snapshot
 from ..console.model.findings import Evidence
 from ..console.products.services import role_of_container
 from ..console.products.versions import exit_meaning
@@ -28,6 +28,24 @@ FIRST_MINUTES = 180.0
 """Seconds after it was made in which a few ends are usual: it may wait for its database."""
 USUAL = 6
 """Ends that are usual then. fact: One API ends two to six times until MySQL is ready."""
+
+EVERY = ("", "0.0.0.0", "::", "[::]", "*")  # noqa: S104 - as compose files write it
+MOST = 200
+"""Ports of one range that are looked at."""
+
+
+@dataclass(frozen=True)
+class HostPort:
+    """One port of the machine as somebody wants or has it."""
+
+    address: str
+    number: int
+    protocol: str
+
+    def meets(self, other: HostPort) -> bool:
+        """Whether only one can have it."""
+        same = (self.number, self.protocol) == (other.number, other.protocol)
+        return same and (self.address == other.address or self.address in EVERY or other.address in EVERY)
 
 
 @dataclass(frozen=True)
@@ -178,3 +196,24 @@ def natives(snapshot: Snapshot) -> Iterator[Server]:
     return (
         one for one in snapshot.servers if one.product == "ollama" and one.container is None and one.pid is not None
     )
+
+
+def wanted(declared: ComposeService) -> Iterator[HostPort]:
+    """Ports of the machine that a declaration asks for; none where Docker chooses the number, be it out of a range."""
+    if declared.network_mode == "host":
+        return
+    for text in declared.ports:
+        head, _, protocol = text.partition("/")
+        outside, _, inside = head.rpartition(":")
+        address, _, numbers = outside.rpartition(":")
+        first, _, last = numbers.partition("-")
+        if first.isdecimal() and (not last or (last.isdecimal() and "-" in inside)):
+            end = min(int(last or first), int(first) + MOST)
+            yield from (HostPort(address, number, protocol or "tcp") for number in range(int(first), end + 1))
+
+
+def taken(container: Container) -> Iterator[HostPort]:
+    """Ports of the machine that a container has."""
+    for port in container.ports if container.state in ("running", "paused", "restarting") else ():
+        if port.host_port:
+            yield HostPort(port.host_ip or "", port.host_port, port.protocol)

@@ -39,8 +39,8 @@ from ...console.products.services import (
 from ...console.products.versions import is_newest
 from ...console.settings import Settings
 from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
+from ..subjects import taken, wanted
 from . import NO_PULL, Placed, bring_up, place_of, refusal
-from .port_conflict import taken, wanted
 
 RUNS = ("running", "paused", "restarting")
 DEPENDS_ON = "com.docker.compose.depends_on"

@@ -22,18 +22,14 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ...console.model import ComposeService, Container, Snapshot
+from ...console.model import Snapshot
 from ...console.model.findings import Evidence
 from ...console.settings import Settings
 from ..api import Case, Check, Fine, Form, Found, by_hand
+from ..subjects import HostPort, taken, wanted
 from . import Placed, everybody
-
-EVERY = ("", "0.0.0.0", "::", "[::]", "*")  # noqa: S104 - as compose files write it
-MOST = 200
-"""Ports of one range that are looked at."""
 
 _FIX = "change the number on the left of one of them"
 TWICE = Form(
@@ -48,20 +44,6 @@ TAKEN = Form(
     "It will not start while {other} has the port: port is already allocated.",
     "change the number on the left, or stop the other", "warning", advice=TWICE.advice,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class HostPort:
-    """One port of the machine as somebody wants or has it."""
-
-    address: str
-    number: int
-    protocol: str
-
-    def meets(self, other: HostPort) -> bool:
-        """Whether only one can have it."""
-        same = (self.number, self.protocol) == (other.number, other.protocol)
-        return same and (self.address == other.address or self.address in EVERY or other.address in EVERY)
 
 
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
@@ -83,27 +65,6 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             yield _case(place, *clash)
     if any(asked.values()) and not found:
         yield Fine("", "The ports of what is still to be started are free, as far as can be seen")
-
-
-def wanted(declared: ComposeService) -> Iterator[HostPort]:
-    """Ports of the machine that a declaration asks for; none where Docker chooses the number, be it out of a range."""
-    if declared.network_mode == "host":
-        return
-    for text in declared.ports:
-        head, _, protocol = text.partition("/")
-        outside, _, inside = head.rpartition(":")
-        address, _, numbers = outside.rpartition(":")
-        first, _, last = numbers.partition("-")
-        if first.isdecimal() and (not last or (last.isdecimal() and "-" in inside)):
-            end = min(int(last or first), int(first) + MOST)
-            yield from (HostPort(address, number, protocol or "tcp") for number in range(int(first), end + 1))
-
-
-def taken(container: Container) -> Iterator[HostPort]:
-    """Ports of the machine that a container has."""
-    for port in container.ports if container.state in ("running", "paused", "restarting") else ():
-        if port.host_port:
-            yield HostPort(port.host_ip or "", port.host_port, port.protocol)
 
 
 def _listened(address: str) -> Iterator[HostPort]:
