@@ -31,8 +31,8 @@ from ..api import Case, Check, Fine, Form, Found, by_hand
 AHEAD = 300.0
 """Seconds; less is what clocks of two machines may differ by without harm."""
 _NOT_YET = re.compile(
-    r"certificate (?:has expired or )?is not yet valid|CERT_NOT_YET_VALID|token used before issued|jwt not active"
-    r"|Signature not yet current|Clock skew",
+    r"certificate is not yet valid|is not yet valid: current time \S+ is before|CERT_NOT_YET_VALID"
+    r"|token used before issued|jwt not active|Signature not yet current|Clock skew",
     re.IGNORECASE,
 )
 
