@@ -34,7 +34,7 @@ from ..parties import Party, parties
 
 OPTIONS = {"default-authentication-plugin": (8, 4), "mysql-native-password": (9, 0)}
 """The first release that does not know it."""
-_GIVEN = re.compile(rf"--(?:loose[-_])?({'|'.join(name.replace('-', '[-_]') for name in OPTIONS)})\b")
+_GIVEN = re.compile(rf"--({'|'.join(name.replace('-', '[-_]') for name in OPTIONS)})\b")
 
 _ADVICE = (
     "Is the data folder new and empty? Then One API needs no such option. Take out of the command of {service}: "

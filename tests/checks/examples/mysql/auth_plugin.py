@@ -49,6 +49,7 @@ FINDS_NOT = (
     Example("has it before the start", mysql("mysql:8.0.36", OLD, up=False), "ok"),
     Example("took the option out", mysql("mysql:8.4.3"), "ok"),
     Example("has 8.4 with its own option", mysql("mysql:8.4.3", NATIVE), "ok"),
+    Example("has it as one that MySQL may leave out", mysql("mysql:8.4.3", OLD.replace("--", "--loose-", 1)), "ok"),
     Example("has other options", mysql("mysql:9.1.0", "--max-connections=500"), "ok"),
     Example("runs latest that was downloaded long ago", mysql("mysql:latest", OLD), "ok"),
     Example("runs mysql:8 that was downloaded long ago", mysql("mysql:8", OLD), "ok"),
