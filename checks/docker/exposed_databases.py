@@ -15,7 +15,8 @@ Fix
 
 Sources
     Docker's manual, "Packet filtering and firewalls" and "Publishing ports"; comments in FastGPT's compose files;
-    docker-library mongo (MONGO_INITDB_ROOT_USERNAME), postgres (trust), mysql and redis (protected-mode).
+    docker-library mongo (MONGO_INITDB_ROOT_USERNAME), postgres (trust), mysql and redis (protected-mode);
+    Redis Stack (REDIS_ARGS) and Meilisearch (config_file_path) by their manuals.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ KINDS: dict[Role, str] = {
 _AUTH = re.compile(r"--(?:auth|keyFile|clusterAuthMode|config)\b|(?:^|\s)-f\s|security\.")
 _NO_AUTH = re.compile(r"--noauth\b")
 _OWN_FILE = re.compile(r"redis-server\s+(?!-)\S+|\.conf\b|--aclfile\b")
+_MEILI_KEY = re.compile(r"--(?:master-key|config-file-path)\b")
 _YES = ("yes", "true", "1")
 
 OPEN = Form(
@@ -97,11 +99,17 @@ def _no_password(party: Party) -> bool:
                  for which in ("", "ROOT_"))  # fmt: skip
         return not given and any(value.lower() in _YES for value in empty)
     if party.role == "redis":
-        own = "--requirepass" in words or _OWN_FILE.search(words) or any("PASSWORD" in name for name in env)
+        own = (
+            any("--requirepass" in one for one in (words, *env.values()))
+            or _OWN_FILE.search(words)
+            or any("PASSWORD" in name for name in env)
+        )
         mounted = any(one.target.endswith(".conf") or one.target.startswith("/usr/local/etc/redis")
                       for one in party.place.mounts)  # fmt: skip
         return not own and not mounted
-    return party.role == "meilisearch" and not env.get("MEILI_MASTER_KEY") and "--master-key" not in words
+    key = env.get("MEILI_MASTER_KEY") or env.get("MEILI_CONFIG_FILE_PATH") or _MEILI_KEY.search(words)
+    mounted = any(one.target.endswith("/config.toml") for one in party.place.mounts)
+    return party.role == "meilisearch" and not key and not mounted
 
 
 def _case(form: Form, party: Party, ports: list[str]) -> Case[None]:

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from stackops.console.model import Port, Snapshot
 
 from examples import Example
-from examples.wiring.folder import folder, live, service
+from examples.snapshots import declared_bind
+from examples.wiring.folder import FILE, folder, live, service
 
 PUBLIC, OWN = "MONGO_INITDB_ROOT_PASSWORD=mypassword", "MONGO_INITDB_ROOT_PASSWORD=correct-horse"
 USER = "MONGO_INITDB_ROOT_USERNAME=myusername"
@@ -76,10 +77,20 @@ FINDS_NOT = (
             one("redis", "redis:7.2", 6379, command=("redis-server", "--requirepass", "x1")), "ok"),
     Example("has Redis with a file of settings",
             one("redis", "redis:7.2", 6379, command=("redis-server", "/etc/redis.conf")), "ok"),
+    Example("has Redis Stack with a password in its arguments",
+            one("redis", "redis/redis-stack-server:7.2.0-v9", 6379, "REDIS_ARGS=--requirepass x1"), "ok"),
     Example("has the password of MySQL in a file", one("mysql", "mysql:8.0.36", 3306, "MYSQL_ROOT_PASSWORD_FILE=/x"),
             "ok"),
     Example("has a Meilisearch with a key",
             one("meilisearch", "getmeili/meilisearch:v1.12", 7700, "MEILI_MASTER_KEY=0123456789abcdef"), "ok"),
+    Example("has a Meilisearch with a file of settings",
+            one("meilisearch", "getmeili/meilisearch:v1.12", 7700, "MEILI_CONFIG_FILE_PATH=/x.toml"), "ok"),
+    Example("has one told on the command line",
+            one("meilisearch", "getmeili/meilisearch:v1.12", 7700,
+                command=("meilisearch", "--config-file-path=/x.toml")), "ok"),
+    Example("has one at its usual place",
+            one("meilisearch", "getmeili/meilisearch:v1.12", 7700,
+                volumes=(declared_bind("/srv/config.toml", "/meili_data/config.toml", FILE),), up=False), "ok"),
     Example("stopped it", state(mongo(USER, PUBLIC), state="exited", exit_code=0), "not_applicable"),
     Example("publishes another service", one("web", "nginx:1.27", 80), "not_applicable"),
     Example("looks before it was inspected", state(mongo(), detailed=False), "unknown"),
