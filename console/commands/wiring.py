@@ -17,10 +17,11 @@ def wiring(session: Session) -> int:
     not permitted (it takes root, and the Engine of this machine) the hops are concluded from networks and states, and
     say so. Print once and exit; exit code 0 whatever is broken: `stackops check` judges.
     """
+    from ..collect.sources.wiring import TRIED
     from ..report import wiring as export
 
     session.output_mode()
-    snapshot = session.look()
+    snapshot = session.look(on_request=(TRIED,))
     output = session.output
     output.answer(
         lambda: export.document(snapshot),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from stackops.console.collect.sources.wiring import ENOUGH, SELDOM, Wiring
+from stackops.console.collect.sources.wiring import ENOUGH, SELDOM, TRIED, Wiring
 from stackops.console.hosts import HostError, Wire, WireReading
 from stackops.console.model import Edge, Hop
 from stackops.console.settings import ServerSettings, Settings
@@ -122,9 +122,18 @@ async def test_a_model_server_that_is_silent_may_be_at_work() -> None:
 async def test_a_single_look_looks_again_where_there_is_doubt() -> None:
     bench = Bench()
     bench.answer(SILENT, soft=True)
-    snapshot = await bench.one.scheduler.look()
+    snapshot = await bench.one.scheduler.look((TRIED,))
     assert snapshot.edges[0].broken is not None
     assert len(bench.passes) == 2
+
+
+async def test_a_single_look_that_asks_for_something_else_connects_to_nobody() -> None:
+    bench = Bench()
+    bench.answer(SILENT, soft=True)
+    for asked in ((), ("mirror-candidates",)):
+        snapshot = await bench.one.scheduler.look(asked)
+        assert snapshot.edges[0].by == "reasoning"
+    assert bench.passes == []
 
 
 async def test_where_nothing_may_be_tried_it_says_so_and_only_reasons() -> None:

@@ -1,7 +1,8 @@
 """The arrows from each container to what it needs, and how far a connection gets on each.
 
 One process tries all of them in one pass; nothing else does. What may be another thing the next time (nobody answered
-in time, the connection was closed) is only called failed when two passes in a row have seen it.
+in time, the connection was closed) is only called failed when two passes in a row have seen it. A single look tries
+nothing unless it is asked to: who runs ``check`` each minute wants no connection of it, and no wait for who is silent.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from ...text.cleaning import clean_line
 from ..board import NewParts, fault_of
 from ..source import Site, Source
 
+TRIED = "wiring"
+"""What has to be named in ``on_request`` for a single look to try the arrows."""
 SOON = 5.0
 """Seconds until the next pass where the last one left a doubt."""
 MOST = 96
@@ -85,11 +88,15 @@ class Wiring(Source):
         """One pass over all arrows."""
         return await self._pass(again=False)
 
+    async def once(self, second_sample: float) -> NewParts | None:  # noqa: ARG002
+        """What is known already, where nobody asked for more."""
+        return await self._pass(again=False, tries=TRIED in self.site.on_request)
+
     async def again(self) -> NewParts | None:
         """Once more those that failed in a way that may pass: a single look is to say what they are."""
-        return await self._pass(again=True) if self._doubtful else None
+        return await self._pass(again=True) if self._doubtful and TRIED in self.site.on_request else None
 
-    async def _pass(self, *, again: bool) -> NewParts | None:
+    async def _pass(self, *, again: bool, tries: bool = True) -> NewParts | None:
         parts, kernel = self.parts, self.host.kernel
         may = kernel is not None and self.site.local and self.site.settings.servers.probe
         own = await self.call(kernel.addresses) if kernel is not None and may else frozenset()
@@ -100,7 +107,7 @@ class Wiring(Source):
         refused, faults = self._refusals(found), []
         if kernel is None or not may:
             refused = dict.fromkeys((edge.key for edge in found), "nothing is tried from here")
-        else:
+        elif tries:
             try:
                 await self._try(kernel, [edge for edge in found if edge.key not in refused], lives, again=again)
             except HostError as error:
