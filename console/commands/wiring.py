@@ -13,9 +13,10 @@ from .session import Session, pass_session, require_engine
 def wiring(session: Session) -> int:
     """Each setting that is an address, from the container that has it to what it leads to, tried from that container.
 
-    Columns: the name resolves there, the port listens, the right protocol is spoken. No login is sent. Where trying is
-    not permitted (it takes root, and the Engine of this machine) the hops are concluded from networks and states, and
-    say so. Print once and exit; exit code 0 whatever is broken: `stackops check` judges.
+    Columns: the name resolves there, the port listens, the right protocol is spoken. No login is sent: a MySQL may
+    block a container after 100 such connections in a row, so do not run this each minute. Where trying is not permitted
+    (it takes root, and the Engine of this machine) the hops are concluded from networks and states, and say so. Print
+    once and exit; exit code 0 whatever is broken: `stackops check` judges.
     """
     from ..collect.sources.wiring import TRIED
     from ..report import wiring as export

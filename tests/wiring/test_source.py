@@ -191,6 +191,19 @@ async def test_a_mysql_is_left_in_peace_since_it_counts_connections_without_a_lo
     assert states(await bench.edge()) == ["ok"] * 3
 
 
+async def test_a_mysql_counts_on_while_its_client_starts_again_and_again() -> None:
+    gateway = box("oneapi", "one-api:v0.6.7", env={"SQL_DSN": "root:p@tcp(mysql:3306)/oneapi"}, pid=100)
+    bench = Bench()
+    bench.answer(WELL)
+    for start in range(3 * ENOUGH):
+        again = replace(gateway, started_at=1_700_000_000.0 + start)
+        bench.one.board.put(containers=(again, bench.boxes[2]))
+        edge = await bench.edge()
+        bench.host.clock.sleep(60.0)
+    assert len(bench.passes) == 3 * ENOUGH * 60 / SELDOM
+    assert (edge.by, states(edge)) == ("reasoning", ["ok", "unknown", "unknown"])  # nothing of an earlier life
+
+
 async def test_a_refused_connection_costs_a_mysql_nothing() -> None:
     gateway = box("oneapi", "one-api:v0.6.7", env={"SQL_DSN": "root:p@tcp(mysql:3306)/oneapi"}, pid=100)
     bench = Bench()

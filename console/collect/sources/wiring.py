@@ -27,12 +27,14 @@ MOST = 96
 """Arrows that one pass tries."""
 SELDOM = 600.0
 """Seconds between two times that a MySQL is asked which has taken a connection."""
-ENOUGH = 50
-"""How often one life of a MySQL is asked.
+ENOUGH = 10
+"""How often one life of a MySQL is asked from one container, however often that starts again; few, as there may be
+several consoles.
 
 fact: MySQL manual, max_connect_errors: it blocks a host after 100 connections in a row without a login. The official
-images keep no such count (skip-host-cache); others do.
+images keep no such count (skip-host-cache, skip-name-resolve); others do.
 """
+LEFT = "a MySQL blocks whoever connects often without a login, so it is left alone for now"
 _SLOW_KINDS = frozenset({"ollama", "model_server", "endpoint"})
 """Whoever works on one request at a time may be silent meanwhile."""
 
@@ -42,9 +44,9 @@ class Heard(NamedTuple):
 
     life: tuple[object, ...]
     at: float
-    """Monotonic seconds."""
+    """Monotonic seconds of the last time that a connection was taken."""
     times: int
-    """How often a connection was taken."""
+    """How often a connection was taken; of a MySQL also in earlier lives of whoever asks."""
     soft: int
     """How often in a row something failed that may pass."""
     reading: WireReading
@@ -124,8 +126,7 @@ class Wiring(Source):
 
     async def _try(self, kernel: Kernel, found: Sequence[Edge], lives: Mapping[str, Container], *, again: bool) -> None:
         now, taken_at = self.host.clock.monotonic(), self.host.clock.now()
-        known = {edge.key: asked for edge in found if (asked := self._known(edge, lives)) is not None}
-        self._asked = known
+        self._asked = known = {edge.key: asked for edge in found if (asked := self._known(edge, lives)) is not None}
         due = [edge for edge in found if _may_be_tried(lives[edge.source]) and _due(edge, known.get(edge.key), now)]
         if again:
             due = [edge for edge in due if edge.key in known and known[edge.key].soft == 1]
@@ -138,12 +139,17 @@ class Wiring(Source):
             reading = readings.get(edge.key, WireReading(edge.key, refused="it did not end in time"))
             before = known.get(edge.key)
             soft = (before.soft if before else 0) + 1 if reading.soft else 0
-            times = (before.times if before else 0) + (reading.reached is not None)
-            self._asked[edge.key] = Heard(_life(edge, lives), now, times, soft, reading, taken_at)
+            at, times = (before.at, before.times) if before else (-SELDOM, 0)
+            at, times = (now, times + 1) if reading.reached is not None else (at, times)
+            self._asked[edge.key] = Heard(_life(edge, lives), at, times, soft, reading, taken_at)
 
     def _known(self, edge: Edge, lives: Mapping[str, Container]) -> Heard | None:
-        asked = self._asked.get(edge.key)
-        return asked if asked is not None and asked.life == _life(edge, lives) else None
+        asked, life = self._asked.get(edge.key), _life(edge, lives)
+        if asked is None or asked.life == life:
+            return asked
+        if edge.speaks == "mysql" and asked.times and asked.life[1] == life[1]:  # it goes on counting
+            return asked._replace(life=life, soft=0, reading=WireReading(edge.key, refused=LEFT))
+        return None
 
     def _told(self, edge: Edge, refused: str | None, lives: Mapping[str, Container]) -> Edge:
         """With what was heard; else why it was not tried."""
@@ -173,9 +179,9 @@ def _may_be_tried(source: Container) -> bool:
 
 def _due(edge: Edge, asked: Heard | None, now: float) -> bool:
     """A MySQL that took a connection is left in peace for a while: each one without a login counts against the host."""
-    if edge.speaks != "mysql" or asked is None or asked.reading.reached is None or asked.soft == 1:
+    if edge.speaks != "mysql" or asked is None:
         return True
-    return now - asked.at >= SELDOM and asked.times < ENOUGH
+    return asked.times < ENOUGH and (asked.soft == 1 or now - asked.at >= SELDOM)
 
 
 def _life(edge: Edge, lives: Mapping[str, Container]) -> tuple[object, ...]:
