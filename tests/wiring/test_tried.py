@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from stackops.console.hosts import Wire, WireReading
 from stackops.console.hosts.local.docker_command import wires
 from support.net_room import room
+from support.stacks import wait_for
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("unshare") is None, reason="making networks takes root and unshare"
@@ -167,6 +169,37 @@ def test_what_is_no_file_does_not_hold_anybody_up(tmp_path: Path, kind: str) -> 
             (tmp_path / "root/etc").symlink_to(tmp_path / "etc")
         reading = tried(wire(pid, 1000, "mongo", "mongo"))["mongo mongo:1000"]
     assert reading.hops[0].state == "unknown"
+
+
+def test_what_is_no_file_is_not_even_opened(tmp_path: Path) -> None:
+    """A device of this machine's, made by a container, would act when it is opened: some watchdogs do."""
+    with room(tmp_path / "root", {1000: "mongo"}, {"mongo": "127.0.0.1"}) as pid:
+        path = tmp_path / "root/etc/resolv.conf"
+        path.unlink()
+        os.mkfifo(path)
+        writer = subprocess.Popen(["sh", "-c", 'echo began; : > "$0"', path], stdout=subprocess.PIPE)
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"began\n"
+        wait_for(lambda: "(sleeping)" in Path(f"/proc/{writer.pid}/status").read_text())  # until somebody opens it
+        try:
+            assert tried(wire(pid, 1000, "mongo", "mongo"))["mongo mongo:1000"].hops[0].state == "unknown"
+            with pytest.raises(subprocess.TimeoutExpired):
+                writer.wait(0.5)
+        finally:
+            writer.kill()
+            writer.communicate()
+
+
+@pytest.mark.parametrize("path", ["hosts", "resolv.conf"])
+def test_a_name_in_place_of_an_address_is_not_looked_up(tmp_path: Path, path: str) -> None:
+    """It would be asked of this machine's resolver, for whatever a container has written there."""
+    told = {"hosts": "localhost mongo\n"} if path == "hosts" else {"resolv": "nameserver localhost\n"}
+    with room(tmp_path, {1000: "mongo"}, {"mongo": "127.0.0.1"}, **told) as pid:
+        reading = tried(wire(pid, 1000, "mongo", "mongo"))["mongo mongo:1000"]
+    if path == "hosts":
+        assert (states(reading), reading.reached) == (WELL, "127.0.0.1:1000")  # by its name server
+    else:
+        assert reading.hops[0].reason == "its /etc/resolv.conf names no name server"
 
 
 def test_a_process_that_is_not_the_containers_is_left_alone(tmp_path: Path) -> None:

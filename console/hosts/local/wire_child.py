@@ -62,10 +62,10 @@ def enter(pid: int, container: str) -> None:
     """Move this thread into the network of a container's process, and of no other that has got its number since."""
     try:
         where = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    except PermissionError:
-        raise NotEntered("only root may look into the network of a container") from None
-    except OSError:
-        raise NotEntered("its process has ended") from None
+    except OSError as error:  # to others than root a process may be hidden: hidepid of proc(5)
+        hidden = os.geteuid() != 0 or isinstance(error, PermissionError)
+        why = "only root may look into the network of a container" if hidden else "its process has ended"
+        raise NotEntered(why) from None
     try:
         with open(f"/proc/{pid}/cgroup", "rb") as told:  # noqa: PTH123 - pathlib costs
             if container.encode() not in told.read(FILE):
@@ -80,19 +80,20 @@ def enter(pid: int, container: str) -> None:
 
 
 def inside(pid: int, *path: str) -> str:
-    """A small file of a container; no link on the way is followed, since it could lead out."""
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+    """A small file of a container; no link on the way is followed, since it could lead out.
+
+    Opened is only what is known to be a file: a container can make a device of this machine's, and opening it acts.
+    """
     at = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    for part in path:
-        try:
-            below = os.open(part, flags | os.O_NOFOLLOW, dir_fd=at)
-        finally:
-            os.close(at)
-        at = below
     try:
+        for part in path:
+            below = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+            os.close(at)
+            at = below
         if not stat.S_ISREG(os.fstat(at).st_mode):
             raise OSError(errno.EINVAL, "no file")
-        return os.read(at, FILE).decode("utf-8", "replace")
+        with open(f"/proc/self/fd/{at}", "rb") as file:  # noqa: PTH123 - pathlib costs
+            return file.read(FILE).decode("utf-8", "replace")
     finally:
         os.close(at)
 
@@ -100,26 +101,32 @@ def inside(pid: int, *path: str) -> str:
 def addresses(wire: dict[str, Any]) -> list[str]:
     """What a name means in there, in the order of a resolver: a literal, /etc/hosts, the name servers."""
     host, pid = wire["host"].lower().rstrip("."), wire["pid"]
-    try:
+    if _is_address(host):
         return [str(ipaddress.ip_address(host))]
-    except ValueError:
-        pass
     try:
         known = [line.partition("#")[0].split() for line in inside(pid, "etc", "hosts").splitlines()]
     except OSError:
         known = []
-    found = [words[0] for words in known if host in (word.lower() for word in words[1:])]
+    found = [words[0] for words in known if host in map(str.lower, words[1:]) and _is_address(words[0])]
     if found or host == "localhost" or host.endswith(".localhost"):
         return found or ["127.0.0.1"]
     try:
         lines = [line.split() for line in inside(pid, "etc", "resolv.conf").splitlines()]
     except OSError:
         raise WayEnds("unknown", "its /etc/resolv.conf cannot be read from here") from None
-    servers = [words[1] for words in lines if len(words) > 1 and words[0] == "nameserver"][:2]
+    servers = [words[1] for words in lines if words[:1] == ["nameserver"] and _is_address("".join(words[1:2]))][:2]
     domains = [word for words in lines if words[:1] == ["search"] for word in words[1:]][:2]
     if not servers:
         raise WayEnds("unknown", "its /etc/resolv.conf names no name server")
     return _asked(host, [host, *(f"{host}.{domain}" for domain in domains)], servers, wire["container"])
+
+
+def _is_address(text: str) -> bool:
+    """Anything else would be looked up, by this machine's own resolver and with no deadline."""
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
 def _asked(host: str, names: list[str], servers: list[str], container: str) -> list[str]:
