@@ -6,12 +6,13 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from stackops.console.hosts import Wire, WireReading
+from stackops.console.hosts import HostError, Wire, WireReading
 from stackops.console.hosts.local.docker_command import wires
 from support.net_room import room
 from support.stacks import wait_for
@@ -200,6 +201,12 @@ def test_a_name_in_place_of_an_address_is_not_looked_up(tmp_path: Path, path: st
         assert (states(reading), reading.reached) == (WELL, "127.0.0.1:1000")  # by its name server
     else:
         assert reading.hops[0].reason == "its /etc/resolv.conf names no name server"
+
+
+def test_a_program_that_cannot_be_started_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(HostError, match="tries connections cannot be started: No such file"):
+        wires([wire(1, 1000, "mongo")])
 
 
 def test_a_process_that_is_not_the_containers_is_left_alone(tmp_path: Path) -> None:

@@ -384,7 +384,11 @@ def wires(asked: Sequence[Wire]) -> tuple[WireReading, ...]:
     """Let a process of its own try them: it alone enters other networks, and can be ended whatever it waits for."""
     argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("wire_child.py"))]
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=nothing, start_new_session=True) as child:
+    try:
+        child = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=nothing, start_new_session=True)
+    except OSError as error:
+        raise HostError(f"The program that tries connections cannot be started: {error.strerror}") from error
+    with child:
         try:
             said, _ = child.communicate(msgspec.json.encode(asked), timeout=LOOK)
             return tuple(msgspec.json.decode(line, type=WireReading) for line in said.splitlines())
