@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ...console.model import Role
-from ...console.products.edges import READERS, VARIABLES, read_of
+from ...console.products.edges import UNREAD, VARIABLES, read_of
 from ...console.products.gateways import connections
 from ...console.products.model_users import product_of_image, told_port
 from ...console.products.registry import SERVERS
@@ -122,8 +122,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     for caller in everybody:
         if caller.runs and not caller.container.detailed:
             continue
-        addresses = [one for name in VARIABLES if name in _read(caller) for one in _written(caller, name)]
-        addresses += [*_in_dotenv(caller, snapshot), *_in_file(caller, snapshot)]
+        addresses = [*_in_variables(caller, snapshot), *_in_file(caller, snapshot)]
         lost = [case for one in addresses if (case := _judge(one, everybody, known)) is not None]
         if lost:
             yield _together(lost)
@@ -142,31 +141,21 @@ def _together(cases: list[Case[tuple[Lost, ...]]]) -> Case[tuple[Lost, ...]]:
     )  # fmt: skip
 
 
-def _read(caller: Party) -> set[str]:
-    """Variables that it is given and reads."""
+def _in_variables(caller: Party, snapshot: Snapshot) -> Iterator[Written]:
+    """Every address that it is given and reads; of a LibreChat also those of the ``.env`` that it reads itself.
+
+    Nothing where one is still to be filled in, or stands in quotes.
+    """
+    api = api_of(caller.place, snapshot) if caller.role == "librechat" else None
+    path = (api.dotenv_path if api else None) or caller.source
+    told = (api.dotenv or {}) if api and api.dotenv_path else {}
+    env = {**(UNREAD if api and api.dotenv is None else {}), **told, **caller.env}
     own = {name for name in caller.env if caller.names_it_itself(name)}
-    return read_of(caller.role, caller.env, caller.container.image, own)
-
-
-def _written(caller: Party, name: str) -> Iterator[Written]:
-    """Every address in a variable; nothing where one is still to be filled in, or stands in quotes."""
-    yield from _of_value(caller, name, caller.env[name].strip(), caller.source)
-
-
-def _of_value(caller: Party, name: str, value: str, source: str) -> Iterator[Written]:
-    if "$" not in value:
-        for to in list(connections(value))[:MOST]:
+    names = read_of(caller.role, env, caller.container.image, own)
+    for name in (name for name in VARIABLES if name in names and "$" not in env[name]):
+        for to in list(connections(env[name].strip()))[:MOST]:
+            source = caller.source if name in caller.env else path
             yield Written(caller, name, to.host, to.port, VARIABLES[name], source)
-
-
-def _in_dotenv(caller: Party, snapshot: Snapshot) -> Iterator[Written]:
-    """What a LibreChat reads of its ``.env`` itself, where its container has no such variable."""
-    if caller.role != "librechat":
-        return
-    api = api_of(caller.place, snapshot)
-    for name in READERS["librechat"]:
-        if api.dotenv and api.dotenv_path and name not in caller.env:
-            yield from _of_value(caller, name, api.dotenv.get(name, "").strip(), api.dotenv_path)
 
 
 def _in_file(caller: Party, snapshot: Snapshot) -> Iterator[Written]:

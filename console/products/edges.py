@@ -19,10 +19,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..compose.places import dotenv
 from ..model import ComposeService, ConfigVerdict, Container, Edge, EdgeWhere, Hop, OneApiState, Project, Role, Speaks
 from ..text.cleaning import clean_line
 from .addresses import Address, address_of, lead, place, shown
 from .gateways import connections, environment, gateway_of, names_of
+from .librechat.reading import dotenv_path
 from .librechat.reading import environment as librechat_environment
 from .model_users import uses
 from .mongo_uri import parse
@@ -36,12 +38,12 @@ VARIABLES: dict[str, Role] = {
     "RAG_API_URL": "rag_api", "OLLAMA_BASE_URL": "ollama", "OLLAMA_BASE_URLS": "ollama", "DB_HOST": "postgres",
     "OPENAI_API_BASE_URL": "model_server", "OPENAI_API_BASE_URLS": "model_server", "RAG_OPENAI_BASEURL": "model_server",
     "MILVUS_ADDRESS": "milvus", "OLLAMA_BASE_PATH": "ollama", "OLLAMA_PROXY_URL": "ollama", "OLLAMA_API_BASE": "ollama",
-    "DATABASE_URL": "postgres",
+    "DATABASE_URL": "postgres", "REDIS_URI": "redis",
 }  # fmt: skip
 """Variables that are addresses of the container's own need, and the role that is usually meant."""
 _FURTHER = {
     "OCEANBASE_URL": "oceanbase", "SEEKDB_URL": "seekdb", "SANDBOX_URL": "sandbox", "CODE_SANDBOX_URL": "sandbox",
-    "PLUGIN_BASE_URL": "plugin", "STORAGE_S3_ENDPOINT": "minio", "S3_ENDPOINT": "minio", "REDIS_URI": "redis",
+    "PLUGIN_BASE_URL": "plugin", "STORAGE_S3_ENDPOINT": "minio", "S3_ENDPOINT": "minio",
     "FASTGPT_ENDPOINT": "fastgpt",
 }  # fmt: skip
 KINDS: dict[str, str] = {**VARIABLES, **_FURTHER}
@@ -59,6 +61,8 @@ READERS: dict[Role, tuple[str, ...]] = {
 """What these read of a shared env file; a variable that stands in a service's own lines is always meant for it."""
 _ASKS: frozenset[Role] = frozenset({*READERS, "unknown", "app", "nginx"})
 """Who may have needs. A database has none, whatever the ``.env`` says that it is given with everybody else."""
+UNREAD = {"SEARCH": "true"}
+"""What a LibreChat is taken to say whose ``.env`` cannot be read: the file that comes with it says so."""
 _VECTORS = ("SEEKDB_URL", "OCEANBASE_URL", "PG_URL", "MILVUS_ADDRESS")
 _GATEWAYS = frozenset({"AIPROXY_API_ENDPOINT", "ONEAPI_URL", "OPENAI_BASE_URL"})
 _SPEAKS: dict[str, Speaks] = {
@@ -76,7 +80,7 @@ MOST = 24
 
 
 def read_of(role: Role, env: Mapping[str, str], image: str, own: Collection[str]) -> set[str]:
-    """Variables that are given and read: FastGPT takes one gateway and one vector store of several.
+    """Variables that are given, read and not switched off: FastGPT takes one gateway and one vector store of several.
 
     ``own`` are those that stand in the service's own lines; of a program that is not known they count alone.
     """
@@ -90,7 +94,7 @@ def read_of(role: Role, env: Mapping[str, str], image: str, own: Collection[str]
         names -= {"S3_ENDPOINT"} if env.get("STORAGE_S3_ENDPOINT") else set()
     if role == "rag_api" and env.get("EMBEDDINGS_PROVIDER", "").lower() != "ollama":
         names -= {"OLLAMA_BASE_URL"}
-    return names
+    return {name for name in names if not _is_off(name, role, env, image)}
 
 
 class _Given(Struct, frozen=True):
@@ -132,26 +136,27 @@ def _of_environment(
 ) -> Iterator[_Given]:
     env, files = environment(container), {}
     if role == "librechat":  # what it reads of its .env itself counts where its container has no such variable
-        given, _ = librechat_environment(container, service, project)
+        given, unread = librechat_environment(container, service, project)
+        unread = unread or (None if dotenv(project) else dotenv_path(container, service))
         files = {one.name: one.value for one in given if one.name not in env}
-        env = {**files, **env}
+        env = {**(UNREAD if unread else {}), **files, **env}
     lines = set(service.named) if service is not None and service.env_files else env.keys()
     names = read_of(role, env, container.image, [name for name in KINDS if name in lines])
-    for name in (name for name in KINDS if name in names and not _is_off(name, role, env, container)):
+    for name in (name for name in KINDS if name in names):
         where = f"environment of {container.name}"
         if name in files and project is not None:
             where = posixpath.join(project.working_dir or "", ".env")
         yield from _of_variable(name, env, where, role)
 
 
-def _is_off(name: str, role: Role, env: Mapping[str, str], container: Container) -> bool:
+def _is_off(name: str, role: Role, env: Mapping[str, str], image: str) -> bool:
     """Whether the program has this need switched off by another variable."""
     if name == "MEILI_HOST" and role == "librechat":
-        return env.get("SEARCH", "true").strip().lower() != "true"
+        return env.get("SEARCH", "").strip().lower() != "true"
     if name in ("REDIS_URL", "REDIS_URI") and role == "librechat":
         return env.get("USE_REDIS", "").strip().lower() != "true"
     if name == "REDIS_CONN_STRING" and role == "oneapi":
-        return not env.get("SYNC_FREQUENCY") and parts_of(container.image).last.startswith(("one-api", "oneapi"))
+        return not env.get("SYNC_FREQUENCY") and parts_of(image).last.startswith(("one-api", "oneapi"))
     return name == "DB_HOST" and env.get("VECTOR_DB_TYPE", "pgvector") != "pgvector"
 
 

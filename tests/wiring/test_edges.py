@@ -16,6 +16,7 @@ from stackops.console.model import (
     Edge,
     EnvVar,
     HostInfo,
+    Mount,
     NetworkLink,
     OneApiChannel,
     OneApiState,
@@ -100,7 +101,7 @@ def test_of_several_vector_stores_only_the_first_counts(env: dict[str, str], kin
 def test_an_agent_of_librechat_needs_its_database_its_search_and_what_its_file_names() -> None:
     api = box("api", "ghcr.io/danny-avila/librechat:v0.8.2", env={
         "MONGO_URI": "mongodb://mongodb:27017/LibreChat", "MEILI_HOST": "http://meilisearch:7700",
-        "RAG_API_URL": "http://rag_api:8000", "REDIS_URI": "redis://redis:6379",
+        "RAG_API_URL": "http://rag_api:8000", "REDIS_URI": "redis://redis:6379", "SEARCH": "true",
     })  # fmt: skip
     rag = box("rag_api", "librechat-rag-api-dev-lite:v0.7", env={
         "DB_HOST": "vectordb", "DB_PORT": "5432", "MONGO_URI": "mongodb://mongodb:27017/x",
@@ -127,6 +128,25 @@ def test_a_variable_that_librechat_reads_of_its_own_env_file_is_an_arrow_from_th
     service = ComposeService("api", image="librechat:v0.8.2", working_dir="/app")
     found = edges((api,), (Project("stack", "/srv/chat", services=(service,)),))
     assert [(edge.kind, edge.place) for edge in found] == [("mongo", "environment of api")]
+
+
+@pytest.mark.parametrize(("search", "needed"), [({}, False), ({"SEARCH": "false"}, False), ({"SEARCH": "TRUE"}, True)])
+def test_what_lies_behind_a_switched_off_search_is_not_folded_under_its_meilisearch(
+    search: dict[str, str], needed: bool
+) -> None:
+    """fact: LibreChat searches only where SEARCH says true, and its compose file always names MEILI_HOST."""
+    api = box("api", "librechat:v0.8.2", working_dir="/app", env={"MEILI_HOST": "http://meilisearch:7700", **search})
+    boxes = (api, box("meilisearch", "getmeili/meilisearch:v1.12"))
+    needs = needs_of(Snapshot(NOW, HostInfo("x"), containers=boxes))
+    assert needs[api.id] == ((container_id("meilisearch"),) if needed else ())
+
+
+@pytest.mark.parametrize(("told", "searches"), [((), True), ((EnvVar("HOST", "0.0.0.0"),), False)])
+def test_a_librechat_whose_env_file_cannot_be_read_is_taken_to_search(told: tuple[EnvVar, ...], searches: bool) -> None:
+    mount = Mount("bind", "/srv/chat/.env", "/app/.env")
+    api = box("api", "librechat:v0.8.2", env={"MEILI_HOST": "http://meilisearch:7700"}, mounts=(mount,))
+    project = Project("stack", "/srv/chat", services=(ComposeService("api"),), env=told)
+    assert bool(edges((api, box("meilisearch")), (project,))) is searches
 
 
 def test_a_database_that_is_given_the_env_file_of_everybody_has_no_needs() -> None:

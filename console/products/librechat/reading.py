@@ -269,13 +269,18 @@ def environment(
     Its container's variables count, then those of the ``.env`` in its working directory: dotenv never overwrites.
     """
     told = container or declared
-    mounts: Sequence[Mount | Volume] = container.mounts if container else declared.volumes if declared else ()
-    path = host_path(posixpath.join(_folder(container, declared), ".env"), mounts)
+    path = dotenv_path(container, declared)
     own = told.env if told else ()
     if path is None or project is None or path != posixpath.join(project.working_dir or "", ".env"):
         return own, path
     names = {var.name for var in own}
     return (*own, *(var for var in dotenv(project) if var.name not in names)), None
+
+
+def dotenv_path(container: Container | None, declared: ComposeService | None) -> str | None:
+    """The host path of the ``.env`` in its working directory; None where nothing is mounted there."""
+    mounts: Sequence[Mount | Volume] = container.mounts if container else declared.volumes if declared else ()
+    return host_path(posixpath.join(_folder(container, declared), ".env"), mounts)
 
 
 def _folder(container: Container | None, declared: ComposeService | None) -> str:

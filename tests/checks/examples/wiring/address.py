@@ -72,6 +72,7 @@ def called(address: str) -> Snapshot:
 
 HOST = {"network_mode": "host", "networks": ()}
 TO_HOST = "host.docker.internal:host-gateway"
+CACHE = ("SQL_DSN=root:pw@tcp(mysql)/oneapi", "REDIS_CONN_STRING=redis://cache")
 TO_ONEAPI = "OPENAI_BASE_URL=http://localhost:3001/v1"
 FINDS = (
     finds("wrote localhost for One API", "itself", folder(app(TO_ONEAPI), GATEWAY)),
@@ -88,7 +89,7 @@ FINDS = (
     finds("wrote 127.0.0.1 for MongoDB", "itself", folder(app("MONGODB_URI=mongodb://u:p@127.0.0.1:27017/x"), MONGO)),
     finds("renamed the database", "nobody", folder(dsn("db:3306"), service("one-api-mysql", "mysql:8.2.0"))),
     finds("renamed the database, and it runs", "nobody", live(dsn("db:3306"), service("one-api-mysql", "mysql:8.2.0"))),
-    finds("renamed redis", "nobody", folder(service("oneapi", ONEAPI, "REDIS_CONN_STRING=redis://cache"), MYSQL)),
+    finds("renamed redis", "nobody", folder(service("oneapi", ONEAPI, *CACHE, "SYNC_FREQUENCY=60"), MYSQL)),
     finds("put the database into another network", "apart", folder(dsn("mysql:3306"), service("mysql", "mysql:8",
           networks=("back",)))),
     finds("uses the machine's network with Docker's names", "host-network", folder(
@@ -109,6 +110,10 @@ FINDS = (
     finds("named rag_api at LibreChat's port in librechat.yaml", "port", chat(at("rag_api", 3080))),
     finds("named a service in librechat.yaml under host networking", "host-network", chat(at("ollama"), **HOST)),
     finds("left loopback in the .env that LibreChat reads", "itself", reads("RAG_API_URL=http://localhost:8000")),
+    finds("named Redis wrongly in the .env that LibreChat reads", "nobody",
+          reads("REDIS_URI=redis://cache:6379", "USE_REDIS=true")),
+    finds("took Meilisearch out and left its search on", "nobody",
+          reads("SEARCH=true", env=("MEILI_HOST=http://meilisearch:7700",))),
     finds("named the database wrongly in the .env that LibreChat reads", "nobody", reads("MONGO_URI=mongodb://db/x")),
     finds("has an env file with an address that FastGPT reads", "itself", folder(app(shared=(TO_ONEAPI,)), GATEWAY)),
 )  # fmt: skip
@@ -134,6 +139,11 @@ FINDS_NOT = (
     fine("named services and machines in librechat.yaml", chat(at("ollama"), at("rag_api", 8000), at("10.0.0.7"))),
     fine("named loopback in librechat.yaml under host networking", chat(at("localhost"), running=True, **HOST)),
     fine("names services in the .env that LibreChat reads", reads("RAG_API_URL=http://rag_api:8000")),
+    fine("left Redis in .env and does not use it", reads("MONGO_URI=mongodb://mongo/x", "REDIS_URI=redis://cache:6379")),
+    fine("renamed redis, which One API does not use without SYNC_FREQUENCY",
+         folder(service("oneapi", ONEAPI, *CACHE), MYSQL)),
+    fine("took Meilisearch out and switched its search off",
+         reads("MONGO_URI=mongodb://mongo/x", "SEARCH=false", env=("MEILI_HOST=http://meilisearch:7700",))),
     fine("left loopback in .env where the compose file says otherwise", reads("MONGO_URI=mongodb://127.0.0.1:27017/x",
          env=("MONGO_URI=mongodb://mongo:27017/x",))),
     Example("has an address that the program fills in", folder(app("OPENAI_BASE_URL=http://{host}/{id}")), "ok"),
