@@ -71,26 +71,9 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
 Tone = Literal[
-    "plain",
-    "muted",
-    "strong",
-    "accent",
-    "ok",
-    "warning",
-    "error",
-    "info",
-    "key",
-    "added",
-    "removed",
-    "place",
-    "badge",
-    "hue-1",
-    "hue-2",
-    "hue-3",
-    "hue-4",
-    "hue-5",
-    "hue-6",
-]
+    "plain", "muted", "strong", "accent", "ok", "warning", "error", "info", "key", "added", "removed", "place", "badge",
+    "hue-1", "hue-2", "hue-3", "hue-4", "hue-5", "hue-6",
+]  # fmt: skip
 Ground = Literal["none", "cursor", "cursor-blurred", "group", "bar", "heading"]
 
 # Which colour of the palette a tone has, and what it has besides. Looked up here rather than as component classes:
