@@ -21,7 +21,7 @@ from ..export import clipboard, write_out
 from ..log_feed import LogFeed, LogSource, proofs
 from ..place import Place
 from ..render import stacks, states
-from ..render.kept import Query
+from ..render.kept import Query, TooSlow
 from ..render.log_lines import CLOCKS, moment, plain_line, proof_of
 from ..widgets.log_choice import ChoosingLog
 from ..widgets.paint import Line, Span, line
@@ -53,7 +53,6 @@ class LogsScreen(Place):
         """The containers as they were last seen, by id."""
         self._feed: LogFeed | None = None
         self._asked: Asked = "query"
-        self._query = Query()
         self._around = 0
         self._wrong = ""
         """Why what was typed is no pattern."""
@@ -76,6 +75,10 @@ class LogsScreen(Place):
     def view(self) -> ChoosingLog:
         """The lines."""
         return self.query_one("#log", ChoosingLog)
+
+    @property
+    def _query(self) -> Query:
+        return self.view.kept.query
 
     def here(self) -> str:
         return f"{self._title()} logs"
@@ -191,8 +194,8 @@ class LogsScreen(Place):
     def _foot(self, width: int) -> Line:
         """What is looked for, and how much came below meanwhile."""
         view, said = self.view, list[Span]()
-        if self._wrong:
-            said = [Span(f" {self._wrong}", "warning")]
+        if wrong := self._wrong or view.kept.gave_up:
+            said = [Span(f" {wrong}", "warning")]
         elif self._query.words:
             shown = f"{len(view.kept.hits):,} of {len(view.kept.texts):,} lines"
             around = AROUND[self._around]
@@ -269,9 +272,9 @@ class LogsScreen(Place):
         try:
             self.view.look_for(query, AROUND[self._around])
         except re.error as error:
-            self._wrong = f"Not a pattern yet: {error.msg}"
+            self._wrong = f"Not {'looked for' if isinstance(error, TooSlow) else 'a pattern yet'}: {error.msg}"
         else:
-            self._query, self._wrong = query, ""
+            self._wrong = ""
         self._tell()
 
     def _go_to_time(self, text: str) -> None:
@@ -369,9 +372,7 @@ class LogsScreen(Place):
         if clipboard(self.app, "\n".join(texts)):
             self.console.say(f"Copied: {len(texts)} {'line' if len(texts) == 1 else 'lines'}")
         else:
-            self.console.say(
-                "That is too long for a terminal's clipboard. x writes all lines that are shown to a file."
-            )
+            self.console.say("That is too long for the clipboard. x writes all lines that are shown to a file.")
 
     @work(exclusive=True, group="export", exit_on_error=False)
     async def action_export(self) -> None:

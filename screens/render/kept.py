@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
+import threading
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate, islice
 from typing import NamedTuple
 
@@ -14,6 +17,40 @@ from .log_lines import LogEntry
 MAX_LINES = 20_000
 MAX_BYTES = 32 << 20
 """Of memory for lines; a line of 8 KiB takes as much of it as eighty short ones."""
+PATIENCE, MARKING = 1.0, 0.05
+"""Seconds of this process's own time after which a search through all lines is given up, and one in a single line."""
+
+
+class TooSlow(re.error):
+    """A pattern that would have held the keys up."""
+
+
+@contextmanager
+def in_time(patience: float) -> Iterator[None]:
+    """Raise TooSlow where a search takes long: ``(a+)+$`` takes years for one line, ``.*a.*b`` a minute for all.
+
+    What stands in the block may be cut short anywhere; a block inside another ends the other's limit. fact: Python's
+    ``re`` has no time limit and no thread can stop it, but it heeds signals (Modules/_sre/sre_lib.h). Their handlers
+    run in the main thread, which is also Textual's. A child inherits no such timer (setitimer(2)). The handler stays:
+    a signal that comes late must neither end the process nor cut short what else runs by then.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    armed = True
+
+    def ring(*_: object) -> None:
+        if armed:
+            raise TooSlow("it takes too long")
+
+    signal.signal(signal.SIGVTALRM, ring)
+    signal.siginterrupt(signal.SIGVTALRM, False)  # what waits in another thread goes on waiting
+    signal.setitimer(signal.ITIMER_VIRTUAL, patience)
+    try:
+        yield
+    finally:
+        armed = False
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 class Query(NamedTuple):
@@ -71,6 +108,8 @@ class KeptLines:
         self.shown: list[int] = []
         self.context: int | None = None
         """With a query: how many lines around each hit are shown too. None: all lines are shown."""
+        self.gave_up = ""
+        """Why nothing is looked for any more, where nobody wanted that."""
         self.open: set[int] = set()
         """Lines that are unfolded."""
         self.folded: dict[int, int] = {}
@@ -103,7 +142,7 @@ class KeptLines:
         texts = [entry.text for entry in entries]
         small = [None if text.isascii() else text.lower() for text in texts]
         start = self.end
-        hits = self._with(self.query, zip(range(start, start + len(texts)), texts, small, strict=True))
+        hits = self._new_hits(zip(range(start, start + len(texts)), texts, small, strict=True))
         self.hits += hits
         self.errors += self._errors(start, entries)
         self.texts += texts
@@ -124,8 +163,9 @@ class KeptLines:
         """Keep these, which are older than all others; how many of them are shown."""
         texts = [entry.text for entry in entries]
         small = [None if text.isascii() else text.lower() for text in texts]
-        start, self.first = self.first, self.first - len(texts)
-        self.hits[:0] = self._with(self.query, zip(range(self.first, start), texts, small, strict=True))
+        start, first = self.first, self.first - len(texts)
+        self.hits[:0] = self._new_hits(zip(range(first, start), texts, small, strict=True))
+        self.first = first
         self.errors[:0] = self._errors(self.first, entries)
         self.texts[:0], self.entries[:0], self._small[:0] = texts, entries, small
         self._bytes += sum(map(_bytes, texts, small))
@@ -139,12 +179,12 @@ class KeptLines:
         self._bytes = 0
         self._drop(len(self.texts))
 
-    def look_for(self, query: Query) -> None:
+    def look_for(self, query: Query, context: int | None = None) -> None:
         """Find this. What has more of a word is looked for among what had less of it. Raises re.error."""
-        query.test()
         numbers: Iterable[int] = self.hits if query.narrows(self.query) else range(self.first, self.end)
         rows = ((n, self.texts[n - self.first], self._small[n - self.first]) for n in numbers)
-        self.hits, self.query = self._with(query, rows), query
+        self.hits, self.query, self.context = self._with(query, rows), query, context
+        self.gave_up = ""
         self.show_again()
 
     def show_again(self) -> None:
@@ -184,12 +224,22 @@ class KeptLines:
     def _errors(start: int, entries: Sequence[LogEntry]) -> list[int]:
         return [number for number, entry in enumerate(entries, start) if entry.level == "error"]
 
+    def _new_hits(self, rows: Iterable[tuple[int, str, str | None]]) -> list[int]:
+        """What is looked for is given up where looking through more lines would hold everything up."""
+        try:
+            return self._with(self.query, rows)
+        except TooSlow as error:
+            self.look_for(Query())
+            self.gave_up = f"No longer looked for: {error.msg}"
+            return []
+
     @staticmethod
     def _with(query: Query, rows: Iterable[tuple[int, str, str | None]]) -> list[int]:
         if not query.words:
             return []
         has = query.test()
-        return [number for number, text, small in rows if has(text, small)]
+        with in_time(PATIENCE):
+            return [number for number, text, small in rows if has(text, small)]
 
     # What goes
 

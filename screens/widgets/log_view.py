@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from textual.cache import LRUCache
@@ -13,7 +14,7 @@ from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
 from ...console.text.cleaning import SECRETS, cells
-from ..render.kept import Heights, KeptLines, Query
+from ..render.kept import MARKING, Heights, KeptLines, Query, TooSlow, in_time
 from ..render.log_lines import Beside, LogEntry, Style, Traces, entry, painted, proof_of
 from .paint import BLANK, Brush, Line, Safe, Tone, safe, strip
 from .text import LEAST_WIDTH, ReadingPane, Row, breaks, joined, marked, row_of
@@ -88,9 +89,10 @@ class LogView(ReadingPane):
         entries = [entry(each, 0, self._traces) if isinstance(each, str) else each for each in texts]
         start = self.kept.end
         change = self.kept.add(entries)
-        self._heights.cut(change.cut)
-        self._heights.add(self._guesses([entries[n - start] for n in change.come if n >= start]))
-        self._heights.drop(change.gone)
+        if not self._gave_up():
+            self._heights.cut(change.cut)
+            self._heights.add(self._guesses([entries[n - start] for n in change.come if n >= start]))
+            self._heights.drop(change.gone)
         for number in {self.kept.head(n) for n, each in enumerate(entries, start) if each.part}:
             self._touch(number)
         self._forget_dropped()
@@ -103,8 +105,17 @@ class LogView(ReadingPane):
         come = self.kept.put_before(entries)
         for number in range(self.kept.first, self.kept.first + len(entries)):
             self._broken.discard(number)
-        self._heights.put_before(self._guesses([self.kept.entry(n) for n in self.kept.shown[:come]]))
+        if not self._gave_up():
+            self._heights.put_before(self._guesses([self.kept.entry(n) for n in self.kept.shown[:come]]))
         self._settle()
+
+    def _gave_up(self) -> bool:
+        """Whether what was looked for is so no longer, and all lines are shown."""
+        if self._regex is None or self.words:
+            return False
+        self._regex = None
+        self._forget()
+        return True
 
     def note(self, words: str, tone: Tone = "muted") -> None:
         """Add a line of our own: why nothing comes, how much was left out."""
@@ -131,12 +142,9 @@ class LogView(ReadingPane):
 
     def look_for(self, query: Query, context: int | None) -> None:
         """Mark what is looked for; with a context show only so many lines around each hit. Raises re.error."""
-        regex = query.regex() if query.words else None
         before = self.kept.shown
-        self.kept.context = context
-        self.kept.look_for(query)
-        self.kept.show_again()
-        self._regex, self._at = regex, None
+        self.kept.look_for(query, context)
+        self._regex, self._at = query.regex() if query.words else None, None
         if before != self.kept.shown:
             self._forget()
         for number in list(self._broken.keys()):
@@ -213,8 +221,9 @@ class LogView(ReadingPane):
         each, around = self.kept.entry(number), self.around(number)
         before, words = painted(each, self.log_style, around)
         regex = self._regex if each.said[:1] == "{" and not around.open else None
-        if regex and regex.search(each.said) and not regex.search("".join(span.text for span in words[0])):
-            return painted(each, self.log_style, around._replace(open=True))
+        with suppress(TooSlow), in_time(MARKING):
+            if regex and regex.search(each.said) and not regex.search("".join(span.text for span in words[0])):
+                return painted(each, self.log_style, around._replace(open=True))
         return before, words
 
     def around(self, number: int) -> Beside:

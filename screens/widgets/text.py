@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise, zip_longest
 
 from textual.geometry import Region, Size
@@ -14,6 +15,7 @@ from textual.widget import Widget
 
 from ...console.text.cleaning import cells
 from ..registry import bindings
+from ..render.kept import MARKING, TooSlow, in_time
 from .paint import BLANK, Ground, Line, Safe, Span, safe, strip
 
 
@@ -161,11 +163,12 @@ def joined(*lines: Iterable[Span]) -> Safe:
 
 
 def marked(painted: Safe, regex: re.Pattern[str] | None) -> Safe:
-    """The line with every place that fits in the colour of a badge."""
+    """The line with every place that fits in the colour of a badge; without where it takes long to say which fit."""
     if regex is None:
         return painted
-    text = "".join(span.text for span in painted)
-    edges = [edge for match in regex.finditer(text) if match.end() > match.start() for edge in match.span()]
+    text, edges = "".join(span.text for span in painted), list[int]()
+    with suppress(TooSlow), in_time(MARKING):
+        edges = [edge for match in regex.finditer(text) if match.end() > match.start() for edge in match.span()]
     return Safe(tuple(_cut(painted, edges))) if edges else painted
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import signal
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +19,7 @@ from stackops.console.model import LogMark
 from stackops.console.model.findings import Evidence, FixSummary, Result
 from stackops.screens import export, log_feed
 from stackops.screens.places.logs import LogsScreen
+from stackops.screens.render.kept import TooSlow, in_time
 from stackops.screens.render.log_lines import seconds
 from stackops.screens.widgets.log_choice import ChoosingLog
 from support import stage
@@ -252,6 +256,46 @@ async def test_words_may_be_a_pattern_and_case_may_count() -> None:
         await running.press("slash", "left_parenthesis")
         assert "Not a pattern yet" in running.text
         assert len(view.kept.shown) == 2  # what was found before stays
+
+
+CATASTROPHE = "a" * 40 + "!"
+
+
+@pytest.mark.parametrize("when", ["typed", "lines come", "marking"])
+async def test_a_pattern_that_would_take_years_is_given_up_and_the_keys_answer(when) -> None:
+    written = {"typed": CATASTROPHE, "lines come": "aaa", "marking": "aaa " + CATASTROPHE}[when]
+    engine = StackEngine(fastgpt=[line(0, written)])
+    async with console(desk(), (100, 30)) as running:
+        view = await enter(running, engine, "fastgpt")
+        await running.press("p", "slash")
+        await running.type("aaa |(a+)+$" if when == "marking" else "(a+)+$")
+        await running.press("enter")
+        if when == "marking":
+            assert "1 of 1 lines" in running.text
+        else:
+            if when == "lines come":
+                assert "1 of 1 lines" in running.text
+                engine.write("fastgpt", line(1, CATASTROPHE))
+            await running.until("ooked for: it takes too long")
+        await running.until(lambda _: CATASTROPHE in running.text)
+        assert len(view.kept.shown) == len(view.lines)
+        assert "age" in await running.press("t"), "the next key is answered"
+
+
+def test_a_limit_ends_with_its_block() -> None:
+    with pytest.raises(TooSlow), in_time(0.01):
+        re.search(r"(a+)+$", CATASTROPHE)
+    with in_time(60):
+        assert signal.getitimer(signal.ITIMER_VIRTUAL)[0] > 0
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+    signal.raise_signal(signal.SIGVTALRM)  # one that comes late ends nothing
+
+    def elsewhere() -> tuple[float, float]:
+        with in_time(60):
+            return signal.getitimer(signal.ITIMER_VIRTUAL)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(elsewhere).result() == (0, 0), "no thread but the main one can have a limit"
 
 
 async def test_errors_are_gone_to_the_newest_first() -> None:

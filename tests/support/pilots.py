@@ -49,7 +49,7 @@ class Stage:
 
     async def type(self, text: str) -> str:
         """Type letters."""
-        return await self.press(*(character if character.isalnum() else _KEYS[character] for character in text))
+        return await self.press(*text)
 
     def finds(self, check: str) -> bool:
         """Whether the check has a finding now."""
@@ -91,9 +91,6 @@ class Stage:
                 return self.text
             await asyncio.sleep(0.02)
         raise AssertionError(f"{wanted!r} did not appear:\n{self.text}")
-
-
-_KEYS = {":": "colon", "-": "minus", "_": "underscore", ".": "full_stop", "/": "slash", " ": "space"}
 
 
 @asynccontextmanager
