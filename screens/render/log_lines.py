@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from ...console.text.cleaning import cells, clean_line, duration
+from ...console.text.cleaning import cells, clean, clean_line, duration
 from ..widgets.paint import BAD, CURSOR, NOTE, RULE, WARN, Line, Span, Tone, line
 
 Level = Literal["", "debug", "info", "warning", "error"]
@@ -170,8 +170,8 @@ def _value(value: object) -> str:
 
 
 def unfolded(said: str) -> list[str]:
-    """A line of JSON, one key a line, what lies deeper indented."""
-    return list(_unfolded(msgspec.json.decode(said), 1))
+    """A line of JSON, one key a line, what lies deeper indented. Cleaned anew: JSON writes an escape in letters."""
+    return [clean(each) for each in _unfolded(msgspec.json.decode(said), 1)]
 
 
 def _unfolded(value: dict[str, Any] | list[Any], depth: int) -> Iterator[str]:

@@ -481,6 +481,38 @@ async def test_what_is_exported_is_what_is_shown_and_masked(tmp_path, monkeypatc
         assert "•••" in told[0]
 
 
+async def test_no_sequence_of_a_line_reaches_the_screen_the_clipboard_or_the_file(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    evil = "go\x1b]52;c;ZXZpbA==\x07od \x1b[2J\x9b31mred\x1b[?1049l a\u202eb\u2066c\u200bd \x1bPq\x1b\\ end\x08 \x7f"
+    told = json.dumps({"level": "error", "msg": evil, "other": evil})
+    async with console(desk(), (160, 40)) as running:
+        await enter(running, StackEngine(fastgpt=[line(0, evil), line(1, told)]), "fastgpt")
+        await running.press("g", "j", "enter")
+        shown = await running.press("k", "m", "j", "m", "c")
+        assert "marked" in await running.press("x")
+        await running.until(lambda _: "lines written to" in running.notices)
+        (file,) = tmp_path.glob("stackops-fastgpt-*.log")
+        for text in (shown, running.app.clipboard, file.read_text()):
+            assert "red" in text
+            assert not [ascii(each) for each in text if not (each.isprintable() or each in "\n\xa0")]
+
+
+def test_a_link_where_the_file_should_stand_is_not_followed(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(export, "state_directory", lambda: tmp_path / "state")
+    monkeypatch.setattr(export.time, "strftime", lambda _: "now")
+    (tmp_path / "stackops-a-b.yml-now.log").symlink_to(tmp_path / "victim")
+    file = export.write_out("a/b.yml", ["one", "PASSWORD=hunter2secret"])
+    assert not (tmp_path / "victim").exists()
+    assert file == tmp_path / "state" / "stackops-a-b.yml-now.log"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert "hunter2secret" not in file.read_text()
+    with pytest.raises(FileExistsError):
+        export.write_out("a/b.yml", ["two"])
+    assert file.read_text().startswith("one\n"), "what stood there stays"
+
+
 async def test_copies_reach_the_terminal_through_tmux_too(monkeypatch) -> None:
     written: list[str] = []
     async with console(desk(), (80, 24)) as running:
