@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..console.compose.places import BY_ITSELF, CONFIG_FILES, ENV_FILES, WORKING_DIR, listed
+from ..console.fix.audit import audited
 from ..console.fix.steps import ComposeUp, StepContext
 from ..console.hosts import Control, HostError
 from ..console.model import Container, Project
@@ -201,11 +202,27 @@ class ContainerActs(Place):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.console.do(f"{title} {stack}", act)
+                self._record(verb, title, stack, members, act)
 
         typed = stack if verb in _TYPED else None
         self.console.push_screen(Confirm(f"{title} all of {stack}?", body, title, typed=typed), answered)
         return True
+
+    def _record(
+        self, verb: str, title: str, subject: str, targets: Sequence[Container], act: Callable[[Control], object]
+    ) -> None:
+        """Do it in a thread, and have it in the audit log."""
+        named = tuple(f"{each.name} {each.id[:12]}" for each in targets)
+
+        def do(control: Control) -> str:
+            if (journal := self.desk.journal) is None:
+                act(control)
+                return ""
+            with audited(journal, self.desk.host, verb, subject, named) as unwritten:
+                act(control)
+            return f", but it is not in the audit log: {unwritten[0]}" if unwritten else ""
+
+        self.console.do(f"{title} {subject}", do)
 
     def action_logs(self) -> None:
         """The logs of the container, or of the whole stack, over the whole screen."""
@@ -250,7 +267,7 @@ class ContainerActs(Place):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.console.do(f"{verb} {container.name}", lambda control: act(container, control))
+                self._record(verb.lower(), verb, container.name, [container], lambda control: act(container, control))
 
         body = [*_about(container), line(), line(warning)]
         dialog = Confirm(f"{verb} {container.name}?", body, verb, typed=word, waits=waits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import re
 import time
@@ -52,7 +53,19 @@ def write_out(name: str, texts: Sequence[str]) -> Path:
 
 
 def _write(path: Path, content: str) -> Path:
+    """Beside the name first: a disk that fills up leaves no half of a file. Raises OSError, also for a taken name."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="replace") as file:
-        file.write(content)
+    try:
+        with os.fdopen(os.open(aside, flags, 0o600), "w", encoding="utf-8", errors="replace") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        aside.rename(path)
+    except OSError:
+        with suppress(OSError):
+            aside.unlink()
+        raise
     return path

@@ -172,16 +172,16 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
         for show in early:
             self.call_after_refresh(show)
 
-    def do(self, what: str, act: Callable[[Control], object]) -> None:
-        """Do something to a container in a thread, and tell how it went."""
+    def do(self, what: str, act: Callable[[Control], str]) -> None:
+        """Do something to a container in a thread, and tell how it went; the act says what there is to add."""
         self.say(f"{what} ...")
         self._do(what, act)
 
     @work(thread=True, group="act", exit_on_error=False)
-    def _do(self, what: str, act: Callable[[Control], object]) -> None:
+    def _do(self, what: str, act: Callable[[Control], str]) -> None:
         try:
-            act(self.desk.host.control)
-            self.post_message(ActEnded(f"{what}: done", failed=False))
+            more = act(self.desk.host.control)
+            self.post_message(ActEnded(f"{what}: done{more}", failed=bool(more)))
         except HostError as error:
             remedy = f" {error.remedy}" if error.remedy else ""
             self.post_message(ActEnded(f"{what} failed: {error}{remedy}", failed=True))

@@ -8,17 +8,18 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..hosts import HostError
-from ..hosts.local.locking import Who
+from ..hosts import Host, HostError
+from ..hosts.local.locking import Who, who
 from ..paths import opened
 from ..text.cleaning import redact
-from .journal import write_all
+from .journal import Journal, write_all
 
 _SYSLOG = "/dev/log"
 
@@ -40,7 +41,7 @@ class AuditLine(Struct, frozen=True, omit_defaults=True):
     version: str
     entry: str
     act: str
-    """``fix``, ``undo``, ``resume``, ``roll back``."""
+    """``fix``, ``undo``, ``resume``, ``roll back``; of an act without a plan its verb: ``restart``, ``remove``."""
     check: str
     subject: str
     targets: tuple[str, ...] = ()
@@ -104,3 +105,37 @@ def _masked(line: AuditLine) -> AuditLine:
 def utc(at: float) -> str:
     """Unix seconds as ISO 8601."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
+@contextlib.contextmanager
+def audited(journal: Journal, host: Host, act: str, subject: str, targets: tuple[str, ...]) -> Iterator[list[str]]:
+    """Write down an act that has no plan and no way back: before it begins, and how it ended.
+
+    An audit log that cannot be written does not keep anybody from stopping what fills the disk: the list then holds
+    why the act is not in the log.
+    """
+    from ... import __version__
+
+    clock, audit = host.clock, Audit(journal.state / "audit.jsonl")
+    begun, unwritten = clock.monotonic(), list[str]()
+
+    def write(event: str, outcome: str = "", says: tuple[str, ...] = ()) -> None:
+        now = clock.monotonic()
+        line = AuditLine(
+            event, utc(clock.now()), round(now, 3), who(), host.name, __version__, "", act, "", subject, targets,
+            outcome=outcome, says=says, seconds=round(now - begun, 3) if outcome else None,
+        )  # fmt: skip
+        try:
+            journal.secure()
+            audit.write(line)
+        except HostError as error:
+            why = error.__cause__
+            unwritten.append(f"{why.strerror}" if isinstance(why, OSError) else str(error))
+
+    write("begin")
+    try:
+        yield unwritten
+    except BaseException as error:
+        write("end", "failed", (str(error),))
+        raise
+    write("end", "done")

@@ -246,7 +246,27 @@ def _folded(newest_first: Sequence[Moment]) -> Iterator[Moment]:
         kept.append(each)
         if each.kind == "death":
             open_[each.container], first[each.container] = each, each.at
+    return _counted(kept)
+
+
+def _counted(newest_first: Sequence[Moment]) -> Iterator[Moment]:
+    """What happened to one subject several times in a row, told alike, as one line with its count."""
+    kept: list[Moment] = []
+    last: dict[str, tuple[int, float]] = {}
+    """Subject -> where its newest line stands that may still count, and the oldest time in it."""
+    for each in newest_first:
+        at, oldest = last.get(each.subject, (-1, 0.0))
+        if at >= 0 and not each.entry and oldest - each.at < LOOP and _told(each) == _told(kept[at]):
+            kept[at] = replace(kept[at], count=kept[at].count + each.count)
+        else:
+            kept.append(each)
+            at = len(kept) - 1
+        last[each.subject] = (at, each.at)
     return iter(kept)
+
+
+def _told(each: Moment) -> tuple[str, str, str]:
+    return each.kind, each.words, each.reason
 
 
 def since(told: Sequence[Moment], at: float) -> tuple[Moment, ...]:

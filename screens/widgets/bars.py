@@ -28,19 +28,29 @@ class Header(Lines):
         right = [Span(f"{machine} ", "muted")]
         if read_only:
             right.append(Span(" READ-ONLY ", "badge"))
-        left = self._left(here, problems, short=False)
-        if self._taken((*left, *right)) > width:
-            left = self._left(here, problems, short=True)
-        self.show([self._spread(left, right, width)])
+        brand = Span(" stackops ", "badge")
+        for lead, names, end in (
+            (brand, True, right),
+            (None, True, right),
+            (None, True, right[1:]),
+            (brand, False, right),
+        ):
+            left = self._left(here, problems, lead, names=names)
+            if self._taken((*left, *end)) <= width:
+                break
+        self.show([self._spread(left, list(end), width)])
 
-    def _left(self, here: str, problems: int, *, short: bool) -> list[Span]:
-        """The places; ``short`` names only the one where one is and the one that counts, the others are their keys."""
-        left: list[Span] = [Span(" stackops ", "badge"), Span(" ")]
+    def _left(self, here: str, problems: int, lead: Span | None, *, names: bool) -> list[Span]:
+        """The places; without ``names`` only the one where one is and the one that counts, the others are their keys.
+
+        On a narrow screen the name of the program goes first, then the machine's: the places' names are what is used.
+        """
+        left: list[Span] = [lead, Span(" ")] if lead else []
         self._hits = []
         for key, place, title in _HEADER:
             start = self._taken(left)
             count = f" {problems}" if place == "doctor" and problems else ""
-            named = not short or place == here or count
+            named = names or place == here or count
             left += self._place(key, title if named else "", count, here=place == here)
             self._hits.append((start, self._taken(left), place))
         if here not in {place for _, place, _ in _HEADER}:

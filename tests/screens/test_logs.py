@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import re
 import signal
 import time
@@ -511,6 +513,21 @@ def test_a_link_where_the_file_should_stand_is_not_followed(tmp_path, monkeypatc
     with pytest.raises(FileExistsError):
         export.write_out("a/b.yml", ["two"])
     assert file.read_text().startswith("one\n"), "what stood there stays"
+
+
+async def test_a_disk_that_fills_leaves_no_half_of_a_file_and_it_is_told(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(export, "state_directory", lambda: tmp_path / "state")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async with console(desk(), (120, 40)) as running:
+        await enter(running, StackEngine(fastgpt=[line(0, "one")]), "fastgpt")
+        monkeypatch.setattr(export.os, "fsync", full)
+        await running.press("x")
+        await running.until(lambda _: "could not be written: No space left on device" in running.notices)
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
 
 
 async def test_copies_reach_the_terminal_through_tmux_too(monkeypatch) -> None:

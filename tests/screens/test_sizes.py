@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from stackops.screens.registry import PLACES
 from support import stage
 from support.pilots import console
 
@@ -41,3 +42,15 @@ async def test_growing_back_shows_everything_again() -> None:
         await running.until("Too small")
         await running.pilot.resize_terminal(80, 24)
         await running.until(lambda text: text == before)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40)])
+async def test_the_header_names_every_place_that_has_a_digit(size) -> None:
+    """The names of the program and of the machine go first: who goes somewhere needs the places."""
+    async with console(stage.desk(stage.full(), stage.RESULTS), size) as running:
+        for key in ("1", "3", "e"):
+            header = (await running.press(key)).splitlines()[0]
+            for place in PLACES:
+                if place.key.isdigit():
+                    assert f"{place.key} {place.short or place.title}" in header, (key, header)
+        assert "› timeline" in header

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 from stackops.console.compose.places import CONFIG_FILES, WORKING_DIR
+from stackops.console.fix import audit
 from stackops.console.fix.journal import Journal
+from stackops.console.hosts.local.locking import LocalLocks
 from stackops.console.model import Health
 from stackops.console.model.findings import Judgement, ServiceJudgement
 from stackops.console.practice import open_demo
@@ -76,16 +82,84 @@ async def test_what_compose_refuses_is_told(monkeypatch) -> None:
         await running.until(lambda _: "Compose ended with 14: no such file" in running.notices)
 
 
-async def test_one_container_s_acts_are_refused_for_a_stack_and_read_only_refuses_all() -> None:
+async def test_one_container_s_acts_are_refused_for_a_stack() -> None:
     async with console(stage.desk(made_by_compose(), stage.RESULTS)) as running:
         await _stack(running, "librechat")
         await running.press("s")
         assert "librechat is a whole stack" in running.notices
-    async with console(stage.desk(made_by_compose(), stage.RESULTS, read_only=True)) as running:
+
+
+@pytest.mark.parametrize("key", CALLS)
+async def test_read_only_refuses_every_act_on_a_stack(key) -> None:
+    desk = stage.desk(made_by_compose(), stage.RESULTS, read_only=True)
+    async with console(desk) as running:
         await _stack(running, "librechat")
-        await running.press("R")
+        await running.press(key)
         assert "Read-only" in running.notices
         assert not running.app.screen.is_modal
+    assert desk.host.control.calls == []
+
+
+def _audit(state: Path) -> list[dict[str, object]]:
+    return [json.loads(each) for each in (state / "audit.jsonl").read_text().splitlines()]
+
+
+async def _restarted(running: Stage) -> str:
+    await running.until(lambda _: running.app.judgement is not None)
+    await _stack(running, "librechat")
+    await running.press("R", "A")
+    await running.until(lambda _: "Restart librechat: " in running.notices or "failed" in running.notices)
+    return running.notices
+
+
+async def test_an_act_on_a_stack_is_in_the_audit_log_before_and_after(tmp_path) -> None:
+    host, journal = open_demo(clock=FakeClock(), scenarios=[]), Journal(tmp_path)
+    async with console(desk_on(host, journal), (120, 40)) as running:
+        assert "Restart librechat: done" in await _restarted(running)
+    begin, end = _audit(journal.state)
+    assert (begin["event"], begin["act"], begin["subject"]) == ("begin", "restart", "librechat")
+    assert any(str(each).startswith("LibreChat ") for each in begin["targets"])
+    assert (end["event"], end["outcome"], end["targets"]) == ("end", "done", begin["targets"])
+
+
+async def test_an_act_that_fails_is_in_the_audit_log_as_failed(tmp_path, monkeypatch) -> None:
+    host, journal = open_demo(clock=FakeClock(), scenarios=[]), Journal(tmp_path)
+    failed = lambda *_, **__: SimpleNamespace(exit_code=14, output="no such file")  # noqa: E731
+    monkeypatch.setattr(type(host.control), "compose", failed)
+    async with console(desk_on(host, journal), (120, 40)) as running:
+        assert "Compose ended with 14" in await _restarted(running)
+    written = [(each["event"], each.get("outcome")) for each in _audit(journal.state)]
+    assert written == [("begin", None), ("end", "failed")]
+
+
+async def test_an_act_whose_record_cannot_be_written_is_done_and_says_so(tmp_path, monkeypatch) -> None:
+    host, journal = open_demo(clock=FakeClock(), scenarios=[]), Journal(tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(audit, "write_all", full)
+    async with console(desk_on(host, journal), (120, 40)) as running:
+        told = await _restarted(running)
+    assert "Restart librechat: done, but it is not in the audit log: No space left on device" in told
+
+
+async def test_a_stack_that_another_console_works_on_is_left_alone(tmp_path) -> None:
+    folder = tmp_path / "librechat"
+    folder.mkdir()
+    host, journal = open_demo(clock=FakeClock(), scenarios=[]), Journal(tmp_path / "state")
+    host.locks, calls = LocalLocks(), []
+    host.control.compose = lambda *arguments, **_: calls.append(arguments)  # type: ignore[method-assign]
+    labels = {CONFIG_FILES: str(folder / "docker-compose.yml"), WORKING_DIR: str(folder)}
+    desk = desk_on(host, journal)
+    async with console(desk, (120, 40)) as running:
+        await running.until(lambda _: running.app.judgement is not None)
+        monkey = [replace(c, labels=c.labels | labels) for c in running.app.snapshot.containers]
+        running.app.snapshot = replace(running.app.snapshot, containers=tuple(monkey))
+        with host.locks.hold(str(folder), lambda: "somebody else", lambda _: None, None):
+            told = await _restarted(running)
+    assert "Restart librechat failed" in told
+    assert calls == []
 
 
 @pytest.mark.parametrize("key", ["l", "L"])

@@ -73,6 +73,19 @@ def test_another_image_of_one_service_is_told_with_the_one_before() -> None:
     assert ("start", "recreated and started") in told(events)
 
 
+def test_what_happens_three_times_alike_is_one_line_with_its_count() -> None:
+    events = []
+    for number, ident in enumerate("bcd"):
+        at = 300 - 60 * number
+        events += [event(at, "create", ident * 64), event(at - 1, "die", "abc"[number] * 64, exit_code=0),
+                   event(at - 2, "destroy", "abc"[number] * 64), event(at - 3, "start", ident * 64)]  # fmt: skip
+    found = moments(replace(stage.empty(), events=(event(900, "start"), *events)))
+    assert [(each.words, each.count) for each in found[:1]] == [("recreated and started", 3)]
+    assert found[0].at == NOW - 177, "the newest of them"
+    ended = event(200, "start", exit_code=None), event(100, "pause"), event(90, "unpause"), event(80, "pause")
+    assert [each.count for each in moments(replace(stage.empty(), events=ended))] == [1, 1, 1, 1]
+
+
 def test_a_removed_container_is_told_and_a_replaced_one_is_not() -> None:
     assert told((event(60, "destroy"),)) == [("gone", "container removed")]
 
