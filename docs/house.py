@@ -156,7 +156,7 @@ def _reached(graph: dict[str, frozenset[str]], start: str) -> set[str]:
 
 
 CEILINGS = {
-    "product lines": 70_266,
+    "product lines": 70_450,
     "modules": 340,
     "modules with a single importer in their own folder": 23,
     "circles": 0,

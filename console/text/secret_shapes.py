@@ -35,8 +35,7 @@ def _masked(text: str, mask: Mask, shapes: Iterable[_Shape]) -> str:
     lowered = text.lower()
     for shape in shapes:
         if any(word in lowered for word in shape.words):
-            spares = shape.spares
-            text = shape.pattern.sub(lambda m, spares=spares: m[0] if spares(m) else told.in_place(m, mask), text)  # type: ignore[misc]
+            text = shape.pattern.sub(lambda m, spares=shape.spares: m[0] if spares(m) else told.in_place(m, mask), text)  # type: ignore[misc]
     return text
 
 
@@ -125,7 +124,11 @@ _HEADERS = (
         r"(?i)(?:(?:\bproxy-)?\bauthorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token|digest|apikey|negotiate)\s+)?"
         r"|\bauthorization[\"']?[\s,]+[\"']?(?:bearer|basic|token|digest|apikey)\s+)([^\s\"',;]+)",
     ),
-    _shape("signature", r"(?i)\bsignature=\"?([\w+/%-]{8,}={0,2})"),
+    _shape(
+        "sign= sig= signature=",
+        r"(?i)(?<![\w.-])(?:sign|sig|signature)=[\"']?([^&\s\"'#<>`;,]{6,})",
+        lambda m: len(m[1]) < 16 and not looks_secret(m[1]),
+    ),
     _shape(
         "bearer apikey",
         r"(?i)\b(?:bearer|apikey)\s+([\w$][^\s\"',;]{7,})",
@@ -138,14 +141,21 @@ _HEADERS = (
 
 _QUOTED_OR_BARE = r"(?:\"([^\"\n]+)|'([^'\n]+)|(?!(?:its?|the|an?|their|this|that|what)\b)([^\s\"';,)]+))"
 _KEY_WORDS = "pass secret key token pwd"
-_NO_VALUE = (
-    r"(?!\w+(?:ed|en|ing|[ai]ble|ent|ful|less|ly|y)(?![\w-]))"
-    r"(?!(?:wrong|right|correct|incorrect|invalid|valid|short|long|weak|strong|safe|secret|null|none|unset|unknown|known"
-    r"|there|here|same|different|set|kept|read|sent|used|public|good|bad|new|old|plain|default|unique|what|it|that|stale|gone|dead"
-    r"|lost|fine|this|your|them|docker|compose|stackops)(?![\w-]))"
-)
-"""Words that say something of a password, behind ``the password is``."""
 _HAN = r"\u4e00-\u9fff"
+_COUNTS = re.compile("[数额限度位期次量]")
+
+
+def _is_no_value(match: re.Match[str]) -> bool:
+    code = match[0][0] > "\u4e00" and len(match[1]) > 3 and match[1].isdigit() and not _COUNTS.search(match[0])
+    return _is_variable(match) and not code
+
+
+_READS = (
+    r"(?:(?:sudo[ \t]+(?:-\w+[ \t]+)*)?(?:[\w./-]*/)?(?:\w*passwd|kinit|cryptsetup)(?![\w.])"
+    r"|sudo[ \t]+(?:-\w+[ \t]+)*-\w*S\b"
+    r"|[^|\n]{0,200}(?:-stdin|--with-token|--passphrase-fd|-pass(?:in|out)?[ \t]+stdin))"
+)
+"""Programs that read a password from what is piped into them."""
 _SENTENCES = (
     _shape(
         "identified",
@@ -170,7 +180,7 @@ _SENTENCES = (
         _KEY_WORDS,
         r"(?i)\b(?:password|passwd|passphrase|passcode|pwd|(?:api|secret|access)[ _-]?key|token)\s+"
         r"(?:is|was|(?:(?:set|changed|reset)\s+)?to)\s+"
-        + _NO_VALUE
+        + told.NO_VALUE
         + r"([^\s\"'`,;:()<>]{4,}?)(?=[.!?,;]?(?:\s*$|\s*\n|[,;.]\s))",
         _is_variable,
     ),
@@ -193,13 +203,13 @@ _SENTENCES = (
     # fact: mysqld(8): "A temporary password is generated for root@localhost: ..."
     _shape("password", r"(?i)\bpassword\s+(?:is\s+|was\s+)?(?:generated|created|set)\s+for\s+\S+:\s+(\S{6,})"),
     _shape(
-        "密 秘钥 口令 令牌 授权码 凭证 金鑰 權杖 key token secret password パスワード 비밀번호 пароль senha passe",
-        rf"(?:(?:密码|密碼|口令|密钥|密鑰|秘钥|令牌|授权码|凭证|金鑰|權杖)\s*(?!强度|长度|类型|字段|文件|变量|算法|策略)"
-        rf"(?:[{_HAN}]{{0,4}}(?:为|為|是|成|了|用|填|叫)|[:：=＝]|->){{0,3}}"
+        told.CHINESE + " 密 key token secret password パスワード 비밀번호 пароль senha passe",
+        rf"(?:(?:{'|'.join(told.CHINESE.split())})[\"']?\s*(?!强度|长度|类型|字段|文件|变量|算法|策略|方式|格式)"
+        rf"(?:[{_HAN}]{{0,4}}(?:为|為|是|成|了|用|填|叫)|[:：=＝]|->|[（(【]){{0,3}}"
         r"|(?i:\b(?:api[ _-]?key|token|secret|password))\s*(?:[设設]置?)?(?:为|為|是)[:：]?"
         r"|(?:パスワード|비밀번호|пароль|senha|mot de passe)\s*(?:は|es|est|[:：=]){1,2})\s*[\"'`“‘「『【]?"
-        rf"([^\s\"'`“”‘’「」『』【】，。；、！？,;（）()《》{_HAN}]{{3,}})",
-        _is_variable,
+        rf"([^\s\"'`“”‘’「」『』【】，。；、！？,;（）()《》{_HAN}]{{3,}}+)(?! ?(?:格式|编码|位|个|字符|加密|算法))",
+        _is_no_value,
     ),
     _shape(
         _KEY_WORDS + " masterauth primaryauth auth-pass",
@@ -225,10 +235,22 @@ _SENTENCES = (
         _is_unnamed,
     ),
     _shape(
-        "chpasswd -stdin",
-        r"\b(?:echo|printf)[ \t]+(?:-n[ \t]+)?[\"']?(?:\w+:)?([^\s\"'|]+)(?=[\"']?[ \t]*\|[^|\n]*(?:chpasswd|-stdin))"
-        r"|\bchpasswd[ \t]*<<<[ \t]*[\"']?\w+:([^\s\"']+)",
+        "passwd kinit cryptsetup sudo -stdin with-token passphrase-fd stdin",
+        r"\b(?:echo|printf)[ \t]+(?:-\w+[ \t]+)*(?:[\"']?%s(?:\\n)?[\"']?[ \t]+)?"
+        r"(?:\"(?:\w+:)?([^\"\n]+)\"|'(?:\w+:)?([^'\n]+)'|[\"']?(?:\w+:)?([^\s\"'|;)]+))"
+        r"(?=[\"']?(?:[ \t]*;[^|\n]{0,200}\))?[ \t]*\|[ \t]*" + _READS + ")",
     ),
+    _shape(
+        "<<<",
+        r"(?:\b(?:\w*passwd|kinit|cryptsetup)\b|-stdin|--with-token|\bsudo[ \t]+(?:-\w+[ \t]+)*-\w*S\b)"
+        r"[^<\n]{0,200}<<<[ \t]*"
+        r"(?:\"(?:\w+:)?([^\"\n]+)|'(?:\w+:)?([^'\n]+)|(?:\w+:)?([^\s\"';|&>]+))",
+    ),
+    _shape("passwd", r"\bchpasswd\b[^<\n]{0,80}<<-?[ \t]*[\"']?\w+[\"']?\r?\n[ \t]*[\w.-]+:(\S+)"),
+    _shape("_pw _pass", r"(?i)(?<![\w.-])[a-z]+_(?:pw|pwd|pass)[ \t]+(?:\w=)?([^\s\"'`,;:()<>|]{4,})", _is_word),
+    _shape("proxyauth :pserver:", r"(?:proxyauth=[^\s:]*|:pserver:[^\s:@]+):([^\s\"',@]+)"),
+    _shape("pragma", r"(?i)\bpragma\s+(?:re)?key\s*=\s*[\"']([^\"'\n]+)"),
+    _shape("://", r"(?i)\b(?:tgram|pover|discord|slack)://(?:\w+@|\d+/)?+([^\s/\"'@]{6,})", _is_word),
     _shape(":", r"(?<![\w.:*-])[\w.*-]+:(?:\d{4,5}|\*):[\w.*-]+:[\w.*-]+:([^\s:/]+)(?![\w:/])"),
 )
 
@@ -351,13 +373,13 @@ def _block(text: str, start: int, indent: int) -> tuple[int, int]:
 # ---------------------------------------------------------------- all of them
 
 _ANY = re.compile(
-    r"[:=：＝@$<>]|--?\w|[A-Za-z0-9+/_-]{9}|(?i:pass|secret|basic|bearer|token|auth|key|pwd|identified|login)|[密口秘令授凭金權パ비п]"
+    r"[:=：＝@$<>]|--?\w|[A-Za-z0-9+/_-]{9}|(?i:pass|secret|basic|bearer|token|auth|key|pwd|identified|login|_pw|kinit|sudo)|[密口秘令授凭憑金權签簽加私助验驗校激提恢通安鉴动パ비п]"
 )
 
 
 def sub(text: str, mask: Mask) -> str:
     """The text with every secret that can be told by its shape replaced by ``mask(secret)``."""
-    if not _ANY.search(text):  # most cells of a table: a name, a state, a figure
+    if not _ANY.search(text) and not told.PROGRAM.search(text):  # most cells of a table: a name, a state, a figure
         return text
     text = told.private_keys(text, mask)
     text = _masked(text, mask, (*_HEADERS, *_ADDRESSES))

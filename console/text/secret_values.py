@@ -15,10 +15,14 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[\u4e00-\u9fff]+")
 _STRONG = re.compile(
     r"pass(?:word|wd|phrase|code|wort|key(?!s?_?(?:rp|origin)))|psw|pswd|pwd|secret|mot_de_passe|contrase"
     r"|(?:api|access|private|master|account|shared|sign(?:ing)?|encrypt(?:ion)?|auth|app|aes|hmac|root|admin)_?key"
-    r"|密码|口令|密钥|秘钥|私钥|授权码"
+    r"|密码|密碼|口令|密钥|密鑰|秘钥|私钥|私鑰|金鑰|授权码|授權碼|助记词|助記詞"
 )
-_CHINESE = re.compile(r"(?:密码|口令|密钥|秘钥|私钥|授权码|令牌|凭证)$")
-_WEAK_PARTS = re.compile(r"token(?!iz)|令牌|凭证|cookie|credential")
+CHINESE = (
+    "密码 密碼 口令 密钥 密鑰 秘钥 私钥 私鑰 金鑰 授权码 授權碼 助记词 助記詞 令牌 權杖 凭证 凭据 憑證 憑據"
+    " 签名 簽名 加签 加簽 验证码 驗證碼 校验码 激活码 提取码 恢复码 通行码 安全码 鉴权码 动态码"
+)
+_CHINESE = re.compile(rf"(?:{'|'.join(CHINESE.split())})$")
+_WEAK_PARTS = re.compile(rf"token(?!iz)|cookie|credential|{'|'.join(CHINESE.split())}")
 _WEAK_WORDS = frozenset({
     "auth", "authorization", "bearer", "creds", "cred", "dsn", "salt", "session", "sess", "requirepass",
     "masterauth", "jwt", "pass", "otp", "totp", "psk", "mnemonic", "pat",
@@ -28,17 +32,29 @@ _PASS = re.compile(r"(?:^|_)(?:\w*(?<!com)(?<!by)(?<!tres)(?<!sur)(?<!over)(?<!u
 # What a name ends with when it only tells about a secret: where it lies, how long it lives, whether there is one.
 _ABOUT = frozenset({
     "alg", "algorithm", "audience", "count", "db", "dir", "directory", "disabled", "domain", "enabled", "env",
-    "endpoint", "expiration", "expires", "expiry", "field", "file", "format", "header", "host", "id", "interval",
+    "endpoint", "expiration", "expires", "expiry", "fd", "field", "file", "format", "header", "host", "id", "interval",
     "issuer", "length", "limit", "mechanism", "method", "min", "max", "mode", "name", "names", "owner", "path",
     "policy", "port", "prefix", "provider", "rate", "required", "samesite", "secure", "server", "service", "size",
-    "source", "store", "strategy", "timeout", "ttl", "type", "uri", "url", "usage", "used", "user", "username",
+    "source", "stdin", "store", "strategy", "timeout", "ttl", "type", "uri", "url", "usage", "used", "user", "username",
     "version",
 })  # fmt: skip
 _COUNTED = frozenset(
     {"max", "min", "limit", "prompt", "completion", "total", "usage", "context", "allow", "enable", "disable", "no"}
 )
 _NOT_SECRET = frozenset(
-    {"PWD", "OLDPWD", "htpasswd", "public_key", "primary_key", "foreign_key", "auth_source", "librechat.cookie"}
+    {
+        "PWD",
+        "OLDPWD",
+        "htpasswd",
+        "vncpasswd",
+        "mkpasswd",
+        "smbpasswd",
+        "public_key",
+        "primary_key",
+        "foreign_key",
+        "auth_source",
+        "librechat.cookie",
+    }
 )
 """Whole names; the last is a check's, in front of what it says."""
 _CLOUD = re.compile(r"(?:[A-Z0-9]+_)*(?:[AS]K|HMAC|SIGN|PUSH_?PLUS)")
@@ -109,6 +125,7 @@ _DEFAULTED = re.compile(r"(\$?\$\{\w+:?-)(.+)\}")
 _COMPLAINT = re.compile(r"\$\{\w+:?[?+].*\}")
 _HARMLESS = re.compile(r"\d{1,6}(?:\.\d+)?|(?:/[\w.@-]+){2,}")
 _SENTENCE = re.compile(r"[A-Za-z][a-z']*,?(?: [^\s=]+){3,}")
+_LATIN = re.compile(r"[!-~]{3}")
 _ADDRESS = re.compile(r"(?i)(?:redis|rediss|postgres|postgresql|mysql|mongodb|amqp)://[^@?\s]+|\w+@\w+\([^)\s]*\)/\S*")
 
 
@@ -132,10 +149,22 @@ def in_place(match: re.Match[str], mask: Mask) -> str:
 
 def is_harmless(name: str, text: str) -> bool:
     """Whether it is no secret though its name says so: a count, a path, a sentence, an address without a password."""
+    if name[-1:] >= "\u4e00" and (_WAY.fullmatch(text) or not _LATIN.search(text)):  # 签名：无效
+        return True
     return is_weak_name(name) and any(harmless.fullmatch(text) for harmless in (_HARMLESS, _ADDRESS, _SENTENCE))
 
 
-VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|sha\d+\w*|md5|bcrypt|utf-?8|base64|v?\d[\d.]*")
+_WAYS = (
+    r"sha\d+\w*|md5|bcrypt|utf-?8|base64|[HREP]S\d{3}"
+    r"|(?i:(?:hmac|rsa|aes|ecdsa|ed25519|pkcs)(?:[-_]?\d+)*(?:[-_](?:sha\d*|gcm|cbc|md5))*)"
+)
+_WAY, VARIABLE_NAME = re.compile(_WAYS), re.compile(rf"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|v?\d[\d.]*|{_WAYS}")
+NO_VALUE = (
+    r"(?!\w+(?:ed|en|ing|[ai]ble|ent|ful|less|ly|y)(?![\w-]))"
+    r"(?!(?:wrong|right|correct|incorrect|invalid|valid|short|long|weak|strong|safe|secret|null|none|unset|unknown|known"
+    r"|there|here|same|different|set|kept|read|sent|used|public|good|bad|new|old|plain|default|unique|what|it|that|stale|gone|dead"
+    r"|lost|fine|this|your|them|docker|compose|stackops)(?![\w-]))"
+)
 
 
 def looks_secret(word: str) -> bool:
@@ -216,76 +245,126 @@ _PROSE = (
     r"\b(?![-.])"
 )
 """What follows an option that a sentence only speaks of."""
-_LONG = re.compile(rf"(?<![\w-])(--?([A-Za-z][\w.-]+){_NEXT})(?!-|\||&|{_PROSE})({_ARGUMENT})")
+_LONG = re.compile(
+    rf"(?<![\w-])(--?([A-Za-z][\w.-]+){_NEXT})(?!-|\||&|<|stdin\b|(?:env|fd|file):|{_PROSE})({_ARGUMENT})"
+)
 _FLAGS = frozenset({"auth", "noauth"})
 _REST = re.compile(r"[^\n]*(?:\n[ \t+#-]*-[ \t]+[^\n]*)*")
 _PASSWORD = rf"(?<![\w-])-p[\"']?(?!\w*:)(?:{_NEXT}(?!-|{_PROSE}))?({_ARGUMENT})"
+_WORD = r"[ \t]+[^\s-]\S*"
+# programs, and behind which of their words a password stands as it is
+_POSITIONS = r"""
+pdftk  (?:user|owner|input)_pw(?:[ \t]+\w+=(?=\S))?
+vncpasswd|mkpasswd|ecryptfs-add-passphrase  (?:(?<=passwd)(?:[ \t]+-m[ \t]+\S+)?|(?<=phrase))
+wg(?=[ \t]+set)  (?:shared|private)-key
+(?<!\|)(?<!\|[ \t])(?<!sudo[ \t])passwd(?=[ \t]+--stdin)  --stdin
+mosquitto_passwd  -\w*b\w*WORDWORD
+wpa_passphrase  (?<=phrase)WORD
+qpdf  --encrypt
+net(?=[ \t]+user?)  [ \t]user?WORD(?:[ \t]+\\\\\S+)?
+smbclient  [ \t]//\S+
+iwconfig  [ \t]key(?=[ \t]+(?!off|on|open|restricted))
+nmcli|mysqladmin  [ \t]password
+redis-cli(?=[ \t]+(?:[\w.:-]+[ \t]+){0,8}(?i:auth)[ \t])  (?i:auth)
+rclone  [ \t](?:obscure|pass)
+caddy  --plaintext
+doveadm  [ \t]auth[ \t]+testWORD
+npm|pnpm|yarn  [ \t]set[ \t]+\S*_(?:auth\w*|password)
+composer|poetry  [ \t](?:http-basic\.\S+[ \t]+\S+|\S*(?:oauth|token|bearer)\S*)
+wandb|cargo|hub|ngrok|cloudflared|bw  [ \t](?:(?:add-)?authtoken|login|service[ \t]+install|unlock)(?:[ \t]+\S+@\S+)?
+neo4j-admin|grafana(?:-cli)?|racadm  [ \t]\S*[-.](?i:password)
+mc  (?:user[ \t]+add|(?:alias[ \t]+set|host[ \t]+add)WORD)WORDWORD
+emqx(?:_ctl)?  [ \t]admins[ \t]+(?:add|passwd)WORD
+garage  [ \t]importWORD
+virsh  [ \t]secret-set-valueWORD
+ipmitool  [ \t]set[ \t]+password[ \t]+\d+
+samba-tool  [ \t]user[ \t]+(?:create|add)WORD
+isql|htdigest  (?:(?<=isql)|(?<=htdigest)(?:[ \t]+-c)?WORD)WORDWORD
+db2  [ \t]using
+vault  [ \t](?:unseal|lookup|revoke)
+keyctl  [ \t]addWORDWORD
+git(?=[ \t]+config)  [ \t]\S+\.\S*(?:token|password)
+wpa_cli  [ \t](?:psk|password)
+dotnet(?=[ \t]+user-secrets)  [ \t]setWORD
+adb(?=[ \t]+pair)  [ \t]pairWORD
+"""
 _FAMILIES = (
     (r"mysql\w*|mariadb[\w-]*|obclient|sshpass|7z\w?", _PASSWORD),
     (r"(?:un)?rar|mongo(?!:)", rf"(?<![\w-])-h?p[\"']?(?!ort|\w*:)(?:{_NEXT}(?!-))?({_ARGUMENT})"),
     (
         (
-            r"mongo(?:sh|dump|restore|export|import)?(?!:)|user(?:add|mod)|cqlsh|rabbitmqadmin"
+            r"mongo(?:sh|dump|restore|export|import)?(?!:)|user(?:add|mod)|cqlsh|rabbitmqadmin|doveadm|saslpasswd2?|rdesktop"
+            r"|security(?=[ \t]+unlock-)|ncftp\w*|cypher-shell|mutool|airflow(?=[ \t]+users)|elasticsearch-users|twine"
             r"|(?:docker|podman|nerdctl|buildah|skopeo|oras|crane\s+auth|helm\s+registry|az)\s+login"
         ),
         rf"(?<![\w-])-p{_NEXT}(?!-)({_ARGUMENT})",
     ),
     (r"redis-cli", rf"(?<![\w-])-a{_NEXT}(?!-)({_ARGUMENT})"),
     (r"curl", rf"(?<![\w-])(?:-u|--user|-U|--proxy-user){_NEXT}?[^\s:\"']*:({_ARGUMENT})"),
-    (r"ldap(?:search|add|modify|whoami|passwd)", rf"(?<![\w-])-w{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"ldap(?:search|add|modify|whoami)", rf"(?<![\w-])-w{_NEXT}(?!-)({_ARGUMENT})"),
     (r"ssh-keygen", rf"(?<![\w-])-[NP]{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"slappasswd|ldappasswd", rf"(?<![\w-])-[asw]{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"kadmin(?:\.local)?|security(?=[ \t]+add-)", rf"(?<![\w-])-w{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"gotify|doctl", rf"(?<![\w-])-t{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"https?(?=[ \t])|xh", rf"(?<![\w-])(?:-a|--auth){_NEXT}[^\s:\"']*:({_ARGUMENT})"),
+    (r"qpdf", rf"--encrypt{_WORD}[ \t]+(?<!{MARK} )({_ARGUMENT})"),
+    (r"bundle(?=[ \t]+config)", r"[ \t][\w-]+:([^\s\"']+)"),
     (r"kubectl", rf"--from-literal{_NEXT}[\"']?[\w.-]+=({_ARGUMENT})"),
-    (r"mosquitto_passwd", r"-\w*b\w*[ \t]+\S+[ \t]+\S+[ \t]+(\S+)"),
-    (r"sqlcmd|bcp|ipmitool", rf"(?<![\w-])-P{_NEXT}?(?!-)({_ARGUMENT})"),
-    (r"sqlplus", r"[\w.$-]+/([^\s@\"']+)@"),
-    (r"etcdctl|skopeo", rf"--(?:user|(?:src-|dest-)?creds){_NEXT}[^\s:\"']+:({_ARGUMENT})"),
-    (r"ossutil\w*", rf"(?<![\w-])-k{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"sqlcmd|bcp|tsql|ipmitool", rf"(?<![\w-])-P{_NEXT}?(?!-)({_ARGUMENT})"),
+    (r"sqlplus|expdp|impdp|rman", r"(?<![\w./])[\w.$-]+/([^\s@\"'/]+)(?=@|[ \t]|$)"),
+    (r"etcdctl|skopeo", rf"(?:--(?:user|(?:src-|dest-)?creds)|user[ \t]+add){_NEXT}[^\s:\"']+:({_ARGUMENT})"),
+    (r"ossutil\w*|ss-\w+|ss(?:local|server)", rf"(?<![\w-])-k{_NEXT}(?!-)({_ARGUMENT})"),
     (r"coscmd", rf"(?<![\w-])-s{_NEXT}(?!-)({_ARGUMENT})"),
     (r"snmp\w+", rf"(?<![\w-])-[AXc]{_NEXT}(?!-)({_ARGUMENT})"),
     (r"xfreerdp|mstsc", r"/p:([^\s\"']+)"),
-    (r"wpa_passphrase", r"[ \t]+\S+[ \t]+(?![/-])([^\s\"']+)"),
     (r"lftp", rf"-u{_NEXT}[^\s,\"']+,([^\s\"']+)"),
     (r"mosquitto_\w+|zip|unzip", rf"(?<![\w-])-P{_NEXT}?(?!-)({_ARGUMENT})"),
-    (
-        r"rabbitmqctl",
-        rf"(?:add_user|change_password|authenticate_user){_NEXT}[^\s\"',]+{_NEXT}({_ARGUMENT})",
-    ),
-    (
-        r"mc(?=[ \t]+(?:alias|config))",
-        r"(?:alias[ \t]+set|config[ \t]+host[ \t]+add)[ \t]+\S+[ \t]+\S+[ \t]+\S+[ \t]+(\S+)",
-    ),
+    (r"rabbitmqctl", rf"(?:add_user|change_password|authenticate_user){_NEXT}[^\s\"',]+{_NEXT}({_ARGUMENT})"),
     (r"vault(?=[ \t]+login)", r"login[ \t]+(?!-)([^\s=]+)(?![^\s]*=)"),
     (r"htpasswd", r"-\w*b\w*[ \t]+(?:-\w+[ \t]+)*(?:\S+[ \t]+)?\S+[ \t]+(?<!••• )(\S+)[ \t]*(?=\n|$|[;&|])"),
     (r"openssl", r"(?:-pass(?:in|out)?|-[kK])[ \t]+(?:pass:)?(?!file:|env:|fd:|stdin)([^\s\"']+)"),
-    (r"smbclient", r"%([^\s\"']+)"),
+    (r"(?:smb|rpc)client|winexe|smbmap|mount(?=[ \t]+-t[ \t]+(?:cifs|smb))", r"%([^\s\"',]+)"),
 )
 """Programs, and where in their words the password stands: what the group holds."""
-_PLACES = tuple(re.compile(place) for _, place in _FAMILIES)
-_PROGRAM = re.compile(rf"(?<![\w.-])(?:{'|'.join(f'({names})' for names, _ in _FAMILIES)})(?![\w.-])")
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> tuple[re.Pattern[str], tuple[re.Pattern[str], ...]]:
+    names = "|".join(f"({names})" for names, _ in rows)
+    return re.compile(rf"(?<![\w.-])(?:{names})(?![\w.-])"), tuple(re.compile(place) for _, place in rows)
+
+
+def _behind_words(row: str) -> tuple[str, str]:
+    names, place = row.split("  ")
+    place = place.replace("WORD", _WORD)
+    return names, rf"{place}(?:(?<==)|[ \t]+)[\"']{{0,2}}(?![-/~.<>|&]|{_PROSE}){NO_VALUE}(?<!{MARK} )({_ARGUMENT})"
+
+
+_TABLES = _table(_FAMILIES), _table([_behind_words(row) for row in _POSITIONS.strip().splitlines()])
+PROGRAM = _TABLES[1][0]
 
 
 def arguments(text: str, mask: Mask) -> str:
     """Options by their names, and short ones behind the programs that use them so."""
     if "-" in text:
-        text = _LONG.sub(lambda m: _long(m, mask), text)
+        text = _LONG.sub(lambda m: m[1] + value(m[3], mask) if _is_secret_option(m[2]) else m[0], text)
     return _programs(text, mask)
 
 
-def _long(match: re.Match[str], mask: Mask) -> str:
-    if match[2] in _FLAGS or not is_secret_name(match[2]):
-        return match.group()
-    return match[1] + value(match[3], mask)
+def _is_secret_option(name: str) -> bool:
+    return name not in _FLAGS and is_secret_name(name)
 
 
 def _programs(text: str, mask: Mask) -> str:
     """Each program looks through the rest of its line, its own words only; marks are set once all have looked."""
-    met: dict[tuple[int, int], list[int]] = {}
-    line_end = 0
-    for program in _PROGRAM.finditer(text):
-        if program.start() >= line_end and (rest := _REST.match(text, program.end())):
-            line_end = rest.end()
-        met.setdefault((program.lastindex or 1, line_end), []).append(program.end())
-    found = {span for (family, end), begins in met.items() for span in _behind(text, _PLACES[family - 1], begins, end)}
+    found: set[tuple[int, int]] = set()
+    for programs, places in _TABLES:
+        met: dict[tuple[int, int], list[int]] = {}
+        line_end = 0
+        for program in programs.finditer(text):
+            if program.start() >= line_end and (rest := _REST.match(text, program.end())):
+                line_end = rest.end()
+            met.setdefault((program.lastindex or 1, line_end), []).append(program.end())
+        found |= {span for (family, end), at in met.items() for span in _behind(text, places[family - 1], at, end)}
     pieces, at = [], 0
     for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
         if end > at:
@@ -312,7 +391,7 @@ def words(command: Sequence[str], mask: Mask, rest: Mask) -> list[str]:
     for word in command:
         if word.startswith("-") and len(word) > 1 and " " not in word:
             name = word.lstrip("-")
-            secret = "=" not in name and name not in _FLAGS and is_secret_name(name)
+            secret = "=" not in name and _is_secret_option(name)
             many = "key" in name.lower()
             safe.append(rest(word))
             continue
