@@ -21,8 +21,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from .. import themes
-from ..console.judge import judge
-from ..console.judge.judgement import essential
+from ..console.judge import essential, judge
 from ..console.model import Snapshot
 from ..console.model.findings import Judgement, Result
 from ..console.text.cleaning import SECRETS, clean_line, redact

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..exit_codes import ExitCode
-from ..judge import judge
+from ..judge import essential, judge
 from .session import Session, Stop, pass_session, project_dir_option, require_engine
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _LEVELS = ("error", "warning", "info")
 def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_on: str, given: tuple[str, ...]) -> int:
     """Say what is wrong, and why: all checks, or those named.
 
-    Exits 1 when there are findings at or above --fail-on, 3 when the Engine could not be asked (what could be judged
-    without it is still printed).
+    Exits 1 when there are findings at or above --fail-on, 3 when the Engine could not be asked, or did not tell of a
+    container (what could be judged without it is still printed).
     """
     session.output_mode()
     session.set_only(given)
@@ -80,7 +80,12 @@ def _exit_code(session: Session, snapshot: Snapshot, results: Sequence[Result], 
     if crashed:
         names = ", ".join(crashed)
         session.output.say(f"stackops: could not judge: {names} failed; please report it with what --debug writes")
-    return ExitCode.FINDINGS if _found(results, fail_on) else ExitCode.OK
+    if _found(results, fail_on):
+        return ExitCode.FINDINGS
+    fault = next(filter(essential, snapshot.faults), None) if session.folder is None else None
+    if fault is not None:
+        raise Stop.because(ExitCode.UNREACHABLE, fault.sentence, fault.remedy)
+    return ExitCode.OK
 
 
 def _found(results: Sequence[Result], fail_on: str) -> bool:

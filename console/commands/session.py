@@ -293,10 +293,9 @@ def _projects(snapshot: Snapshot) -> set[str]:
 
 
 def require_engine(session: Session, snapshot: Snapshot) -> None:
-    """Stop when the Engine was needed and could not be asked at all."""
-    from ..fix.proving import engine_fault
-
-    fault = None if session.folder is not None else engine_fault(snapshot)
+    """Stop when the Engine was needed and could not be asked, or stood still before it had told of all containers."""
+    faults = () if session.folder is not None else snapshot.faults
+    fault = next((fault for fault in faults if fault.source == "engine" and fault.hides), None)
     if fault is not None:
         raise Stop.because(ExitCode.UNREACHABLE, fault.sentence, fault.remedy)
 

@@ -251,8 +251,11 @@ def _stale(snapshot: Snapshot) -> list[str]:
             for_so_long = max(0.0, snapshot.taken_at - read)
             length = duration(for_so_long) if for_so_long >= SECONDS else f"{for_so_long:.0f} s"
             sentence = f"The Engine has not answered for {length}"
-        told = time.strftime("%H:%M:%S", time.localtime(read)) if read is not None else ""
-        said.append(f"{sentence}; what is shown {f'is of {told}' if told else 'was read before'}")
+        if read is not None:
+            sentence += f"; what is shown is of {time.strftime('%H:%M:%S', time.localtime(read))}"
+        elif any(container.detailed for container in snapshot.containers):
+            sentence += "; what is shown was read before"
+        said.append(sentence)
     return said
 
 
