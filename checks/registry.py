@@ -48,6 +48,7 @@ IDS = (
     "wiring.dsn",
     "wiring.login",
     "wiring.unset",
+    "wiring.broken",
     "fastgpt.config",
     "fastgpt.redis",
     "fastgpt.base-url",

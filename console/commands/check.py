@@ -30,12 +30,15 @@ _LEVELS = ("error", "warning", "info")
 def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_on: str, given: tuple[str, ...]) -> int:
     """Say what is wrong, and why: all checks, or those named.
 
-    Exits 1 when there are findings at or above --fail-on, 3 when the Engine could not be asked, or did not tell of a
-    container (what could be judged without it is still printed).
+    Connections between services are tried from inside them, but for those to a MySQL, which counts them: name
+    wiring.broken to try these too. Exits 1 when there are findings at or above --fail-on, 3 when the Engine could not
+    be asked, or did not tell of a container (what could be judged without it is still printed).
     """
+    from ..collect.sources.wiring import GENTLY
+
     session.output_mode()
     session.set_only(given)
-    asked = [part for check_id in ids for part in session.check(check_id).proves]
+    asked = [part for check_id in ids for part in session.check(check_id).proves] if ids else [GENTLY]
     if project_dir is not None:
         snapshot = session.judge_folder(project_dir)
     else:

@@ -23,6 +23,13 @@ GENERIC = "container."
 """Area of the checks that know a container's facts and nothing of its program."""
 CAUSES = ("container.needed", "container.permission", "container.cpu", "container.dead-inside")
 """Those of them that know a cause."""
+ARROW = "wiring.broken"
+"""What was seen of one arrow alone: what else is found of that arrow, or of its target, says better what is wrong."""
+LATER = (
+    "wiring.login", "docker.exposed-databases", "docker.default-secrets", "mysql.auth-plugin", "postgres.pgvector",
+    "librechat.meilisearch",
+)  # fmt: skip
+"""Checks of what comes after a connection: they do not explain one that fails."""
 ESSENTIAL = ("engine", "engine-info", "container")
 """Sources without which nothing can be said of any container."""
 SECONDS = 120.0
@@ -49,8 +56,12 @@ class _Whole:
     """Findings about no container: the machine, a GPU, a folder."""
     began: Mapping[str, float]
     """Since when a container is as it is, by every name that a result may have for it."""
+    under: Mapping[tuple[str, str, str | None], list[Result]]
+    """Arrows of which a finding knows more, by check, subject and fault of that finding."""
     causes: dict[str, str] = field(default_factory=dict)
     """Ill container -> the one that its illness comes from; itself where it is the cause."""
+    after: defaultdict[str, list[Result]] = field(default_factory=lambda: defaultdict(list))
+    """Container -> arrows to it that are broken because it is ill, and do not make whoever asks it ill."""
 
     def found(self, container: str) -> list[Result]:
         """Findings about it, the one that counts first."""
@@ -63,9 +74,14 @@ class _Whole:
 
     def own_cause(self, container: str) -> bool:
         """Whether a check knows what is wrong with this very service, so that nobody else need be the cause."""
-        ill = {each.name for each in self.snapshot.containers if self.ill(each.id)}
         found = (each for each in self.found(container) if each.severity == "error" and _is_specific(each))
-        return any(each.blames not in ill for each in found)
+        return any(not self.follows(each) for each in found)
+
+    def follows(self, result: Result) -> bool:
+        """Whether it blames a container of which something is found that explains it."""
+        blamed = next((each.id for each in self.snapshot.containers if each.name == result.blames), None)
+        found = self.found(blamed) if blamed is not None else ()
+        return any(each.severity == "error" and each.check not in LATER for each in found)
 
 
 def judge(snapshot: Snapshot, results: Sequence[Result]) -> Judgement:
@@ -74,6 +90,7 @@ def judge(snapshot: Snapshot, results: Sequence[Result]) -> Judgement:
     for container in snapshot.containers:
         if whole.ill(container.id):
             whole.causes[container.id] = _cause(container.id, whole)
+    _put_aside(whole)
     troubles = tuple(sorted(_troubles(whole), key=lambda trouble: _order(trouble, whole)))
     services = tuple(_service(container, whole) for container in snapshot.containers)
     doubts = tuple(_doubts(snapshot, services, results))
@@ -85,7 +102,11 @@ def _gather(snapshot: Snapshot, results: Sequence[Result]) -> _Whole:
     owners = _owners(snapshot)
     by_container: defaultdict[str, list[Result]] = defaultdict(list)
     homeless = []
+    under: defaultdict[tuple[str, str, str | None], list[Result]] = defaultdict(list)
     for result in results:
+        if (better := _said_better(result, results)) is not None:
+            under[_key(better)].append(result)
+            continue
         whose = dict.fromkeys(owners[name] for name in (result.subject, *result.also) if name in owners)
         for container in whose:
             by_container[container].append(result)
@@ -93,7 +114,41 @@ def _gather(snapshot: Snapshot, results: Sequence[Result]) -> _Whole:
             homeless.append(result)
     since = {container.id: _began(container) for container in snapshot.containers}
     began = {name: at for name, ident in owners.items() if (at := since.get(ident)) is not None}
-    return _Whole(snapshot, needs_of(snapshot), by_container, homeless, began)
+    return _Whole(snapshot, needs_of(snapshot), by_container, homeless, began, under)
+
+
+def _key(result: Result) -> tuple[str, str, str | None]:
+    return result.check, result.subject, result.fault
+
+
+def _said_better(result: Result, results: Sequence[Result]) -> Result | None:
+    """Of a broken arrow the finding that names its address, or is about who asks and names setting or host."""
+    if result.check != ARROW or result.status != "finding" or not result.about:
+        return None
+    *settings, address = result.about.replace(",", " ").split()
+    host = address.rpartition(":")[0]
+    own = {*settings, *([host] if "." in host else [])}  # a plain word may be anything
+    for other in results:
+        if other.status != "finding" or other.severity == "info" or other.check in (ARROW, *LATER):
+            continue
+        whose = {other.subject, *other.also} & set(result.also)
+        said = " ".join((other.title, other.because or "", other.about or "", *(row.value for row in other.evidence)))
+        words = set(re.split(r"[\s,;()/@]+", said.replace(". ", " ")))
+        if _is_specific(other) and (address in words or (whose and not words.isdisjoint(own))):
+            return other
+    return None
+
+
+def _put_aside(whole: _Whole) -> None:
+    """Arrows that are broken because their target is ill, where whoever asks has a trouble of its own or works on."""
+    names = {each.name: each.id for each in whole.snapshot.containers}
+    for container, results in whole.results.items():
+        own = whole.causes.get(container) == container
+        for each in [one for one in results if one.check == ARROW and whole.follows(one)]:
+            blamed = names[each.blames or ""]
+            if (own or each.severity != "error") and whole.causes.get(blamed) != container:
+                results.remove(each)
+                whole.after[blamed].append(each)
 
 
 def _began(container: Container) -> float | None:
@@ -150,17 +205,19 @@ def _troubles(whole: _Whole) -> list[Trouble]:
         first = [each for each in found if each.severity == "error"]
         followers = folded.get(container.id, [])
         consequences = [each for other in followers for each in whole.found(other) if each.severity == "error"]
+        consequences += [each for one in (container.id, *followers) for each in whole.after[one]]
         for index, result in enumerate(_without_generic(found)):
-            trouble = told.setdefault((result.check, result.subject, result.fault), Trouble(result))
+            trouble = told.setdefault(_key(result), Trouble(result, (), tuple(whole.under.get(_key(result), ()))))
             if index == 0 and first:  # of several containers: what follows from each of them
                 down = (*trouble.takes_down, *(names[each] for each in followers))
-                after = (*trouble.consequences, *(x for x in [*first, *consequences] if not _stands(x, found)))
-                told[result.check, result.subject, result.fault] = Trouble(
+                more = [x for x in [*first, *consequences] if not _stands(x, found)]
+                after = (*trouble.consequences, *more, *(x for each in more for x in whole.under.get(_key(each), ())))
+                told[_key(result)] = Trouble(
                     trouble.result, tuple(dict.fromkeys(down)),
                     tuple(each for i, each in enumerate(after) if each != result and each not in after[:i]),
                 )  # fmt: skip
     troubles = told.values()
-    return [*troubles, *(Trouble(result) for result in whole.homeless)]
+    return [*troubles, *(Trouble(each, (), tuple(whole.under.get(_key(each), ()))) for each in whole.homeless)]
 
 
 def _without_generic(found: list[Result]) -> list[Result]:
@@ -188,7 +245,7 @@ def _weight(result: Result) -> tuple[int, bool]:
 def _order(trouble: Trouble, whole: _Whole) -> tuple[int, int, float, str, str]:
     """What takes down most comes first, then severity, then age; what is of unknown age comes last."""
     result = trouble.result
-    since = whole.began.get(result.subject, float("inf"))
+    since = min(whole.began.get(name, float("inf")) for name in (result.subject, *result.also))
     return (-len(trouble.takes_down), _SEVERITY[result.severity or "error"], since, result.check, result.subject)
 
 

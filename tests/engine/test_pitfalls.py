@@ -104,6 +104,7 @@ NO_ENGINE_NEEDED = {
         ("container.crash-loop", "container.not-started", "container.ended", "container.unhealthy", "container.needed"),
         "tests/judge plays it on a real Engine with containers of its own",
     ),
+    "wiring.broken": "tests/wiring cuts the arrows of a stack on a real Engine; a person repairs them",
     **dict.fromkeys(
         ("docker.bind-directory", "librechat.env-file", "container.dead-inside"),
         "tests/cases plays it on a real Engine with containers of its own, repairs it and takes back what can be",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from stackops.console.collect.sources.wiring import ENOUGH, SELDOM, TRIED, Wiring
+from stackops.console.collect.sources.wiring import ENOUGH, GENTLY, SELDOM, TRIED, Wiring
 from stackops.console.hosts import HostError, Wire, WireReading
 from stackops.console.model import Edge, Hop
 from stackops.console.settings import ServerSettings, Settings
@@ -134,6 +134,18 @@ async def test_a_single_look_that_asks_for_something_else_connects_to_nobody() -
         snapshot = await bench.one.scheduler.look(asked)
         assert snapshot.edges[0].by == "reasoning"
     assert bench.passes == []
+
+
+async def test_who_looks_gently_leaves_a_mysql_alone() -> None:
+    bench = Bench({**ENV, "SQL_DSN": "root:p@tcp(mysql:3306)/x"})
+    gateway = box("oneapi", "one-api:v0.6.7", env={"SQL_DSN": "root:p@tcp(mysql:3306)/oneapi"}, pid=104)
+    bench.one.board.put(containers=(*bench.boxes, gateway))
+    bench.answer(SILENT, soft=True)
+    snapshot = await bench.one.scheduler.look((GENTLY,))
+    assert {edge.speaks: edge.by for edge in snapshot.edges} == {"mongo": "probe", "mysql": "reasoning"}
+    assert [[wire.speaks for wire in asked] for asked in bench.passes] == [["mongo"], ["mongo"]]  # it was silent once
+    await bench.one.scheduler.look((GENTLY, TRIED))
+    assert "mysql" in {wire.speaks for wire in bench.passes[2]}
 
 
 async def test_where_nothing_may_be_tried_it_says_so_and_only_reasons() -> None:

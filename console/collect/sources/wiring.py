@@ -2,7 +2,8 @@
 
 One process tries all of them in one pass; nothing else does. What may be another thing the next time (nobody answered
 in time, the connection was closed) is only called failed when two passes in a row have seen it. A single look tries
-nothing unless it is asked to: who runs ``check`` each minute wants no connection of it, and no wait for who is silent.
+nothing unless it is asked to. ``check`` asks: it must not call a machine well on which a connection is cut. Who runs it
+each minute remembers nothing of the last time, so that it leaves every MySQL alone, which would count.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from ..source import Site, Source
 
 TRIED = "wiring"
 """What has to be named in ``on_request`` for a single look to try the arrows."""
+GENTLY = "wiring-gently"
+"""The same, but for those to a MySQL: may be asked for as often as somebody likes."""
 SOON = 5.0
 """Seconds until the next pass where the last one left a doubt."""
 MOST = 96
@@ -92,11 +95,12 @@ class Wiring(Source):
 
     async def once(self, second_sample: float) -> NewParts | None:  # noqa: ARG002
         """What is known already, where nobody asked for more."""
-        return await self._pass(again=False, tries=TRIED in self.site.on_request)
+        return await self._pass(again=False, tries=not self.site.on_request.isdisjoint((TRIED, GENTLY)))
 
     async def again(self) -> NewParts | None:
         """Once more those that failed in a way that may pass: a single look is to say what they are."""
-        return await self._pass(again=True) if self._doubtful and TRIED in self.site.on_request else None
+        asked = not self.site.on_request.isdisjoint((TRIED, GENTLY))
+        return await self._pass(again=True) if self._doubtful and asked else None
 
     async def _pass(self, *, again: bool, tries: bool = True) -> NewParts | None:
         parts, kernel = self.parts, self.host.kernel
@@ -119,10 +123,13 @@ class Wiring(Source):
 
     def _refusals(self, found: Iterable[Edge]) -> dict[str, str]:
         """Why an arrow is not tried; other machines are left alone until somebody asks for it."""
-        if self.site.settings.servers.probe_declared:
-            return {}
-        why = "another machine is only asked with [servers] probe_declared in stackops.toml"
-        return {edge.key: why for edge in found if edge.where in ("elsewhere", "internet")}
+        refused = {}
+        if not self.site.settings.servers.probe_declared:
+            why = "another machine is only asked with [servers] probe_declared in stackops.toml"
+            refused = {edge.key: why for edge in found if edge.where in ("elsewhere", "internet")}
+        if GENTLY in self.site.on_request and TRIED not in self.site.on_request:
+            refused |= {edge.key: LEFT for edge in found if edge.speaks == "mysql"}
+        return refused
 
     async def _try(self, kernel: Kernel, found: Sequence[Edge], lives: Mapping[str, Container], *, again: bool) -> None:
         now, taken_at = self.host.clock.monotonic(), self.host.clock.now()

@@ -1,0 +1,234 @@
+"""A connection that a service needs was tried from inside its container, and does not get through.
+
+What it does
+    Takes the arrows of `stackops wiring`: each address that a service is given, tried from its own network: the name
+    resolves there, the port listens, whoever listens speaks the right protocol. Names the first of these that fails.
+    What was only concluded from networks and states is left to the checks that read those. A failure that may pass
+    (silence, a closed connection) counts when it was seen twice in a row. `stackops check` tries all arrows but those
+    to a MySQL, which may block a container after many connections without a login; `stackops check wiring.broken`,
+    `stackops wiring` and the console try these too, ten times at most in the life of a MySQL.
+
+Why it matters
+    The app says `buffering timed out after 10000ms`, `404` or "network error", and everything runs. The cause is one
+    connection, and the app does not say which.
+
+Fix
+    Explained, by the step that fails: start or resume a container, give two services a common network, write another
+    address or port, let a program listen on 0.0.0.0. Which side is to be changed is for a person to say.
+
+Sources
+    Docker's documentation of networks, name resolution and host-gateway; MySQL's manual, max_connect_errors (error
+    1129); redis.conf, protected-mode; MongoDB's manual, net.bindIp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+
+from ...console.model import Container, Edge, Hop, Snapshot
+from ...console.model.findings import Evidence, Severity
+from ...console.products.addresses import place
+from ...console.products.gateways import names_of
+from ...console.report.wiring import KINDS, target
+from ...console.settings import Settings
+from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
+
+SETTLING, LOADING = 120.0, 600.0
+"""Seconds after its start in which a program, or a server that loads a model, may not listen yet."""
+LOADS = ("ollama", "model_server", "endpoint", "rag_api")
+VITAL = (
+    "mongo", "postgres", "mysql", "redis", "milvus", "oceanbase", "seekdb", "minio", "gateway", "oneapi", "aiproxy",
+)  # fmt: skip
+"""What the asking service does not work without; of all else, and of one model among several, only a part of it."""
+PASSING = ("takes the connection", "closes the connection", "resets the connection")
+STATES = {"exited": "stopped", "created": "made and not started"}
+
+STOPPED = Form(
+    "stopped", "{source} cannot reach {what}: {target} is {state}", "{setting} leads to {target}, which does not run",
+    "{act} {target}", advice="docker {act} {target}",
+)  # fmt: skip
+APART = Form(
+    "apart", "{source} cannot reach {what}: {source} and {other} share no network",
+    "{reason}: names are known only inside a common network", "put both into one network",
+    advice="In the compose files give {source} and {other} a network in common, and recreate both: docker compose up -d"
+    "\nUntil then: docker network connect {network} {other}",
+)  # fmt: skip
+NAME = Form(
+    "name", "{source} cannot reach {what}: the name {host} does not resolve", "{reason}, and {setting} asks for it",
+    "write the name of the service that is meant, or start that service",
+    advice="See who is in which network: docker ps --format '{{{{.Names}}}} {{{{.Networks}}}}'\n"
+    "Write the service's name into {origin} ({place}), or start that service. Then recreate {source}.\n"
+    "In Docker's default network, bridge, no name resolves: give both a network of their own.\n"
+    "host.docker.internal needs a line under extra_hosts: host.docker.internal:host-gateway",
+)  # fmt: skip
+NAMES = Form(
+    "name-server", "{source} cannot reach {what}: no name server tells it where {host} is", "{reason}",
+    "see whether names resolve on this machine, and restart the container",
+    advice="See whether this machine resolves it: getent hosts {host}\n"
+    "Docker gives a container the name servers that the machine had at its start: docker restart {source}",
+)  # fmt: skip
+ITSELF = Form(
+    "itself", "{source} looks for {what} at itself, where nobody listens on port {port}",
+    "{setting} says {at}, and inside a container that is the container itself",
+    "write the name of the service that is meant",
+    advice="Write the service's name and its port inside the container into {origin} ({place}).\n"
+    "For a program on this machine write host.docker.internal, and host.docker.internal:host-gateway under extra_hosts."
+    "\nThen recreate {source}.",
+)  # fmt: skip
+PORT = Form(
+    "port", "{source} cannot reach {what}: nobody listens at {at}", "{reason}{although}",
+    "see where it listens, and write that port; or see why its program does not listen",
+    advice="{see}\nIn a container a program has to listen on 0.0.0.0, not on 127.0.0.1.\n"
+    "Between containers the port inside counts, not the published one. The address stands in {origin} ({place}).",
+)  # fmt: skip
+WAY = Form(
+    "no-way", "{source} cannot reach {what}: no connection gets through to {at}", "{reason}",
+    "see whether a firewall drops it, or the machine is off",
+    advice="{see}\nA firewall (ufw, firewalld) drops what comes from Docker's networks unless it is told to let it in.",
+)  # fmt: skip
+OTHER = Form(
+    "protocol", "{source} does not find {what} at {at}: {target} {short}", "{target} {reason}",
+    "correct host and port of the address",
+    advice="The address stands in {origin} ({place}): write where {what} listens.\n"
+    "Between containers the port inside counts, not the published one.\nThen recreate {source}.",
+)  # fmt: skip
+TLS = Form(
+    "tls", "{source} and {target} do not agree on TLS at {at}", "{target} {reason}",
+    "write {scheme}, or change what {target} speaks",
+    advice="The address stands in {origin} ({place}): write {scheme}.\nThen recreate {source}.",
+)  # fmt: skip
+MUTE = Form(
+    "no-answer", "{source} gets no answer from {what} at {at}", "{target} {reason}, twice in a row",
+    "see its log, and restart it", advice="{see}\nIf it hangs, restart it.",
+)  # fmt: skip
+REFUSED = Form(
+    "refused", "{what} at {at} refuses {source}", "{target} {reason}", "let it take connections from {source}",
+    advice="{way_in}",
+)  # fmt: skip
+FORMS = (STOPPED, APART, NAME, NAMES, ITSELF, PORT, WAY, OTHER, TLS, MUTE, REFUSED)
+WAYS_IN = {
+    "(1129)": "Let MySQL forget its count: docker exec -it {target} mysqladmin flush-hosts -p",
+    "(1130)": "Make the user for '%' and not for 'localhost' alone.",
+    "(1040)": "See who holds the connections (SHOW PROCESSLIST), or raise max_connections.",
+    "protected mode": "Give Redis a password with --requirepass, and write it into the address.",
+}
+
+
+def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
+    """Each arrow that was tried and is broken; else each service all of whose arrows are whole."""
+    boxes = {container.id: container for container in snapshot.containers}
+    tried = (edge for edge in snapshot.edges if edge.by == "probe" and edge.source in boxes)
+    for _, group in groupby(tried, key=lambda edge: edge.source):
+        arrows = tuple(group)
+        name = arrows[0].source_name
+        broken = {edge.key: hop for edge in arrows if (hop := edge.broken) is not None}
+        young = [edge for edge in arrows if edge.key in broken and _is_young(edge, boxes, snapshot.taken_at)]
+        for edge in arrows:
+            if edge.key in broken and edge not in young:
+                yield _case(edge, broken[edge.key], boxes)
+        if young:
+            yield _unknown(young[0], f"{target(young[0])} was started a moment ago, and may not listen yet")
+        elif doubts := [(edge, hop) for edge in arrows if (hop := _doubt(edge)) is not None]:
+            yield _unknown(doubts[0][0], doubts[0][1].reason or "it could not be tried")
+        elif all(hop.state == "ok" for edge in arrows for hop in edge.hops):
+            yield Fine(name, f"{name} reaches everything that it is set up to reach")
+
+
+def _unknown(edge: Edge, why: str) -> Unknown:
+    return Unknown(edge.source_name, f"Cannot say whether {edge.source_name} reaches {target(edge)}", why)
+
+
+def _is_young(edge: Edge, boxes: Mapping[str, Container], now: float) -> bool:
+    """Whether whoever is meant may still be about to listen."""
+    there = boxes.get(edge.target or "")
+    if there is None or there.state != "running":
+        return False
+    if there.health is not None and there.health.status == "starting":
+        return True
+    return now - (there.started_at or 0.0) < (LOADING if edge.kind in LOADS else SETTLING)
+
+
+def _doubt(edge: Edge) -> Hop | None:
+    """Why an arrow could not be followed. Who is busy, and a MySQL that is left alone, are no matter of doubt here."""
+    first = next((hop for hop in edge.hops if hop.state != "ok"), None)
+    if first is None or first.state != "unknown" or "tried again" in (first.reason or ""):
+        return None
+    odd = first.name == "name" or (first.reason or "").startswith("it could not be tried")
+    return first if odd and "left alone" not in (first.reason or "") else None
+
+
+def _case(edge: Edge, hop: Hop, boxes: Mapping[str, Container]) -> Case[Edge]:
+    there = boxes.get(edge.target or "")
+    other = _elsewhere(edge, boxes) if hop.name == "name" else None
+    at = place(edge.host, edge.port)
+    rows = (
+        Evidence("set in", f"{edge.origin}: {edge.declared}", edge.place),
+        *(
+            Evidence(each.name, " ".join(filter(None, (each.state, each.reason))), f"tried from {edge.source_name}")
+            for each in edge.hops if each.state != "unknown"
+        ),
+    )  # fmt: skip
+    blames = there.name if there is not None and there.id != edge.source else None
+    words = {**_words(edge, hop, there), "at": at, "other": other.name if other else ""}
+    words["network"] = next((link.network for link in boxes[edge.source].networks), "NETWORK")
+    return Case(f"{edge.source_name} -> {at}", _form(edge, hop, there, other), edge, rows, words, _severity(edge),
+                f"{edge.origin} {at}", also=(edge.source_name,), blames=blames)  # fmt: skip
+
+
+def _words(edge: Edge, hop: Hop, there: Container | None) -> dict[str, str]:
+    reason, name = hop.reason or "it fails", there.name if there else place(edge.host, edge.port)
+    inside = sorted({port.container_port for port in there.ports if port.protocol == "tcp"}) if there else []
+    elsewhere = f"; it has port {', '.join(map(str, inside))}" if inside and edge.port not in inside else ""
+    web, what = edge.speaks == "http", KINDS.get(edge.kind, edge.kind)
+    return {
+        "source": edge.source_name, "what": what if what[:1].isupper() else f"its {what}",
+        "host": edge.host, "port": str(edge.port),
+        "target": name, "origin": edge.origin, "place": edge.place, "setting": f"{edge.origin} of {edge.source_name}",
+        "reason": reason if hop.name == "protocol" else reason[:1].upper() + reason[1:],
+        "short": reason.partition(";")[0],
+        "state": STATES.get(there.state, there.state) if there else "",
+        "act": "unpause" if there is not None and there.state == "paused" else "start",
+        "although": f", although {name} runs{elsewhere}" if there else "",
+        "see": f"See what it says: docker logs --tail 50 {name}" if there else "See whether a program listens there.",
+        "scheme": (("http://" if edge.tls else "https://") if web else
+                   ("an address without TLS" if edge.tls else "an address with TLS")),
+        "way_in": next((way.format(target=name) for part, way in WAYS_IN.items() if part in reason), "See its log."),
+    }  # fmt: skip
+
+
+def _severity(edge: Edge) -> Severity:
+    """Of one model among several, and of a part that the service works without, it is a warning."""
+    by_itself = edge.kind in ("ollama", "model_server") and edge.place.startswith("environment of ")
+    return "error" if edge.kind in VITAL or by_itself else "warning"
+
+
+def _form(edge: Edge, hop: Hop, there: Container | None, other: Container | None) -> Form:
+    reason = hop.reason or ""
+    if there is not None and there.state != "running":
+        return STOPPED
+    if hop.name == "name":
+        return APART if other is not None else NAME if " knows no " in reason else NAMES
+    if hop.name == "port":
+        if not reason.startswith("nobody listens"):
+            return WAY
+        return ITSELF if edge.where == "itself" else PORT
+    if reason.startswith(PASSING):
+        return MUTE
+    return TLS if "TLS" in reason else REFUSED if reason.startswith("refuses") else OTHER
+
+
+def _elsewhere(edge: Edge, boxes: Mapping[str, Container]) -> Container | None:
+    """A container that runs and is called so, but in no network of whoever asks."""
+    ours = {link.network for link in boxes[edge.source].networks}
+    for one in boxes.values():
+        called = edge.host in {*names_of(one), one.service} and one.state == "running" and one.id != edge.source
+        if called and one.detailed and one.network_mode != "host" and ours.isdisjoint(x.network for x in one.networks):
+            return one
+    return None
+
+
+CHECK = Check(
+    "wiring.broken", "Services reach what they are set up to reach", __doc__ or "", FORMS, find, by_hand,
+    reads=("containers", "edges"), proves=("wiring",),
+)  # fmt: skip

@@ -1,0 +1,133 @@
+"""A broken arrow is told once: by the finding that knows the cause, where there is one; else by what was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from examples import Example
+from examples.wiring.broken import FINDS, GATEWAY, MONGO, NOBODY, THERE, WELL, box, of, tried
+from msgspec.structs import replace
+from stackops.checks.registry import examine
+from stackops.console.judge import judge
+from stackops.console.model import Health, HealthProbe, Snapshot
+from stackops.console.model.findings import Evidence, Judgement, Result
+from stackops.console.settings import Settings
+
+CHECK = "wiring.broken"
+
+
+def judged(snapshot: Snapshot, *more: Result) -> Judgement:
+    return judge(snapshot, [*examine(snapshot, Settings()), *more])
+
+
+def found(check: str, subject: str, title: str, severity: Any = "error", **more: Any) -> Result:
+    return Result(check, subject, "finding", title, severity, because="because", form="form", **more)
+
+
+def serious(told: Judgement) -> list[str]:
+    return [each.result.check for each in told.troubles if each.result.severity != "info"]
+
+
+def folded(told: Judgement) -> list[str]:
+    return [each.check for trouble in told.troubles for each in trouble.consequences]
+
+
+@pytest.mark.parametrize("example", FINDS, ids=lambda example: example.name)
+def test_one_cut_arrow_is_one_trouble(example: Example) -> None:
+    told = judged(example.snapshot)
+    (check,) = serious(told)
+    assert (check == CHECK) is (CHECK not in folded(told))
+    assert not told.green
+
+
+@pytest.mark.parametrize("severity", ["error", "warning"])
+def test_what_names_its_address_or_its_setting_says_it_better(severity: Any) -> None:
+    at = found(
+        "compose.networks", "fastgpt", "It is elsewhere", severity, evidence=(Evidence("a", "mongo:27017", "x"),)
+    )
+    setting = found("wiring.quotes", "fastgpt", "fastgpt has quotes in MONGODB_URI.", severity)
+    for better in (at, setting):
+        told = judged(tried(NOBODY, THERE), better)
+        assert (serious(told), folded(told)) == ([better.check], [CHECK])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        found("wiring.login", "fastgpt", "MONGODB_URI has another password"),
+        found("wiring.quotes", "other", "other has quotes in MONGODB_URI"),
+        found("fastgpt.config", "fastgpt", "fastgpt does not read config.json"),
+        found("docker.unpinned", "mongo", "mongo:27017 is not pinned", "info"),
+        found("docker.exposed-databases", "mongo", "mongo is open to everybody"),
+        found("container.crash-loop", "fastgpt", "fastgpt cannot connect to mongo:27017"),
+    ],
+    ids=lambda other: f"{other.check} {other.subject}",
+)
+def test_what_is_about_another_matter_does_not_hide_it(other: Result) -> None:
+    told = judged(tried(NOBODY, THERE), other)
+    assert CHECK in serious(told)
+    assert CHECK not in folded(told)
+
+
+def test_what_is_found_about_its_target_is_the_cause() -> None:
+    told = judged(tried(NOBODY, THERE), found("mongo.keyfile", "mongo", "The key file is a directory"))
+    (trouble,) = told.troubles
+    assert (trouble.result.check, trouble.takes_down) == ("mongo.keyfile", ("fastgpt",))
+    assert folded(told) == [CHECK]
+
+
+def test_it_is_a_consequence_of_its_target_even_where_whoever_asks_has_a_trouble_of_its_own() -> None:
+    own = found("fastgpt.config", "fastgpt", "fastgpt does not read config.json")
+    told = judged(tried(NOBODY, THERE), own, found("mongo.keyfile", "mongo", "The key file is a directory"))
+    assert sorted(serious(told)) == ["fastgpt.config", "mongo.keyfile"]
+    (cause,) = (each for each in told.troubles if each.result.check == "mongo.keyfile")
+    assert [each.check for each in cause.consequences] == [CHECK]
+
+
+def test_a_part_that_one_works_without_is_a_warning_and_folded_all_the_same() -> None:
+    sandbox = {"SANDBOX_URL": "http://sandbox:3000"}
+    alone = judged(tried(NOBODY, box("sandbox"), env=sandbox))
+    assert [(each.result.check, each.result.severity) for each in alone.troubles] == [(CHECK, "warning")]
+    health = Health("unhealthy", 9, tuple(HealthProbe(1.0, 1, "HTTP 500") for _ in range(9)))
+    (trouble,) = judged(tried(NOBODY, box("sandbox", health=health), env=sandbox)).troubles
+    assert (trouble.result.check, trouble.takes_down) == ("container.unhealthy", ())
+    assert [each.check for each in trouble.consequences] == [CHECK]
+
+
+def test_two_cut_arrows_of_one_service_are_two_troubles() -> None:
+    told = judged(tried(NOBODY, THERE, box("oneapi"), env={**MONGO, **GATEWAY}))
+    subjects = ["fastgpt -> mongo:27017", "fastgpt -> oneapi:3000"]
+    assert [(each.result.check, each.result.subject) for each in told.troubles] == [(CHECK, one) for one in subjects]
+    assert [each.state for each in told.services] == ["ill", "well", "well"]
+
+
+def chain(boxes: Sequence[Any], *ends: tuple[str, str]) -> Snapshot:
+    """Arrows of several; those from the first to the second of a pair are broken."""
+    app, *others = boxes
+    made = of(app, WELL, *others)
+    broken = [replace(e, hops=NOBODY) if (e.source_name, e.target_name) in ends else e for e in made.edges]
+    return replace(made, edges=tuple(broken))
+
+
+def test_behind_a_broken_arrow_the_next_one_is_its_consequence() -> None:
+    app = box("fastgpt", "fastgpt:v4.8.4", env=GATEWAY)
+    gateway = box("oneapi", "justsong/one-api:v0.6.7", env={"SQL_DSN": "root:x@tcp(mysql:3306)/x"})
+    told = judged(chain((app, gateway, box("mysql")), ("fastgpt", "oneapi"), ("oneapi", "mysql")))
+    (trouble,) = told.troubles
+    assert (trouble.result.subject, trouble.takes_down) == ("oneapi -> mysql:3306", ("fastgpt",))
+    assert told.verdict.startswith("fastgpt is down: oneapi cannot reach MySQL: nobody listens")
+
+
+def test_two_that_cannot_reach_each_other_are_told_all_the_same() -> None:
+    one = box("a", "a:1", env={"REDIS_URL": "redis://b:6379"})
+    other = box("b", "b:1", env={"REDIS_URL": "redis://a:6379"})
+    told = judged(chain((one, other), ("a", "b"), ("b", "a")))
+    assert serious(told) == [CHECK]
+    assert folded(told) == [CHECK]
+
+
+def test_whole_arrows_leave_it_green() -> None:
+    gateway = box("oneapi", "justsong/one-api:v0.6.7", env={"SQL_DSN": "root:x@tcp(mysql:3306)/x"})
+    assert judged(of(gateway, WELL, box("mysql"))).green
