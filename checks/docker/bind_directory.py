@@ -1,9 +1,10 @@
-"""A single file is to be mounted, and there is a directory in its place, or nothing yet.
+"""A single file is to be mounted, and there is a directory in its place, or nothing yet; or a file, for a folder.
 
 What it does
     Looks at every bind mount whose path in the container is that of a file by its name (`nginx.conf`, `config.yaml`,
     `init.sql`, `.env`), and at what lies on this machine: a directory, or nothing. The key file of a MongoDB and the
-    configuration of LibreChat and FastGPT have checks of their own.
+    configuration of LibreChat and FastGPT have checks of their own. The other way round: a file of this machine at a
+    path that is a folder in the image, such as a database's data (`/var/lib/mysql`) or `/etc/nginx/conf.d`.
 
 Why it matters
     Docker makes an empty directory of a source that does not exist, as root, and says nothing. Where the image has a
@@ -63,6 +64,20 @@ OF_ITS_IMAGE = replace(
     fix="recreate the service; where that fails too, mount the file at another path",
 )
 """The file is older than the container: that the container was made on a directory is not told by it."""
+FILE_FOR_FOLDER = Form(
+    "file-for-folder",
+    "{source} is a file, {service} needs a folder there",
+    "{target} is a folder in the image: Docker starts no container that mounts a file onto a folder",
+    "mount a folder there, or the file at a path inside of it",
+)
+FOLDERS = frozenset({
+    "/app/images", "/app/public/images", "/bitnami/mongodb", "/bitnami/mysql", "/bitnami/postgresql", "/bitnami/redis",
+    "/data/configdb", "/data/db", "/docker-entrypoint-initdb.d", "/etc/mysql", "/etc/nginx", "/meili_data",
+    "/qdrant/storage", "/root/.cache", "/root/.cache/huggingface", "/root/.ollama", "/usr/share/nginx/html",
+    "/usr/share/elasticsearch/data", "/var/lib/clickhouse", "/var/lib/milvus", "/var/lib/mysql", "/var/lib/postgresql",
+    "/var/lib/postgresql/data", "/var/lib/redis", "/var/lib/weaviate", "/var/log/nginx", *WRITTEN,
+})  # fmt: skip
+"""Paths that are folders in the images of the field, as is whatever ends with ``.d``."""
 FOLDERS_TOO = (".db", ".js", ".log", ".mjs", ".py")
 """Endings that folders have as well: sources of a program, a database of several files."""
 NO_FILE = {"directory": DIRECTORY, "missing": MISSING}
@@ -105,8 +120,8 @@ def _owned(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
 def _files_of(place: Placed, snapshot: Snapshot) -> Iterator[FileMount]:
     """Its mounts of which a file is expected: but for LibreChat's folders, nothing else that is no file has a fact."""
     for mount in place.mounts:
-        fact = fact_of(snapshot, mount.source) if mount.kind == "bind" and mount.target not in WRITTEN else None
-        if fact is not None:
+        fact = fact_of(snapshot, mount.source) if mount.kind == "bind" else None
+        if fact is not None and (mount.target not in WRITTEN or fact.kind == "file"):
             yield FileMount(place, mount, fact)
 
 
@@ -118,12 +133,14 @@ def _form(each: FileMount) -> Form | None:
     container, fact = each.place.container, each.fact
     error = (container.error if container else None) or ""
     refused = "not a directory" in error and f'"{each.mount.source}"' in error
+    settled = container is not None and container.state == "running" and not container.restart_count
+    if fact.kind == "file" and (_path(each) in FOLDERS or _path(each).endswith(".d")):
+        return None if settled else FILE_FOR_FOLDER
     if fact.kind == "file":
         newer = container is not None and (fact.mtime or 0.0) > (container.created_at or 0.0)
         return None if not refused else MADE_ON_DIRECTORY if newer else OF_ITS_IMAGE
     if fact.kind == "directory" and fact.empty is False and not refused:
         # somebody filled it: on purpose, as far as can be told, where the program runs with it or it may be a folder
-        settled = container is not None and container.state == "running" and not container.restart_count
         return None if settled or posixpath.splitext(_path(each))[1] in FOLDERS_TOO else DIRECTORY
     return NO_FILE.get(fact.kind)
 
@@ -148,13 +165,17 @@ def plan(case: Case[FileMount], _answers: Answers) -> Plan:
     if case.form is MADE_ON_DIRECTORY and up:
         return repair(up, says=(compose.NO_PULL,), restarts=(case.subject,), lock=place.directory, settle=5.0)
     path, says = shlex.quote(each.mount.source), []
+    if case.form is FILE_FOR_FOLDER:
+        says.append(
+            f"Write a folder in the place of {each.mount.source}, or a path below {each.mount.target} behind it."
+        )
     if case.form is DIRECTORY and each.fact.empty is not True:
         says.append(f"See what is in it, which is not deleted: sudo ls -la {path}. Then move it away.")
     elif case.form is DIRECTORY:
         says.append(f"Remove the empty directory: sudo rmdir {path} (stop {case.subject} first where it runs)")
     if case.form.id == MADE_ON_DIRECTORY.id:
         says.append(f"Where the image itself has a directory at {each.mount.target}, mount the file inside of it.")
-    else:
+    elif case.form is not FILE_FOR_FOLDER:
         says.append(f"Put the file for {each.mount.target} there: {path}. Only you have it; a guide names its source.")
     again = f"docker compose up -d --force-recreate {place.service}" if place.service else "make the container anew"
     return manual(*says, f"Then: {again}; a restart is not enough.")
@@ -162,6 +183,6 @@ def plan(case: Case[FileMount], _answers: Answers) -> Plan:
 
 CHECK = Check(
     "docker.bind-directory", "Every file that is mounted is a file", __doc__ or "",
-    (DIRECTORY, MISSING, MADE_ON_DIRECTORY, OF_ITS_IMAGE), find, plan,
+    (DIRECTORY, MISSING, MADE_ON_DIRECTORY, OF_ITS_IMAGE, FILE_FOR_FOLDER), find, plan,
     reads=("engine", "containers", "projects", "services", "files", "mongod_configs"),
 )  # fmt: skip

@@ -33,6 +33,9 @@ def _loaded(content: bytes) -> tuple[YamlDocument, ...]:
     return load_all(content)
 
 
+ASK = "whether Compose takes it says: docker compose config -q"
+
+
 class SeenFile(Struct):
     """What is known of one compose file."""
 
@@ -168,7 +171,9 @@ class TreeReader(Struct):
                 yield {key: self.filled_in(value, str(key), path) for key, value in (doc.data or {}).items()}
         except HostError as error:
             self.blame(path, str(error), error.remedy)
-        except (YamlError, InterpolationError) as error:
+        except YamlError as error:
+            self.blame(path, str(error), f"stackops does not read such a file; {ASK}" if error.limit else None)
+        except InterpolationError as error:
             self.blame(path, str(error))
 
     def filled_in(self, value: Any, where: str, path: str) -> Any:  # noqa: ANN401 - YAML holds anything
@@ -209,13 +214,15 @@ class TreeReader(Struct):
         self, name: str, services: Tree, path: str, gone: Sequence[Keys], done: dict[tuple[str, str], Any]
     ) -> Any:  # noqa: ANN401 - YAML holds anything
         """A service of a file laid over those that it extends, in this file or others; ``done`` are laid already."""
-        first, way = path, dict[tuple[str, str], Tree]()
+        first, way, lost = path, dict[tuple[str, str], Tree](), {path: gone}
         found = done.get((path, name), services[name])
         while isinstance(found, dict) and "extends" in found and (path, name) not in done:
             told = found["extends"] if isinstance(found["extends"], dict) else {"service": found["extends"]}
             way[path, name], base = found, told.get("service")
             where = absolute(told["file"]) if isinstance(told.get("file"), str) else path
-            there = services if where == path else self._beside(first, where)
+            there: Tree | None = services
+            if where != path:
+                there, lost[where] = self._beside(first, where)
             if there is None:
                 break
             circle = isinstance(base, str) and (where, base) in way
@@ -230,7 +237,7 @@ class TreeReader(Struct):
             place, own = way.popitem()
             if isinstance(found, dict) and own is not found:
                 kept = {key: value for key, value in own.items() if key != "extends"}
-                reset = [keys[2:] for keys in gone if keys[:2] == ("services", place[1])] if place[0] == first else ()
+                reset = [keys[2:] for keys in lost[place[0]] if keys[:2] == ("services", place[1])]
                 at = ("services", str(place[1]))
                 found = lay_over(without(found, reset), kept, lambda keys: self._clash(first, keys), at)
             else:
@@ -238,15 +245,21 @@ class TreeReader(Struct):
             done[place] = found
         return found
 
-    def _beside(self, path: str, other: str) -> Tree | None:
-        """The services of a file of which one is extended; relative paths in it count from its own folder."""
+    def _beside(self, path: str, other: str) -> tuple[Tree | None, Sequence[Keys]]:
+        """The services of a file of which one is extended, and where they reset; its paths count from its own folder.
+
+        fact: Compose 2.26.1 lays the documents of such a file over each other first
+        """
         inner = type(self)(self.files, posixpath.dirname(other), self.env, name=self.name, typed_in=self.typed_in)
         found: Tree = {}
+        gone: list[Keys] = []
         for data in inner._read(other):
-            found |= section(untag(data)[0], "services")
+            own, lost = untag(data)
+            found = lay_over(without(found, lost), {"services": section(own, "services")}, lambda _: None)
+            gone += lost
         error = inner.seen[other].error
         self.blame(path, f"{other}: {error}" if error else None)
-        return None if error else found
+        return None if error else section(found, "services"), gone
 
     def _include(self, path: str, own: Tree) -> None:
         """Take in what it names under ``include``: each a project of its own, in its own folder, with its ``.env``.

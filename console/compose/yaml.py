@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from .yaml_document import MAX_DEPTH, MAX_NODES, Tagged, YamlDocument, YamlError, YamlNode, decode, place
 
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+_TOO_MANY = f"more than {MAX_NODES} values once aliases are followed"
 _TABS = "found character '\\t' that cannot start any token"
 _REASONS = {
     _TABS: "a tab; YAML wants spaces here",
@@ -61,7 +63,7 @@ def _document(text: str, found: Sequence[_Parsed], *, bom: bool, mapping: bool) 
     try:
         data = None if root is None else construct(root, text)
     except RecursionError:
-        raise YamlError(f"nested deeper than {MAX_DEPTH} levels") from None
+        raise YamlError(_TOO_DEEP, limit=True) from None
     if mapping and root is not None and not isinstance(data, dict | None):
         raise YamlError("a mapping (`key: value` lines) is expected here", *place(text, root.start))
     reader = partial(load, mapping=mapping)
@@ -96,7 +98,7 @@ def _parsed(text: str) -> list[_Parsed]:
 
 def _explained(error: Exception, text: str) -> YamlError:
     if isinstance(error, RecursionError):
-        return YamlError(f"nested deeper than {MAX_DEPTH} levels")
+        return YamlError(_TOO_DEEP, limit=True)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     index = mark.index if mark is not None else getattr(error, "position", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
@@ -158,23 +160,26 @@ class _Reader:
         self.open: set[int] = set()
 
     def documents(self) -> Iterator[_Parsed]:
-        root, start = None, 0
+        root, start, closed = None, 0, False
         for event in self.events:
             kind = type(event).__name__
             if kind == "DocumentStartEvent":
+                if closed and not event.explicit:  # fact: Compose 2.26.1 refuses it
+                    raise YamlError("a document begins here without its `---`", *self._place(event))
                 self.anchors, start = {}, event.start_mark.index
                 root = self._node(next(self.events), 0)
                 if root.kind == "scalar" and root.start == root.end:
                     root = None
             elif kind == "DocumentEndEvent":
-                yield _Parsed(root, start, bool(event.explicit))
+                closed = bool(event.explicit)
+                yield _Parsed(root, start, closed)
 
     def _place(self, event: Any) -> tuple[int, int]:  # noqa: ANN401 - ruamel's events have no types
         return place(self.text, event.start_mark.index)
 
     def _node(self, event: Any, depth: int) -> YamlNode:  # noqa: ANN401
         if depth > MAX_DEPTH:
-            raise YamlError(f"nested deeper than {MAX_DEPTH} levels", *self._place(event))
+            raise YamlError(_TOO_DEEP, *self._place(event), limit=True)
         kind = type(event).__name__
         if kind == "AliasEvent":
             return self._alias(event)
@@ -310,7 +315,7 @@ class _Builder:
     def _count(self, node: YamlNode, size: int) -> None:
         self.total += size
         if self.total > MAX_NODES:
-            raise YamlError(f"more than {MAX_NODES} values once aliases are followed", *place(self.text, node.start))
+            raise YamlError(_TOO_MANY, *place(self.text, node.start), limit=True)
 
     def _scalar(self, node: YamlNode) -> Any:  # noqa: ANN401
         if node.tag is None:

@@ -17,14 +17,18 @@ MAX_NODES = 100_000
 
 
 class YamlError(Exception):
-    """The file cannot be read as one YAML mapping. ``reason`` says why; line and column count from 1."""
+    """The file cannot be read as one YAML mapping. ``reason`` says why; line and column count from 1.
 
-    def __init__(self, reason: str, line: int | None = None, column: int | None = None) -> None:
+    With ``limit`` it is we who do not read it: Compose may.
+    """
+
+    def __init__(self, reason: str, line: int | None = None, column: int | None = None, *, limit: bool = False) -> None:
         where = "" if line is None else f"line {line}, column {column}: "
         super().__init__(f"{where}{reason}")
         self.reason = reason
         self.line = line
         self.column = column
+        self.limit = limit
 
 
 class Tagged(Struct, frozen=True):

@@ -54,6 +54,11 @@ FINDS_NOT = (
     Example("has it while all runs", told("cannot be read: permission denied", up=True), "unknown"),
     Example("has an override that only root may read",
             told(None, others=(ConfigFile(OVERRIDE, error="permission denied"),)), "unknown"),
+    *(Example(f"has a file that stackops itself does not read, running {up}: {reason}", told(reason, up=up), "unknown")
+      for up in (False, True) for reason in (
+        "line 103, column 101: nested deeper than 100 levels",
+        "line 5, column 31: more than 100000 values once aliases are followed",
+        f"{FILE} is larger than 1048576 bytes; it is not read")),
     Example("has a project without known files", replace(folder(WEB), projects=(Project("stack", FOLDER),)),
             "not_applicable"),
     Example("has no projects", Snapshot(NOW, HostInfo("x")), "not_applicable"),

@@ -56,6 +56,12 @@ FINDS = (
           replace(given("file", **NEVER), files=(file(CONF, mtime=NOW),)), *MADE),
     finds("mounts a file where the image has a directory", "made-on-directory", given("file", **NEVER)),
     finds("stopped it since", "directory", given("directory", state="exited", exit_code=0)),
+    *(finds(f"mounts a file at {target}", "file-for-folder", declared("file", f"{HERE}/it", target))
+      for target in ("/var/lib/mysql", "/data/db", "/etc/nginx/conf.d", "/docker-entrypoint-initdb.d", "/app/logs")),
+    finds("mounts a file for the database's folder, and it never started", "file-for-folder",
+          given("file", f"{HERE}/data", "/var/lib/postgresql/data", **NEVER)),
+    finds("has such a database that keeps ending", "file-for-folder",
+          given("file", f"{HERE}/data", "/data/db", **LOOP)),
     finds("made the container by hand", "directory", given("directory", project=None, service=None, labels={})),
 )  # fmt: skip
 
@@ -65,6 +71,8 @@ MONGOD = ("mongod", "--replSet", "rs0", "--keyFile", KEY[1])
 FINDS_NOT = (
     Example("put the file there first", given("file"), "ok"),
     Example("put it there and has not started anything", declared("file"), "ok"),
+    Example("mounts a file for such a folder, and it runs", given("file", f"{HERE}/d", "/etc/profile.d"), "ok"),
+    Example("mounts a file into such a folder", declared("file", target="/docker-entrypoint-initdb.d/init.sql"), "ok"),
     Example("mounts a folder", stack("unknown", HERE, name="web", service="client", image="x",
                                      container={"mounts": (bind(f"{HERE}/data", "/data"),)}), "not_applicable"),
     Example("mounts the sources of a program that is called like a file",
