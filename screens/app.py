@@ -262,7 +262,8 @@ class StackopsApp(Navigator, inherit_bindings=False):
         self._judge_changed(self.snapshot)
         if not same:
             self._draw_visible()
-        self.screen.refresh_bindings()
+        if self.screen_stack:  # none is left where the console ends while the checks are at work
+            self.screen.refresh_bindings()
 
     def _draw_visible(self) -> None:
         place = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Place)), None)

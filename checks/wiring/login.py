@@ -75,6 +75,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     everybody = parties(snapshot)
     for app in everybody:
         told = [(login, there) for login in _logins(app) if (there := _target(app, login.to, everybody))]
+        told = [(login, there) for login, there in told if not _was_tried(app, login, there, snapshot)]
         found = [one for login, there in told if (one := _judge(app, login, there)) is not None]
         wrong = [one for one in found if isinstance(one, Case)]
         yield from wrong[:1] or found[:1]
@@ -91,6 +92,14 @@ def _target(app: Party, to: DeclaredLogin, everybody: tuple[Party, ...]) -> Part
     if app.on_host and to.host in LOOPBACK:
         return None  # whoever listens on the machine's port is a matter for wiring.address
     return reachable(app, to.host, everybody)
+
+
+def _was_tried(app: Party, login: Login, database: Party, snapshot: Snapshot) -> bool:
+    """Whether the server itself was asked, which knows better than any variable: postgres.credentials says that."""
+    ids = (database.container.id, app.container.id, login.variable)
+    return any(
+        (one.container, one.owner, one.variable) == ids and one.accepted is not None for one in snapshot.postgreses
+    )
 
 
 def _judge(app: Party, login: Login, database: Party) -> Found | None:
@@ -172,5 +181,5 @@ def plan(case: Case[tuple[Party, Party]], _answers: Answers) -> Plan:
 
 CHECK = Check(
     "wiring.login", "Apps log in as their databases were made", __doc__ or "", (USER, PASSWORD, NONE), find, plan,
-    reads=("containers", "projects"),
+    reads=("containers", "projects", "postgreses"),
 )  # fmt: skip

@@ -18,12 +18,12 @@ from msgspec.structs import replace
 from ..hosts import (
     Clock,
     Databases,
+    DatabaseTarget,
     Files,
     HostError,
     MongoLogin,
     MongoRefused,
     MongoReply,
-    MongoTarget,
     MongoUnreachable,
     ReadOnlyRefused,
 )
@@ -66,20 +66,23 @@ class MongoMemory:
         self._worked = {key: at for key, at in self._worked.items() if key[:2] in lives}
 
 
-def targets(container: Container, *, address: str, local: bool) -> tuple[MongoTarget, ...]:
-    """The ways to a mongod, best first: published port, container address, exec. ``address`` is the Engine's."""
-    port, found = port_of(container), []
+def targets(container: Container, *, address: str, local: bool, port: int | None = None) -> tuple[DatabaseTarget, ...]:
+    """The ways to a database server, best first: published port, container address, exec.
+
+    ``address`` is the Engine's; without a ``port`` it is a mongod's.
+    """
+    port, found = port or port_of(container), []
     for published in container.ports:
         if published.container_port == port and published.protocol == "tcp" and published.host_port:
             host = _published_at(published.host_ip or "", address, local=local)
             if host:
-                found.append(MongoTarget("published port", host, published.host_port, container.id))
+                found.append(DatabaseTarget("published port", host, published.host_port, container.id))
     if local and container.network_mode == "host":
-        found.append(MongoTarget("container address", "127.0.0.1", port, container.id))
+        found.append(DatabaseTarget("container address", "127.0.0.1", port, container.id))
     if local:
         own = [link.address for link in container.networks if link.address]
-        found += [MongoTarget("container address", address, port, container.id) for address in own]
-    found.append(MongoTarget("exec", "127.0.0.1", port, container.id))
+        found += [DatabaseTarget("container address", address, port, container.id) for address in own]
+    found.append(DatabaseTarget("exec", "127.0.0.1", port, container.id))
     return tuple(dict.fromkeys(found))
 
 
@@ -107,7 +110,11 @@ def opened(files: Files, container: Container) -> Container:
 
 
 async def read(
-    databases: Databases, container: Container, apps: Sequence[Client], ways: Sequence[MongoTarget], memory: MongoMemory
+    databases: Databases,
+    container: Container,
+    apps: Sequence[Client],
+    ways: Sequence[DatabaseTarget],
+    memory: MongoMemory,
 ) -> MongoState:
     """The state of one mongod. Never raises for a mongod that does not answer: that is a state."""
     state, target = await _hello(databases, container, ways)
@@ -132,11 +139,11 @@ def _electing(state: MongoState) -> bool:
 
 
 async def _hello(
-    databases: Databases, container: Container, ways: Sequence[MongoTarget]
-) -> tuple[MongoState, MongoTarget | None]:
+    databases: Databases, container: Container, ways: Sequence[DatabaseTarget]
+) -> tuple[MongoState, DatabaseTarget | None]:
     """The first way that answers. Where none does, what the best of them said."""
     first: MongoUnreachable | None = None
-    at: MongoTarget | None = None
+    at: DatabaseTarget | None = None
     troubles: list[tuple[str, str]] = []
     for target in ways:
         if target.via == "exec" and not may_help(troubles):
@@ -183,7 +190,7 @@ class _Hello(Struct, rename="camel"):
     max_wire_version: int | None = None
 
 
-def _told(container: Container, target: MongoTarget, reply: MongoReply) -> MongoState:
+def _told(container: Container, target: DatabaseTarget, reply: MongoReply) -> MongoState:
     hello = _converted(reply, _Hello)
     return MongoState(
         container.id, via=target.via, address=target.address, alive=True, set_name=_line(hello.set_name),
@@ -195,7 +202,7 @@ def _told(container: Container, target: MongoTarget, reply: MongoReply) -> Mongo
 
 async def _status(
     databases: Databases,
-    target: MongoTarget,
+    target: DatabaseTarget,
     state: MongoState,
     logins: Sequence[Credentials],
     memory: MongoMemory,
@@ -269,7 +276,7 @@ def _with_status(state: MongoState, replies: Sequence[MongoReply]) -> MongoState
 
 async def _trials(
     databases: Databases,
-    target: MongoTarget,
+    target: DatabaseTarget,
     container: Container,
     apps: Sequence[Client],
     memory: MongoMemory,
@@ -301,7 +308,7 @@ async def _trials(
 
 async def _root_trial(
     databases: Databases,
-    target: MongoTarget,
+    target: DatabaseTarget,
     container: Container,
     memory: MongoMemory,
     life: tuple[str, float | None],
@@ -314,7 +321,11 @@ async def _root_trial(
 
 
 async def _accepted(
-    databases: Databases, target: MongoTarget, login: Credentials, memory: MongoMemory, life: tuple[str, float | None]
+    databases: Databases,
+    target: DatabaseTarget,
+    login: Credentials,
+    memory: MongoMemory,
+    life: tuple[str, float | None],
 ) -> bool | None:
     if memory.worked(life, login):
         return True

@@ -32,6 +32,7 @@ FILES = (
     "servers",
     "cookies",
     "wiring",
+    "postgres",
 )
 
 

@@ -15,6 +15,7 @@ from ..hosts import (
     Clock,
     Control,
     Databases,
+    DatabaseTarget,
     Engine,
     Files,
     Gpus,
@@ -26,7 +27,6 @@ from ..hosts import (
     Locks,
     MongoLogin,
     MongoReply,
-    MongoTarget,
     NotFound,
     Rights,
 )
@@ -61,10 +61,11 @@ class HeldDatabases:
 
     def __init__(self, base: Databases) -> None:
         self._base = base
+        self.ask_postgres = base.ask_postgres
         self._configs: dict[str, Mapping[str, object]] = {}
 
     async def ask_mongo(
-        self, target: MongoTarget, commands: Sequence[str], *, login: MongoLogin | None = None, deadline: float = 3.0
+        self, target: DatabaseTarget, commands: Sequence[str], *, login: MongoLogin | None = None, deadline: float = 3.0
     ) -> Sequence[MongoReply]:
         """As the host's, or as it would be."""
         config = self._configs.get(target.container)
@@ -80,7 +81,7 @@ class HeldDatabases:
 
     async def command_mongo(
         self,
-        target: MongoTarget,
+        target: DatabaseTarget,
         command: Mapping[str, object],
         *,
         login: MongoLogin | None = None,  # noqa: ARG002 - nothing is sent

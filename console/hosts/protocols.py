@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
+from ..model import PostgresAnswer
 from .acting import Control, Files, Locks, Rights
 from .readings import Engine, Gpus, Kernel
 
@@ -163,8 +164,8 @@ class HttpActs(Protocol):
         """
 
 
-class MongoTarget(Struct, frozen=True):
-    """One way to one mongod."""
+class DatabaseTarget(Struct, frozen=True):
+    """One way to one database server."""
 
     via: Literal["published port", "container address", "exec"]
     host: str
@@ -217,11 +218,32 @@ MongoReply = Mapping[str, object]
 """mongod's own document as relaxed extended JSON: ``ok``, and its number in ``code`` when ``ok`` is 0."""
 
 
+class PostgresLogin(Struct, frozen=True):
+    """Credentials for one database of a PostgreSQL."""
+
+    user: str
+    password: str
+    name: str
+    """Of the database."""
+
+    def __repr__(self) -> str:
+        return f"PostgresLogin({self.user!r}, name={self.name!r})"
+
+    __str__ = __repr__
+
+
 class Databases(Protocol):
     """Asks databases in their own protocols. One short-lived connection per call, each within its deadline."""
 
+    def ask_postgres(self, asked: Sequence[tuple[DatabaseTarget, PostgresLogin]]) -> Sequence[PostgresAnswer]:
+        """What each database says of itself, read-only, asked side by side; in the order of ``asked``.
+
+        One try with each login. Takes up to six seconds where somebody does not answer: called in a worker.
+        """
+        ...
+
     async def ask_mongo(
-        self, target: MongoTarget, commands: Sequence[str], *, login: MongoLogin | None = None, deadline: float = 3.0
+        self, target: DatabaseTarget, commands: Sequence[str], *, login: MongoLogin | None = None, deadline: float = 3.0
     ) -> Sequence[MongoReply]:
         """The replies to ``hello``, ``replSetGetStatus``, ``replSetGetConfig``, in order; no other command is sent.
 
@@ -229,7 +251,7 @@ class Databases(Protocol):
         """
 
     async def command_mongo(
-        self, target: MongoTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
+        self, target: DatabaseTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
     ) -> MongoReply:
         """Act: ``replSetInitiate`` or ``replSetReconfig``. Raises ReadOnlyRefused before anything is sent."""
 

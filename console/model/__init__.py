@@ -27,6 +27,9 @@ from .apps import (
     OneApiChannel,
     OneApiState,
     PackageRelease,
+    PostgresAnswer,
+    PostgresState,
+    PostgresTrouble,
     Speaks,
 )
 from .gpus import (
@@ -146,6 +149,9 @@ __all__ = [
     "OneApiState",
     "PackageRelease",
     "Port",
+    "PostgresAnswer",
+    "PostgresState",
+    "PostgresTrouble",
     "Product",
     "Project",
     "PullFailure",
@@ -192,6 +198,8 @@ class Snapshot(Struct, frozen=True):
     edges: tuple[Edge, ...] = ()
     """Who is set up to reach whom, and how far that gets."""
     mongos: tuple[MongoState, ...] = ()
+    postgreses: tuple[PostgresState, ...] = ()
+    """One row for each login of the stacks."""
     oneapis: tuple[OneApiState, ...] = ()
     files: tuple[FileFact, ...] = ()
     keyfiles: tuple[KeyFileFact, ...] = ()

@@ -68,6 +68,55 @@ class MongoState(Struct, frozen=True):
     trials: tuple[MongoTrial, ...] = ()
 
 
+PostgresTrouble = Literal[
+    "refused", "reset", "silent", "no-route", "not-postgres", "starting", "full", "login", "no-database", "barred",
+    "unreachable",
+]  # fmt: skip
+"""Why a database told nothing. ``login``: user or password refused; ``barred``: pg_hba.conf has no line for us."""
+
+
+class PostgresAnswer(Struct, frozen=True, kw_only=True):
+    """What one database of a PostgreSQL told to one login, or why it told nothing."""
+
+    trouble: PostgresTrouble | None = None
+    said: str = ""
+    """The server's own words where it refused, else the system's."""
+    version: int | None = None
+    """``server_version_num``: 170002."""
+    used: int | None = None
+    """Connections of others at that moment."""
+    most: int | None = None
+    """Connections that users who are no superusers may have together."""
+    vector: str | None = None
+    """The release of the extension vector in this database."""
+    packaged: str | None = None
+    """The release that the server would make now; None: it has none."""
+    invalid: tuple[str, ...] = ()
+    """Indexes that no query uses, as their making failed; none is told while one is being made."""
+    collation: tuple[str, str] | None = None
+    """Release of the sorting rules that the database was made with, and the system's; from PostgreSQL 15 on."""
+
+
+class PostgresState(Struct, frozen=True):
+    """One login of the stack, and what the database it leads to told. Never the password."""
+
+    container: str
+    """Id of the server."""
+    owner: str
+    """Id of the container whose environment holds the login: an app, or the server itself with its first user."""
+    variable: str
+    """Where it stands: ``PG_URL``, ``POSTGRES_PASSWORD``."""
+    user: str
+    database: str
+    answer: PostgresAnswer
+    read_at: float | None = None
+
+    @property
+    def accepted(self) -> bool | None:
+        """Whether the login is good; None where nobody was there to say so."""
+        return {None: True, "no-database": True, "full": None, "login": False, "barred": False}.get(self.answer.trouble)
+
+
 class OneApiChannel(Struct, frozen=True):
     """One channel of a One API as its administrator sees it; its key is never asked for."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
@@ -14,16 +15,18 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from ..hosts import (
+    DatabaseTarget,
     HttpFailed,
     HttpReply,
     MongoLogin,
     MongoRefused,
     MongoReply,
-    MongoTarget,
     MongoUnreachable,
     NotFound,
+    PostgresLogin,
     ReadOnlyRefused,
 )
+from ..model import PostgresAnswer
 from . import mongod as ends
 from .containers import Instance
 from .mongod import ReplicaSet, keep
@@ -197,14 +200,14 @@ class DemoDatabases:
         self._read_only = read_only
 
     async def ask_mongo(
-        self, target: MongoTarget, commands: Sequence[str], *, login: MongoLogin | None = None, deadline: float = 3.0
+        self, target: DatabaseTarget, commands: Sequence[str], *, login: MongoLogin | None = None, deadline: float = 3.0
     ) -> Sequence[MongoReply]:
         await asyncio.to_thread(self._ready)
         with self._world.lock:
             return [self._reply(target, {name: 1}, login) for name in commands]
 
     async def command_mongo(
-        self, target: MongoTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
+        self, target: DatabaseTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
     ) -> MongoReply:
         if self._read_only:
             raise ReadOnlyRefused("Nothing is changed: the console was started with --read-only")
@@ -212,7 +215,29 @@ class DemoDatabases:
         with self._world.lock:
             return self._reply(target, command, login)
 
-    def _reply(self, target: MongoTarget, command: Mapping[str, object], login: MongoLogin | None) -> MongoReply:
+    def ask_postgres(self, asked: Sequence[tuple[DatabaseTarget, PostgresLogin]]) -> Sequence[PostgresAnswer]:
+        self._ready()
+        with self._world.lock:
+            return [self._answer(target, login) for target, login in asked]
+
+    def _answer(self, target: DatabaseTarget, login: PostgresLogin) -> PostgresAnswer:
+        """A PostgreSQL as it was made: its first user and nobody else, and the pgvector that its image names."""
+        try:
+            container = self._world.find(target.container)
+        except NotFound:
+            return PostgresAnswer(trouble="refused", said="Connection refused")
+        env, image = dict(container.definition.env), container.definition.image
+        if "postgres" not in [argv[0] for _, argv in container.processes()]:
+            return PostgresAnswer(trouble="refused", said="Connection refused")
+        if (login.user, login.password) != (env.get("POSTGRES_USER", "postgres"), env.get("POSTGRES_PASSWORD")):
+            return PostgresAnswer(trouble="login", said=f'password authentication failed for user "{login.user}"')
+        if login.name not in (env.get("POSTGRES_DB") or login.user, "postgres"):
+            return PostgresAnswer(trouble="no-database", said=f'database "{login.name}" does not exist')
+        release = re.search(r"pgvector:v?(\d+\.\d+\.\d+)", image)
+        vector = release[1] if release else None
+        return PostgresAnswer(version=150004, used=4, most=97, vector=vector, packaged=vector)
+
+    def _reply(self, target: DatabaseTarget, command: Mapping[str, object], login: MongoLogin | None) -> MongoReply:
         container = self._running(target)
         env = dict(container.definition.env)
         user, password = env.get(ROOT_USER), env.get(ROOT_PASSWORD)
@@ -222,7 +247,7 @@ class DemoDatabases:
             return {"ok": 0.0, "code": 13, "codeName": "Unauthorized"}
         return view(self._world, container).reply(command)
 
-    def _running(self, target: MongoTarget) -> Instance:
+    def _running(self, target: DatabaseTarget) -> Instance:
         """The container, if a mongod runs in it. The practice stack has no shells to reach one by exec."""
         try:
             container = self._world.find(target.container)

@@ -291,6 +291,8 @@ class DeclaredLogin:
     scheme: str = ""
     user: str = ""
     password: str = field(default="", repr=False)
+    name: str = ""
+    """Of the database, where a URL names one."""
 
 
 def connections(value: str) -> Iterator[DeclaredLogin]:
@@ -332,4 +334,5 @@ def _connection_of_url(text: str) -> Iterator[DeclaredLogin]:
     fault = fault_of(text)
     cut = fault is not None and fault.kind == "unescaped" and not _ENDS_LOGIN.isdisjoint(fault.found)
     if parts.scheme in _USUAL_PORTS and host and not cut:
-        yield DeclaredLogin(host, port, parts.scheme, unquote(parts.username or ""), unquote(parts.password or ""))
+        yield DeclaredLogin(host, port, parts.scheme, unquote(parts.username or ""), unquote(parts.password or ""),
+                            unquote(parts.path.strip("/")))  # fmt: skip

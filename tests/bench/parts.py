@@ -17,7 +17,7 @@ from cpu import children_seconds
 from stackops.console.collect.source import Cadence
 from stackops.console.hosts import Wire
 from stackops.console.hosts.local import LocalGpus
-from stackops.console.hosts.local.docker_command import wires
+from stackops.console.hosts.local.asking import wires
 from stackops.console.hosts.local.http import LocalHttp
 from stackops.console.hosts.protocols import SystemClock
 from stackops.console.model import Server, Speaks

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from stackops.console.fix.steps import ComposeUp, StepContext
-from stackops.console.hosts import ComposeProject, EngineFailed, MongoTarget, ReadOnlyRefused
+from stackops.console.hosts import ComposeProject, DatabaseTarget, EngineFailed, ReadOnlyRefused
 from stackops.console.practice import DemoHost, open_demo
 from stackops.console.practice.containers import Instance
 from stackops.console.practice.mongod import keep
@@ -407,8 +407,8 @@ def test_a_set_of_three_reaches_every_member_and_none_that_has_one_already(order
     names = [f"mongo{number}:27017" for number in (1, 2, 3)]
     config = {"_id": "app", "members": [{"_id": number, "host": host} for number, host in enumerate(names)]}
 
-    def at(number: int) -> MongoTarget:
-        return MongoTarget("container address", "-", 27017, found(orderly, f"three-mongo{number}").id)
+    def at(number: int) -> DatabaseTarget:
+        return DatabaseTarget("container address", "-", 27017, found(orderly, f"three-mongo{number}").id)
 
     def initiate(number: int) -> object:
         act = orderly.databases.command_mongo(at(number), {"replSetInitiate": config}, deadline=1)

@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 from pymongo.common import MIN_SUPPORTED_WIRE_VERSION
 from stackops.console.fix.preparing import HeldDatabases
-from stackops.console.hosts import HostError, MongoLogin, MongoRefused, MongoTarget, MongoUnreachable, ReadOnlyRefused
+from stackops.console.hosts import (
+    DatabaseTarget,
+    HostError,
+    MongoLogin,
+    MongoRefused,
+    MongoUnreachable,
+    ReadOnlyRefused,
+)
 from stackops.console.hosts.local import mongo
 from stackops.console.hosts.local.mongo import AGAIN, LocalDatabases
 from stackops.console.hosts.protocols import SystemClock
@@ -33,8 +40,8 @@ def door(**more: object) -> LocalDatabases:
     return LocalDatabases(**{"read_only": False, "clock": SystemClock(), **more})  # type: ignore[arg-type]
 
 
-def at(port: int, host: str = "127.0.0.1") -> MongoTarget:
-    return MongoTarget("published port", host, port, "c" * 64)
+def at(port: int, host: str = "127.0.0.1") -> DatabaseTarget:
+    return DatabaseTarget("published port", host, port, "c" * 64)
 
 
 def test_the_driver_still_speaks_to_mongodb_4_4() -> None:
@@ -214,7 +221,7 @@ async def test_a_preview_sends_nothing_and_shows_what_would_be() -> None:
         assert "replSetInitiate" not in mongod.commands
 
 
-async def fails(target: MongoTarget, trouble: str, command: str = "hello", deadline: float = 3.0) -> None:
+async def fails(target: DatabaseTarget, trouble: str, command: str = "hello", deadline: float = 3.0) -> None:
     with pytest.raises(MongoUnreachable) as failed:
         await door().ask_mongo(target, [command], deadline=deadline)
     assert failed.value.trouble == trouble, str(failed.value)

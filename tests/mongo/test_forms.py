@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stackops.console.hosts import MongoTarget
+from stackops.console.hosts import DatabaseTarget
 from support.mongo_stack import APP, MONGO, ROOT, URI, USERS, MongoStack, initiated
 from support.mongod import Mongod
 from support.mongod_bench import Published, in_thread
@@ -379,10 +379,10 @@ def test_a_container_that_is_down_is_not_asked(tmp_path: Path) -> None:
 def test_logins_go_only_where_the_stack_itself_sends_them(tmp_path: Path) -> None:
     """A container of another project that publishes a port is not told this stack's passwords."""
     with stack(tmp_path, primary()) as made:
-        seen: list[MongoTarget] = []
+        seen: list[DatabaseTarget] = []
         real = made.databases.ask_mongo
 
-        async def watched(target: MongoTarget, *args: Any, **more: Any) -> Any:
+        async def watched(target: DatabaseTarget, *args: Any, **more: Any) -> Any:
             seen.append(target)
             return await real(target, *args, **more)
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from stackops.console.hosts import (
     CommandResult,
+    DatabaseTarget,
     HostError,
     MongoLogin,
     MongoRefused,
-    MongoTarget,
     MongoUnreachable,
     ReadOnlyRefused,
 )
@@ -23,7 +23,7 @@ from stackops.console.hosts.local.control import LocalControl
 from stackops.console.hosts.local.mongo import MARK, SCRIPTS, LocalDatabases, MongoShell
 from stackops.console.hosts.protocols import SystemClock
 
-INSIDE = MongoTarget("exec", "127.0.0.1", 27017, "c" * 64)
+INSIDE = DatabaseTarget("exec", "127.0.0.1", 27017, "c" * 64)
 LOGIN = MongoLogin("root", "hush:hush", "admin")
 
 

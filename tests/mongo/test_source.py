@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from stackops.console.collect.collector import Cadence, Collector, collect
 from stackops.console.collect.mongo_state import alive, may_help, targets
-from stackops.console.hosts import HostError, MongoTarget, MongoUnreachable
+from stackops.console.hosts import DatabaseTarget, HostError, MongoUnreachable
 from stackops.console.hosts.local.files import LocalFiles
 from stackops.console.model import Container, NetworkLink, Port, Snapshot
 from stackops.console.products.mongo import config_path
@@ -230,7 +230,7 @@ async def watch(made: MongoStack, rounds: int) -> None:
     asked = 0
     real = made.databases.ask_mongo
 
-    async def counted(target: MongoTarget, commands: Any, **more: Any) -> Any:
+    async def counted(target: DatabaseTarget, commands: Any, **more: Any) -> Any:
         nonlocal asked
         asked += list(commands) == ["hello"] and more.get("login") is None
         return await real(target, commands, **more)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from stackops.console.hosts import HostError, Wire, WireReading
-from stackops.console.hosts.local.docker_command import wires
+from stackops.console.hosts.local.asking import wires
 from support.net_room import room
 from support.stacks import wait_for
 

@@ -15,12 +15,12 @@ from msgspec.structs import replace
 
 from ...hosts import (
     Databases,
+    DatabaseTarget,
     Engine,
     Host,
     HostError,
     MongoLogin,
     MongoRefused,
-    MongoTarget,
     MongoUnreachable,
     NotFound,
 )
@@ -162,7 +162,7 @@ async def _order(one: MongodDialogue, command: Mapping[str, object]) -> int:
     return 0 if reply.get("ok") == 1 else code if isinstance(code, int) else _NO_STATUS
 
 
-async def _ways(one: MongodDialogue) -> tuple[Databases, Container, tuple[MongoTarget, ...]]:
+async def _ways(one: MongodDialogue) -> tuple[Databases, Container, tuple[DatabaseTarget, ...]]:
     from ...collect.mongo_state import targets
 
     engine, databases = one.host.engine, one.host.databases
@@ -182,8 +182,8 @@ async def _container(engine: Engine, container: str) -> Container:
 
 
 async def _first(
-    databases: Databases, targets: Sequence[MongoTarget]
-) -> tuple[MongoTarget, Sequence[Mapping[str, object]]]:
+    databases: Databases, targets: Sequence[DatabaseTarget]
+) -> tuple[DatabaseTarget, Sequence[Mapping[str, object]]]:
     """The first way that answers to hello."""
     from ...collect.mongo_state import may_help
 
@@ -213,7 +213,7 @@ async def _logins(one: MongodDialogue, mongo: Container) -> list[MongoLogin]:
 
 
 async def _with_login(
-    databases: Databases, target: MongoTarget, logins: Sequence[MongoLogin]
+    databases: Databases, target: DatabaseTarget, logins: Sequence[MongoLogin]
 ) -> tuple[MongoLogin | None, Sequence[Mapping[str, object]]]:
     """Status and configuration, without a login where that will do; and the login that did."""
     asked = ("replSetGetStatus", "replSetGetConfig")

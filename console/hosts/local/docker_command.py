@@ -16,7 +16,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +26,7 @@ import msgspec
 from msgspec import Struct
 
 from ...paths import opened, read
-from .. import CommandResult, EndUnknown, EngineUnreachable, HostError, Wire, WireReading
+from .. import CommandResult, EndUnknown, EngineUnreachable, HostError
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 MOST = 1 << 20
@@ -378,20 +377,3 @@ def _journal(unit: str) -> bytes | None:
     except HostError:
         return None
     return done.output.encode("utf-8", "replace") if done.exit_code == 0 else None
-
-
-def wires(asked: Sequence[Wire]) -> tuple[WireReading, ...]:
-    """Let a process of its own try them: it alone enters other networks, and can be ended whatever it waits for."""
-    argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("wire_child.py"))]
-    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-    try:
-        child = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=nothing, start_new_session=True)
-    except OSError as error:
-        raise HostError(f"The program that tries connections cannot be started: {error.strerror}") from error
-    with child:
-        try:
-            said, _ = child.communicate(msgspec.json.encode(asked), timeout=LOOK)
-            return tuple(msgspec.json.decode(line, type=WireReading) for line in said.splitlines())
-        except (subprocess.TimeoutExpired, msgspec.MsgspecError):
-            child.kill()
-            raise HostError(f"The connections could not be tried within {LOOK:g} s") from None

@@ -22,8 +22,9 @@ from ...model import NATIVE
 from .. import CgroupSample, Clock, HostError, NotFound, ProcessRow, SystemSample, Wire, WireReading
 from ..call import call
 from ..protocols import SystemClock
+from .asking import wires
 from .cgroups import OUT_OF_DESCRIPTORS, Budget, Gone, Meter, places, usage
-from .docker_command import end_of_log, wires
+from .docker_command import end_of_log
 
 ARGUMENTS = 16384
 KERNEL_THREAD = 0x00200000

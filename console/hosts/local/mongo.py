@@ -20,16 +20,17 @@ from ...text.traces import caught
 from .. import (
     Clock,
     CommandResult,
+    DatabaseTarget,
     HostError,
     MongoLogin,
     MongoRefused,
     MongoReply,
-    MongoTarget,
     MongoTrouble,
     MongoUnreachable,
     ReadOnlyRefused,
 )
 from ..call import call_async
+from .asking import ask_postgres
 
 _SENTENCES: dict[MongoTrouble, tuple[str, str | None]] = {
     "refused": ("Nobody listens at {at} ({via})", "is mongod running inside? see its log"),
@@ -46,12 +47,12 @@ _SENTENCES: dict[MongoTrouble, tuple[str, str | None]] = {
 }
 
 
-def connecting(error: BaseException, target: MongoTarget, seconds: float) -> MongoUnreachable:
+def connecting(error: BaseException, target: DatabaseTarget, seconds: float) -> MongoUnreachable:
     """For a TCP connection that could not be made in time."""
     return _made(_of_connection(error), target, seconds)
 
 
-def selecting(error: BaseException, target: MongoTarget, seconds: float = 1.0) -> MongoUnreachable:
+def selecting(error: BaseException, target: DatabaseTarget, seconds: float = 1.0) -> MongoUnreachable:
     """For a connection that was made and led to no answer. fact: PyMongo 4.20 keeps the cause of each failed hello."""
     from pymongo.errors import ConfigurationError, ConnectionFailure, NetworkTimeout, ProtocolError
 
@@ -89,7 +90,7 @@ def _chain(error: BaseException | None) -> list[BaseException]:
     return found
 
 
-def _made(trouble: MongoTrouble, target: MongoTarget, seconds: float) -> MongoUnreachable:
+def _made(trouble: MongoTrouble, target: DatabaseTarget, seconds: float) -> MongoUnreachable:
     sentence, remedy = _SENTENCES[trouble]
     return MongoUnreachable(sentence.format(at=target.address, via=target.via, seconds=seconds), trouble, remedy)
 
@@ -143,7 +144,11 @@ class MongoShell:
         """Container -> which of the two it has."""
 
     def ask(
-        self, target: MongoTarget, commands: Sequence[Mapping[str, object]], login: MongoLogin | None, deadline: float
+        self,
+        target: DatabaseTarget,
+        commands: Sequence[Mapping[str, object]],
+        login: MongoLogin | None,
+        deadline: float,
     ) -> Sequence[MongoReply]:
         """The replies, in order. Blocks. Raises MongoUnreachable, MongoRefused, ReadOnlyRefused."""
         replies: Any = self._replies(target, self._run(target, _environment(target, commands, login), deadline))
@@ -157,7 +162,7 @@ class MongoShell:
                 raise MongoRefused(f"mongod in the container refuses the login (error {reply['code']})", 18)
         return list(replies)
 
-    def _run(self, target: MongoTarget, environment: Mapping[str, str], deadline: float) -> str:
+    def _run(self, target: DatabaseTarget, environment: Mapping[str, str], deadline: float) -> str:
         first = self._known.get(target.container)
         for number, (program, arguments) in enumerate(SCRIPTS):
             if first is not None and number != first:
@@ -169,7 +174,7 @@ class MongoShell:
         self._known.pop(target.container, None)
         raise MongoUnreachable("The container has no shell that could ask mongod", "unreachable")
 
-    def _replies(self, target: MongoTarget, output: str) -> Any:  # noqa: ANN401 - foreign JSON
+    def _replies(self, target: DatabaseTarget, output: str) -> Any:  # noqa: ANN401 - foreign JSON
         line = next((line for line in output.splitlines() if line.startswith(MARK)), None)
         try:
             replies = json.loads(line.removeprefix(MARK)) if line is not None else None
@@ -187,7 +192,7 @@ def _hello(reply: dict[str, Any]) -> MongoReply:
 
 
 def _environment(
-    target: MongoTarget, commands: Sequence[Mapping[str, object]], login: MongoLogin | None
+    target: DatabaseTarget, commands: Sequence[Mapping[str, object]], login: MongoLogin | None
 ) -> dict[str, str]:
     """Only what the script reads."""
     found = {"STACKOPS_PORT": str(target.port), "STACKOPS_COMMANDS": json.dumps(list(commands))}
@@ -218,6 +223,8 @@ REFUSED = (11, 18, 334)
 class LocalDatabases:
     """Databases reached over TCP from this machine."""
 
+    ask_postgres = staticmethod(ask_postgres)
+
     def __init__(self, *, read_only: bool, clock: Clock, execute: Execute | None = None) -> None:
         self._read_only = read_only
         self._shell = MongoShell(execute) if execute is not None else None
@@ -225,7 +232,7 @@ class LocalDatabases:
         self._refusals: dict[tuple[str, str, str, str], float] = {}
 
     async def ask_mongo(
-        self, target: MongoTarget, commands: Sequence[str], *, login: MongoLogin | None = None, deadline: float = 3.0
+        self, target: DatabaseTarget, commands: Sequence[str], *, login: MongoLogin | None = None, deadline: float = 3.0
     ) -> Sequence[MongoReply]:
         if not READS.issuperset(commands):
             raise HostError("Only hello, replSetGetStatus and replSetGetConfig may be asked")
@@ -236,7 +243,7 @@ class LocalDatabases:
             return [await _reply(client, command) for command in asked]
 
     async def command_mongo(
-        self, target: MongoTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
+        self, target: DatabaseTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
     ) -> MongoReply:
         if self._read_only:
             raise ReadOnlyRefused("stackops was started read-only: nothing is changed", "start it without --read-only")
@@ -248,7 +255,11 @@ class LocalDatabases:
             return await _reply(client, command)
 
     async def _by_shell(
-        self, target: MongoTarget, commands: Sequence[Mapping[str, object]], login: MongoLogin | None, deadline: float
+        self,
+        target: DatabaseTarget,
+        commands: Sequence[Mapping[str, object]],
+        login: MongoLogin | None,
+        deadline: float,
     ) -> Sequence[MongoReply]:
         if self._shell is None:
             raise MongoUnreachable("There is no way into the container from here", "unreachable")
@@ -266,7 +277,7 @@ class LocalDatabases:
 
     @contextlib.asynccontextmanager
     async def _connected(
-        self, target: MongoTarget, login: MongoLogin | None, deadline: float, answer: float
+        self, target: DatabaseTarget, login: MongoLogin | None, deadline: float, answer: float
     ) -> AsyncIterator[AsyncMongoClient[Any]]:
         """A client whose server is known to answer; whatever goes wrong with it is a HostError."""
         self._refuse_again(target, login)
@@ -286,25 +297,25 @@ class LocalDatabases:
             self._remember(target, login)
             raise
 
-    def _refuse_again(self, target: MongoTarget, login: MongoLogin | None) -> None:
+    def _refuse_again(self, target: DatabaseTarget, login: MongoLogin | None) -> None:
         at = self._refusals.get(_key(target, login)) if login else None
         if at is not None and self._clock.monotonic() - at < AGAIN:
             raise MongoRefused(f"mongod at {target.address} refused this login less than a minute ago", 18)
 
-    def _remember(self, target: MongoTarget, login: MongoLogin | None) -> None:
+    def _remember(self, target: DatabaseTarget, login: MongoLogin | None) -> None:
         if login:
             now = self._clock.monotonic()
             self._refusals = {key: at for key, at in self._refusals.items() if now - at < AGAIN}
             self._refusals[_key(target, login)] = now
 
 
-def _key(target: MongoTarget, login: MongoLogin | None) -> tuple[str, str, str, str]:
+def _key(target: DatabaseTarget, login: MongoLogin | None) -> tuple[str, str, str, str]:
     """Names a login without holding it."""
     given = login or MongoLogin("", "")
     return (target.container, given.user, given.source, hashlib.sha256(given.password.encode()).hexdigest())
 
 
-async def _knock(target: MongoTarget) -> None:
+async def _knock(target: DatabaseTarget) -> None:
     """Whether anybody is there at all: the driver would wait its whole time out for a port that is closed."""
     try:
         async with asyncio.timeout(CONNECT):
@@ -320,7 +331,7 @@ def _import_driver() -> None:
     from pymongo import AsyncMongoClient  # noqa: F401
 
 
-def _client(target: MongoTarget, login: MongoLogin | None, answer: float) -> AsyncMongoClient[Any]:
+def _client(target: DatabaseTarget, login: MongoLogin | None, answer: float) -> AsyncMongoClient[Any]:
     from pymongo import AsyncMongoClient
 
     given: dict[str, Any] = {}
@@ -372,7 +383,7 @@ def _plain(document: Any) -> Any:  # noqa: ANN401 - BSON in, JSON out
 
 
 @contextlib.contextmanager
-def _explained(client: AsyncMongoClient[Any], target: MongoTarget) -> Any:  # noqa: ANN401
+def _explained(client: AsyncMongoClient[Any], target: DatabaseTarget) -> Any:  # noqa: ANN401
     """Turns what PyMongo raises into one sentence, by type and number, never by text."""
     from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 

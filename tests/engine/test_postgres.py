@@ -1,0 +1,140 @@
+"""A real PostgreSQL asked through the stack's own logins; what it is told to be mended with is run, and it is well."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+
+import pytest
+from stackops.checks.registry import examine, find
+from stackops.console.collect.scheduler import Scheduler
+from stackops.console.collect.sources.engine import Containers
+from stackops.console.collect.sources.postgres import Postgreses
+from stackops.console.collect.sources.wiring import Wiring
+from stackops.console.hosts.call import run
+from stackops.console.hosts.local import open_local
+from stackops.console.model import Snapshot
+from stackops.console.model.findings import Result
+from stackops.console.settings import Settings
+from support.busybox import busybox
+from support.stacks import docker, wait_for
+
+NAME = "stackops-test-asked"
+CHECKS = ("postgres.credentials", "postgres.connections", "postgres.index", "postgres.collation", "postgres.pgvector")
+APPS = {
+    "good": "username:pa55word@pg:5432/postgres", "wrong": "username:pa55w0rd@pg:5432/postgres",
+    "nowhere": "username:pa55word@pg/vectors", "small": "small:pa55word@pg/postgres",
+    "moved": "username:pa55word@pg/moved", "broken": "username:pa55word@pg/broken",
+}  # fmt: skip
+
+
+def sql(statement: str, database: str = "postgres", *, check: bool = True) -> str:
+    return docker("exec", NAME, "psql", "-U", "username", "-d", database, "-Atc", statement, check=check)
+
+
+@pytest.fixture(scope="module")
+def server(databases: None) -> Iterator[str]:
+    docker("network", "create", NAME)
+    made = [NAME]
+    try:
+        docker("run", "-d", "--name", NAME, "--network", NAME, "--network-alias", "pg", "--label", "stackops.test=1",
+               "-e", "POSTGRES_USER=username", "-e", "POSTGRES_PASSWORD=pa55word", "-e", "POSTGRES_DB=postgres",
+               "pgvector/pgvector:0.8.0-pg15")  # fmt: skip
+        wait_for(lambda: sql("select 1", check=False) == "1")
+        sql("create extension vector")
+        sql("create role small login password 'pa55word' connection limit 0")
+        sql("create database moved template template0 locale_provider icu icu_locale 'en'")
+        sql("update pg_database set datcollversion = '1' where datname = 'moved'")
+        sql("create database broken")
+        sql("create table modeldata (id int); insert into modeldata values (1), (1)", "broken")
+        sql("create unique index concurrently vector_index on modeldata (id)", "broken", check=False)
+        with busybox("fastgpt") as image:
+            for app, login in APPS.items():
+                made.append(f"{NAME}-{app}")
+                docker("run", "-d", "--name", made[-1], "--network", NAME, "--label", "stackops.test=1",
+                       "-e", f"PG_URL=postgresql://{login}", image, "sleep", "100000")  # fmt: skip
+            yield NAME
+            docker("rm", "-f", *made, check=False)
+    finally:
+        docker("rm", "-f", *made, check=False)
+        docker("network", "rm", NAME, check=False)
+
+
+def look() -> Snapshot:
+    host = open_local(Settings(), environ=dict(os.environ))
+    scheduler: list[Scheduler] = []
+
+    async def once() -> Snapshot:
+        scheduler.append(Scheduler(host, Settings(), sources=(Containers, Wiring, Postgreses)))
+        return await scheduler[0].look()
+
+    try:
+        return run(once())
+    finally:
+        scheduler[0].close()
+
+
+def results(snapshot: Snapshot) -> dict[tuple[str, str], Result]:
+    found = (one for one in examine(snapshot, Settings(), only=CHECKS) if one.status != "not_applicable")
+    return {(one.check.partition(".")[2], f"{one.subject} {one.about or ''}".strip()): one for one in found}
+
+
+def advised(result: Result, snapshot: Snapshot) -> list[list[str]]:
+    check = find(result.check)
+    assert check is not None
+    lines = [line.rpartition(": ")[2] for line in check.plan(result, snapshot, Settings(), {}).says]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("docker exec") and ">" not in line]
+
+
+def test_each_login_is_told_what_becomes_of_it_and_each_database_what_is_wrong_with_it(server: str) -> None:
+    snapshot = look()
+    names = {container.id: container.name for container in snapshot.containers}
+    told = {names[one.owner].removeprefix(f"{NAME}-"): one.answer for one in snapshot.postgreses}
+    assert {who: answer.trouble for who, answer in told.items()} == {
+        "good": None, "wrong": "login", "nowhere": "no-database", "small": "full", "moved": None, "broken": None,
+        NAME: None,
+    }  # fmt: skip
+    assert told["good"].version is not None
+    assert told["good"].version >= 170000
+    assert (told["good"].vector, told["broken"].vector) == (told["good"].packaged, None)
+    assert told["broken"].invalid == ("vector_index",)
+    assert told["moved"].collation is not None
+    assert told["moved"].collation[0] == "1"
+    found = {at: (one.status, one.form) for at, one in results(snapshot).items() if one.status == "finding"}
+    assert found == {
+        ("credentials", f"{NAME}-wrong PG_URL"): ("finding", "password"),
+        ("credentials", f"{NAME}-nowhere PG_URL"): ("finding", "no-database"),
+        ("connections", NAME): ("finding", "full"),
+        ("index", f"{NAME} broken"): ("finding", "invalid"),
+        ("collation", f"{NAME} moved"): ("finding", "mismatch"),
+    }
+    assert "pa55word" not in str(results(snapshot))
+    assert "pa55w0rd" not in str(results(snapshot))
+
+
+def test_the_commands_that_are_advised_mend_it(server: str) -> None:
+    snapshot = look()
+    before = results(snapshot)
+    sql("delete from modeldata", "broken")
+    for at in (("index", f"{NAME} broken"), ("collation", f"{NAME} moved"), ("credentials", f"{NAME}-nowhere PG_URL")):
+        for command in advised(before[at], snapshot):
+            docker(*command)
+    after = {at: one.status for at, one in results(look()).items()}
+    assert after["index", NAME] == after["collation", NAME] == after["credentials", f"{NAME}-nowhere"] == "ok"
+    assert ("index", f"{NAME} broken") not in after
+
+
+def test_a_password_that_was_changed_inside_is_told_from_one_that_was_written_wrongly(server: str) -> None:
+    sql("alter user username password 'another'")
+    try:
+        changed = results(look())
+    finally:
+        sql("alter user username password 'pa55word'")
+    assert changed["credentials", f"{NAME}-good PG_URL"].form == "changed"
+    assert results(look())["credentials", f"{NAME}-good"].status == "ok"
+
+
+def test_asking_leaves_no_connection(server: str) -> None:
+    look()
+    wait_for(lambda: sql("select count(*) from pg_stat_activity where application_name = 'stackops'") == "0")

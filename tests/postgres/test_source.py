@@ -1,0 +1,192 @@
+"""The source: whose logins it tries, by which ways, how often, and what it tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from examples.snapshots import container_id
+from msgspec.structs import replace
+from stackops.console.collect.sources.postgres import Postgreses
+from stackops.console.hosts import DatabaseTarget, HostError, PostgresLogin
+from stackops.console.model import NetworkLink, Port, PostgresAnswer, PostgresState
+from stackops.console.products.edges import edges
+from stackops.console.settings import ServerSettings, Settings
+from support.memory_host import MemoryHost
+from support.one_source import OneSource
+from wiring.test_edges import box
+from wiring.test_source import Clock
+
+GOOD = PostgresAnswer(version=150004, used=3, most=97, vector="0.8.0", packaged="0.8.0")
+REFUSED = PostgresAnswer(trouble="login", said="password authentication failed")
+URL = {"PG_URL": "postgresql://username:qUartz9Falcon@pg:5432/postgres"}
+OWN = {"POSTGRES_USER": "username", "POSTGRES_PASSWORD": "bluebird77"}
+AT = NetworkLink("net", "10.0.0.2", aliases=("pg",))
+
+
+class Bench:
+    """An app, its PostgreSQL, and what that answers to each password."""
+
+    def __init__(
+        self, env: Mapping[str, str] = URL, app: str = "fastgpt:v4.9.0", settings: Settings | None = None
+    ) -> None:
+        self.asked: list[tuple[str, str, str, str]] = []
+        self.answers: dict[str, Any] = {}
+        self.host = MemoryHost(databases=self)
+        self.host.clock = Clock()
+        self.one = OneSource(Postgreses, self.host, settings)
+        self.put(env, app)
+
+    def put(self, env: Mapping[str, str] = URL, app: str = "fastgpt:v4.9.0", **server: Any) -> None:
+        facts: dict[str, Any] = {"env": OWN, "networks": (AT,)} | server
+        boxes = (box("app", app, env=dict(env)), box("pg", "pgvector/pgvector:0.8.0-pg15", **facts))
+        self.one.board.put(containers=boxes, edges=edges(boxes))
+
+    def ask_postgres(self, asked: list[tuple[DatabaseTarget, PostgresLogin]]) -> list[PostgresAnswer]:
+        self.asked += [(to.address, login.user, login.password, login.name) for to, login in asked]
+        found = [self.answers.get(to.address, self.answers.get(login.password, GOOD)) for to, login in asked]
+        return found[1:] if self.answers.get("short") else found
+
+    async def states(self) -> tuple[PostgresState, ...]:
+        assert await self.one.read()
+        return self.one.board.parts.postgreses
+
+
+@pytest.mark.parametrize(
+    ("app", "env", "login"),
+    [
+        ("fastgpt:v4.9.0", URL, ("username", "qUartz9Falcon", "postgres")),
+        ("fastgpt:v4.9.0", {"PG_URL": "postgresql://u:p%40x@pg"}, ("u", "p@x", "u")),
+        ("aiproxy:v0.1.0", {"SQL_DSN": "postgres://postgres:t0psecret@pg:5432/aiproxy"},
+         ("postgres", "t0psecret", "aiproxy")),
+        ("librechat-rag-api-dev-lite:v0", {"DB_HOST": "pg", "POSTGRES_USER": "myuser", "POSTGRES_PASSWORD": "mypw",
+                                           "POSTGRES_DB": "mydatabase"}, ("myuser", "mypw", "mydatabase")),
+    ],
+)  # fmt: skip
+async def test_the_login_is_the_one_that_the_app_makes_of_its_variables(
+    app: str, env: dict[str, str], login: tuple[str, str, str]
+) -> None:
+    bench = Bench(env, app)
+    (state,) = await bench.states()
+    assert bench.asked == [("10.0.0.2:5432", *login)]
+    assert (state.owner, state.user, state.database, state.accepted) == (container_id("app"), login[0], login[2], True)
+    assert login[1] not in repr(state)
+
+
+@pytest.mark.parametrize("env", [{}, {"PG_URL": "postgresql://pg/x"}, {"PG_URL": "postgresql://u:${PW}@pg/x"}])
+async def test_without_a_login_of_an_app_its_own_first_user_is_asked(env: dict[str, str]) -> None:
+    bench = Bench(env)
+    (state,) = await bench.states()
+    assert [asked[1:] for asked in bench.asked] == [("username", "bluebird77", "username")]
+    assert (state.owner, state.variable) == (container_id("pg"), "POSTGRES_PASSWORD")
+
+
+async def test_an_app_that_is_refused_is_compared_with_the_first_user() -> None:
+    bench = Bench()
+    bench.answers["qUartz9Falcon"] = REFUSED
+    app, own = await bench.states()
+    assert (app.accepted, own.accepted) == (False, True)
+    assert [asked[2] for asked in bench.asked] == ["qUartz9Falcon", "bluebird77"]
+
+
+async def test_a_login_that_was_refused_is_not_tried_again_until_something_is_another() -> None:
+    bench = Bench()
+    bench.answers |= {"qUartz9Falcon": REFUSED, "bluebird77": REFUSED}
+    await bench.states()
+    for _ in range(5):
+        bench.host.clock.seconds += 3600
+        await bench.states()
+    assert len(bench.asked) == 2
+    bench.put(started_at=1.0)
+    await bench.states()
+    assert len(bench.asked) == 4
+    bench.one.source.anew(by_key=True)
+    await bench.states()
+    assert len(bench.asked) == 6
+
+
+async def test_what_was_told_is_asked_again_after_five_minutes_and_not_sooner() -> None:
+    bench = Bench()
+    await bench.states()
+    bench.host.clock.seconds += 299
+    await bench.states()
+    assert len(bench.asked) == 1
+    bench.host.clock.seconds += 2
+    await bench.states()
+    assert len(bench.asked) == 2
+    assert bench.one.source.interval == bench.one.source.cadence.postgres
+
+
+async def test_what_may_pass_is_asked_again_soon() -> None:
+    bench = Bench()
+    bench.answers["qUartz9Falcon"] = PostgresAnswer(trouble="starting", said="starting up")
+    (state,) = await bench.states()
+    assert state.accepted is None
+    assert bench.one.source.interval == bench.one.source.cadence.postgres_soon
+    bench.answers.clear()
+    (state,) = await bench.states()
+    assert state.accepted is True
+
+
+async def test_the_next_way_is_taken_where_one_leads_nowhere() -> None:
+    bench = Bench()
+    bench.put(ports=(Port(5432, "tcp", "0.0.0.0", 5433),))
+    bench.answers["127.0.0.1:5433"] = PostgresAnswer(trouble="refused", said="Connection refused")
+    (state,) = await bench.states()
+    assert [asked[0] for asked in bench.asked] == ["127.0.0.1:5433", "10.0.0.2:5432"]
+    assert state.accepted is True
+
+
+async def test_a_refused_login_is_not_tried_by_another_way() -> None:
+    bench = Bench()
+    bench.put(ports=(Port(5432, "tcp", "0.0.0.0", 5433),))
+    bench.answers["qUartz9Falcon"] = REFUSED
+    await bench.states()
+    assert [asked[2] for asked in bench.asked].count("qUartz9Falcon") == 1
+
+
+@pytest.mark.parametrize("state", ["exited", "restarting", "created", "paused"])
+async def test_a_server_that_does_not_run_is_not_asked(state: str) -> None:
+    bench = Bench()
+    bench.put(state=state)
+    await bench.one.read()
+    assert (bench.asked, bench.one.board.parts.postgreses) == ([], ())
+
+
+async def test_nothing_is_asked_where_probing_is_switched_off_or_the_engine_is_elsewhere() -> None:
+    bench = Bench(settings=Settings(servers=ServerSettings(probe=False)))
+    await bench.one.read()
+    away = Bench()
+    away.host.engine.local = False
+    await away.one.read()
+    assert bench.asked == away.asked == []
+
+
+async def test_what_is_gone_is_told_no_longer() -> None:
+    bench = Bench()
+    assert len(await bench.states()) == 1
+    bench.one.board.put(containers=(), edges=())
+    assert await bench.states() == ()
+
+
+async def test_foreign_words_are_cleaned_and_hold_no_password() -> None:
+    bench = Bench({"PG_URL": "postgresql://username:qUartz9Falcon@pg/post\u202egres"})
+    bench.answers["qUartz9Falcon"] = replace(
+        GOOD, invalid=("a\x1b[31m\nb",), vector="0.8\x07", collation=("2\u202e", "3")
+    )
+    (state,) = await bench.states()
+    told = repr(state)
+    assert not any(char in told for char in ("\x1b", "\\x1b", "\x07", "\\x07", "\u202e", "\\u202e"))
+    assert state.answer.invalid
+
+
+async def test_a_program_that_fails_is_a_fault_and_no_state() -> None:
+    bench = Bench()
+
+    def fails(_asked: object) -> None:
+        raise HostError("The program that asks databases cannot be started: No such file")
+
+    bench.ask_postgres = fails  # type: ignore[method-assign,assignment]
+    assert not await bench.one.read()
+    assert [fault.source for fault in bench.one.board.snapshot().faults] == ["postgres"]
