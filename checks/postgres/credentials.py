@@ -32,7 +32,7 @@ WRITTEN = Form(
     "password", "{subject} is refused by {server}: another user or password than it was made with",
     "{server} takes the login that its own variables name, and {subject} has another one in {variable}.",
     _FIX,
-    advice="Write user and password of {server}'s POSTGRES_USER and POSTGRES_PASSWORD into {variable} of {subject}.\n"
+    advice="Write into {variable} of {subject} the user and the password that {server} was made with.\n"
     "In a connection string @ is written %40, # %23, : %3A and / %2F.\n"
     "Then recreate it: docker compose up -d {service}",
 )  # fmt: skip

@@ -1,9 +1,9 @@
 """The database for vectors has no pgvector, or one that is older than FastGPT needs.
 
 What it does
-    Follows PG_URL of FastGPT and DB_HOST of rag_api to the PostgreSQL of the stack, and reads from its image whether it
-    brings the extension vector, and which release of it. FastGPT from v4.12 on sends settings that pgvector knows from
-    0.8.0 on; every release of it needs 0.5.0 for its index.
+    Follows PG_URL of FastGPT and DB_HOST of rag_api to the PostgreSQL of the stack, and asks it for the extension
+    vector, and which release of it the database has. Where it cannot be asked, its image tells. FastGPT from v4.12 on
+    sends settings that pgvector knows from 0.8.0 on; every release of it needs 0.5.0 for its index.
 
 Why it matters
     On a plain PostgreSQL the first start ends with `extension "vector" is not available`, and later with `relation
@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...console.model import Snapshot
+from ...console.model import PostgresState, Snapshot
 from ...console.model.findings import Evidence, Severity
 from ...console.products.gateways import connections, release
 from ...console.products.versions import is_newest, parts_of, version_of
@@ -32,6 +32,7 @@ from ...console.settings import Settings
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..compose import service_of
 from ..parties import Party, parties, reachable
+from . import dump, psql
 
 PLAIN = frozenset({"postgres", "postgresql", "postgis"})
 INDEX, SCANS = (0, 5, 0), (0, 8, 0)
@@ -41,7 +42,7 @@ _RELEASE = re.compile(r"v?(\d+\.\d+\.\d+)(?:-pg(\d+))?")
 
 MISSING = Form(
     "missing", "{subject} has no pgvector, which {user} needs",
-    "Its image is a plain PostgreSQL without the extension vector.",
+    "It is a plain PostgreSQL without the extension vector.",
     "use an image with pgvector of the same PostgreSQL",
     advice="Write the image {image} for {service}: the same PostgreSQL, with pgvector. Its data stay.\n"
     "Then: docker compose up -d {service}, and restart {user}: it makes its tables at its start.",
@@ -55,6 +56,13 @@ OLD = Form(
     "Then: docker compose up -d {service}, and once in the database: ALTER EXTENSION vector UPDATE",
 )  # fmt: skip
 
+PENDING = Form(
+    "pending", "The database {database} in {subject} has pgvector {version}, and {user} needs {least}",
+    "Its image brings {packaged}, but a database keeps the release that it was made with until it is told otherwise.",
+    "upgrade the extension inside the database", "warning",
+    advice="Make a backup first: {dump}\n{upgrade}\nThen restart {user}: its connections keep the old one.",
+)  # fmt: skip
+
 
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each PostgreSQL that FastGPT or rag_api keeps its vectors in."""
@@ -63,9 +71,40 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         address = user.env.get({"fastgpt": "PG_URL", "rag_api": "DB_HOST"}.get(user.role, ""), "")
         host = next((to.host for to in connections(address)), None)
         server = reachable(user, host, everybody) if host else None
-        if server is None or server.role != "postgres" or (server.declared and server.declared.built):
+        if server is None or server.role != "postgres":
             continue
-        yield _judge(user, server, snapshot)
+        ids = (server.container.id, user.container.id)
+        asked = (one for one in snapshot.postgreses if (one.container, one.owner) == ids and one.answer.version)
+        state = next(asked, None)
+        if state is not None:
+            yield _told(user, server, state, snapshot)
+        elif not (server.declared and server.declared.built):
+            yield _judge(user, server, snapshot)
+
+
+def _told(user: Party, server: Party, state: PostgresState, snapshot: Snapshot) -> Found:
+    """What the server itself says is better than any tag."""
+    answer, (least, doubt) = state.answer, _least(user, snapshot)
+    has, brings = answer.vector or answer.packaged, answer.packaged or ""
+    major = str((answer.version or 0) // 10000)
+    words = {
+        "user": user.called, "service": server.called, "image": f"pgvector/pgvector:pg{major}",
+        "database": state.database, "version": has or "", "packaged": brings, "least": ".".join(map(str, least)),
+        "dump": dump(server.container.name, state),
+        "upgrade": psql(server.container.name, state, "alter extension vector update"),
+    }  # fmt: skip
+    rows = (
+        Evidence("pgvector", answer.vector or "none", f"pg_extension of {state.database}"),
+        Evidence("its server brings", brings or "none", server.subject),
+        Evidence("used by", user.called, user.source),
+    )
+    if has is None:
+        return Case(server.subject, MISSING, None, rows, words, about=user.called)
+    if (release(has) or ()) >= least:
+        return Fine(server.subject, f"{server.subject} has the pgvector that {user.called} needs", rows)
+    words["image"] = f"pgvector/pgvector:{words['least']}-pg{major}"
+    form = PENDING if (release(brings) or ()) >= least else OLD
+    return Case(server.subject, form, None, rows, words, doubt, about=user.called)
 
 
 def _judge(user: Party, server: Party, snapshot: Snapshot) -> Found:
@@ -99,6 +138,6 @@ def _least(user: Party, snapshot: Snapshot) -> tuple[tuple[int, ...], Severity |
 
 
 CHECK = Check(
-    "postgres.pgvector", "The vector database has the pgvector that is needed", __doc__ or "", (MISSING, OLD), find,
-    by_hand, reads=("containers", "projects", "services"),
+    "postgres.pgvector", "The vector database has the pgvector that is needed", __doc__ or "", (MISSING, OLD, PENDING),
+    find, by_hand, reads=("containers", "projects", "services", "postgreses"),
 )  # fmt: skip

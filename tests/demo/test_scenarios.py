@@ -100,6 +100,7 @@ UNPLAYED = {
     "librechat.env", "librechat.default-secrets", "librechat.rag-api", "librechat.meilisearch", "librechat.azure",
     "compose.networks", "compose.port-conflict", "compose.invalid", "compose.drift",
     "docker.exposed-databases", "docker.default-secrets", "docker.disk", "docker.unpinned",
+    "postgres.credentials", "postgres.connections", "postgres.index", "postgres.collation",
     "postgres.pgvector", "mysql.auth-plugin", "fastgpt.base-url", "fastgpt.gateway-shadowed",
     "host.file-limits", "host.clock",
 }  # fmt: skip

@@ -104,6 +104,10 @@ NO_ENGINE_NEEDED = {
         ("container.crash-loop", "container.not-started", "container.ended", "container.unhealthy", "container.needed"),
         "tests/judge plays it on a real Engine with containers of its own",
     ),
+    **dict.fromkeys(
+        ("postgres.credentials", "postgres.connections", "postgres.index", "postgres.collation"),
+        "test_postgres.py asks a real one, and runs the commands that a person is told",
+    ),
     "wiring.broken": "tests/wiring cuts the arrows of a stack on a real Engine; a person repairs them",
     **dict.fromkeys(
         ("docker.bind-directory", "librechat.env-file", "container.dead-inside"),

@@ -95,6 +95,7 @@ def _made(trouble: MongoTrouble, target: DatabaseTarget, seconds: float) -> Mong
     return MongoUnreachable(sentence.format(at=target.address, via=target.via, seconds=seconds), trouble, remedy)
 
 
+Commands = Sequence[Mapping[str, object]]
 Execute = Callable[[str, Sequence[str], Mapping[str, str], float], CommandResult]
 MARK = "stackops:"
 MISSING = (126, 127)
@@ -144,11 +145,7 @@ class MongoShell:
         """Container -> which of the two it has."""
 
     def ask(
-        self,
-        target: DatabaseTarget,
-        commands: Sequence[Mapping[str, object]],
-        login: MongoLogin | None,
-        deadline: float,
+        self, target: DatabaseTarget, commands: Commands, login: MongoLogin | None, deadline: float
     ) -> Sequence[MongoReply]:
         """The replies, in order. Blocks. Raises MongoUnreachable, MongoRefused, ReadOnlyRefused."""
         replies: Any = self._replies(target, self._run(target, _environment(target, commands, login), deadline))
@@ -191,9 +188,7 @@ def _hello(reply: dict[str, Any]) -> MongoReply:
     return {**reply, "isWritablePrimary": reply["ismaster"]} if "ismaster" in reply else reply
 
 
-def _environment(
-    target: DatabaseTarget, commands: Sequence[Mapping[str, object]], login: MongoLogin | None
-) -> dict[str, str]:
+def _environment(target: DatabaseTarget, commands: Commands, login: MongoLogin | None) -> dict[str, str]:
     """Only what the script reads."""
     found = {"STACKOPS_PORT": str(target.port), "STACKOPS_COMMANDS": json.dumps(list(commands))}
     if login is not None:
@@ -255,11 +250,7 @@ class LocalDatabases:
             return await _reply(client, command)
 
     async def _by_shell(
-        self,
-        target: DatabaseTarget,
-        commands: Sequence[Mapping[str, object]],
-        login: MongoLogin | None,
-        deadline: float,
+        self, target: DatabaseTarget, commands: Commands, login: MongoLogin | None, deadline: float
     ) -> Sequence[MongoReply]:
         if self._shell is None:
             raise MongoUnreachable("There is no way into the container from here", "unreachable")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
 from stackops.console.model import Snapshot
 
 from examples import Example
+from examples.postgres.told import answer, state
 from examples.wiring.folder import folder, live, service
 
 URL = "PG_URL=postgresql://username:x@pg:5432/postgres"
@@ -24,6 +26,11 @@ def rag(image: str) -> Snapshot:
     return live(app, service("vectordb", image))
 
 
+def said(image: str, release: str = "v4.9.14", **told: Any) -> Snapshot:
+    """The same, and PostgreSQL was asked."""
+    return replace(stack(image, release), postgreses=(state("fastgpt", answer(**told)),))
+
+
 FINDS = (
     Example("took postgres:16", stack("postgres:16"), "finding", "missing", ()),
     Example("took it before the first start", stack("postgres:16", up=False), "finding", "missing", ()),
@@ -38,6 +45,12 @@ FINDS = (
     Example("has one from before the index", stack("ankane/pgvector:v0.4.4"), "finding", "old", ()),
     Example("has FastGPT of the newest release", stack("ankane/pgvector:v0.5.0", "latest"), "finding", "old", ()),
     Example("has rag_api with one from before the index", rag("ankane/pgvector:v0.4.4"), "finding", "old", ()),
+    Example("has an image of his own, which brings none", said("mine:1", vector=None, packaged=None), "finding",
+            "missing", ()),
+    Example("has the newest tag of an old image", said("pgvector/pgvector:pg15", "v4.14.1", vector="0.7.0",
+            packaged="0.7.0"), "finding", "old", ()),
+    Example("took a newer image, and the database kept the old one", said("pgvector/pgvector:0.8.0-pg15", "v4.14.1",
+            vector="0.5.0"), "finding", "pending", ()),
 )  # fmt: skip
 
 FINDS_NOT = (
@@ -55,6 +68,12 @@ FINDS_NOT = (
     Example("has the database elsewhere",
             live(service("fastgpt", "ghcr.io/labring/fastgpt:v4.12.0", "PG_URL=postgresql://u:p@10.0.0.4:5432/x")),
             "not_applicable"),
+    Example("has an image with an old tag and a new pgvector", said("ankane/pgvector:v0.5.0", "v4.14.1"), "ok"),
+    Example("has installed pgvector into a plain one", said("postgres:16"), "ok"),
+    Example("has not made the extension yet", said("pgvector/pgvector:0.8.0-pg15", "v4.14.1", vector=None), "ok"),
+    Example("has an older one that is enough", said("pgvector/pgvector:pg15", vector="0.7.0", packaged="0.8.0"), "ok"),
+    Example("is refused, and the image tells", replace(stack("pgvector/pgvector:0.8.0-pg15"),
+            postgreses=(state("fastgpt", answer("login", "refused")),)), "ok"),
     Example("has an image without a tag", stack(f"pgvector/pgvector@sha256:{'ab' * 32}", "v4.12.0"), "unknown"),
 )  # fmt: skip
 
