@@ -100,12 +100,28 @@ def _judge(place: Placed, container: Container, declared: ComposeService, snapsh
     newer = newer_than_container(container, place.project, snapshot.files)
     hashed = hash_differs(place, container, snapshot) if newer else False
     what = _differs(container, declared) if newer and hashed is not False else ()
+    sure = tuple(one for one in what if not _of_shell(one, place, newer))
     other = next((path for path in place.files if path not in _used(place)), None)
     if other and (what or hashed):
         return Unknown(container.name, title, f"{other}, which it was made with, was not used for the newest container")
-    if what or hashed:
-        return _case(Drifted(place, container, what or ("its definition",), newer), declared)
+    if what and not sure:
+        why = f"{', '.join(what)}: a shell may have given it to Compose; the file it is filled in from did not change"
+        return Unknown(container.name, title, why)
+    if sure or hashed:
+        return _case(Drifted(place, container, sure or ("its definition",), newer), declared)
     return Fine(container.name, f"{container.name} runs what its files say")
+
+
+def _of_shell(what: str, place: Placed, newer: tuple[FileFact, ...]) -> bool:
+    """Whether it is filled in from a variable that a shell may have set: no file changed that sets it."""
+    key = {"mounts": "volumes"}.get(what, what)
+    variables = {variable for name, variable in (place.declared.filled if place.declared else ()) if name == key}
+    project = place.project
+    if not variables or project is None:
+        return False
+    sources = project.env_files or (posixpath.join(project.working_dir or "", ".env"),)
+    set_there = {one.name for one in project.env} if {fact.path for fact in newer} & set(sources) else set()
+    return not variables <= set_there
 
 
 def _used(place: Placed) -> tuple[str, ...]:

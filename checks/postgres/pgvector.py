@@ -2,8 +2,9 @@
 
 What it does
     Follows PG_URL of FastGPT and DB_HOST of rag_api to the PostgreSQL of the stack, and asks it for the extension
-    vector, and which release of it the database has. Where it cannot be asked, its image tells. FastGPT from v4.12 on
-    sends settings that pgvector knows from 0.8.0 on; every release of it needs 0.5.0 for its index.
+    vector, and which release of it the database has. Where it cannot be asked, its image tells: the official one and
+    PostGIS have none; another's image called postgres or postgresql does not say. FastGPT from v4.12 on sends settings
+    that pgvector knows from 0.8.0 on; every release of it needs 0.5.0 for its index.
 
 Why it matters
     On a plain PostgreSQL the first start ends with `extension "vector" is not available`, and later with `relation
@@ -26,15 +27,18 @@ from collections.abc import Iterator
 
 from ...console.model import PostgresState, Snapshot
 from ...console.model.findings import Evidence, Severity
+from ...console.products.edges import read_of
 from ...console.products.gateways import connections, release
-from ...console.products.versions import is_newest, parts_of, version_of
+from ...console.products.versions import is_newest, parts_of, place_of, version_of
 from ...console.settings import Settings
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..compose import service_of
 from ..parties import Party, parties, reachable
 from . import dump, psql
 
-PLAIN = frozenset({"postgres", "postgresql", "postgis"})
+_PLAIN = re.compile(r"(?:^|/)(?:library/postgres|postgis/postgis)$")
+"""fact: docker-library/postgres and postgis/docker-postgis install no pgvector; bitnami/postgresql has come with it."""
+_NAMED = frozenset({"postgres", "postgresql", "postgis", "postgresql-repmgr"})
 INDEX, SCANS = (0, 5, 0), (0, 8, 0)
 SCANS_SINCE = (4, 12)
 """FastGPT's release from which on it needs the iterative scans."""
@@ -68,7 +72,8 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each PostgreSQL that FastGPT or rag_api keeps its vectors in."""
     everybody = parties(snapshot)
     for user in everybody:
-        address = user.env.get({"fastgpt": "PG_URL", "rag_api": "DB_HOST"}.get(user.role, ""), "")
+        name = {"fastgpt": "PG_URL", "rag_api": "DB_HOST"}.get(user.role, "")
+        address = user.env[name] if name in read_of(user.role, user.env, user.container.image, ()) else ""
         host = next((to.host for to in connections(address)), None)
         server = reachable(user, host, everybody) if host else None
         if server is None or server.role != "postgres":
@@ -111,7 +116,11 @@ def _judge(user: Party, server: Party, snapshot: Snapshot) -> Found:
     image = parts_of(server.container.image)
     words = {"user": user.called, "service": server.called, "image": "pgvector/pgvector:0.8.0-pg15"}
     rows = (Evidence("image", server.container.image, server.source), Evidence("used by", user.called, user.source))
-    if image.last in PLAIN:
+    origin = place_of(server.container.image)
+    if image.last in _NAMED and not (origin and _PLAIN.search(origin.repository)):
+        why = "an image of this name may come with the extension or not, and nothing here says which"
+        return Unknown(server.subject, f"Cannot say whether {server.subject} has pgvector", why)
+    if image.last in _NAMED:
         major = (image.tag or "").partition(".")[0].partition("-")[0]
         words["image"] = f"pgvector/pgvector:pg{major}" if major.isdecimal() else "pgvector/pgvector:pg<its release>"
         return Case(server.subject, MISSING, None, rows, words, about=user.called)

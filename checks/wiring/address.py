@@ -32,7 +32,7 @@ from ...console.products.edges import UNREAD, VARIABLES, read_of
 from ...console.products.gateways import connections
 from ...console.products.model_users import product_of_image, told_port
 from ...console.products.registry import SERVERS
-from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from ..librechat.process import api_of
 from ..parties import Party, in_files, may_know_more, near, parties, reachable
 
@@ -93,6 +93,8 @@ class Written:
     """Where it is written."""
     whose: str = ""
     """Of an address in a configuration file: ``endpoint Ollama``."""
+    assumed: str = ""
+    """Why it is only taken to be used."""
 
     @property
     def called(self) -> str:
@@ -124,8 +126,12 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             continue
         addresses = [*_in_variables(caller, snapshot), *_in_file(caller, snapshot)]
         lost = [case for one in addresses if (case := _judge(one, everybody, known)) is not None]
-        if lost:
-            yield _together(lost)
+        sure = [case for case in lost if not case.facts[0].written.assumed]
+        if sure:
+            yield _together(sure)
+        elif lost:
+            one = lost[0].facts[0].written
+            yield Unknown(caller.subject, f"Cannot say whether {caller.subject} uses {one.variable}", one.assumed)
         elif addresses:
             yield Fine(caller.subject, f"The addresses that {caller.subject} is given lead somewhere")
 
@@ -151,11 +157,14 @@ def _in_variables(caller: Party, snapshot: Snapshot) -> Iterator[Written]:
     told = (api.dotenv or {}) if api and api.dotenv_path else {}
     env = {**(UNREAD if api and api.dotenv is None else {}), **told, **caller.env}
     own = {name for name in caller.env if caller.names_it_itself(name)}
+    unread = {**told, **caller.env}.get("SEARCH") is None and "SEARCH" in env
+    why = f"its .env cannot be read, which may say SEARCH=false{f': {path}' if api and api.dotenv_path else ''}"
     names = read_of(caller.role, env, caller.container.image, own)
     for name in (name for name in VARIABLES if name in names and "$" not in env[name]):
         for to in list(connections(env[name].strip()))[:MOST]:
             source = caller.source if name in caller.env else path
-            yield Written(caller, name, to.host, to.port, VARIABLES[name], source)
+            assumed = why if unread and name == "MEILI_HOST" else ""
+            yield Written(caller, name, to.host, to.port, VARIABLES[name], source, assumed=assumed)
 
 
 def _in_file(caller: Party, snapshot: Snapshot) -> Iterator[Written]:

@@ -85,6 +85,7 @@ def read_service(
         command=_words(service.get("command")), entrypoint=_words(service.get("entrypoint")),
         env=tuple(EnvVar(variable, value) for variable, value in env.items()),
         named=tuple(pairs), unset=tuple(unset), blank=tuple(_blank(service.get("environment"), env, known)),
+        filled=tuple(dict.fromkeys(_filled(service))),
         env_files=tuple(path for path, _ in env_files_of(service)), volumes=volumes_of(service),
         ports=tuple(dict.fromkeys(_port(one) for one in _list(service.get("ports")))),
         depends_on=depends_on, profiles=tuple(_line(one) for one in _list(service.get("profiles"))),
@@ -128,6 +129,27 @@ def _blank(value: Any, env: Mapping[str, str], known: Mapping[str, str]) -> Iter
         filled = (match[1] or match[2]) if match else ""
         if filled and filled not in known and not env.get(variable):
             yield clean_line(variable, 512), filled
+
+
+def _filled(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is filled in from which variable: of ``environment`` by the variable's name, elsewhere by the key."""
+    told = service.get("environment")
+    for key, value in (*service.items(), *(told.items() if isinstance(told, dict) else ())):
+        if value is told and isinstance(told, dict):
+            continue
+        for text in _placed(value):
+            name = text.partition("=")[0] if value is told else str(key)
+            for found in re.finditer(r"(?<!\$)(?:\$\$)*\$\{?([A-Za-z_]\w*)", text.written):
+                yield clean_line(name, 512), found[1]
+    yield from ((clean_line(name, 512), name) for name, value in pairs_of(told).items() if value is None)
+
+
+def _placed(value: Any) -> Iterator[PlacedText]:  # noqa: ANN401
+    if isinstance(value, PlacedText):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _placed(inner)
 
 
 def env_files_of(service: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -54,6 +54,8 @@ class ComposeService(Struct, frozen=True):
     """Variables named without a value that nobody gives: those of the image are taken away. fact: Compose 2.26.1."""
     blank: tuple[tuple[str, str], ...] = ()
     """Variables that are empty because another one, from which they are filled in, is set nowhere; each with it."""
+    filled: tuple[tuple[str, str], ...] = ()
+    """What is filled in from a variable, which a shell may set otherwise: its variable or key, and from which."""
     env_files: tuple[str, ...] = ()
     volumes: tuple[Volume, ...] = ()
     ports: tuple[str, ...] = ()

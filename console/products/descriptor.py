@@ -294,6 +294,8 @@ class Descriptor(Struct, frozen=True, kw_only=True):
     """Variables that the Dockerfile sets to its version: they name the program itself, a tag can be moved."""
     tag: str = ""
     """Pattern of its version in a tag that begins with another one; then nothing else tells it."""
+    tagged: tuple[tuple[str, str], ...] = ()
+    """Whole references, as patterns, whose tag tells nothing of it, and the version that their maker gave them."""
     exit_codes: Mapping[int, str] = field(default_factory=dict)
     """Its own meaning of exit codes."""
     port: int | None = None

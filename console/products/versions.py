@@ -103,8 +103,10 @@ def version_of(
         if match:
             return match[0]
     if product.tag:
-        found = re.search(product.tag, parts.tag or "")
-        return found[1] if found else None
+        if found := re.search(product.tag, parts.tag or ""):
+            return found[1]
+        name = f"{parts.repository}:{parts.tag or ('' if parts.digest else 'latest')}"
+        return next((version for pattern, version in product.tagged if re.search(pattern, name)), None)
     return version_in(parts.tag) or _of_labels(labels or {})
 
 

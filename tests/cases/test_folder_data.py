@@ -20,6 +20,7 @@ STORE = """services:
     ("image", "volume", "env", "path", "release", "runs"),
     [
         ("pgvector/pgvector:0.8.0-pg17", "./db:/var/lib/postgresql/data", "{}", "db/PG_VERSION", "14\n", "17"),
+        ("ankane/pgvector:latest", "./db:/var/lib/postgresql/data", "{}", "db/PG_VERSION", "16\n", "15"),
         ("postgres:16.4-alpine", "./pg:/var/lib/postgresql/data/", "{}", "pg/PG_VERSION", "13\n", "16.4"),
         ("bitnami/postgresql:17.2.0", "./pg:/bitnami/postgresql", "{}", "pg/data/PG_VERSION", "16\n", "17.2.0"),
         ("postgis/postgis:16-3.4", "{type: bind, source: ./pg, target: /var/lib/postgresql/data}",

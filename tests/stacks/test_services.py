@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from stackops.console.compose.places import (
     listed,
     project_places,
 )
+from stackops.console.compose.reading import read_project
 from stackops.console.hosts import ProcessRow
+from stackops.console.hosts.local.files import LocalFiles
 from stackops.console.model import ComposeService, Container, EnvVar, NativeProcess, Project
 from stackops.console.products.services import services
 
@@ -178,3 +181,16 @@ def test_an_engine_is_elsewhere_when_its_process_ids_are_somebody_elses_here() -
     assert owners.is_local([mongo], [row(10, "e" * 64)]) is False
     assert owners.is_local([mongo], [row(9, None)]) is None
     assert owners.is_local([], [row(9, None)]) is None
+
+
+def test_what_is_filled_in_from_a_variable_is_known_with_it(tmp_path: Path) -> None:
+    (tmp_path / "compose.yml").write_text(
+        "services:\n  a:\n    image: x:${TAG:-1}\n    volumes: ['${DATA}/d:/d']\n    command: [plain, $$NOT]\n"
+        "    environment: {A: '${V:-${W}}', B: plain, C: $$NOT, D: }\n"
+        "  b: {image: y, environment: ['A=${V}', B=plain, C]}\n"
+    )
+    project, _ = read_project(LocalFiles(), str(tmp_path))
+    assert {one.name: set(one.filled) for one in project.services} == {
+        "a": {("image", "TAG"), ("volumes", "DATA"), ("A", "V"), ("A", "W"), ("D", "D")},
+        "b": {("A", "V"), ("C", "C")},
+    }

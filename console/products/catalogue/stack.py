@@ -106,6 +106,11 @@ DESCRIPTORS = (
         servers=_PG_SERVERS,
         version_variables=_PG_VERSION,
         tag=r"pg(\d+)",
+        # fact: PG_MAJOR in pgvector's Dockerfile at these tags; ankane/pgvector ended with v0.5.1
+        tagged=(
+            (r"/pgvector:v?0\.[345]\.\d+$|(?:^|/)ankane/pgvector:latest$", "15"),
+            (r"/pgvector:v?0\.2\.\d+$", "14"),
+        ),
         port=5432,
     ),
     Descriptor(

@@ -70,6 +70,17 @@ ALONE = {"com.docker.compose.depends_on": ""}
 MORE = declared_bind(f"{FOLDER}/config.json", "/app/data/config.json", FILE)
 OLD, NEW = app("OPENAI_BASE_URL=http://oneapi:3000"), app("OPENAI_BASE_URL=http://oneapi:3000/v1")
 
+TAGGED = {"filled": (("TAG", "TAG"),)}
+SHELL = app("TAG=2", **TAGGED)
+
+
+def from_dotenv(snapshot: Snapshot, *, later: bool, name: str = "TAG") -> Snapshot:
+    """The same, with a ``.env`` that gives the variable; it is newer than the container, or the compose file is."""
+    projects = tuple(replace(one, env=(EnvVar(name, "2"),)) for one in snapshot.projects)
+    dotenv = file(f"{FOLDER}/.env", mtime=NOW if later else NOW - 3600)
+    return replace(snapshot, projects=projects, files=(*snapshot.files, dotenv))
+
+
 FINDS = (
     Example("corrected an address and restarted", edited(OLD, NEW), "finding", "changed", RECREATED),
     Example("added a variable", edited(app(), NEW), "finding", "changed", RECREATED),
@@ -110,6 +121,11 @@ FINDS = (
             "finding", "keeps-data", ()),
     Example("changed a variable of a database whose image has no release",
             edited(service("mongo", "mongo"), service("mongo", "mongo", "TZ=UTC")), "finding", "keeps-data", ()),
+    Example("changed the .env", from_dotenv(edited(app("TAG=1"), SHELL), later=True), "finding", "changed", RECREATED),
+    Example("changed the file beside what a shell gave",
+            edited(app("TAG=1"), app("TAG=2", "TZ=UTC", **TAGGED)), "finding", "changed", RECREATED),
+    Example("changed what only Compose's hash tells, of a service with variables",
+            edited(app("TAG=2"), SHELL, same_hash=False), "finding", "changed", RECREATED),
     Example("gave PostgreSQL another folder by its variable",
             edited(service("pg", "postgres:15"), service("pg", "postgres:15", "PGDATA=/data")), "finding",
             "keeps-data", ()),
@@ -135,6 +151,13 @@ FINDS_NOT = (
             edited(app("TAG=1"), app("TAG=", blank=(("TAG", "TAG"),))), "ok"),
     Example("did so, which Compose's hash cannot know",
             edited(app("TAG=1"), app("TAG=", blank=(("TAG", "TAG"),)), same_hash=False), "ok"),
+    Example("overrides a default in a shell", edited(app("TAG=1"), SHELL), "unknown"),
+    Example("overrides it, and Compose's hash is another", edited(app("TAG=1"), SHELL, same_hash=False), "unknown"),
+    Example("overrides the .env in a shell", from_dotenv(edited(app("TAG=1"), SHELL), later=False), "unknown"),
+    Example("has another variable in a .env that changed",
+            from_dotenv(edited(app("TAG=1"), SHELL), later=True, name="OTHER"), "unknown"),
+    Example("gives the image's tag in a shell",
+            edited(app(image="x/fastgpt:v1"), app(image="x/fastgpt:v2", filled=(("image", "VERSION"),))), "unknown"),
     Example("made it alone, which gives it another hash",
             made(edited(app(depends_on=("mongo",)), app(depends_on=("mongo",)), same_hash=False), ALONE), "ok"),
     Example("lets Docker choose a port of a range",

@@ -20,9 +20,9 @@ def stack(image: str, release: str = "v4.9.14", *, up: bool = True, **more: Any)
     return (live if up else folder)(app, service("pg", image, **more))
 
 
-def rag(image: str) -> Snapshot:
+def rag(image: str, *env: str) -> Snapshot:
     """A rag_api over a PostgreSQL of that image."""
-    app = service("rag_api", "ghcr.io/danny-avila/librechat-rag-api-dev-lite:latest", "DB_HOST=vectordb")
+    app = service("rag_api", "ghcr.io/danny-avila/librechat-rag-api-dev-lite:latest", "DB_HOST=vectordb", *env)
     return live(app, service("vectordb", image))
 
 
@@ -36,6 +36,8 @@ FINDS = (
     Example("took it before the first start", stack("postgres:16", up=False), "finding", "missing", ()),
     Example("took postgres without a tag", stack("postgres"), "finding", "missing", ()),
     Example("took postgres:15-alpine", stack("postgres:15-alpine"), "finding", "missing", ()),
+    Example("took it from a mirror", stack("docker.m.daocloud.io/library/postgres:16"), "finding", "missing", ()),
+    Example("says so to rag_api", rag("postgres:16", "VECTOR_DB_TYPE=pgvector"), "finding", "missing", ()),
     Example("took PostGIS", stack("postgis/postgis:16-3.4"), "finding", "missing", ()),
     Example("took it for rag_api", rag("postgres:16"), "finding", "missing", ()),
     Example("upgraded FastGPT alone", stack("ankane/pgvector:v0.5.0", "v4.12.0"), "finding", "old", ()),
@@ -62,6 +64,13 @@ FINDS_NOT = (
     Example("has the mirror's", stack("registry.cn-hangzhou.aliyuncs.com/fastgpt/pgvector:v0.8.0-pg15"), "ok"),
     Example("has another database with the extension", stack("timescale/timescaledb-ha:pg16"), "ok"),
     Example("has LibreChat's", rag("ankane/pgvector:latest"), "ok"),
+    Example("has Bitnami's, of which the name does not tell it", stack("bitnami/postgresql:16.4.0"), "unknown"),
+    Example("has Bitnami's under its old name", stack("bitnamilegacy/postgresql:15"), "unknown"),
+    Example("has a postgres of its own making", stack("registry.example.com/team/postgres:16"), "unknown"),
+    Example("keeps rag_api's vectors in MongoDB", rag("postgres:16", "VECTOR_DB_TYPE=atlas-mongo"), "not_applicable"),
+    Example("keeps FastGPT's vectors elsewhere", live(
+        service("fastgpt", "ghcr.io/labring/fastgpt:v4.9.14", URL, "OCEANBASE_URL=mysql://root:x@ob:2881/x"),
+        service("pg", "postgres:16")), "not_applicable"),
     Example("builds it here", stack("postgres:16", built=True), "not_applicable"),
     Example("has a FastGPT of which nothing tells the release", stack("ankane/pgvector:v0.5.0", "nightly"), "ok"),
     Example("has no FastGPT", live(service("pg", "postgres:16")), "not_applicable"),

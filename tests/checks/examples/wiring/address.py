@@ -60,6 +60,12 @@ def reads(*dotenv: str, env: tuple[str, ...] = ()) -> Snapshot:
     return replace(folder(api, MONGO, rag, env=given), files=(file(f"{FOLDER}/.env"),))
 
 
+def unreadable(*env: str) -> Snapshot:
+    """A LibreChat with these in its environment, whose mounted ``.env`` may not be read."""
+    made = reads(env=env)
+    return replace(made, files=(replace(file(f"{FOLDER}/.env"), kind="unreadable"),))
+
+
 def called(address: str) -> Snapshot:
     """A One API to be made in a network that is made elsewhere and called otherwise; MySQL runs in it."""
     made = folder(
@@ -114,6 +120,10 @@ FINDS = (
           reads("REDIS_URI=redis://cache:6379", "USE_REDIS=true")),
     finds("took Meilisearch out and left its search on", "nobody",
           reads("SEARCH=true", env=("MEILI_HOST=http://meilisearch:7700",))),
+    finds("took Meilisearch out, says SEARCH, and its .env may not be read", "nobody",
+          unreadable("MEILI_HOST=http://meilisearch:7700", "SEARCH=true")),
+    finds("has a wrong database besides, and its .env may not be read", "nobody",
+          unreadable("MEILI_HOST=http://meilisearch:7700", "MONGO_URI=mongodb://db/x")),
     finds("named the database wrongly in the .env that LibreChat reads", "nobody", reads("MONGO_URI=mongodb://db/x")),
     finds("has an env file with an address that FastGPT reads", "itself", folder(app(shared=(TO_ONEAPI,)), GATEWAY)),
 )  # fmt: skip
@@ -146,6 +156,10 @@ FINDS_NOT = (
          reads("MONGO_URI=mongodb://mongo/x", "SEARCH=false", env=("MEILI_HOST=http://meilisearch:7700",))),
     fine("left loopback in .env where the compose file says otherwise", reads("MONGO_URI=mongodb://127.0.0.1:27017/x",
          env=("MONGO_URI=mongodb://mongo:27017/x",))),
+    Example("has a .env that may not be read, and no Meilisearch", unreadable("MEILI_HOST=http://meilisearch:7700"),
+            "unknown"),
+    Example("has a .env that may not be read, and Meilisearch is off",
+            unreadable("MEILI_HOST=http://meilisearch:7700", "SEARCH=false"), "not_applicable"),
     Example("has an address that the program fills in", folder(app("OPENAI_BASE_URL=http://{host}/{id}")), "ok"),
     Example("has embeddings that do not come from Ollama", folder(service("rag_api",
             "ghcr.io/danny-avila/librechat-rag-api-dev:latest", "OLLAMA_BASE_URL=http://localhost:11434")),
