@@ -113,3 +113,42 @@ def test_no_nvidia_card_is_one_trouble_whoever_asks_for_one(tmp_path: Path) -> N
         assert " ask for a GPU" in found["title"]
         (trouble,) = [one for one in told["judgement"]["troubles"] if _ours(one)]
         assert trouble["check"] == "gpu.driver"
+
+
+CROWDED = """services:
+  answers:
+    image: vllm/vllm-openai:v0.8.5
+    command: ["--model", "Qwen/Qwen3-8B", "--tensor-parallel-size", "2"]
+    restart: always
+  web: {image: "nginx:1.27"}
+"""
+NCCL = "NCCL WARN Error: failed to extend /dev/shm/nccl-abc to 33030532 bytes, error: No space left on device (28)"
+FILLS = f"""while read -r _ at _ how _; do
+  case "$at $how" in "/dev/shm "*size=65536k*) echo '{NCCL}'; sleep 1; exit 1;; esac
+done < /proc/mounts
+exec sleep 1000000
+"""
+
+
+def test_a_model_server_is_given_shared_memory_and_loses_it_again(tmp_path: Path) -> None:
+    with played(tmp_path, CROWDED, {"vllm-openai:v0.8.5": FILLS}) as stack:
+        name, web = f"{stack.name}-answers-1", stack.inspect(f"{stack.name}-web-1")["Id"]
+        wait_for(lambda: stack.inspect(name)["RestartCount"] >= 2)
+        found, before = stack.result("server.shm", name), stack.tree()
+        assert (found["severity"], found["fix"]["safety"]) == ("error", "disruptive")
+        shown = stack.stackops("fix", "server.shm", name, "--dry-run")
+        assert "shm_size: 8g" in shown.stdout
+        assert stack.tree() == before
+        done = stack.fix("server.shm", name)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert stack.inspect(name)["HostConfig"]["ShmSize"] == 8 << 30
+        assert stack.inspect(name)["State"]["Running"]
+        assert stack.path("docker-compose.override.yml").exists()
+        again = stack.fix("server.shm", name)
+        assert again.returncode == 0, "a second time there is nothing to do"
+        assert stack.inspect(name)["RestartCount"] == 0
+        undone = stack.stackops("undo", "--yes")
+        assert undone.returncode == 0, undone.stderr
+        assert stack.tree() == before
+        wait_for(lambda: stack.inspect(name)["RestartCount"] >= 1)
+        assert stack.inspect(f"{stack.name}-web-1")["Id"] == web

@@ -98,7 +98,6 @@ NO_ENGINE_NEEDED = {
     "ollama.bind": "what a server answers on which address: tests/demo repairs it",
     "ollama.on-cpu": "wants a GPU that is idle: tests/demo repairs it",
     "server.too-old-card": "wants a card that is too old: what servers print of it is the examples'",
-    "server.shm": "wants a model over several cards: what servers print of it is the examples'",
     "server.unreachable": "tests/servers has what servers answer at an address; the repair is container.dead-inside's",
     **dict.fromkeys(
         ("container.crash-loop", "container.not-started", "container.ended", "container.unhealthy", "container.needed"),
@@ -110,7 +109,7 @@ NO_ENGINE_NEEDED = {
     ),
     "wiring.broken": "tests/wiring cuts the arrows of a stack on a real Engine; a person repairs them",
     **dict.fromkeys(
-        ("docker.bind-directory", "librechat.env-file", "container.dead-inside"),
+        ("docker.bind-directory", "librechat.env-file", "container.dead-inside", "server.shm"),
         "tests/cases plays it on a real Engine with containers of its own, repairs it and takes back what can be",
     ),
     **dict.fromkeys(

@@ -159,7 +159,28 @@ def test_a_variable_is_taken_away_by_its_name_alone(name: str) -> None:
     assert apply_all(new, [TAKEN], PATH) == new
 
 
+SIZED = SetServiceKeys("api", shm_size="8g")
+SIZES = {
+    "no file": (None, f"{HEADER}\nservices:\n  api:\n    shm_size: 8g\n"),
+    "another size": (
+        "services:\n  api:\n    shm_size: 1gb # small\n    image: x\n",
+        "services:\n  api:\n    shm_size: 8g # small\n    image: x\n",
+    ),
+    "a number": ("services: {api: {shm_size: 67108864}}\n", "services: {api: {shm_size: 8g}}\n"),
+    "other keys": ("services:\n  api:\n    image: x\n", "services:\n  api:\n    image: x\n    shm_size: 8g\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_shared_memory_is_given_or_raised(name: str) -> None:
+    old, wanted = SIZES[name]
+    new = apply_all(None if old is None else old.encode(), [SIZED], PATH)
+    assert new.decode() == wanted
+    assert apply_all(new, [SIZED], PATH) == new
+
+
 def test_the_others_describe_themselves() -> None:
+    assert SIZED.describe() == "set shm_size to 8g for api"
     assert GATEWAY.describe() == "set the address of host.docker.internal to host-gateway for api"
     assert TAKEN.describe() == "take NUM_WORKERS away for api"
 

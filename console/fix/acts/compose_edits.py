@@ -142,7 +142,7 @@ def target_of(item: Any) -> str | None:  # noqa: ANN401
 
 
 class SetServiceKeys(ComposeEdit, frozen=True, tag="set-service-keys"):
-    """Give a service another command, variables, or names for addresses; or take variables from it."""
+    """Give a service another command, variables, names for addresses, shared memory; or take variables from it."""
 
     command: tuple[str, ...] = ()
     """Empty: left as it is."""
@@ -152,6 +152,8 @@ class SetServiceKeys(ComposeEdit, frozen=True, tag="set-service-keys"):
     """Variables it must not have, whatever the image or an earlier file says."""
     extra_hosts: tuple[tuple[str, str], ...] = ()
     """Names and addresses."""
+    shm_size: str = ""
+    """Of /dev/shm, as Compose takes it; empty: left as it is."""
 
     def __repr__(self) -> str:
         hidden = self.masked()
@@ -166,6 +168,7 @@ class SetServiceKeys(ComposeEdit, frozen=True, tag="set-service-keys"):
         parts = [f"command {' '.join(self.command)}"] if self.command else []
         parts += [f"{name}={value}" for name, value in self.masked().environment]
         parts += [f"the address of {name} to {address}" for name, address in self.extra_hosts]
+        parts += [f"shm_size to {self.shm_size}"] if self.shm_size else []
         said = [f"set {' and '.join(parts)}"] if parts else []
         said += [f"take {' and '.join(self.unset)} away"] if self.unset else []
         return f"{', '.join(said)} for {self.service}"
@@ -185,6 +188,7 @@ class SetServiceKeys(ComposeEdit, frozen=True, tag="set-service-keys"):
     def keys(self) -> dict[str, Any]:
         """Command, variables and hosts."""
         keys: dict[str, Any] = {"command": self._words} if self.command else {}
+        keys |= {"shm_size": self.shm_size} if self.shm_size else {}
         for key, sign, name, value in self.masked()._entries:
             keys.setdefault(key, []).append(name if value is None else f"{name}{sign}{value}")
         return keys
@@ -195,6 +199,9 @@ class SetServiceKeys(ComposeEdit, frozen=True, tag="set-service-keys"):
         now = untagged(at(doc.data, path))
         if self.command and (not isinstance(now, list) or [*map(str, now)] != [*self.command]):
             return ensure(doc, path, self._words)
+        sized: Path = ("services", self.service, "shm_size")
+        if self.shm_size and untagged(at(doc.data, sized)) != self.shm_size:
+            return ensure(doc, sized, self.shm_size)
         changed = (self._entry(doc, *entry) for entry in self._entries)
         return next((one for one in changed if one is not None), None)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from stackops.console.model import Snapshot
+from msgspec.structs import replace
+from stackops.checks.compose import LABEL_DIRECTORY, LABEL_FILES
+from stackops.console.model import ComposeService, ConfigFile, LastWords, Snapshot
 
 from examples import Example
 from examples.container.common import app, finds
 from examples.gpu.machines import machine, service
+from examples.wiring.folder import FILE, FOLDER, live
 
 LOOP = {"state": "restarting", "restart_count": 20, "exit_code": 1}
 BUS = (
@@ -25,6 +28,18 @@ def declared(*words: str, image: str = "vllm/vllm-openai:v0.8.5", **more: Any) -
     return machine(declared=(service("answers", image=image, command=words, **more),))
 
 
+def composed(*lines: str, declared: dict[str, Any] | None = None, **more: Any) -> Snapshot:
+    """A vLLM that Compose made, and its last lines."""
+    one = ComposeService("vllm", image="vllm/vllm-openai:v0.8.5", **(declared or {}))
+    snapshot = live(one)
+    labels = {LABEL_DIRECTORY: FOLDER, LABEL_FILES: FILE}
+    made = tuple(replace(each, labels=labels, **(LOOP | more)) for each in snapshot.containers)
+    projects = tuple(replace(each, files=(ConfigFile(FILE),)) for each in snapshot.projects)
+    words = (LastWords(made[0].id, lines, True),) if lines else ()
+    return replace(snapshot, containers=made, projects=projects, last_words=words)
+
+
+BOTH, WRITTEN = ("EditFile", "ComposeUp"), ("EditFile",)
 FINDS = tuple(
     finds(name, "full", snapshot)
     for name, snapshot in (
@@ -42,12 +57,27 @@ FINDS = tuple(
 )
 
 FINDS += (
-    finds("is to start vLLM over four cards", "small", declared("-tp", "4")),
-    finds("is to start a model of somebody's own over two cards", "small", declared("--tp=2", image="me/vllm-x:3")),
-    finds("gives it too little", "small", declared("-tp", "2", shared_memory=64 << 20)),
+    Example("is to start vLLM over four cards", declared("-tp", "4"), "finding", "small", WRITTEN),
+    Example(
+        "is to start a model of somebody's own over two cards",
+        declared("--tp=2", image="me/vllm-x:3"),
+        "finding",
+        "small",
+        WRITTEN,
+    ),
+    Example("gives it too little", declared("-tp", "2", shared_memory=64 << 20), "finding", "small", WRITTEN),
+    Example("has it in Compose", composed(BUS), "finding", "full", BOTH),
+    Example(
+        "gives it a little in Compose", composed(BUS, declared={"shared_memory": 1 << 30}), "finding", "full", BOTH
+    ),
+    finds("gives it much in Compose, and it is full", "full", composed(BUS, declared={"shared_memory": 16 << 30})),
+    finds("gives it the machine's, which is full", "full", composed(BUS, declared={"shared_memory": 0})),
 )
 
 FINDS_NOT = (
+    Example(
+        "recreated it in Compose with more", composed(state="running", restart_count=0, exit_code=0), "not_applicable"
+    ),
     Example("gives it enough", declared("-tp", "2", shared_memory=8 << 30), "ok"),
     Example("shares the machine's", declared("-tp", "2", shared_memory=0), "not_applicable"),
     Example("is to start vLLM on one card", declared("-tp", "1"), "not_applicable"),
