@@ -156,7 +156,7 @@ from support.pilots import console, desk_on
 
 async def main():
     async with console(desk_on(open_demo(), Journal(tempfile.mkdtemp())), (120, 40)) as running:
-        await running.press("6")
+        await running.press("7")
         print(await running.until(" runs mongo:"))
         await running.press("question_mark")
         print(await running.until("Go to the images"))
@@ -175,8 +175,8 @@ def test_a_screen_is_one_file_and_one_line(house: House) -> None:
 
     opened = house.python(OPENED)
     assert opened.returncode == 0, opened.stderr
-    assert " 6 Images" in opened.stdout, "the header does not name it"
-    assert "6            Go to the images" in opened.stdout, "the help does not name its key"
+    assert " 7 Images" in opened.stdout, "the header does not name it"
+    assert "7            Go to the images" in opened.stdout, "the help does not name its key"
 
 
 EMPTIED = """

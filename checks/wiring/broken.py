@@ -34,9 +34,13 @@ from ...console.report.wiring import KINDS, target
 from ...console.settings import Settings
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 
-SETTLING, LOADING = 120.0, 600.0
-"""Seconds after its start in which a program, or a server that loads a model, may not listen yet."""
-LOADS = ("ollama", "model_server", "endpoint", "rag_api")
+SETTLING = 60.0
+"""Seconds after its start in which a program may not listen yet."""
+LONGER = {
+    **dict.fromkeys(("mysql", "oceanbase", "seekdb", "milvus"), 180.0),
+    **dict.fromkeys(("ollama", "model_server", "endpoint", "rag_api"), 600.0),
+}
+"""The same of those that make a data folder first, or load a model."""
 VITAL = (
     "mongo", "postgres", "mysql", "redis", "milvus", "oceanbase", "seekdb", "minio", "gateway", "oneapi", "aiproxy",
 )  # fmt: skip
@@ -123,7 +127,8 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         arrows = tuple(group)
         name = arrows[0].source_name
         broken = {edge.key: hop for edge in arrows if (hop := edge.broken) is not None}
-        young = [edge for edge in arrows if edge.key in broken and _is_young(edge, boxes, snapshot.taken_at)]
+        now = snapshot.taken_at
+        young = [edge for edge in arrows if edge.key in broken and _is_young(edge, broken[edge.key], boxes, now)]
         for edge in arrows:
             if edge.key in broken and edge not in young:
                 yield _case(edge, broken[edge.key], boxes)
@@ -139,14 +144,15 @@ def _unknown(edge: Edge, why: str) -> Unknown:
     return Unknown(edge.source_name, f"Cannot say whether {edge.source_name} reaches {target(edge)}", why)
 
 
-def _is_young(edge: Edge, boxes: Mapping[str, Container], now: float) -> bool:
-    """Whether whoever is meant may still be about to listen."""
+def _is_young(edge: Edge, hop: Hop, boxes: Mapping[str, Container], now: float) -> bool:
+    """Whether whoever is meant may still be about to listen. Whoever answers, if wrongly, is not."""
     there = boxes.get(edge.target or "")
-    if there is None or there.state != "running":
+    waits = hop.name == "port" or (hop.reason or "").startswith(PASSING)
+    if there is None or there.state != "running" or not waits:
         return False
     if there.health is not None and there.health.status == "starting":
         return True
-    return now - (there.started_at or 0.0) < (LOADING if edge.kind in LOADS else SETTLING)
+    return now - (there.started_at or 0.0) < LONGER.get(edge.kind, SETTLING)
 
 
 def _doubt(edge: Edge) -> Hop | None:

@@ -19,6 +19,7 @@ from stackops.screens.places.overview import Overview
 from stackops.screens.places.plan import PlanScreen
 from stackops.screens.places.servers import ServersScreen
 from stackops.screens.places.timeline import Timeline
+from stackops.screens.places.wiring import WiringScreen
 from stackops.screens.registry import ACTIONS, Action, at, clashes, find, keys_of, unknown
 from stackops.screens.widgets.table import Table
 from stackops.screens.widgets.text import Document
@@ -30,6 +31,7 @@ PLACES = {
     "app": (StackopsApp,), "overview": (Overview,), "container": (ContainerScreen,), "doctor": (Doctor,),
     "plan": (PlanScreen,), "journal": (JournalScreen,), "gpus": (GpuScreen,), "fit": (FitScreen,),
     "servers": (ServersScreen,), "timeline": (Timeline,), "logs": (LogsScreen,), "list": (Table, Document),
+    "wiring": (WiringScreen,),
 }  # fmt: skip
 
 

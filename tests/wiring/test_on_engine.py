@@ -1,4 +1,4 @@
-"""Arrows of a small live stack, cut in eleven ways: each is one broken arrow, at the hop where it was cut."""
+"""Arrows of a small live stack, cut in eleven ways: each is one broken arrow, where it was cut, and one trouble."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
+from msgspec.structs import replace
+from stackops.checks.registry import examine
+from stackops.console.collect.collector import look as look_once
 from stackops.console.collect.scheduler import Scheduler
 from stackops.console.collect.sources.engine import Containers
-from stackops.console.collect.sources.wiring import TRIED, Wiring
+from stackops.console.collect.sources.wiring import GENTLY, TRIED, Wiring
 from stackops.console.hosts.call import run
 from stackops.console.hosts.local import open_local
+from stackops.console.judge import judge
 from stackops.console.model import Edge
+from stackops.console.model.findings import Trouble
 from stackops.console.settings import Settings
 from support.busybox import OURS, busybox
 from support.stacks import docker, wait_for
@@ -95,6 +100,15 @@ def broken() -> dict[str, tuple[str, str]]:
     return {kind: (hop.name, hop.reason or "") for kind, edge in arrows().items() if (hop := edge.broken) is not None}
 
 
+def troubles() -> list[Trouble]:
+    """What ``check`` says of these containers, in an hour: of what was just started it says nothing yet."""
+    host = open_local(Settings(), environ=dict(os.environ))
+    seen = look_once(host, Settings(), on_request=(GENTLY,))
+    later = replace(seen, taken_at=seen.taken_at + 3600.0)
+    found = judge(later, examine(later, Settings())).troubles
+    return [each for each in found if OURS in each.result.subject and each.result.severity != "info"]
+
+
 def refuses(image: str) -> None:
     gone("mongo")
     started(image, "mongo", "sleep", "100000")
@@ -141,12 +155,19 @@ CUTS: dict[str, tuple[Callable[[str], object], str, str, str]] = {
 }  # fmt: skip
 
 
+SAID_BETTER = {
+    "stopped", "removed", "misspelt", "another network", "itself", "paused",
+}  # fmt: skip
+"""Cuts that another finding explains: the arrow is folded under it."""
+
+
 def test_an_arrow_that_is_whole_is_well_at_each_hop(stack: str) -> None:
     found = wait_for(lambda: None if broken() else arrows())
     assert {kind: [hop.state for hop in edge.hops] for kind, edge in found.items()} == {
         kind: ["ok"] * 3 for kind in ("mongo", "postgres", "redis", "gateway", "sandbox")
     }
     assert {edge.by for edge in found.values()} == {"probe"}
+    assert troubles() == []
     assert found["mongo"].target_name == f"{OURS}-mongo"
 
 
@@ -158,3 +179,8 @@ def test_a_cut_arrow_is_the_only_one_that_is_broken_and_says_where(stack: str, c
     found = wait_for(broken)
     assert {name: at for name, (at, _) in found.items()} == {kind: hop}
     assert reason in found[kind][1]
+    (trouble,) = troubles()
+    told = [trouble.result, *trouble.consequences]
+    (arrow,) = (each for each in told if each.check == "wiring.broken")
+    assert arrow.subject.startswith(f"{OURS}-app -> ")
+    assert (arrow is trouble.result) == (cut not in SAID_BETTER), trouble
