@@ -157,7 +157,7 @@ def _reached(graph: dict[str, frozenset[str]], start: str) -> set[str]:
 
 CEILINGS = {
     "product lines": 71_983,
-    "modules": 343,
+    "modules": 350,
     "modules with a single importer in their own folder": 23,
     "circles": 0,
     "loose modules at the root of console/": 5,
