@@ -227,7 +227,7 @@ class DemoDatabases:
         except NotFound:
             return PostgresAnswer(trouble="refused", said="Connection refused")
         env, image = dict(container.definition.env), container.definition.image
-        if "postgres" not in [argv[0] for _, argv in container.processes()]:
+        if not any("postgres" in argv for _, argv in container.processes()):
             return PostgresAnswer(trouble="refused", said="Connection refused")
         if (login.user, login.password) != (env.get("POSTGRES_USER", "postgres"), env.get("POSTGRES_PASSWORD")):
             return PostgresAnswer(trouble="login", said=f'password authentication failed for user "{login.user}"')

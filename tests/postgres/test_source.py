@@ -60,6 +60,7 @@ class Bench:
         ("fastgpt:v4.9.0", {"PG_URL": "postgresql://u:p%40x@pg"}, ("u", "p@x", "u")),
         ("aiproxy:v0.1.0", {"SQL_DSN": "postgres://postgres:t0psecret@pg:5432/aiproxy"},
          ("postgres", "t0psecret", "aiproxy")),
+        ("librechat-rag-api-dev-lite:v0", {"DB_HOST": "pg"}, ("myuser", "mypassword", "mydatabase")),
         ("librechat-rag-api-dev-lite:v0", {"DB_HOST": "pg", "POSTGRES_USER": "myuser", "POSTGRES_PASSWORD": "mypw",
                                            "POSTGRES_DB": "mydatabase"}, ("myuser", "mypw", "mydatabase")),
     ],

@@ -158,12 +158,12 @@ def _ways(server: Container, address: str) -> Iterator[DatabaseTarget]:
 def _login(env: dict[str, str], variable: str) -> PostgresLogin | None:
     """As the program makes it of its variables; None where they hold no whole login.
 
-    fact: rag_api, app/config.py: DB_HOST with POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB; libpq: the database is
-    called like the user where none is named.
+    fact: rag_api, app/config.py: DB_HOST with POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB, and what they are where
+    they are not set; libpq: the database is called like the user where none is named.
     """
     if variable == "DB_HOST":
-        user, password = env.get("POSTGRES_USER", ""), env.get("POSTGRES_PASSWORD", "")
-        name = env.get("POSTGRES_DB", "")
+        user, password = env.get("POSTGRES_USER", "myuser"), env.get("POSTGRES_PASSWORD", "mypassword")
+        name = env.get("POSTGRES_DB", "mydatabase")
     else:
         to = next((one for one in connections(env.get(variable, "")) if one.scheme.startswith("postgres")), None)
         user, password, name = (to.user, to.password, to.name) if to is not None else ("", "", "")
