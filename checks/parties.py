@@ -13,6 +13,7 @@ from ..console.model import ComposeService, ConfigAddress, Container, NetworkLin
 from ..console.products.gateways import environment, names_of, share_network
 from ..console.products.services import role_of_container
 from .compose import Placed, everybody
+from .subjects import worked_out_once
 
 DEFAULT_BRIDGE = ("bridge", "default")
 
@@ -101,6 +102,7 @@ class Party:
         return not self.declared.env_files
 
 
+@worked_out_once
 def parties(snapshot: Snapshot) -> tuple[Party, ...]:
     """Every container, then every declared service that has none, no profile to wait for, and files Compose takes."""
     found = []

@@ -6,8 +6,10 @@ Pure: everything is read from the Snapshot. Paths are host paths in POSIX form. 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import wraps
+from typing import TypeVar
 
 from ..console.compose.places import Reach, reach, within
 from ..console.model import ComposeService, Container, FileFact, LastWords, Role, Server, Snapshot
@@ -32,6 +34,23 @@ USUAL = 6
 EVERY = ("", "0.0.0.0", "::", "[::]", "*")  # noqa: S104 - as compose files write it
 MOST = 200
 """Ports of one range that are looked at."""
+
+T = TypeVar("T")
+
+
+def worked_out_once(work: Callable[[Snapshot], Iterable[T]]) -> Callable[[Snapshot], tuple[T, ...]]:
+    """What many checks ask of the same Snapshot. Of no other one is anything kept, so nothing can be out of date."""
+    kept: tuple[Snapshot, tuple[T, ...]] | None = None
+
+    @wraps(work)
+    def asked(snapshot: Snapshot) -> tuple[T, ...]:
+        nonlocal kept
+        known = kept
+        if known is None or known[0] is not snapshot:
+            known = kept = (snapshot, tuple(work(snapshot)))
+        return known[1]
+
+    return asked
 
 
 @dataclass(frozen=True)

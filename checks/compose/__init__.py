@@ -30,7 +30,7 @@ from ...console.model import (
 )
 from ...console.model.findings import Evidence, Severity
 from .. import api
-from ..subjects import within
+from ..subjects import within, worked_out_once
 
 LABEL_FILES, LABEL_DIRECTORY = CONFIG_FILES, WORKING_DIR
 STOPPED_BY_HAND = (0, 130, 137, 143)
@@ -202,6 +202,7 @@ def _named(services: Iterable[ComposeService], name: str | None) -> ComposeServi
     return next((service for service in services if service.name == name), None)
 
 
+@worked_out_once
 def everybody(snapshot: Snapshot) -> Iterator[Placed]:
     """Every container, then every service that has none and that a plain ``docker compose up`` would start."""
     yield from (place_of(snapshot, container) for container in snapshot.containers)

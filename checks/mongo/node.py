@@ -20,6 +20,7 @@ from ...console.products.mongo import (
 )
 from ...console.products.versions import is_newest
 from ..compose import Placed, marks_since_start, placed, service_of
+from ..subjects import worked_out_once
 from .start import MONGODB_UID, Mongod, config_of, mongod_of
 
 YOUNG = 60.0
@@ -190,6 +191,7 @@ class SetVerdict:
     """Why it is left to people, where this very case is."""
 
 
+@worked_out_once
 def nodes(snapshot: Snapshot) -> Iterator[MongoNode]:
     """Every mongod of the snapshot."""
     places = placed(snapshot, "mongo")

@@ -14,6 +14,7 @@ from ...console.model import Product, Server, ServerUser, Snapshot
 from ...console.products.model_users import product_of_image
 from ...console.products.versions import parts_of
 from ..compose import Placed, open_ports, placed
+from ..subjects import worked_out_once
 
 SPELLINGS = ("SK_KEY", "SK-KEY", "sk-key", "sk_key", "ACCESS_TOKEN")
 """Every way in which guides, scripts and people write the variable with the key."""
@@ -81,6 +82,7 @@ class Companion:
         return self.server.users if self.server else ()
 
 
+@worked_out_once
 def companions(snapshot: Snapshot) -> Iterator[Companion]:
     """Those that run or are declared, told by what they answer, else by the name of their image."""
     for place in placed(snapshot, "model_server"):

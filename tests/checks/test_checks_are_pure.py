@@ -7,14 +7,18 @@ import os
 import socket
 import subprocess
 import typing
+from collections.abc import Iterator
 
 import pytest
 from examples import examples_of
+from examples.wiring.folder import live, service
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import fields, replace
 from stackops.checks.registry import ALL
+from stackops.checks.subjects import worked_out_once
 from stackops.console import model
+from stackops.console.model import Snapshot
 from stackops.console.settings import Settings
 
 SETTINGS = Settings()
@@ -174,3 +178,16 @@ def test_an_empty_snapshot_is_not_applicable():
     empty = model.Snapshot(taken_at=0.0, host=model.HostInfo("h"))
     for check in ALL:
         assert tuple(check.examine(empty, SETTINGS)) == ()
+
+
+def test_what_is_worked_out_once_is_so_for_one_snapshot_and_never_for_the_next() -> None:
+    asked: list[float] = []
+
+    @worked_out_once
+    def names(snapshot: Snapshot) -> Iterator[str]:
+        asked.append(snapshot.taken_at)
+        yield from (container.name for container in snapshot.containers)
+
+    one, other = live(service("a", "a:1")), live(service("b", "b:1"))
+    assert [names(one), names(one), names(other), names(one)] == [("stack-a-1",)] * 2 + [("stack-b-1",), ("stack-a-1",)]
+    assert len(asked) == 3
