@@ -3,7 +3,8 @@
 What it does
     Reads it from the last lines of PostgreSQL, MySQL, MariaDB, Redis, Meilisearch and Elasticsearch. For PostgreSQL and
     Meilisearch it also compares the release that stands in the data folder (`PG_VERSION`, `data.ms/VERSION`) with the
-    release of the image, so that it is known before anything is started. MongoDB has a check of its own.
+    release of the image, so that it is known before anything is started; and it finds a PostgreSQL 18 that is mounted
+    where the releases before had their data. MongoDB has a check of its own.
 
 Why it matters
     A tag that was raised (`pg15` to `pg16`), or `latest` that was pulled anew, ends at every start. Removing the data
@@ -20,11 +21,13 @@ Sources
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...console.model import Role
+from ...console.products.versions import parts_of
 from ...console.text.cleaning import clip
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
@@ -109,6 +112,17 @@ OTHER_RELEASE = Form(
     "{product} opens only what its own or a near release wrote. Nothing is lost: the old release opens them",
     "go back to the image that wrote the data, or carry them over by a dump",
 )
+MOVED = Form(
+    "moved",
+    "{subject} will not start: PostgreSQL {runs} keeps its data below /var/lib/postgresql, and {target} is mounted",
+    "From 18 on the image ends where something is mounted at the folder of the releases before",
+    "mount it at /var/lib/postgresql",
+    advice="Write /var/lib/postgresql in place of {target} in volumes of {service}; a new database is made in it.\n"
+    "Data of an older release are not opened there: keep their folder, and carry them over by a dump.\n"
+    "Then: docker compose up -d {service}",
+)
+HOME, MOVED_SINCE = "/var/lib/postgresql/data", 18
+"""fact: docker-library/postgres, 18/bookworm/docker-entrypoint.sh: OLD_DATABASES, ``mountpoint -q``"""
 
 
 @dataclass(frozen=True)
@@ -127,7 +141,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     said = {life.container.id: life.last_words for life in lives(snapshot) if not life.put_to_rest}
     for place in compose.everybody(snapshot):
         words = said.get(place.container.id, ()) if place.container else ()
-        case = _said(place, words) or _read(place, snapshot)
+        case = _said(place, words) or _read(place, snapshot) or _moved(place, snapshot)
         if isinstance(case, OtherRelease):
             yield _case(case)
         elif case is not None:
@@ -179,6 +193,23 @@ def _read(place: Placed, snapshot: Snapshot) -> OtherRelease | Fine | None:
     return OtherRelease(place, product, told.release, service.version, Evidence("release", told.release, told.path))
 
 
+def _moved(place: Placed, snapshot: Snapshot) -> Case[None] | None:
+    """A PostgreSQL that nobody has started yet, with a mount at the folder of the releases before 18."""
+    service = compose.service_of(snapshot, place)
+    major = (service.version or "").partition(".")[0] if service and service.role == "postgres" else ""
+    mounted = any(posixpath.normpath(mount.target) == HOME for mount in place.mounts)
+    stock = parts_of(place.image or "").last in ("postgres", "pgvector") and not (
+        place.declared and place.declared.built
+    )
+    if place.container is not None or not mounted or not stock or not major.isdecimal() or int(major) < MOVED_SINCE:
+        return None
+    if compose.value_of("PGDATA", place.env):
+        return None
+    rows = (Evidence("mounted at", HOME, place.source), Evidence("image", place.image or "", place.source))
+    words = {"runs": major, "target": HOME, "service": place.service or place.subject}
+    return Case(place.subject, MOVED, None, rows, words)
+
+
 def _series(release: str, product: Product) -> list[str]:
     numbers = release.split(".")
     return numbers[: 2 if product.role == "postgres" and len(numbers[0]) == 1 else product.parts]
@@ -194,9 +225,11 @@ def _case(one: OtherRelease) -> Case[OtherRelease]:
     return Case(one.place.subject, OTHER_RELEASE, one, rows, words)
 
 
-def plan(case: Case[OtherRelease], _answers: Answers) -> Plan:
+def plan(case: Case[OtherRelease | None], _answers: Answers) -> Plan:
     """Both ways."""
     one = case.facts
+    if one is None:
+        return manual(*case.advice)
     of = f" {one.wrote}" if one.wrote[:1].isdigit() else " as it was before (docker images shows it)"
     up = f": docker compose up -d {one.place.service}" if one.place.service else ""
     told = {"product": one.product.name, "of": of, "up": up, "subject": case.subject}
@@ -204,6 +237,6 @@ def plan(case: Case[OtherRelease], _answers: Answers) -> Plan:
 
 
 CHECK = Check(
-    "data.other-release", "Databases open the data that they have", __doc__ or "", (OTHER_RELEASE,), find, plan,
+    "data.other-release", "Databases open the data that they have", __doc__ or "", (OTHER_RELEASE, MOVED), find, plan,
     reads=("containers", "projects", "services", "last_words", "data_releases"),
 )  # fmt: skip

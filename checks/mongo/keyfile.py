@@ -77,6 +77,12 @@ _WRONG_COPY = Form(
     "mongod ends at once without its key file. {near}", "let the script copy the file that is mounted",
     advice="{near}\nWrite one name in the copy line and in volumes, then: docker compose up -d {service}",
 )  # fmt: skip
+_NOWHERE = Form(
+    "nowhere", "There will be no key file {path} in {subject}: nothing mounts it",
+    "The image has no such file, and mongod ends at once without its key file", "mount a key file at {path}",
+    advice="Make a key: openssl rand -base64 756 > mongodb.key; chmod 400 mongodb.key; sudo chown 999:999 mongodb.key\n"
+    "Mount it: add - ./mongodb.key:{path} to volumes of {service}\nThen: docker compose up -d {service}",
+)  # fmt: skip
 _REFUSED = Form(
     "refused", "mongod refuses its key file {path} inside {subject}: {reason}", _INSIDE, "{cure}",
     advice="{cure}.\nSee what lies there: docker compose run --rm --no-deps --entrypoint ls {service} -ln {folder}\n"
@@ -138,6 +144,8 @@ def _form(facts: KeyCase) -> Form | None:
         return next(each for each in (_UP if facts.alive else _DOWN) if each.id == problem)
     if facts.lost_source and (refused or facts.place.container is None):
         return _REFUSED_COPY if refused else _WRONG_COPY
+    if facts.absent and not facts.mongod.generates_key:
+        return _NOWHERE
     if refused and (not seen or facts.mongod.copied_from):
         return _REFUSED
     stale = seen and ((facts.failing and not facts.alive) or facts.mount_error)
@@ -226,7 +234,7 @@ def _log(facts: KeyCase, snapshot: Snapshot) -> Iterator[Evidence]:
 def plan(case: Case[KeyCase], answers: Answers) -> Plan:
     """The file first, then a mongod that is down because of it."""
     facts = case.facts
-    if case.form in (_REFUSED, _REFUSED_COPY, _WRONG_COPY):
+    if case.form in (_REFUSED, _REFUSED_COPY, _WRONG_COPY, _NOWHERE):
         return manual(*case.advice)
     asked = facts.uid is None and not NO_KEY.isdisjoint(facts.problems)
     answer = answers.get("uid", str(MONGODB_UID))
@@ -302,7 +310,7 @@ def _says(facts: KeyCase) -> Iterator[str]:
 
 CHECK = Check(
     "mongo.keyfile", "mongod accepts its key file", __doc__ or "",
-    (*_DOWN, *_UP, _NOT_YET, _WRONG_COPY, _REFUSED, _REFUSED_COPY), find, plan,
+    (*_DOWN, *_UP, _NOT_YET, _WRONG_COPY, _NOWHERE, _REFUSED, _REFUSED_COPY), find, plan,
     reads=(
         "engine", "containers", "projects", "services", "files", "keyfiles", "mongod_configs", "mongos", "log_marks",
     ),

@@ -222,6 +222,16 @@ class KeyCase:
         return source if official(self.place.image) else None
 
     @property
+    def absent(self) -> bool:
+        """Whether the container will have no such file: nothing mounts it, and docker-library's image holds none."""
+        place, path = self.place, self.mongod.key_path or ""
+        entry = place.told_by.entrypoint[:1] if place.told_by else ()
+        plain = not self.mongod.wrapped and all(posixpath.basename(word) in (ENTRYPOINT, "mongod") for word in entry)
+        stock = official(place.image) and not (place.declared and place.declared.built)
+        kept = any(within(path, folder) is not None for folder in CHOWNED)  # the image's own volumes
+        return place.container is None and self.reach is None and plain and stock and path[:1] == "/" and not kept
+
+    @property
     def left_alone(self) -> bool:
         """Whether nothing has to be started: mongod runs, or was never started."""
         return self.place.container is None or (self.alive and "directory" not in self.problems)

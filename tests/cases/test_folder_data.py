@@ -79,3 +79,25 @@ secrets: {members: {file: ./members.key}}
     (one,) = [each for each in found if each["check"] == "mongo.keyfile"]
     assert str(tmp_path / "stack/members.key") in one["title"]
     assert ("directory" if "directory" in lies else "open to group or others") in one["title"]
+
+
+@pytest.mark.parametrize("volume", ["./pg:/var/lib/postgresql/data", "pg:/var/lib/postgresql/data/"])
+@pytest.mark.parametrize("image", ["postgres:18", "pgvector/pgvector:pg18", "library/postgres:18.1-alpine"])
+def test_a_mount_at_the_folder_of_the_releases_before_18(tmp_path: Path, image: str, volume: str) -> None:
+    compose = STORE.format(image=image, volume=volume, env="{}") + "volumes: {pg: }\n"
+    code, found = judged(tmp_path, compose, {"x": ""})
+    assert (code, [one["check"] for one in found]) == (1, ["data.other-release"])
+    assert "below /var/lib/postgresql" in found[0]["title"]
+
+
+@pytest.mark.parametrize(
+    ("image", "volume", "env"),
+    [
+        ("postgres:18", "./pg:/var/lib/postgresql", "{}"), ("postgres:17", "./pg:/var/lib/postgresql/data", "{}"),
+        ("postgres:18", "./pg:/var/lib/postgresql/data", "{PGDATA: /var/lib/postgresql/data}"),
+        ("bitnami/postgresql:18.1.0", "./pg:/var/lib/postgresql/data", "{}"),
+        ("postgres:latest", "./pg:/var/lib/postgresql/data", "{}"),
+    ],
+)  # fmt: skip
+def test_mounts_that_a_postgresql_uses_are_left_alone(tmp_path: Path, image: str, volume: str, env: str) -> None:
+    assert judged(tmp_path, STORE.format(image=image, volume=volume, env=env), {"x": ""}) == (0, [])

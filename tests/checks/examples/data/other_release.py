@@ -9,7 +9,7 @@ from stackops.console.model import DataRelease, LastWords, Role, Service, Snapsh
 
 from examples import Example
 from examples.container.common import app, finds
-from examples.snapshots import stack
+from examples.snapshots import declared_bind, stack
 
 LOOP = {"state": "restarting", "restart_count": 20, "exit_code": 1}
 POSTGRES = (
@@ -50,6 +50,14 @@ def folder(
     return replace(made, services=(replace(one, version=version),), data_releases=told, last_words=said)
 
 
+def mounted(version: str, image: str = "postgres:18", target: str = "/var/lib/postgresql/data") -> Snapshot:
+    """A PostgreSQL that is only declared, with a mount."""
+    volumes = (declared_bind("/srv/x/pg", target, "/srv/x/docker-compose.yml"),)
+    made = stack("postgres", "/srv/x", name="pg", service="pg", image=image, declared={"volumes": volumes})
+    (one,) = made.services
+    return replace(made, services=(replace(one, version=version),))
+
+
 FORM = "other-release"
 FINDS = (
     finds("raised pg15 to pg16", FORM, ended(*POSTGRES)),
@@ -86,4 +94,10 @@ FINDS_NOT = (
             replace(app(lines=("PostgreSQL 16.2 starting",), **LOOP), services=(Service("postgres", "app"),)), "ok"),
 )  # fmt: skip
 
+FINDS += (Example("raised it to 18 before the start", mounted("18"), "finding", "moved", ()),)
+FINDS_NOT += (
+    Example("mounts what 18 uses", mounted("18", target="/var/lib/postgresql"), "not_applicable"),
+    Example("has 17 there", mounted("17", "postgres:17"), "not_applicable"),
+    Example("has an image that is not the official one", mounted("18", "bitnami/postgresql:18"), "not_applicable"),
+)
 EXAMPLES = FINDS + FINDS_NOT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from stackops.console.model import FileFact, KeyFileFact, MongodConfig, Mount, Snapshot
+from stackops.console.model import FileFact, KeyFileFact, MongodConfig, Mount, Snapshot, Volume
 
 from examples import Example
 from examples.snapshots import ENGINE, NOW, STARTED, bind, declared_bind, file, stack
@@ -90,6 +90,16 @@ def configured(fact: FileFact, *, container: dict[str, Any] | None = None, **mor
     return replace(mongo(fact, container=inside, mounts=mounts, **more), mongod_configs=told)
 
 
+def plain(*volumes: Volume, image: str = "mongo:7.0", path: str = "/etc/keyfile", **more: Any) -> Snapshot:
+    """A mongod that is only declared, with these mounts."""
+    made = mongo(started=False)
+    (project,) = made.projects
+    (service,) = project.services
+    command = ("mongod", "--replSet", "rs0", "--keyFile", path)
+    told = {"image": image, "entrypoint": (), "command": command, "volumes": volumes, **more}
+    return replace(made, projects=(replace(project, services=(replace(service, **told),)),))
+
+
 UNREAD = KeyFileFact(KEY)
 MOUNT_ERROR = 'error mounting "/srv/fastgpt/mongodb.key" to rootfs at "/data/mongodb.key": not a directory: unknown'
 
@@ -146,6 +156,7 @@ FINDS = (
             **LOOP, "entrypoint": ("sh", "-c", COPY)}, marks=REFUSED), "finding", "refused", ()),
     Example("copies another name than is mounted, and has not started yet", declared_copy("/data/mongo.key.host"),
             "finding", "wrong-copy", ()),
+    Example("names a key file that nothing mounts, and has not started yet", plain(), "finding", "nowhere", ()),
     Example("copies a directory that Docker made", mongo(file(KEY, "directory"), container={
             **LOOP, "entrypoint": ("sh", "-c", COPY.replace("mongo.key.host", "mongodb.key.host"))},
             mounts=(bind(KEY, "/data/mongodb.key.host"),), marks=REFUSED), "finding", "directory",
@@ -182,6 +193,11 @@ FINDS_NOT = (
             mongo(key(), content=UNREAD, container={"state": "exited"}), "unknown"),
     Example("looks as a user who cannot read the key of a mongod that has just started",
             mongo(key(), content=UNREAD, container={"started_at": NOW - 1}), "unknown"),
+    Example("has it in an image of its own", plain(image="example.com/our-mongo:7"), "unknown"),
+    Example("builds its image here", plain(built=True), "unknown"),
+    Example("keeps it in the folder of the data", plain(path="/data/db/keyfile"), "unknown"),
+    Example("keeps it in a volume that is mounted", plain(Volume("volume", "keys", "/etc")), "unknown"),
+    Example("starts it by a script of its own", plain(entrypoint=("/start.sh",)), "unknown"),
     Example("looks at an Engine on another machine", mongo(None), "unknown"),
     Example("keeps the key in a named volume, mongod down", mongo(mounts=(Mount("volume", "keys", "/data"),),
             container=DOWN), "unknown"),
