@@ -32,6 +32,31 @@ class Mutant:
 
 
 MUTANTS = (
+    # judge
+    Mutant(
+        "console/judge/judgement.py",
+        "_put_aside(whole)\n",
+        "pass\n",
+        "judge/test_arrows.py::test_a_part_that_one_works_without_is_a_warning_and_folded_all_the_same",
+    ),
+    Mutant(
+        "console/judge/judgement.py",
+        "(whose and not words.isdisjoint(own))",
+        "not words.isdisjoint(own)",
+        "judge/test_arrows.py::test_what_is_about_another_matter_does_not_hide_it",
+    ),
+    Mutant(
+        "checks/wiring/broken.py",
+        'if edge.by == "probe" and',
+        "if",
+        "checks/test_every_example.py::test_the_check_says_what_the_example_promises",
+    ),
+    Mutant(
+        "console/collect/sources/wiring.py",
+        "if GENTLY in self.site.on_request and TRIED not in self.site.on_request:",
+        "if False:",
+        "wiring/test_source.py::test_who_looks_gently_leaves_a_mysql_alone",
+    ),
     # fix
     Mutant(
         "console/fix/verifying.py",

@@ -26,10 +26,10 @@ CAUSES = ("container.needed", "container.permission", "container.cpu", "containe
 ARROW = "wiring.broken"
 """What was seen of one arrow alone: what else is found of that arrow, or of its target, says better what is wrong."""
 LATER = (
-    "wiring.login", "docker.exposed-databases", "docker.default-secrets", "mysql.auth-plugin", "postgres.pgvector",
+    "wiring.login", "docker.exposed-databases", "docker.default-secrets", "mysql.auth-plugin", "postgres.",
     "librechat.meilisearch",
 )  # fmt: skip
-"""Checks of what comes after a connection: they do not explain one that fails."""
+"""How checks of what comes after a connection begin: they do not explain one that fails."""
 ESSENTIAL = ("engine", "engine-info", "container")
 """Sources without which nothing can be said of any container."""
 SECONDS = 120.0
@@ -81,7 +81,7 @@ class _Whole:
         """Whether it blames a container of which something is found that explains it."""
         blamed = next((each.id for each in self.snapshot.containers if each.name == result.blames), None)
         found = self.found(blamed) if blamed is not None else ()
-        return any(each.severity == "error" and each.check not in LATER for each in found)
+        return any(each.severity == "error" and not each.check.startswith(LATER) for each in found)
 
 
 def judge(snapshot: Snapshot, results: Sequence[Result]) -> Judgement:
@@ -129,7 +129,7 @@ def _said_better(result: Result, results: Sequence[Result]) -> Result | None:
     host = address.rpartition(":")[0]
     own = {*settings, *([host] if "." in host else [])}  # a plain word may be anything
     for other in results:
-        if other.status != "finding" or other.severity == "info" or other.check in (ARROW, *LATER):
+        if other.status != "finding" or other.severity == "info" or other.check.startswith((ARROW, *LATER)):
             continue
         whose = {other.subject, *other.also} & set(result.also)
         said = " ".join((other.title, other.because or "", other.about or "", *(row.value for row in other.evidence)))
