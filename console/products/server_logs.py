@@ -59,7 +59,8 @@ _SHM = (
         r"out of shared memory|raise your shared memory limit|[Bb]us error.*shared memory"
         r"|shared memory segment.*(?:/dev/shm|failed)"
         r"|No space left on device.*(?:/dev/shm|torch_|nccl)|(?:/dev/shm|nccl).*No space left on device"
-        r"|failed to extend /dev/shm|Fatal Python error: Bus error",
+        r"|failed to extend /dev/shm|Fatal Python error: Bus error|DataLoader worker[^\n]{0,60}Bus error"
+        r"|(?:</torch_\w{1,60}>|posix_fallocate failed)[^\n]{0,40}No space left on device",
     ),
 )
 
@@ -104,7 +105,7 @@ _TOO_OLD = (
         r"|Feature '[^']+' requires \.target sm_\d+|is for sm\d+-sm\d+, but was built for sm\d+"
         r"|cuda compute cap \d+ is not supported|SGLang only supports sm\d+ and above"
         r"|(?i:only supports devices of|requires) CUDA Capability >= [\d.]+"
-        r"|has no device code compatible with CUDA arch",
+        r"|has no device code compatible with CUDA arch|ptxas fatal\s*: Value 'sm_\d+\w?' is not defined",
     ),
     pattern(
         OLD_DRIVER + "cuda",

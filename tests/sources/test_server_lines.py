@@ -52,6 +52,7 @@ vllm	gpu-memory	RuntimeError: cuDNN error: CUDNN_STATUS_ALLOC_FAILED
 vllm	too-old-card	ValueError: FP8 quantized models is only supported on GPUs with compute capability >= 8.9 (i.e 4090/H100), actual = `8.6`
 vllm	too-old-card	ValueError: Attention sinks are only supported on Hopper, capability >= 9.0
 vllm	too-old-card	RuntimeError: Found Tesla P40 which is too old to be supported by the triton GPU compiler, which is used as the backend. Triton only supports devices of CUDA Capability >= 7.0, but your device is of CUDA capability 6.1
+vllm	too-old-card	ptxas fatal   : Value 'sm_120' is not defined for option 'gpu-name'
 vllm	too-old-driver	nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.4, please update your driver to a newer version
 sglang	too-old-card	RuntimeError: SGLang only supports sm75 and above.
 sglang	too-old-card	RuntimeError: FlashAttention: Only Ampere GPUs or newer are supported by flashinfer

@@ -53,7 +53,7 @@ def break_again(host: DemoHost, check: str, name: str | None = None) -> None:
     """Let the operator do it now; without a form as on a fresh stack."""
     with host.world.lock:
         host.build()
-        (FORMS[check][name] if name else next(iter(FORMS[check].values()))).act(host.hands)
+        ({**FORMS, **APART}[check][name] if name else next(iter(FORMS[check].values()))).act(host.hands)
 
 
 def has_set(host: DemoHost) -> bool:
@@ -548,3 +548,50 @@ def no_grant(hands: Hands) -> None:
         "    profiles: [never]\n    deploy: &gpu\n",
     )  # fmt: skip
     hands.compose(stacks.MODELS, "up", "-d", "--no-deps", "ollama")
+
+
+APART: dict[str, dict[str, Scenario]] = {}
+"""Pitfalls that no fresh practice stack shows: one line of FastGPT's own file each, in an orderly stack."""
+FASTGPT = f"{stacks.FASTGPT}/docker-compose.yml"
+PG = "postgresql://username:${PG_PASSWORD}@pg:5432/postgres"
+
+
+def line(check: str, name: str, old: str, new: str, story: str, *services: str) -> None:
+    """One line of the file is another, and these services follow it."""
+
+    def act(hands: Hands) -> None:
+        hands.edit(FASTGPT, old, new)
+        if services:
+            hands.compose(stacks.FASTGPT, "up", "-d", "--no-deps", *services)
+
+    act.__doc__ = story
+    APART[check] = {name: Scenario(check, name, act)}
+
+
+line("compose.drift", "changed", "TOKEN_KEY=practice-token-5d02", "TOKEN_KEY=practice-token-5d03",
+     "Changed a key of FastGPT in its file, and restarted it: a restart keeps what it was made with.")  # fmt: skip
+line("fastgpt.base-url", "no-v1", "OPENAI_BASE_URL=http://oneapi:3000/v1", "OPENAI_BASE_URL=http://oneapi:3000",
+     "Copied the address of One API out of the browser, and so without the /v1 that every client needs.",
+     "fastgpt")  # fmt: skip
+line("wiring.dsn", "written", PG, PG.replace("${PG_PASSWORD}", "a#b/c"),
+     "Gave PostgreSQL a password with signs that mean something else in an address, and wrote it as it is.",
+     "fastgpt")  # fmt: skip
+line("postgres.credentials", "password", PG, PG.replace("username", "root"),
+     "Wrote root into FastGPT's PG_URL, as it is called elsewhere; the database was made for another user.",
+     "fastgpt")  # fmt: skip
+line("fastgpt.redis", "missing", "fastgpt:v4.7", "fastgpt:v4.9.14",
+     "Raised FastGPT to v4.9.14 by its tag alone. From v4.9.4 on it wants a Redis, of which nothing is said.",
+     "fastgpt")  # fmt: skip
+line("compose.invalid", "refused-later", "restart: always\n    ports: #", "restrat: always\n    ports: #",
+     "Mistyped a key while all was running. Nothing happens until the next up, which is refused.")  # fmt: skip
+line("postgres.pgvector", "missing", "ankane/pgvector:v0.5.0", "postgres:16",
+     "Took the plain PostgreSQL, since it is the official one. It has no vectors, and FastGPT cannot start.",
+     "pg")  # fmt: skip
+line("mysql.auth-plugin", "removed", "mysql:8.0.36", "mysql:8.4.0",
+     "Raised MySQL to 8.4, which does not know the option any more that stands in the same file.", "mysql")  # fmt: skip
+line("docker.default-secrets", "as-shipped", "TOKEN_KEY=practice-token-5d02", "TOKEN_KEY=any",
+     "Left the key that upstream's file is published with, so that everybody can sign FastGPT's tokens.",
+     "fastgpt")  # fmt: skip
+line("docker.bind-directory", "directory", "      - ./config.json:/app/data/config.json",
+     "      - ./config.json:/app/data/config.json\n      - ./branding.json:/app/branding.json",
+     "Mounted a file that was never put there: Docker has made an empty directory of its name.", "fastgpt")  # fmt: skip
