@@ -77,5 +77,5 @@ def plan(case: Case[Missed], _answers: Answers) -> Plan:
 
 CHECK = Check(
     "container.needed", "Nothing that somebody needs lies stopped", __doc__ or "", (STOPPED,), find, plan,
-    reads=("containers", "projects", "services", "last_words", "config_verdicts", "oneapis"),
+    reads=("containers", "projects", "services", "last_words", "config_verdicts", "oneapis", "json_files"),
 )  # fmt: skip

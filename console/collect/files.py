@@ -26,6 +26,7 @@ from ..model import (
     Project,
     Volume,
 )
+from ..products.addresses import shown
 from ..products.mongo import config_path, key_file
 from ..products.services import role_of_container, role_of_declaration, services
 from ..text.cleaning import clean_line
@@ -336,24 +337,29 @@ def json_facts(files: Files, paths: Sequence[str]) -> tuple[JsonFact, ...]:
 def judge(path: str, content: bytes) -> JsonFact:
     """What a strict and a relaxed reader would say of the content."""
     text = content.decode("utf-8", "replace").removeprefix("\ufeff")
-    strict, keys = _parsed(text)
+    strict, keys, gateway = _parsed(text)
     if strict is None:
-        return JsonFact(path=path, keys=keys)
-    relaxed, keys = _parsed(without_comments(text))
+        return JsonFact(path=path, keys=keys, gateway=gateway)
+    relaxed, keys, gateway = _parsed(without_comments(text))
     unsure = relaxed is not None and any(match["more"] for match in _MORE.finditer(without_comments(text)))
-    return JsonFact(path=path, strict=strict, relaxed=None if unsure else relaxed, unsure=unsure, keys=keys)
+    told = None if unsure else relaxed
+    return JsonFact(path=path, strict=strict, relaxed=told, unsure=unsure, keys=keys, gateway=gateway)
 
 
-def _parsed(text: str) -> tuple[str | None, tuple[str, ...]]:
+def _parsed(text: str) -> tuple[str | None, tuple[str, ...], str | None]:
+    """What is wrong with it; the names at its top, and the gateway that it names."""
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
-        return f"line {error.lineno}, column {error.colno}: {clean_line(error.msg, 80)}", ()
+        return f"line {error.lineno}, column {error.colno}: {clean_line(error.msg, 80)}", (), None
     except (RecursionError, ValueError):
-        return "it is nested too deeply, or a number in it is too long", ()
+        return "it is nested too deeply, or a number in it is too long", (), None
     if not isinstance(data, dict):
-        return "line 1, column 1: it is no object in braces", ()
-    return None, tuple(clean_line(key, 60) for key in data)[:40]
+        return "line 1, column 1: it is no object in braces", (), None
+    system = data.get("systemEnv")
+    gateway = system.get("oneapiUrl") if isinstance(system, dict) else None
+    told = shown(gateway) if isinstance(gateway, str) and gateway.strip() else None
+    return None, tuple(clean_line(key, 60) for key in data)[:40], told
 
 
 def without_comments(text: str) -> str:

@@ -252,3 +252,5 @@ class JsonFact(Struct, frozen=True):
     """It is no strict JSON, and uses more of JSON5 than can be judged."""
     keys: tuple[str, ...] = ()
     """Names at the top of it."""
+    gateway: str | None = None
+    """``systemEnv.oneapiUrl`` of a FastGPT's configuration: an address without login and query."""

@@ -1,7 +1,8 @@
 """Which settings of a container are addresses that it needs, and where each leads. The one derivation of arrows. Pure.
 
-Made from what was collected: environments, LibreChat's ``.env`` and librechat.yaml, One API's channels. Nothing is
-looked up or tried. Which of several variables counts is the program's own precedence: one that loses is no arrow.
+Made from what was collected: environments, LibreChat's ``.env`` and librechat.yaml, FastGPT's config.json, One API's
+channels. Nothing is looked up or tried. Which of several settings counts is the program's own precedence: one that
+loses is no arrow.
 
 fact: labring/FastGPT packages/service/core/ai/config.ts and common/vectorDB/controller.ts (SEEKDB_URL, OCEANBASE_URL,
 PG_URL, MILVUS_ADDRESS, in this order), compose files of v4.6 to v4.15 (SANDBOX_URL, CODE_SANDBOX_URL, PLUGIN_BASE_URL,
@@ -20,10 +21,22 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..compose.places import dotenv
-from ..model import ComposeService, ConfigVerdict, Container, Edge, EdgeWhere, Hop, OneApiState, Project, Role, Speaks
+from ..model import (
+    ComposeService,
+    ConfigVerdict,
+    Container,
+    Edge,
+    EdgeWhere,
+    Hop,
+    JsonFact,
+    OneApiState,
+    Project,
+    Role,
+    Speaks,
+)
 from ..text.cleaning import clean_line
 from .addresses import Address, address_of, lead, place, shown
-from .gateways import connections, environment, gateway_of, names_of
+from .gateways import connections, environment, gateway_of, names_of, release
 from .librechat.reading import dotenv_path
 from .librechat.reading import environment as librechat_environment
 from .model_users import uses
@@ -75,6 +88,8 @@ _BY_SCHEME: dict[str, Speaks] = {
 }  # fmt: skip
 _USUAL = {"redis": 6379, "milvus": 19530, "mongo": 27017, "postgres": 5432, "mysql": 3306}
 _HOST = re.compile(r"[\w.-]{1,253}|[0-9a-fA-F:.]{2,45}")
+CONFIG = "/app/data/config.json"
+"""Where a FastGPT looks for it."""
 MOST = 24
 """Arrows that are followed from one container."""
 
@@ -113,7 +128,7 @@ class _Given(Struct, frozen=True):
 
 def edges(
     containers: Sequence[Container], projects: Sequence[Project] = (), verdicts: Sequence[ConfigVerdict] = (),
-    oneapis: Sequence[OneApiState] = (), own: Collection[str] = (),
+    oneapis: Sequence[OneApiState] = (), own: Collection[str] = (), configs: Sequence[JsonFact] = (),
 ) -> tuple[Edge, ...]:  # fmt: skip
     """Every arrow, in a steady order, with what networks and states tell of it. ``own``: this machine's addresses."""
     declared = {(project.name, one.name): (one, project) for project in projects for one in project.services}
@@ -124,7 +139,9 @@ def edges(
         if not container.detailed or role not in _ASKS:
             continue
         service, project = declared.get((container.project or "", container.service or ""), (None, None))
-        given = [*_of_environment(container, role, service, project), *spoken[container.id]]
+        told = list(_of_config(container, configs)) if role == "fastgpt" else []
+        given = [one for one in _of_environment(container, role, service, project) if not told or one.kind != "gateway"]
+        given += [*told, *spoken[container.id]]
         given += [one for verdict in verdicts if verdict.container == container.id for one in _of_file(verdict)]
         led = (_edge(one, container, containers, own) for one in given)
         found += list(_merged(edge for edge in led if edge is not None).values())[:MOST]
@@ -147,6 +164,20 @@ def _of_environment(
         if name in files and project is not None:
             where = posixpath.join(project.working_dir or "", ".env")
         yield from _of_variable(name, env, where, role)
+
+
+def _of_config(container: Container, configs: Sequence[JsonFact]) -> Iterator[_Given]:
+    """The gateway of a FastGPT's config.json, which beats every variable.
+
+    fact: labring/FastGPT v4.9.14 and v4.14.10.1, packages/service/core/ai/config.ts (systemEnv.oneapiUrl)
+    """
+    numbers = release(version_of("fastgpt", container.image))
+    mounted = {mount.source for mount in container.mounts if posixpath.normpath(mount.target) == CONFIG}
+    for one in configs:
+        address = address_of(one.gateway or "") if one.path in mounted else None
+        if address is not None and numbers is not None and numbers >= (4, 9):
+            yield _Given("gateway", one.gateway or "", "systemEnv.oneapiUrl", one.path, address.host, address.port,
+                         "http", address.scheme == "https", one.gateway or "")  # fmt: skip
 
 
 def _is_off(name: str, role: Role, env: Mapping[str, str], image: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from examples.snapshots import NOW, container_id
+from stackops.console.collect.files import judge
 from stackops.console.judge import needs_of
 from stackops.console.model import (
     ComposeService,
@@ -16,6 +17,7 @@ from stackops.console.model import (
     Edge,
     EnvVar,
     HostInfo,
+    JsonFact,
     Mount,
     NetworkLink,
     OneApiChannel,
@@ -235,3 +237,46 @@ def test_a_port_that_is_published_leads_to_the_container_behind_it() -> None:
 )
 def test_what_is_no_address_is_no_arrow(value: str) -> None:
     assert not edges((fastgpt(MONGODB_URI=value, OPENAI_BASE_URL=value, PG_URL=value),))
+
+
+CONFIG = Mount("bind", "/srv/f/config.json", "/app/data/config.json")
+
+
+@pytest.mark.parametrize(
+    ("version", "gateway", "path", "led"),
+    [
+        ("v4.9.14", "http://other:3000/v1", "/srv/f/config.json", ("systemEnv.oneapiUrl", "other", 3000)),
+        ("v4.14.10", "https://llm.lan/v1", "/srv/f/config.json", ("systemEnv.oneapiUrl", "llm.lan", 443)),
+        ("v4.9.14", None, "/srv/f/config.json", ("OPENAI_BASE_URL", "oneapi", 3000)),
+        ("v4.9.14", "{gateway}", "/srv/f/config.json", ("OPENAI_BASE_URL", "oneapi", 3000)),
+        ("v4.9.14", "http://other:3000/v1", "/srv/g/config.json", ("OPENAI_BASE_URL", "oneapi", 3000)),
+        ("v4.8.4", "http://other:3000/v1", "/srv/f/config.json", ("OPENAI_BASE_URL", "oneapi", 3000)),
+    ],
+)
+def test_the_gateway_of_a_config_json_beats_every_variable(
+    version: str, gateway: str | None, path: str, led: tuple[str, str, int]
+) -> None:
+    env = {"OPENAI_BASE_URL": "http://oneapi:3000/v1", "MONGODB_URI": "mongodb://mongo/x"}
+    app = box("fastgpt", f"fastgpt:{version}", env=env, mounts=(CONFIG,))
+    boxes = (app, box("oneapi"), box("other"), box("mongo"))
+    found = edges(boxes, configs=(JsonFact(path, gateway=gateway),))
+    assert {edge.kind for edge in found} == {"gateway", "mongo"}
+    (edge,) = (edge for edge in found if edge.kind == "gateway")
+    assert (edge.origin, edge.host, edge.port) == led
+    assert (edge.place == path) is (edge.origin == "systemEnv.oneapiUrl")
+
+
+@pytest.mark.parametrize(
+    ("text", "gateway"),
+    [
+        ('{"systemEnv": {"oneapiUrl": "http://me:hunter2@oneapi:3000/v1?key=s3cr3t"}}', "http://oneapi:3000/v1"),
+        ('{"systemEnv": {"oneapiUrl": "http://oneapi:3000/v1",} // its own\n}', "http://oneapi:3000/v1"),
+        ('{"systemEnv": {"oneapiUrl": ""}}', None),
+        ('{"systemEnv": {"oneapiUrl": ["http://x"]}}', None),
+        ('{"systemEnv": []}', None),
+        ("[1]", None),
+        ("{", None),
+    ],
+)
+def test_a_config_json_tells_its_gateway_without_a_login(text: str, gateway: str | None) -> None:
+    assert judge("/srv/f/config.json", text.encode()).gateway == gateway

@@ -61,11 +61,11 @@ class Wiring(Source):
 
     name = "wiring"
     gives = ("edges",)
-    made_of = ("containers", "projects", "config_verdicts", "oneapis")
+    made_of = ("containers", "projects", "config_verdicts", "oneapis", "json_files")
     every = "wiring"
     within = "wiring_deadline"
     what = "The network of a container"
-    wakes_on = ("containers", "projects", "config_verdicts", "oneapis")
+    wakes_on = ("containers", "projects", "config_verdicts", "oneapis", "json_files")
     after = ("engine", "compose", "configs", "oneapi")
     settles = 1.0
 
@@ -87,7 +87,8 @@ class Wiring(Source):
         parts = self.parts
         lives = {c.id: (c.state, c.started_at, c.detailed) for c in parts.containers}
         channels = tuple(state.channels for state in parts.oneapis)
-        return lives, tuple(one.addresses for one in parts.config_verdicts), channels, id(parts.projects)
+        addresses = tuple(one.addresses for one in parts.config_verdicts)
+        return lives, addresses, channels, id(parts.projects), tuple(one.gateway for one in parts.json_files)
 
     async def read(self) -> NewParts | None:
         """One pass over all arrows."""
@@ -106,7 +107,9 @@ class Wiring(Source):
         parts, kernel = self.parts, self.host.kernel
         may = kernel is not None and self.site.local and self.site.settings.servers.probe
         own = await self.call(kernel.addresses) if kernel is not None and may else frozenset()
-        found = edges(parts.containers, parts.projects, parts.config_verdicts, parts.oneapis, own)
+        found = edges(
+            parts.containers, parts.projects, parts.config_verdicts, parts.oneapis, own, configs=parts.json_files
+        )
         if not found:
             return NewParts({"edges": ()}) if parts.edges else None
         lives = {c.id: c for c in parts.containers}
