@@ -232,6 +232,59 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """A server (``NAME:PORT`` as it is listed, or ``HOST:PORT``) -> name of the environment variable with its key."""
 
 
+Consent = Literal["none", "key", "word"]
+"""How an act is asked for: not at all, by a dialog that one key answers, by a word to type."""
+PLACEHOLDERS = ("container", "id", "service", "stack", "image")
+"""What an argument of a custom command may name in braces: facts of the selected container."""
+
+_NAMED = re.compile(r"\{(\w+)\}")
+
+
+class CommandSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of the ``[[commands]]``: a program of the operator's own, with its arguments. No shell reads them."""
+
+    name: str = ""
+    run: tuple[str, ...] = ()
+    """Program and arguments; ``{container}``, ``{id}``, ``{service}``, ``{stack}``, ``{image}`` are filled in."""
+    key: str = ""
+    """A key of its own; a capital letter or a function key where it is dangerous."""
+    dangerous: bool = True
+    """Whether it may change anything: it is asked for, and refused in read-only mode."""
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The placeholders in it."""
+        return frozenset(each for argument in self.run for each in _NAMED.findall(argument))
+
+    def filled(self, facts: Mapping[str, str]) -> list[str]:
+        """Program and arguments. Raises ValueError where a fact is missing, or could be taken for an option."""
+        for name in sorted(self.named):
+            if not facts.get(name):
+                raise ValueError(f"nothing is known as its {name}")
+            if facts[name].startswith("-") or not facts[name].isprintable():
+                raise ValueError(f"the {name} could be taken for an option")
+        return [_NAMED.sub(lambda found: facts[found[1]], argument) for argument in self.run]
+
+
+def _judge_commands(commands: tuple[CommandSettings, ...], name: str) -> None:
+    """Raises SettingsError for the first that cannot be run."""
+    seen: set[str] = set()
+    for number, each in enumerate(commands, start=1):
+        called = clean_line(each.name, 40)
+        wrong = ""
+        if not called:
+            wrong = "it needs a name"
+        elif each.name in seen:
+            wrong = "another command has this name already"
+        elif not each.run or not each.run[0]:
+            wrong = 'it has nothing to run; write run = ["PROGRAM", "ARGUMENT"]'
+        elif strange := sorted(each.named - set(PLACEHOLDERS)):
+            wrong = f"there is no {{{clean_line(strange[0], 20)}}}; {instead(strange[0], PLACEHOLDERS)}"
+        if wrong:
+            raise SettingsError(f"{name}: command {called or number}: {wrong}")
+        seen.add(each.name)
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything the operator may set; each value has a default that works."""
 
@@ -248,6 +301,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Folders with compose files to look at even when nothing of them runs."""
     keymap: dict[str, str] = field(default_factory=dict)
     """Action id -> keys."""
+    confirm: dict[str, Consent] = field(default_factory=dict)
+    """Action id -> how it is asked for. What loses something, or is done to a whole stack, is always asked for."""
+    commands: tuple[CommandSettings, ...] = ()
     checks: CheckSettings = field(default_factory=CheckSettings)
     oneapi: OneApiSettings = field(default_factory=OneApiSettings)
     servers: ServerSettings = field(default_factory=ServerSettings)
@@ -293,7 +349,9 @@ def parse(text: str, name: str = "stackops.toml") -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise syntax(name, error) from None
     TypeJudge(name, text).check(data, Settings)
-    return msgspec.convert(data, Settings)
+    settings = msgspec.convert(data, Settings)
+    _judge_commands(settings.commands, name)
+    return settings
 
 
 def _read(file: Path, *, named: bool) -> str | None:

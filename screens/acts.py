@@ -11,6 +11,7 @@ from ..console.fix.audit import audited
 from ..console.fix.steps import ComposeUp, StepContext
 from ..console.hosts import Control, HostError
 from ..console.model import Container, Project
+from ..console.settings import Consent
 from ..console.text.traces import caught
 from .place import Place
 from .render.states import exit_words
@@ -36,8 +37,8 @@ _OF_ALL: dict[str, tuple[str, tuple[str, ...], str]] = {
                "All its containers and networks are removed; what they wrote outside volumes is lost. Volumes stay."),
 }  # fmt: skip
 """Verb -> what it is called, what Compose is told, and what to know before."""
-_TYPED = frozenset({"recreate", "remove"})
-"""Whose word is typed: something is lost."""
+_LOSES = frozenset({"recreate", "remove"})
+"""Whose word is typed unless the settings say otherwise: something is lost."""
 STACK_DEADLINE = 600.0
 """Seconds for Compose to stop and start all of a stack."""
 _NO_SHELL = {
@@ -99,6 +100,12 @@ class ContainerActs(Place):
         """The reason in a sentence. Read-only mode is named before the container's own state."""
         return super().why_not(verb) or (self._refused(verb) if verb in VERBS else "")
 
+    def target(self, verb: str) -> str:
+        if verb not in VERBS:
+            return super().target(verb)
+        container, stack = self.selected_container(), self.selected_stack()
+        return container.name if container else f"all of {stack}" if stack else ""
+
     def _refused(self, verb: str) -> str:
         if (stack := self.selected_stack()) is not None:
             return "" if verb in STACK_ACTS else f"{stack} is a whole stack: choose one of its containers for this."
@@ -113,9 +120,17 @@ class ContainerActs(Place):
         """The container that an act would change now."""
         raise LookupError("a place with container actions says which container is meant")
 
+    def meant(self) -> Container | None:
+        return self.selected_container()
+
     def nobody(self) -> str:
         """Why no container is selected, in a sentence with the way out."""
         return "No container is selected."
+
+    def _consent(self, verb: str, *, whole: bool = False) -> Consent:
+        """How an act is asked for. Of a whole stack, or where something is lost, never without a question."""
+        given = self.desk.settings.confirm.get(f"container.{verb}", "word" if verb in _LOSES else "key")
+        return "key" if given == "none" and (whole or verb in _LOSES) else given
 
     def action_restart(self) -> None:
         if not self._of_all("restart"):
@@ -134,7 +149,7 @@ class ContainerActs(Place):
     def action_remove(self) -> None:
         lost = "What it wrote outside its volumes is lost. Volumes and folders stay."
         if not self._of_all("remove"):
-            self._ask("Remove", lost, lambda c, x: x.remove(c.id), typed=True)
+            self._ask("Remove", lost, lambda c, x: x.remove(c.id))
 
     def action_recreate(self) -> None:
         """Recreate the service through compose, after its changes were shown and the container's name typed."""
@@ -152,8 +167,7 @@ class ContainerActs(Place):
             self._locked(exact[0], bench, lambda: exact[0].apply(bench))
 
         dialog = self._confirm_and_act(
-            container, "Recreate", warning, act, container.name,
-            waits="Asking Compose what else it would change ...",
+            container, "Recreate", warning, act, waits="Asking Compose what else it would change ...",
         )  # fmt: skip
 
         def look() -> None:
@@ -204,7 +218,7 @@ class ContainerActs(Place):
             if yes:
                 self._record(verb, title, stack, members, act)
 
-        typed = stack if verb in _TYPED else None
+        typed = stack if self._consent(verb, whole=True) == "word" else None
         self.console.push_screen(Confirm(f"{title} all of {stack}?", body, title, typed=typed), answered)
         return True
 
@@ -253,15 +267,17 @@ class ContainerActs(Place):
             return None
         return next((project for project in snapshot.projects if project.name == container.project), None)
 
-    def _ask(self, verb: str, warning: str, act: Act, *, typed: bool = False) -> None:
+    def _ask(self, verb: str, warning: str, act: Act) -> None:
         container = self.selected_container()
         if container is None:
             self.console.say(self.nobody())
-            return
-        self._confirm_and_act(container, verb, warning, act, container.name if typed else None)
+        elif self._consent(verb.lower()) == "none":
+            self._record(verb.lower(), verb, container.name, [container], lambda control: act(container, control))
+        else:
+            self._confirm_and_act(container, verb, warning, act)
 
     def _confirm_and_act(
-        self, container: Container, verb: str, warning: str, act: Act, word: str | None, waits: str | None = None
+        self, container: Container, verb: str, warning: str, act: Act, waits: str | None = None
     ) -> Confirm:
         from .dialogs import Confirm
 
@@ -270,6 +286,7 @@ class ContainerActs(Place):
                 self._record(verb.lower(), verb, container.name, [container], lambda control: act(container, control))
 
         body = [*_about(container), line(), line(warning)]
+        word = container.name if self._consent(verb.lower()) == "word" else None
         dialog = Confirm(f"{verb} {container.name}?", body, verb, typed=word, waits=waits)
         self.console.push_screen(dialog, answered)
         return dialog

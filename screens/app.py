@@ -21,6 +21,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from .. import themes
+from ..console.hosts.acting import protect
 from ..console.judge import essential, judge
 from ..console.model import Snapshot
 from ..console.model.findings import Judgement, Result
@@ -31,8 +32,8 @@ from .driver import FrugalUpdate, HungUp, Repaint
 from .keys import KeyGate, Typed
 from .navigator import Navigator, load
 from .place import Place
-from .registry import PLACES, bindings, clashes, unknown
-from .widgets.paint import Colourless, wants_ascii
+from .registry import CONFIRMED, PLACES, bindings, clashes, of_commands, unknown
+from .widgets.paint import Colourless, line, wants_ascii
 
 LAST_HERE = "last-here"
 """Name under which is kept when this user's console was closed last."""
@@ -117,6 +118,10 @@ class StackopsApp(Navigator, inherit_bindings=False):
         self._judged_moving: tuple[float, tuple[object, ...]] = (0.0, ())
         self._last_size: Size | None = None
         self._leaving = False
+        self._began_read_only = desk.read_only
+        for number, command, why in of_commands(desk.settings.commands):
+            if not why:
+                self.bind(command.key, f"screen.command({number})", description=command.name, show=False)
         self.keys = KeyGate(self, self._deliver)
         self.set_keymap(desk.settings.keymap)
         for name in themes.PALETTES:
@@ -147,6 +152,13 @@ class StackopsApp(Navigator, inherit_bindings=False):
         self.desk.feed.listen(self._publish)
         for action_id in unknown(self.desk.settings.keymap):
             self.say(f"keymap: there is no action {action_id}", warning=True)
+        for _, command, why in of_commands(self.desk.settings.commands):
+            if why:
+                self.say(f"commands: the key {command.key} of {command.name} {why}", warning=True)
+        for action_id in sorted(set(self.desk.settings.confirm) - CONFIRMED):
+            self.say(
+                f"confirm: {action_id} is no act that asks; those are {', '.join(sorted(CONFIRMED))}", warning=True
+            )
         for key, one, other in clashes(self.desk.settings.keymap):
             self.say(f"keymap: {one} and {other} were given the same key {key}", warning=True)
         self.call_after_refresh(self._first_frame)
@@ -323,6 +335,31 @@ class StackopsApp(Navigator, inherit_bindings=False):
         if isinstance(self.screen, Place):
             self.screen.back()
 
+    def action_last(self) -> None:
+        self.go_back_and_forth()
+
+    def action_protect(self) -> None:
+        """Refuse every change from now on. They are allowed again after a question, or never: as the console began."""
+        if self._began_read_only:
+            self.say("Read-only since the start: only a console that is opened without it can change anything.")
+        elif self.busy:
+            self.say("A fix is running. It ends first.")
+        elif self.desk.read_only:
+            from .dialogs import Confirm
+
+            body = [line(f"Keys for changes on {self.machine} will ask and act again.")]
+            allow = partial(self._protect, on=False)
+            self.push_screen(Confirm("Allow changes again?", body, "Allow"), lambda yes: allow() if yes else None)
+        else:
+            self._protect(on=True)
+
+    def _protect(self, *, on: bool) -> None:
+        host = self.desk.host
+        protect((host, host.files, host.control, host.http_acts, host.databases), on=on)
+        self.say("Read-only from now on: nothing can be changed." if on else "Changes are possible again.")
+        self._draw_visible()
+        self.screen.refresh_bindings()
+
     def action_next_pane(self) -> None:
         self.screen.focus_next()
 
@@ -334,7 +371,8 @@ class StackopsApp(Navigator, inherit_bindings=False):
 
     def action_help(self) -> None:
         place = getattr(self.screen, "PLACE", PLACES[0].name)
-        self.open("help", place, self.desk.settings.keymap, read_only=self.desk.read_only)
+        settings = self.desk.settings
+        self.open("help", place, settings.keymap, read_only=self.desk.read_only, commands=settings.commands)
 
     async def action_quit(self) -> None:
         """Leave. Ask first while a fix runs."""

@@ -6,10 +6,12 @@ A place is named, never imported: only ``load`` finds its class, by the registry
 from __future__ import annotations
 
 import contextlib
+import shlex
 import subprocess
+import sys
 import termios
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -108,6 +110,8 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
         self._works: list[FixWork] = []
         self._early: list[Callable[[], None]] | None = []
         self._trail: list[str] = []
+        self._left: tuple[str, tuple[Any, ...]] = ("", ())
+        """The place that was left last, and what it was opened for."""
         self.changes: deque[TroubleChange] = deque(maxlen=200)
         """Troubles that came and went since the console was opened, oldest first."""
         self._first_judged = 0.0
@@ -193,21 +197,30 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
 
     def open_shell(self, container: Container) -> None:
         """A shell in the container on this terminal, by argument list; the console waits."""
-        code = 0
         try:
             argv = list(self.desk.host.control.shell(container.id))
-            with self.suspend():
-                print(f"+ {' '.join(argv)}")
-                code = subprocess.run(argv, check=False).returncode
-                print(f"The shell ended with {code}.")
-                with contextlib.suppress(termios.error):
-                    termios.tcflush(0, termios.TCIFLUSH)  # typed for a shell that had ended by then
         except HostError as error:
             self.say(str(error), warning=True)
+            self.keys.renew()
+        else:
+            self.on_terminal(argv, "The shell", f"The shell in {container.name}")
+
+    def on_terminal(self, argv: Sequence[str], what: str, called: str, *, waits: bool = False) -> None:
+        """A program on this terminal instead of the console, until it ends; ``waits``: until somebody read it."""
+        code = 0
+        try:
+            with self.suspend():
+                print(f"+ {shlex.join(argv)}")
+                code = subprocess.run(argv, check=False).returncode
+                print(f"{what} ended with {code}.{' Enter goes back.' if waits else ''}")
+                with contextlib.suppress(termios.error):
+                    termios.tcflush(0, termios.TCIFLUSH)  # typed for a program that had ended by then
+                if waits:
+                    sys.stdin.readline()
         except OSError as error:
-            self.say(f"The shell could not be started: {error.strerror}", warning=True)
+            self.say(f"{what} could not be started: {error.strerror}", warning=True)
         if code:
-            self.say(f"The shell in {container.name} ended with exit code {code}.", warning=True)
+            self.say(f"{called} ended with exit code {code}.", warning=True)
         self.keys.renew()
         self.desk.feed.request()
 
@@ -215,12 +228,36 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
 
     def go(self, place: str, about: object = None) -> None:
         """To a place that a key leads to from everywhere; ``about`` is what to select there."""
+        here = self._here()
+        if here != (place, ()):
+            self._left = here
         while len(self.screen_stack) > 1 and not self.busy:
             self.pop_screen()
         self._trail = trail(self._trail, self.current_mode, place)
         self.switch_mode(place)
         if about is not None:
             self.screen.post_message(Select(about))
+
+    def _here(self) -> tuple[str, tuple[Any, ...]]:
+        """The place that is seen, and what it was opened for where it can be opened again."""
+        again: tuple[Any, ...] = getattr(self.screen, "again", tuple)()
+        return (getattr(self.screen, "PLACE", ""), again) if again else (self.current_mode, ())
+
+    def leave(self) -> None:
+        """Close what was opened last, and remember it."""
+        self._left = self._here()
+        self.pop_screen()
+
+    def go_back_and_forth(self) -> None:
+        """To the place before this one; done twice it leads here again."""
+        place, arguments = self._left
+        if arguments:
+            self._left = self._here()
+            self.open(place, *arguments)
+        elif place:
+            self.go(place)
+        else:
+            self.say("There is no place before this one yet.")
 
     def open(self, place: str, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - what its class takes
         """A place on top of this one, made with these arguments; esc closes it."""
@@ -230,6 +267,7 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
     def step_out(self) -> None:
         """To the place that was seen before this one; from the overview there is no way further out."""
         if self._trail:
+            self._left = self._here()
             self.switch_mode(self._trail.pop())
 
     def leave_for_demo(self) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.containers import Container as Panes
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input
 
 from .navigator import Navigator, Select, WatchedWorkers
 from .registry import bindings, changing_verbs
@@ -19,7 +22,9 @@ from .widgets.table import Column, Row, Table
 from .widgets.text import Document, Lines, wrap
 
 if TYPE_CHECKING:
+    from ..console.model import Container
     from ..console.model.findings import Result
+    from ..console.settings import CommandSettings
     from .desk import Desk
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 15
@@ -39,6 +44,8 @@ class Place(WatchedWorkers, Screen[None]):
     """Its name in the registry, which has its keys."""
     SCOPED_CSS = False
     _focus_before: Widget | None = None
+    _filters: Table | None = None
+    """The list that is filtered."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - Textual's own arguments, handed on
         if "BINDINGS" not in cls.__dict__:
@@ -77,12 +84,20 @@ class Place(WatchedWorkers, Screen[None]):
         """What the header calls this place."""
         return self.PLACE
 
+    def crumbs(self) -> list[str]:
+        """The way here: the place that a key leads to, and what was opened from there."""
+        stack = self.app.screen_stack
+        opened = stack[1 : stack.index(self) + 1] if self in stack else []
+        return [self.console.current_mode, *(each.here() for each in opened if isinstance(each, Place))]
+
     def redraw(self) -> None:
         """Header and content, when there is anything to draw them on."""
         if not self.is_mounted or not self.query(Header):
             return
         problems = len(self.console.judgement.troubles) if self.console.judgement else 0
-        self.query_one(Header).tell(self.here(), self.console.machine, read_only=self.desk.read_only, problems=problems)
+        self.query_one(Header).tell(
+            self.crumbs(), self.console.machine, read_only=self.desk.read_only, problems=problems
+        )
         self.draw()
 
     def on_screen_resume(self) -> None:
@@ -127,6 +142,11 @@ class Place(WatchedWorkers, Screen[None]):
         """The finding that ``F`` is about here and now, or why there is none, in a sentence."""
         return "Nothing can be fixed here."
 
+    def target(self, verb: str) -> str:
+        """What an action would be done to now, in a word or two, for the palette."""
+        meant = self.to_fix() if verb == "fix" else ""
+        return "" if isinstance(meant, str) else f"{meant.check} {meant.subject}"
+
     def action_fix(self) -> None:
         """Show the plan of the finding that is meant."""
         meant = self.to_fix()
@@ -140,11 +160,62 @@ class Place(WatchedWorkers, Screen[None]):
             return "The selected row is gone, so nothing is selected. Choose a row with j and k."
         return "No row is selected."
 
+    # A list that is filtered, ordered, peeked into
+
+    def listed(self) -> Table | None:
+        """The list that keys for lists are about: the one with the focus, else the first."""
+        return self.focused if isinstance(self.focused, Table) else next(iter(self.query(Table)), None)
+
+    def action_order(self, step: int) -> None:
+        """By the next column."""
+        if (table := self.listed()) is not None:
+            table.order_by_next(step)
+
+    def action_reverse(self) -> None:
+        """The other way round."""
+        if (table := self.listed()) is not None:
+            table.turn_round()
+
+    def action_filter(self) -> None:
+        """Show only rows with what is typed, while it is typed."""
+        if (table := self.listed()) is not None:
+            self._filters, box = table, self.query_one("#filter", Input)
+            with self.prevent(Input.Changed):
+                box.value = table.query_words
+            self.add_class("-filtering")
+            box.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        if (table := self._filters or self.listed()) is not None:
+            self.look_for(table, event.value)
+
+    def look_for(self, table: Table, words: str) -> None:
+        """Show only rows of a list with these words."""
+        table.look_for(words)
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self) -> None:
+        self.set_class(bool(self.query_one("#filter", Input).value), "-filtering")
+        if (table := self._filters or self.listed()) is not None:
+            table.focus()
+
+    def _end_filter(self) -> None:
+        self.query_one("#filter", Input).value = ""
+        self.remove_class("-filtering")
+        if (table := self._filters or self.listed()) is not None:
+            self.look_for(table, "")
+            table.focus()
+
     def back(self) -> None:
         """What esc does here: close this, else go to its first pane, else to the place that was seen before."""
         first = self.query(self.AUTO_FOCUS).first(Widget) if self.AUTO_FOCUS else None
-        if len(self.app.screen_stack) > 1:
-            self.app.pop_screen()
+        if self.has_class("-filtering"):
+            self._end_filter()
+        elif self.has_class("-peeking"):
+            self.remove_class("-peeking")
+        elif len(self.app.screen_stack) > 1:
+            self.console.leave()
         elif first is not None and self.focused is not None and self.focused is not first:
             first.focus()
         else:
@@ -157,12 +228,84 @@ class Place(WatchedWorkers, Screen[None]):
     def select(self, about: object) -> None:
         """Put the cursor on what somebody came here for."""
 
+    def meant(self) -> Container | None:
+        """The container that a custom command is about."""
+        return None
+
+    def action_command(self, number: int) -> None:
+        """Run a custom command on the selected container, after asking where it may change something."""
+        command, container = self.desk.settings.commands[number], self.meant()
+        if command.named and container is None:
+            self.console.say(f"{command.name} needs a container, and none is selected here.", warning=True)
+            return
+        if command.dangerous and self.desk.read_only:
+            self.console.say("Read-only: this console looks and changes nothing.", warning=True)
+            return
+        try:
+            argv = command.filled(_facts(container))
+        except ValueError as error:
+            self.console.say(f"{command.name} was not started: {error}.", warning=True)
+            return
+        if self.desk.host.kind == "demo":
+            self.console.say(f"The practice stack is simulated. This would run: {shlex.join(argv)}")
+        elif command.dangerous:
+            self._ask_for_command(command, argv, container)
+        else:
+            self.console.on_terminal(argv, command.name, command.name, waits=True)
+
+    def _ask_for_command(self, command: CommandSettings, argv: Sequence[str], container: Container | None) -> None:
+        from .dialogs import Confirm
+
+        about = [line(("Container ", "muted"), (container.name, "strong"))] if container else []
+        body = [*about, line(("Runs      ", "muted"), shlex.join(argv))]
+        dialog = Confirm(f"{command.name}?", body, "Run")
+        subject = container.name if container else self.console.machine
+        self.console.push_screen(dialog, lambda yes: self._run_command(command.name, argv, subject) if yes else None)
+
+    def _run_command(self, name: str, argv: Sequence[str], subject: str) -> None:
+        """A custom command that may change something: it is in the audit log."""
+        from ..console.fix.audit import audited
+
+        run = partial(self.console.on_terminal, argv, name, name, waits=True)
+        if (journal := self.desk.journal) is None:
+            run()
+            return
+        with audited(journal, self.desk.host, f"command {name}", subject, (shlex.join(argv),)) as unwritten:
+            run()
+        if unwritten:
+            self.console.say(f"{name} is not in the audit log: {unwritten[0]}", warning=True)
+
+    def again(self) -> tuple[Any, ...]:
+        """What it is opened with when somebody comes back to it; nothing where it cannot be."""
+        return ()
+
     def look_again(self) -> None:
         """Read again what only this place reads."""
 
     def copied(self) -> str | None:
         """What ``y`` copies here."""
         return None
+
+
+def _facts(container: Container | None) -> dict[str, str]:
+    """What a custom command may name."""
+    if container is None:
+        return {}
+    return {
+        "container": container.name, "id": container.id, "service": container.service or "",
+        "stack": container.project or "", "image": container.image,
+    }  # fmt: skip
+
+
+class FilterInput(Input):
+    """What rows of a list must have to be shown; seen while somebody filters."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            id="filter",
+            placeholder="words or states (down, ill); !word: all others; esc shows all",
+            compact=True,
+        )
 
 
 class ListPlace(Place):
@@ -182,11 +325,13 @@ class ListPlace(Place):
 
     def body(self) -> Iterable[Widget]:
         """Head, table, the selected row in full."""
-        table, full = Table(self.COLUMNS, id=self.TABLE, classes="pane"), Document(id=self.FULL, classes="pane")
+        table = Table(self.COLUMNS, id=self.TABLE, classes="pane listed")
+        full = Document(id=self.FULL, classes="pane full")
         entitle(table, f" {self.TITLES[0]} ")
         entitle(full, f" {self.TITLES[1]} ")
         yield from self.head()
-        yield Container(table, full, id="panes")
+        yield Panes(table, full, id="panes")
+        yield FilterInput()
 
     @property
     def table(self) -> Table:
@@ -209,12 +354,18 @@ class ListPlace(Place):
         """Only the selected row in full; ``top`` begins at its first line again."""
         self.query_one(f"#{self.FULL}", Document).show(self.in_full(), top=top)
 
+    def action_peek(self) -> None:
+        """The list alone, or the selected row in full beside it."""
+        if self.toggle_class("-alone").has_class("-alone"):
+            self.table.focus()
+
     def count(self, number: int) -> None:
         """How many rows there are, in the table's title."""
         entitle(self.table, f" {self.TITLES[0]} {number} " if number else f" {self.TITLES[0]} ")
 
     def opened(self, key: str | None) -> None:  # noqa: ARG002
         """What enter does: it goes to the row in full."""
+        self.remove_class("-alone")
         self.query_one(f"#{self.FULL}").focus()
 
     @on(Table.Moved)

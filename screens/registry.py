@@ -6,10 +6,14 @@ that has the focus adds those of ``list``. Lower case looks, capitals change.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from msgspec import Struct
 from textual.binding import Binding, BindingType
+
+from ..console.settings import CommandSettings
 
 
 class Destination(Struct, frozen=True):
@@ -68,6 +72,8 @@ class Action(Struct, frozen=True):
     footer: bool = True
     near: tuple[str, ...] = ()
     """Places whose footer shows it although it can be done everywhere."""
+    both: str = ""
+    """What this one and the next one do together: the help has one line for both."""
     does: str = ""
     """Textual's name of the action, where it is not the part of the id after the dot."""
 
@@ -87,6 +93,8 @@ _APP, _LIST, _OVERVIEW, _CONTAINER, _FIT = ("app",), ("list",), ("overview",), (
 _LOGS = ("logs",)
 _CONTAINERS = ("overview", "container")
 _HOLDERS = (*_CONTAINERS, "gpus", "servers")
+_TABLES = ("overview", "doctor", "journal", "gpus", "servers", "wiring", "timeline", "fit")
+"""Places with a list of rows, which all order, filter and show them alike."""
 
 # fmt: off
 ACTIONS: tuple[Action, ...] = (
@@ -100,16 +108,19 @@ ACTIONS: tuple[Action, ...] = (
     Action("container.logs", ("l",), "logs", "Show the logs over the whole screen, or back", (*_HOLDERS, "wiring")),
     Action("container.follow", ("f",), "follow", "Follow the logs as they come, or stop", _CONTAINER),
     Action("container.find", ("/",), "find", "Look for words in the log", _CONTAINER),
-    Action("container.next_hit", ("n",), "next", "To the next line with those words", _CONTAINER, footer=False),
+    Action("container.next_hit", ("n",), "next", "To the next line with those words", _CONTAINER, footer=False,
+           both="Next, previous hit"),
     Action("container.previous_hit", ("N",), "previous", "To the line with those words before", _CONTAINER,
            footer=False),
     Action("container.stack_logs", ("L",), "stack logs", "Show the logs of the whole stack as one",
            (*_CONTAINERS, "logs"), footer=False),
     Action("logs.follow", ("f",), "pause", "Hold what is shown, or go on", _LOGS),
     Action("logs.filter", ("/",), "filter", "Show only lines with what is typed", _LOGS),
-    Action("logs.next_hit", ("n",), "next", "To the next line that is looked for", _LOGS, does="hit(False)"),
+    Action("logs.next_hit", ("n",), "next", "To the next line that is looked for", _LOGS, does="hit(False)",
+           both="Next and previous hit"),
     Action("logs.previous_hit", ("N",), "previous", "To the one before", _LOGS, footer=False, does="hit(True)"),
-    Action("logs.next_error", ("e",), "error", "To the next error; first the newest", _LOGS, does="error(False)"),
+    Action("logs.next_error", ("e",), "error", "To the next error; first the newest", _LOGS, does="error(False)",
+           both="Next and previous error"),
     Action("logs.previous_error", ("E",), "before", "To the error before", _LOGS, footer=False, does="error(True)"),
     Action("logs.context", ("o",), "others", "Show other lines too: none, 3 around each hit, all", _LOGS, footer=False),
     Action("logs.pattern", ("p",), "pattern", "Look for words or for a regular expression", _LOGS, footer=False),
@@ -122,30 +133,40 @@ ACTIONS: tuple[Action, ...] = (
     Action("logs.copy_lines", ("c",), "copy", "Copy the marked lines, else the selected one, else all in sight", _LOGS),
     Action("logs.export", ("x",), "export", "Write all lines that are shown to a file", _LOGS),
     Action("logs.add", ("plus",), "add", "Read the log of another container too", _LOGS),
-    Action("overview.filter", ("/",), "filter", "Show only lines with these words", _OVERVIEW),
+    Action("table.filter", ("/",), "filter", "Show only lines with these words; !word: without it", _TABLES,
+           footer=False, near=("overview", "doctor", "journal", "timeline")),
     Action("container.shell", ("s",), "shell", "Open a shell in the container", _HOLDERS, changes=True, footer=False),
     Action("container.restart", ("R",), "restart", "Restart the container, after asking", _HOLDERS, changes=True),
     Action("container.stop", ("S",), "stop", "Stop the container, after asking", _HOLDERS, changes=True),
     Action("container.start", ("A",), "start", "Start the container, after asking", _CONTAINERS, changes=True),
     Action("container.recreate", ("C",), "recreate", "Recreate the service through compose", _CONTAINERS, changes=True),
     Action("container.remove", ("D",), "remove", "Remove the container; its name is typed", _CONTAINERS, changes=True),
-    Action("overview.order", ("o", ">"), "order", "Order by the next column", _OVERVIEW, does="order(1)"),
-    Action("overview.order_back", ("<",), "order back", "Order by the column before", _OVERVIEW, footer=False,
+    Action("table.order", ("o", ">"), "order", "Order by the next column", _TABLES, footer=False, near=_OVERVIEW,
+           does="order(1)",
+           both="Order: next, last column"),
+    Action("table.order_back", ("<",), "order back", "Order by the column before", _TABLES, footer=False,
            does="order(-1)"),
+    Action("table.reverse", ("i",), "reverse", "Order the other way round", _TABLES, footer=False),
+    Action("table.peek", ("space",), "peek", "Show the selected line in full beside the list, or hide it", _TABLES,
+           footer=False),
     Action("overview.flat", ("v",), "flat", "Show one list of services, or the stacks", _OVERVIEW, footer=False),
-    Action("overview.peek", ("space",), "peek", "Show or hide the findings", _OVERVIEW, footer=False),
+    Action("overview.welcome", ("x",), "close welcome", "Close the welcome for ever", _OVERVIEW),
+    Action("overview.side", ("h",), "findings", "Show or hide the findings", _OVERVIEW, footer=False),
     Action("servers.test", ("T",), "test", "Send one real request to the server, after asking: it costs", ("servers",),
            changes=True),
     Action("servers.unload", ("X",), "unload", "Unload a model of an Ollama, after showing how", ("servers",)),
-    Action("fit.longer", ("plus", "equals_sign"), "longer", "Twice the context", _FIT),
+    Action("fit.longer", ("plus", "equals_sign"), "longer", "Twice the context", _FIT,
+           both="Twice or half the context"),
     Action("fit.shorter", ("minus",), "shorter", "Half the context", _FIT),
-    Action("list.up", ("k", "up"), "up", "One line up", _LIST, footer=False),
+    Action("list.up", ("k", "up"), "up", "One line up", _LIST, footer=False, both="One line up, down"),
     Action("list.down", ("j", "down"), "down", "One line down", _LIST, footer=False),
-    Action("list.top", ("g", "home"), "top", "To the first line", _LIST, footer=False),
+    Action("list.top", ("g", "home"), "top", "To the first line", _LIST, footer=False,
+           both="To the first, last line"),
     Action("list.bottom", ("G", "end"), "bottom", "To the last line", _LIST, footer=False),
-    Action("list.page_up", ("pageup", "ctrl+u"), "page up", "One page up", _LIST, footer=False),
+    Action("list.page_up", ("pageup", "ctrl+u"), "page up", "One page up", _LIST, footer=False,
+           both="One page up, down"),
     Action("list.page_down", ("pagedown", "ctrl+d"), "page down", "One page down", _LIST, footer=False),
-    Action("list.left", ("left",), "left", "Scroll to the left", _LIST, footer=False),
+    Action("list.left", ("left",), "left", "Scroll to the left", _LIST, footer=False, both="Scroll left, right"),
     Action("list.right", ("right",), "right", "Scroll to the right", _LIST, footer=False),
     Action("app.look", ("r",), "look again", "Look at everything again now", _APP, footer=False),
     Action("app.copy", ("y",), "copy", "Copy the name of what is selected", _APP, footer=False),
@@ -153,12 +174,19 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.next_pane", ("tab",), "next pane", "Go to the next pane", _APP, footer=False),
     Action("app.previous_pane", ("shift+tab",), "previous pane", "Go to the pane before", _APP, footer=False),
     Action("app.back", ("escape",), "back", "Close this, or go back", _APP, footer=False),
+    Action("app.last", ("minus",), "last place", "Go to the place before this one, and back", _APP, footer=False),
+    Action("app.protect", ("W",), "read-only", "Refuse every change from now on; again: ask to allow them", _APP,
+           footer=False),
     Action("app.palette", (":", "ctrl+p"), "actions", "Search everything that can be done here", _APP),
     Action("app.help", ("?",), "help", "Show the keys of this place", _APP),
     Action("app.quit", ("q", "ctrl+c"), "quit", "Leave the console", _APP),
 )
 # fmt: on
 """In the order of the footer."""
+CONFIRMED = frozenset({
+    f"container.{verb}" for verb in ("restart", "stop", "start", "recreate", "remove")
+})  # fmt: skip
+"""Acts whose question the settings may choose."""
 
 
 def find(action_id: str) -> Action | None:
@@ -200,6 +228,24 @@ def keys_of(action: Action, keymap: dict[str, str]) -> str:
     """All keys of an action, remapped ones included, for help and palette."""
     keys = keymap[action.id].split(",") if action.id in keymap else action.keys
     return " ".join(name(key.strip()) for key in keys)
+
+
+def first_key(action: Action, keymap: dict[str, str]) -> str:
+    """One key of an action, for a line that it shares with another."""
+    return keys_of(action, keymap).partition(" ")[0]
+
+
+def of_commands(given: Sequence[CommandSettings]) -> Iterator[tuple[int, CommandSettings, str]]:
+    """The custom commands that have a key, by number, each with why the key cannot be theirs."""
+    taken = {key: action.id for action in ACTIONS for key in action.keys}
+    for number, command in enumerate(given):
+        if not command.key:
+            continue
+        why = f"is {taken[command.key]}'s already" if command.key in taken else ""
+        if command.dangerous and not (command.key.isupper() or re.fullmatch(r"f\d{1,2}", command.key)):
+            why = why or "is no capital letter, and what may change something needs one"
+        taken[command.key] = f"the command {command.name}"
+        yield number, command, why
 
 
 def unknown(keymap: dict[str, str]) -> tuple[str, ...]:

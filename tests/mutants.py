@@ -199,7 +199,7 @@ MUTANTS = (
     ),
     Mutant(
         "console/hosts/local/files.py",
-        "if self._read_only:",
+        "if self.read_only:",
         "if False:",
         "hosts/test_files.py::test_read_only_refuses_every_writer_and_reads_on",
     ),

@@ -9,15 +9,29 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from ..model import FileFact
+
+
+@runtime_checkable
+class Guarded(Protocol):
+    """A machine, or a door of it, that refuses every change while it is read-only."""
+
+    read_only: bool
+
+
+def protect(doors: Iterable[object], *, on: bool) -> None:
+    """Let these doors refuse every change from now on, or no longer."""
+    for door in doors:
+        if isinstance(door, Guarded):
+            door.read_only = on
 
 
 class Files(Protocol):

@@ -283,7 +283,7 @@ class DemoControl:
         self._world = world
         self._files = files
         self._ready = ready
-        self._read_only = read_only
+        self.read_only = read_only
 
     def restart(self, container: str, *, stop_timeout: int = 10) -> None:
         """Restart with the definition it has."""
@@ -354,6 +354,6 @@ class DemoControl:
         return ("echo", f"{container} is part of the practice stack: there is no shell inside it")
 
     def _may(self, done: str) -> None:
-        if self._read_only:
+        if self.read_only:
             raise ReadOnlyRefused(f"Nothing is {done}: the console was started with --read-only")
         self._ready()

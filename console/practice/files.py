@@ -105,7 +105,7 @@ class DemoFiles:
     def __init__(self, tree: Tree, *, read_only: bool, ready: Callable[[], None] = lambda: None) -> None:
         self._tree = tree
         self._ready = ready
-        self._read_only = read_only
+        self.read_only = read_only
 
     def stat(self, path: str, *, digest: bool = False) -> FileFact:
         with self._looking():
@@ -205,7 +205,7 @@ class DemoFiles:
 
     @contextmanager
     def _changing(self, path: str) -> Iterator[None]:
-        if self._read_only:
+        if self.read_only:
             raise ReadOnlyRefused(f"{path} is not changed: the console was started with --read-only")
         with self._looking():
             yield

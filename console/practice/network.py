@@ -148,7 +148,7 @@ class DemoHttpActs:
     def __init__(self, world: World, ready: Callable[[], None], *, read_only: bool) -> None:
         self._world = world
         self._ready = ready
-        self._read_only = read_only
+        self.read_only = read_only
 
     async def post(
         self,
@@ -160,7 +160,7 @@ class DemoHttpActs:
         limit: int = 1 << 20,
         on_chunk: Callable[[bytes, float], None] | None = None,
     ) -> HttpReply:
-        if self._read_only:
+        if self.read_only:
             raise ReadOnlyRefused("Nothing is sent: the console was started with --read-only")
         await asyncio.to_thread(self._ready)
         host = urlsplit(url).hostname or ""
@@ -197,7 +197,7 @@ class DemoDatabases:
     def __init__(self, world: World, ready: Callable[[], None], *, read_only: bool) -> None:
         self._world = world
         self._ready = ready
-        self._read_only = read_only
+        self.read_only = read_only
 
     async def ask_mongo(
         self, target: DatabaseTarget, commands: Sequence[str], *, login: MongoLogin | None = None, deadline: float = 3.0
@@ -209,7 +209,7 @@ class DemoDatabases:
     async def command_mongo(
         self, target: DatabaseTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
     ) -> MongoReply:
-        if self._read_only:
+        if self.read_only:
             raise ReadOnlyRefused("Nothing is changed: the console was started with --read-only")
         await asyncio.to_thread(self._ready)
         with self._world.lock:

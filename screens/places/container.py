@@ -56,6 +56,9 @@ class ContainerScreen(ContainerActs):
     def here(self) -> str:
         return self._last.name if self._last else "container"
 
+    def again(self) -> tuple[str]:
+        return (self._target,)
+
     def selected_container(self) -> ContainerModel | None:
         return self.console.container(self._target)
 

@@ -67,7 +67,6 @@ class LogsScreen(Place):
         yield Input(id="log-input", compact=True)
 
     def on_mount(self) -> None:
-        """Read from now on, as long as the place is there."""
         self.set_interval(5, self._tick)
         self._begin()
 
@@ -89,6 +88,9 @@ class LogsScreen(Place):
 
     def copied(self) -> str:
         return self._title()
+
+    def again(self) -> tuple[list[str]]:
+        return (list(self._wanted),)
 
     # Reading
 
@@ -162,7 +164,6 @@ class LogsScreen(Place):
             self.console.say("The oldest line that is kept is younger than that.")
 
     def look_again(self) -> None:
-        """Read everything again."""
         self._begin()
 
     # How things stand

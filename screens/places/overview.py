@@ -9,16 +9,17 @@ from msgspec.structs import replace
 from textual import events, on
 from textual.containers import Container
 from textual.widget import Widget
-from textual.widgets import Input
 
 from ...console.model import Container as ContainerModel
 from ...console.model import Snapshot
 from ...console.model.findings import Result
+from ...console.text.traces import caught
 from ..acts import ContainerActs
-from ..place import entitle
-from ..render import stacks, states, strip
+from ..place import FilterInput, entitle
+from ..render import details, stacks, states, strip
 from ..render.timeline import Night
-from ..widgets.paint import Line, Span
+from ..widgets import paint
+from ..widgets.paint import Line, Span, line
 from ..widgets.table import Column, Table
 from ..widgets.text import Document, Lines, wrap
 
@@ -28,6 +29,17 @@ FINDINGS: tuple[Column, ...] = (
     Column("subject", "", 14, rank=3, most=24),
     Column("check", "", 22, rank=2, most=28),
 )
+WELCOMED = "welcomed"
+"""Name under which is kept that the welcome was read."""
+WELCOME: tuple[Line, ...] = (
+    line((" Welcome. ", "strong"), (paint.BAD, "error"), " needs you now, ", (paint.WARN, "warning"),
+         f" will need you, {paint.OK} runs, {paint.OFF} stopped, {paint.ASK} not known."),
+    line(" ", ("F", "key"), " shows what a repair would change, ", ("A", "key"), " does it, ", ("U", "key"),
+         " takes it back."),
+    line(" ", ("enter", "key"), " goes in, ", ("esc", "key"), " back, ", ("/", "key"), " finds, ", (":", "key"),
+         " does all by name, ", ("?", "key"), " lists the keys."),
+    line(" ", ("x", "key"), " closes these lines for ever."),
+)  # fmt: skip
 
 
 class Overview(ContainerActs):
@@ -48,21 +60,26 @@ class Overview(ContainerActs):
         yield Lines((), id="verdict")
         yield Lines((), id="host")
         yield Lines(id="faults")
+        yield Lines(id="welcome")
         yield Container(
-            Table(stacks.WITHOUT_GPUS, id="stacks", classes="pane"),
+            Table(stacks.WITHOUT_GPUS, id="stacks", classes="pane", by="name"),
             Container(
                 Table(FINDINGS, id="findings", classes="pane", titles=False),
                 Document(id="finding", classes="pane"),
+                Document(id="peek", classes="pane"),
                 id="side",
             ),
             id="panes",
         )
-        yield Input(id="filter", placeholder="show only lines with these words; esc shows all again", compact=True)
+        yield FilterInput()
 
     def on_mount(self) -> None:
         self.query_one("#stacks").border_title = " Stacks "
         self.query_one("#findings").border_title = " Findings "
         self.query_one("#finding").border_title = " Why "
+        if self.desk.memory.lasts and not self.desk.memory.get(WELCOMED):
+            self.query_one("#welcome", Lines).show(WELCOME)
+            self.add_class("-welcoming")
 
     # Drawing
 
@@ -79,16 +96,24 @@ class Overview(ContainerActs):
         cpu = self.console.spark("host")
         self.query_one("#host", Lines).show(strip.host(snapshot, width, cpu, tall=tall))
         self.query_one("#faults", Lines).show(self._faults(snapshot, width))
-        rows = stacks.rows(snapshot, results or (), self._view, self.console.judgement, airy=tall)
-        empty = states.no_service(snapshot, self._view.words, offer_demo=self.desk.offer_demo and self._without_engine)
-        self.query_one("#stacks", Table).use_columns(stacks.columns(snapshot))
-        self.query_one("#stacks", Table).show(rows, empty=empty, order=self._view.order)
+        table = self.query_one("#stacks", Table)
+        view = replace(self._view, opened=self._view.opened | self._stack_of(snapshot, table.cursor))
+        room = max(0, table.size.height - 1)
+        rows = stacks.rows(snapshot, results or (), view, self.console.judgement, airy=tall, room=room)
+        empty = states.no_service(snapshot, offer_demo=self.desk.offer_demo and self._without_engine)
+        table.use_columns(stacks.columns(snapshot))
+        table.show(rows, empty=empty)
         if snapshot.containers and not self._seen:
             self._seen = True
-            self.query_one("#stacks", Table).action_top()
+            table.action_top()
         if self.console.keys.untouched:
             self._begin_at_the_trouble(snapshot)
         self._draw_findings()
+
+    @staticmethod
+    def _stack_of(snapshot: Snapshot, key: str | None) -> frozenset[str]:
+        """The stack of the selected container, which does not go away under the cursor."""
+        return frozenset(each.project for each in snapshot.containers if each.id == key and each.project)
 
     def _begin_at_the_trouble(self, snapshot: Snapshot) -> None:
         """Until somebody touches it, the selected row is what the verdict says first: a container, or a finding."""
@@ -121,6 +146,24 @@ class Overview(ContainerActs):
         entitle(table, f" Findings {len(rows)} " if rows else " Findings ")
         selected = self.selected_finding()
         self.query_one("#finding", Document).show(states.in_full(selected) if selected else [])
+        self._draw_peek()
+
+    def _draw_peek(self, *, top: bool = False) -> None:
+        """The selected row in full, where somebody peeks."""
+        snapshot, container = self.console.snapshot, self.selected_container()
+        if not self.has_class("-peeking") or snapshot is None:
+            return
+        finding, stack = self.selected_finding(), self.selected_stack()
+        results = self.console.results or ()
+        if self.focused is self.query_one("#findings"):
+            said = states.in_full(finding) if finding else []
+        elif container is not None:
+            said = details.document(container, snapshot, results)
+        else:
+            said = stacks.told(snapshot, stack, self.console.judgement) if stack else [line((self.nobody(), "muted"))]
+        peek = self.query_one("#peek", Document)
+        entitle(peek, " In full   space closes ")
+        peek.show(said, top=top)
 
     def _nothing(self) -> str:
         if self.console.results is None or self.console.snapshot is None:
@@ -130,12 +173,18 @@ class Overview(ContainerActs):
     @on(Table.Moved, "#stacks")
     def _container_moved(self) -> None:
         self.refresh_bindings()
+        self._draw_peek(top=True)
+
+    @on(events.DescendantFocus)
+    def _pane_changed(self) -> None:
+        self._draw_peek(top=True)
 
     @on(Table.Moved, "#findings")
     def _finding_moved(self) -> None:
         self.refresh_bindings()
         selected = self.selected_finding()
         self.query_one("#finding", Document).show(states.in_full(selected) if selected else [], top=True)
+        self._draw_peek(top=True)
 
     # What is selected
 
@@ -177,7 +226,7 @@ class Overview(ContainerActs):
     @on(Table.Opened, "#stacks")
     def _open_container(self, event: Table.Opened) -> None:
         if (stack := self.selected_stack()) is not None:
-            self._look_at(folded=self._view.folded ^ {stack})
+            self._fold(stack)
         elif self.console.container(event.key) is not None:
             self.console.open("container", str(event.key))
         else:
@@ -188,10 +237,13 @@ class Overview(ContainerActs):
         if (finding := self.selected_finding()) is not None:
             self.console.go("doctor", finding)
 
-    @on(Table.HeadingClicked, "#stacks")
-    def _order_by(self, event: Table.HeadingClicked) -> None:
-        if event.column in stacks.ORDERS:
-            self._set_order(event.column)
+    def _fold(self, stack: str) -> None:
+        """Fold an open stack, open a folded one, whoever folded it."""
+        rows = self.query_one("#stacks", Table).rows
+        at = next(number for number, row in enumerate(rows) if row.key == f"{stacks.STACK}{stack}")
+        opens = at + 1 == len(rows) or rows[at + 1].heading is not None
+        folded, opened = self._view.folded - {stack}, self._view.opened - {stack}
+        self._look_at(folded=folded if opens else folded | {stack}, opened=opened | {stack} if opens else opened)
 
     def to_fix(self) -> Result | str:
         """The finding that is selected, or of those about the selected container the one that counts first."""
@@ -209,16 +261,6 @@ class Overview(ContainerActs):
             return "Nothing to fix: no pane has the focus."
         return self.selected_finding() or f"Nothing to fix. {self.unselected(self.query_one('#findings', Table))}"
 
-    def action_order(self, step: int) -> None:
-        """The next column that can be ordered by and that this machine has."""
-        snapshot = self.console.snapshot
-        had = {column.key for column in stacks.columns(snapshot)} if snapshot else set()
-        orders = [order for order in stacks.ORDERS if order in had or order == self._view.order]
-        self._set_order(orders[(orders.index(self._view.order) + step) % len(orders)])
-
-    def _set_order(self, order: str) -> None:
-        self._look_at(order=order)
-
     def _look_at(self, **changes: Any) -> None:  # noqa: ANN401 - fields of StackView
         self._view = replace(self._view, **changes)
         self.draw()
@@ -228,34 +270,40 @@ class Overview(ContainerActs):
         self._look_at(flat=not self._view.flat)
 
     def action_peek(self) -> None:
+        """The selected row in full beside the list, until the same key or esc."""
+        self.toggle_class("-peeking")
+        self._draw_peek(top=True)
+
+    def action_welcome(self) -> None:
+        """Close the welcome for ever; where nothing can be kept, for as long as the console is open."""
+        self.remove_class("-welcoming")
+        self.refresh_bindings()
+        try:
+            self.desk.memory.keep(WELCOMED, "yes")
+        except OSError as error:
+            caught("remembering that the welcome was read", error)
+
+    def select(self, about: object) -> None:
+        """Put the cursor on this row of the stacks."""
+        if isinstance(about, str):
+            table = self.query_one("#stacks", Table)
+            table.focus()
+            table.select(about)
+
+    def action_side(self) -> None:
         self.toggle_class("-no-side")
 
     def action_demo(self) -> None:
         self.console.leave_for_demo()
 
-    def action_filter(self) -> None:
-        self.add_class("-filtering")
-        self.query_one("#filter", Input).focus()
-
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self, event: Input.Changed) -> None:
-        self._look_at(words=event.value)
-        self.query_one("#stacks", Table).take_first()
-
-    @on(Input.Submitted, "#filter")
-    def _filter_done(self) -> None:
-        self.set_class(bool(self._view.words), "-filtering")
-        self.query_one("#stacks").focus()
-
-    def back(self) -> None:
-        if self.has_class("-filtering"):
-            self.query_one("#filter", Input).value = ""
-            self.remove_class("-filtering")
-            self.query_one("#stacks").focus()
-        else:
-            super().back()
+    def look_for(self, table: Table, words: str) -> None:
+        if table.id == "stacks":
+            self._look_at(words=words)
+        super().look_for(table, words)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "welcome":
+            return self.has_class("-welcoming")
         if action == "demo":
             return self.desk.offer_demo and self._without_engine
         return super().check_action(action, parameters)

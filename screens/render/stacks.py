@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 from textual.cache import LRUCache
 
 from ...console.model import NATIVE, Container, Figures, NativeProcess, Snapshot
-from ...console.model.findings import Judgement, Result
+from ...console.model.findings import Judgement, Result, ServiceJudgement
 from ...console.report import plain
 from ...console.text.cleaning import DASH, SECRETS, duration
 from ..widgets import paint
-from ..widgets.paint import Span, line
+from ..widgets.paint import BLANK, Line, Span, Tone, line
 from ..widgets.table import Column, Row
 from . import states
 
@@ -34,7 +34,6 @@ COLUMNS: tuple[Column, ...] = (
     Column("image", "IMAGE", 24, rank=11, most=44),
 )
 WITHOUT_GPUS = tuple(column for column in COLUMNS if column.key != "vram")
-ORDERS: tuple[str, ...] = ("name", "cpu", "memory", "vram", "state", "up")
 _OTHERS = "~containers outside compose"
 _NATIVE = "~native services"
 _TITLES = {_OTHERS: "Containers outside compose", _NATIVE: "Native services"}
@@ -53,6 +52,10 @@ class Item(Struct, frozen=True):
     worst: Result | None = None
     vram: int | None = None
     """Bytes that its processes hold on all GPUs, as far as the driver tells their sizes."""
+    states: tuple[str, ...] = ()
+    """The judgement's words for it: ``ill``, and ``down`` where it does not run."""
+    cards: tuple[str, ...] = ()
+    """Names of the GPUs whose memory it holds."""
 
     @property
     def running(self) -> bool:
@@ -65,30 +68,16 @@ class Item(Struct, frozen=True):
         health = self.container.health if self.container else None
         return health is not None and health.status not in {"healthy", "none"}
 
-    def words(self) -> str:
-        """What a filter looks at."""
-        c = self.container
-        return " ".join((self.name, self.role, self.group, c.image if c else "", c.state if c else "")).lower()
-
-    def value(self, order: str) -> tuple[float, str]:
-        """What it is ordered by; unknown comes last."""
-        c, f = self.container, self.figures
-        raw: float | None = None
-        if order == "cpu":
-            raw = -f.cpu_percent if f and f.cpu_percent is not None else None
-        elif order == "memory":
-            raw = -f.memory if f and f.memory is not None else None
-        elif order == "vram":
-            raw = -self.vram if self.vram is not None else None
-        elif order == "state":
-            raw = {"running": 5.0, "paused": 3.0, "created": 4.0}.get(c.state, 1.0) if c else 6.0
-        elif order == "up":
-            raw = -c.started_at if c and c.started_at is not None else None
-        return (float("inf") if raw is None else raw, self.name)
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What a filter finds it by, besides what its row says."""
+        return (*self.states, *self.cards)
 
 
-def items(snapshot: Snapshot, results: Sequence[Result]) -> list[Item]:
+def items(snapshot: Snapshot, results: Sequence[Result], told: Judgement | None = None) -> list[Item]:
     """Everything that gets a row."""
+    told_of = {each.container: each for each in told.services} if told else {}
+    cards = _cards(snapshot)
     services = {service.container: service for service in snapshot.services if service.container}
     worst = _worst_by_container(snapshot, results)
     vram = _vram(snapshot)
@@ -102,10 +91,27 @@ def items(snapshot: Snapshot, results: Sequence[Result]) -> list[Item]:
             figures=snapshot.figures.get(c.id),
             worst=worst.get(c.id),
             vram=vram.get(c.id),
+            states=_state_words(c, told_of.get(c.id)),
+            cards=cards.get(c.id, ()),
         )
         for c in snapshot.containers
     ]
     return found + _natives(snapshot) + _declared(snapshot)
+
+
+def _state_words(container: Container, told: ServiceJudgement | None) -> tuple[str, ...]:
+    down = () if container.state in {"running", "paused"} else ("down",)
+    return (*((told.state, told.words) if told else ()), *down, container.state)
+
+
+def _cards(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
+    """By container id: the GPUs it is on, by number and name, and the word for all of them."""
+    named = {gpu.uuid: ("gpu", f"gpu{gpu.index}", *(gpu.name or "").lower().split()) for gpu in snapshot.gpus}
+    found: dict[str, tuple[str, ...]] = {}
+    for each in snapshot.gpu_processes:
+        if each.container is not None:
+            found[each.container] = (*found.get(each.container, ()), *named.get(each.gpu, ()))
+    return found
 
 
 def columns(snapshot: Snapshot) -> tuple[Column, ...]:
@@ -172,12 +178,14 @@ def _worst_by_container(snapshot: Snapshot, results: Sequence[Result]) -> dict[s
 class StackView(Struct, frozen=True):
     """How the services are shown."""
 
-    order: str = "name"
     words: str = ""
+    """What is looked for: no stack is folded meanwhile."""
     flat: bool = False
     """One list of all services, without their stacks."""
     folded: frozenset[str] = frozenset()
     """Stacks that somebody folded to a line."""
+    opened: frozenset[str] = frozenset()
+    """Stacks that are not folded by themselves: somebody unfolded them, or is in them."""
 
 
 STACK = "group:"
@@ -185,41 +193,49 @@ STACK = "group:"
 
 
 def rows(
-    snapshot: Snapshot, results: Sequence[Result], view: StackView, told: Judgement | None = None, *, airy: bool = False
-) -> list[Row]:
-    """Headings and rows, filtered and ordered; groups keep together, ``airy`` sets them apart."""
-    wanted = view.words.lower().split()
+    snapshot: Snapshot, results: Sequence[Result], view: StackView, told: Judgement | None = None,
+    *, airy: bool = False, room: int = 0,
+) -> list[Row]:  # fmt: skip
+    """Headings and rows by name; groups keep together, ``airy`` sets them apart.
+
+    Where all of it takes more lines than there is room for, stacks in which there is nothing to be seen fold to a line;
+    0: there is room for all.
+    """
     groups: dict[str, list[Item]] = {}
-    everybody: dict[str, list[Item]] = {}
-    for item in items(snapshot, results):
-        everybody.setdefault(item.group, []).append(item)
-        if all(word in item.words() for word in wanted):
-            groups.setdefault(item.group, []).append(item)
+    for item in items(snapshot, results, told):
+        groups.setdefault(item.group, []).append(item)
     if view.flat:
-        found = [item for members in groups.values() for item in members]
-        return [
-            _row(_alone(each), snapshot.taken_at) for each in sorted(found, key=lambda item: item.value(view.order))
-        ]
-    for members in groups.values():
-        members.sort(key=lambda item: item.value(view.order))
-    made: list[Row] = []
-    folders = {project.name: project.working_dir for project in snapshot.projects}
+        found = [_alone(item) for members in groups.values() for item in members]
+        return [_row(each, snapshot.taken_at) for each in sorted(found, key=lambda item: item.name)]
     states_of = {each.container: each.state for each in told.services} if told else {}
-    for name in _in_order(groups, view.order):
-        heading = _Heading(name, everybody[name], states_of, folders.get(name))
-        folded = name in view.folded and not wanted
+    folders = {project.name: project.working_dir for project in snapshot.projects}
+    full = 0 < room < sum(map(len, groups.values())) + len(groups) * (1 + airy) - airy
+    made: list[Row] = []
+    for name in sorted(groups, key=lambda group: (group.startswith("~"), group)):
+        heading = _Heading(name, groups[name], states_of, folders.get(name))
+        folds = name in view.folded or (full and heading.quiet and name not in view.opened)
+        folded = folds and not view.words
         if airy and made and not (folded and made[-1].stands):
             made.append(Row(key=f"gap:{name}", heading=()))
         made.append(heading.row(folded=folded))
-        made += () if folded else [_row(item, snapshot.taken_at) for item in groups[name]]
+        members = () if folded else sorted(groups[name], key=lambda item: item.name)
+        made += [_row(item, snapshot.taken_at) for item in members]
     return made
 
 
-def _in_order(groups: Mapping[str, Sequence[Item]], order: str) -> list[str]:
-    def key(group: str) -> tuple[bool, tuple[float, str], str]:
-        return (group.startswith("~"), (0.0, "") if order == "name" else groups[group][0].value(order), group)
-
-    return sorted(groups, key=key)
+def told(snapshot: Snapshot, stack: str, judgement: Judgement | None) -> list[Line]:
+    """A stack in full: where its files are, how each of its services is, and why."""
+    project = next((each for each in snapshot.projects if each.name == stack), None)
+    services = {each.container: each for each in judgement.services} if judgement else {}
+    said = [line((stack, "strong"), (f"  {project.working_dir or ''}" if project else "", "muted")), BLANK]
+    for container in sorted((c for c in snapshot.containers if c.project == stack), key=lambda c: c.name):
+        found = services.get(container.id)
+        word, why = (found.state, found.words) if found else (container.state, "")
+        tone: Tone = "plain" if word in {"well", "running"} else "warning"
+        said.append(
+            line(f"{container.service or container.name}  ", (word, tone), (f"  {why}" if why else "", "muted"))
+        )
+    return said
 
 
 def _alone(item: Item) -> Item:
@@ -235,19 +251,41 @@ class _Heading:
         known = [states_of.get(item.container.id) for item in members if item.container is not None]
         self._judged = len(known) == len(members) and None not in known
         self._well = known.count("well") if self._judged else sum(item.running for item in members)
-        """Whether there is nothing to be seen in it."""
+
+    @property
+    def _stands(self) -> bool:
+        return not self._name.startswith("~")
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there is nothing to be seen in it: all are known to be well, and no check says anything."""
+        all_well = self._judged and self._well == len(self._members)
+        return self._stands and all_well and not any(item.worst or item.unhealthy for item in self._members)
+
+    def _sum(self, values: Iterable[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return sum(known) if known else None
 
     def row(self, *, folded: bool) -> Row:
         """Of a stack it can be selected, and acts are on all of it."""
-        stands = not self._name.startswith("~")
+        figures = [item.figures for item in self._members if item.figures is not None]
+        sums = {
+            "cpu": self._sum(each.cpu_percent for each in figures),
+            "memory": self._sum(each.memory for each in figures),
+            "vram": self._sum(item.vram for item in self._members),
+        }
         of_all = f"  {self._well} of {len(self._members)} {'well' if self._judged else 'running'}"
+        cpu, memory = states.whole_percent(sums["cpu"]), states.short_size(sums["memory"])
         said = line(
-            (f"{paint.FOLDED if folded else paint.UNFOLDED} " if stands else " ", "muted"),
+            (f"{paint.FOLDED if folded else paint.UNFOLDED} " if self._stands else " ", "muted"),
             (_TITLES.get(self._name, self._name), "strong"),
             (of_all, "muted" if self._well == len(self._members) else "warning"),
             (f"  {self._folder}" if self._folder else "", "muted"),
+            (f"  cpu {cpu}  mem {memory}" if folded and figures else "", "muted"),
         )
-        return Row(key=f"{STACK}{self._name}", heading=said, stands=stands)
+        known = {column: value for column, value in sums.items() if value is not None}
+        cells = {"name": Span(self._name)} if self._stands else {}
+        return Row(key=f"{STACK}{self._name}", cells=cells, heading=said, stands=self._stands, values=known)
 
 
 _MADE: LRUCache[str, tuple[tuple[object, ...], Row]] = LRUCache(2048)
@@ -260,7 +298,7 @@ def _row(item: Item, now: float) -> Row:
     up = duration(now - since.started_at) if since and since.started_at else None
     made_from = (
         up, figures and msgspec.structs.astuple(figures)[1:], item.container, item.process, item.worst, item.vram,
-        item.name, item.role,
+        item.name, item.role, item.states, item.cards,
     )  # fmt: skip
     made = _MADE.get(item.key)
     if made is not None and made[0] == made_from:
@@ -283,7 +321,9 @@ def _new_row(item: Item, now: float) -> Row:
     else:
         cells |= {"state": Span("○ not made", "muted")}
     mark = Span(states.verdict_of(item.worst).text[0], states.verdict_of(item.worst).tone) if item.worst else Span("")
-    return Row(key=item.key, cells=cells, mark=mark)
+    since = item.container or item.process
+    values = {"up": now - since.started_at} if since and since.started_at else {}
+    return Row(key=item.key, cells=cells, mark=mark, values=values, words=item.words)
 
 
 def _container_cells(c: Container, figures: Figures | None, now: float) -> dict[str, Span]:

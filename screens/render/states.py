@@ -246,10 +246,8 @@ def _fault_line(fault: Fault, snapshot: Snapshot) -> Line:
     return line((f"{paint.WARN} {fault.source}: ", "warning"), f"{fault.sentence}{age}", (remedy, "muted"))
 
 
-def no_service(snapshot: Snapshot, words: str, *, offer_demo: bool) -> list[Line]:
+def no_service(snapshot: Snapshot, *, offer_demo: bool) -> list[Line]:
     """What stands where the containers would be."""
-    if words:
-        return [BLANK, line((f'  No service has the words "{words}". esc shows all again.', "muted"))]
     said: list[Line] = [BLANK]
     for fault in snapshot.faults:
         said.append(line((f"  {paint.BAD} ", "error"), (fault.sentence, "strong")))

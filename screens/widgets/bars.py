@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual import events
 from textual.widgets import Input
@@ -22,7 +22,7 @@ class Header(Lines):
         super().__init__((), ground="bar")
         self._hits: list[tuple[int, int, str]] = []
 
-    def tell(self, here: str, machine: str, *, read_only: bool, problems: int) -> None:
+    def tell(self, crumbs: Sequence[str], machine: str, *, read_only: bool, problems: int) -> None:
         """Draw it for this place and machine."""
         width = self.size.width or self.app.size.width
         right = [Span(f"{machine} ", "muted")]
@@ -35,16 +35,17 @@ class Header(Lines):
             (None, True, right[1:]),
             (brand, False, right),
         ):
-            left = self._left(here, problems, lead, names=names)
+            left = self._left(crumbs, problems, lead, names=names)
             if self._taken((*left, *end)) <= width:
                 break
         self.show([self._spread(left, list(end), width)])
 
-    def _left(self, here: str, problems: int, lead: Span | None, *, names: bool) -> list[Span]:
+    def _left(self, crumbs: Sequence[str], problems: int, lead: Span | None, *, names: bool) -> list[Span]:
         """The places; without ``names`` only the one where one is and the one that counts, the others are their keys.
 
         On a narrow screen the name of the program goes first, then the machine's: the places' names are what is used.
         """
+        here, *opened = crumbs
         left: list[Span] = [lead, Span(" ")] if lead else []
         self._hits = []
         for key, place, title in _HEADER:
@@ -53,9 +54,8 @@ class Header(Lines):
             named = names or place == here or count
             left += self._place(key, title if named else "", count, here=place == here)
             self._hits.append((start, self._taken(left), place))
-        if here not in {place for _, place, _ in _HEADER}:
-            left.append(Span(f" › {here} ", "accent"))
-        return left
+        way = opened if here in {place for _, place, _ in _HEADER} else crumbs
+        return [*left, *(Span(f" › {each}", "accent") for each in way), Span(" ")]
 
     @staticmethod
     def _taken(spans: Iterable[Span]) -> int:

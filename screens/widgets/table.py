@@ -7,9 +7,8 @@ Columns are dropped when the width cannot hold them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
 from rich.segment import Segment
 from textual import events
@@ -19,81 +18,13 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from ...console.text.cleaning import SECRETS, fit
+from ...console.text.cleaning import SECRETS, clip, fit
 from ..registry import bindings
-from .paint import BLANK, CURSOR, Brush, Ground, Line, Safe, Span, safe, shown, strip
+from .paint import ARROW_DOWN, ARROW_UP, BLANK, CURSOR, Brush, Ground, Line, Safe, Span, line, safe, shown, strip
+from .rows import Column, Order, PlacedColumn, Row, downwards, filtered, ordered, place
 from .text import wrap
 
-
-class Column(NamedTuple):
-    """One column and how much it matters."""
-
-    key: str
-    title: str
-    width: int
-    """Cells; the least for a flexible one."""
-    align: Literal["left", "right"] = "left"
-    rank: int = 0
-    """Columns with a higher rank are dropped first; 0 stays always."""
-    most: int = 0
-    """Cells a flexible column may grow to; 0: it does not grow."""
-
-
-class PlacedColumn(NamedTuple):
-    """A column with its place in the line."""
-
-    column: Column
-    x: int
-    width: int
-
-
-GAP = 1
-
-
-def place(columns: Sequence[Column], width: int, margin: int = 3) -> tuple[PlacedColumn, ...]:
-    """The columns that fit, least important dropped first, flexible ones grown in turn."""
-    kept = list(columns)
-    while len(kept) > 1 and _needed(kept) + margin > width:
-        worst = max(kept, key=lambda column: column.rank)
-        if not worst.rank:
-            break
-        kept.remove(worst)
-    widths = _grown(kept, width - margin - _needed(kept))
-    placed, x = [], margin
-    for column, wide in zip(kept, widths, strict=True):
-        placed.append(PlacedColumn(column, x, wide))
-        x += wide + GAP
-    return tuple(placed)
-
-
-def _needed(columns: Sequence[Column]) -> int:
-    return sum(column.width for column in columns) + GAP * (len(columns) - 1)
-
-
-def _grown(columns: Sequence[Column], spare: int) -> list[int]:
-    widths = [column.width for column in columns]
-    while spare > 0:
-        growing = [i for i, column in enumerate(columns) if column.most > widths[i]]
-        if not growing:
-            break
-        for i in growing[:spare]:
-            widths[i] += 1
-        spare -= min(spare, len(growing))
-    return widths
-
-
-class Row(NamedTuple):
-    """One line of the table: cells with a mark before them, or a heading, which ``stands`` where it can be selected."""
-
-    key: str
-    cells: Mapping[str, Span] = {}
-    heading: Line | None = None
-    mark: Span = Span("")
-    stands: bool = False
-
-    @property
-    def selectable(self) -> bool:
-        return self.heading is None or self.stands
+__all__ = ["Column", "Row", "Table"]
 
 
 class Table(ScrollView, can_focus=True):
@@ -121,19 +52,22 @@ class Table(ScrollView, can_focus=True):
     class Opened(Moved):
         """Enter was pressed on a row."""
 
-    @dataclass
-    class HeadingClicked(Told):
-        """A column title was clicked."""
-
-        column: str
-
     def __init__(
-        self, columns: Sequence[Column], *, id: str | None = None, classes: str | None = None, titles: bool = True
-    ) -> None:
+        self, columns: Sequence[Column], *, id: str | None = None, classes: str | None = None, titles: bool = True,
+        by: str = "",
+    ) -> None:  # fmt: skip
+        """``by`` names the column by which the rows come ordered, where one does."""
         super().__init__(id=id, classes=classes)
         self._columns = tuple(columns)
         self._placed: tuple[PlacedColumn, ...] = ()
+        self._given: tuple[Row, ...] = ()
+        """All rows, as they came."""
         self._rows: tuple[Row, ...] = ()
+        self.query_words = ""
+        """What rows must have to be shown."""
+        self._by = by
+        self._order: Order | None = None
+        self._hint: tuple[Line, ...] = ()
         self._empty: tuple[Line, ...] = ()
         self._broken: list[Safe] = []
         self._cursor: str | None = None
@@ -143,7 +77,6 @@ class Table(ScrollView, can_focus=True):
         self._anchor = 0
         """Where the cursor was last: from there it moves on."""
         self._led = False
-        self._order: str | None = None
         self._head = int(titles)
         self._strips: LRUCache[tuple[str, Ground], tuple[Row, Strip]] = LRUCache(1024)
         self._secrets = SECRETS.version
@@ -165,9 +98,52 @@ class Table(ScrollView, can_focus=True):
     def rows(self) -> tuple[Row, ...]:
         return self._rows
 
-    def show(self, rows: Sequence[Row], *, empty: Sequence[Line] = (), order: str | None = None) -> None:
+    @property
+    def order(self) -> Order | None:
+        """By what the rows are ordered; None: as they come."""
+        return self._order or (Order(self._by) if self._by else None)
+
+    def order_by(self, column: str) -> None:
+        """By this column; by the one that it is ordered by already, the other way round."""
+        now = self.order
+        backwards = now is not None and now.column == column and not now.backwards
+        self._order = None if column == self._by and not backwards else Order(column, backwards)
+        self._show_again()
+
+    def order_by_next(self, step: int) -> None:
+        """By the next column that is seen; behind the last, as the rows come."""
+        keys = [*([] if self._by else [""]), *(each.column.key for each in self._placed)]
+        at = self.order.column if self.order else ""
+        column = keys[(keys.index(at) + step) % len(keys)] if at in keys else keys[0]
+        self._order = Order(column) if column not in {"", self._by} else None
+        self._show_again()
+
+    def turn_round(self) -> None:
+        """The other way round; by the first column where the rows are as they came."""
+        if self._placed:
+            self.order_by(self.order.column if self.order else self._placed[0].column.key)
+
+    def look_for(self, words: str) -> None:
+        """Show only rows with these words."""
+        self.query_words = words
+        self._show_again()
+        self.take_first()
+
+    def _show_again(self) -> None:
+        self.show(self._given, empty=self._hint)
+        self.refresh(Region(0, 0, self.size.width, self._head))
+
+    def show(self, rows: Sequence[Row], *, empty: Sequence[Line] = ()) -> None:
         """Show these rows; redraws only cells that changed while the rows stay the same ones."""
-        old, self._rows = self._rows, tuple(rows)
+        self._given, self._hint = tuple(rows), tuple(empty)
+        column = next((each for each in self._columns if self._order and each.key == self._order.column), None)
+        found = ordered(filtered(rows, self.query_words), column, self._order)
+        if self._given and not found:
+            empty = (line(("  Nothing here has ", "muted"), self.query_words, ("; esc shows all again.", "muted")),)
+        self._show(tuple(found), tuple(empty))
+
+    def _show(self, rows: tuple[Row, ...], empty: tuple[Line, ...]) -> None:
+        old, self._rows = self._rows, rows
         same = len(old) == len(self._rows) and all(a.key == b.key for a, b in zip(old, self._rows, strict=True))
         if self._secrets != SECRETS.version:  # what was painted before may hold what is a secret now
             self._secrets = SECRETS.version
@@ -177,8 +153,8 @@ class Table(ScrollView, can_focus=True):
             keys = {row.key for row in self._rows}
             for painted in [painted for painted in self._strips.keys() if painted[0] not in keys]:  # noqa: SIM118
                 self._strips.discard(painted)
-        if not same or tuple(empty) != self._empty or order != self._order:
-            self._empty, self._order = tuple(empty), order
+        if not same or empty != self._empty:
+            self._empty = empty
             self._arrange()
             return
         changed = ((y, a, b) for y, (a, b) in enumerate(zip(old, self._rows, strict=True)) if a != b)
@@ -244,6 +220,8 @@ class Table(ScrollView, can_focus=True):
         """Regions of one line that must be drawn again, none when it is out of sight."""
         y = index + self._head - self.scroll_offset.y
         if not self._head <= y < self.size.height:
+            return []
+        if old.heading is not None and old.heading == new.heading:
             return []
         if old.heading is not None or old.mark != new.mark:
             return [Region(0, y, self.size.width, 1)]
@@ -325,7 +303,7 @@ class Table(ScrollView, can_focus=True):
         if offset.y < self._head:
             hit = next((p.column.key for p in self._placed if p.x <= offset.x <= p.x + p.width), None)
             if hit is not None:
-                self.post_message(self.HeadingClicked(self, hit))
+                self.order_by(hit)
             return
         index = offset.y - self._head + self.scroll_offset.y
         if 0 <= index < len(self._rows) and self._rows[index].selectable:
@@ -395,6 +373,8 @@ class Table(ScrollView, can_focus=True):
     def _title_strip(self, width: int) -> Strip:
         spans: list[Span] = [Span("   ")]
         for column, _, wide in self._placed:
-            title = f"{column.title}{'↓' if (ordered := column.key == self._order) else ''}"
-            spans += [Span(fit(title, wide, column.align), "accent" if ordered else "muted"), Span(" ")]
+            order = self.order if self.order and self.order.column == column.key else None
+            arrow = (ARROW_DOWN if downwards(column, order) else ARROW_UP) if order else ""
+            title = f"{clip(column.title, wide - len(arrow))}{arrow}"
+            spans += [Span(fit(title, wide, column.align), "accent" if order else "muted"), Span(" ")]
         return strip(self, safe(tuple(spans)), width, "heading")

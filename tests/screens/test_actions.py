@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
+from msgspec.structs import replace
 from stackops.console.fix.journal import Journal
+from stackops.console.model import ServedModel, Server
 from stackops.console.practice import open_demo
 from stackops.console.settings import Settings
 from stackops.screens.app import StackopsApp
@@ -13,6 +15,7 @@ from stackops.screens.places.container import ContainerScreen
 from stackops.screens.places.doctor import Doctor
 from stackops.screens.places.fit import FitScreen
 from stackops.screens.places.gpus import GpuScreen
+from stackops.screens.places.help import lines as help_lines
 from stackops.screens.places.journal import JournalScreen
 from stackops.screens.places.logs import LogsScreen
 from stackops.screens.places.overview import Overview
@@ -20,7 +23,8 @@ from stackops.screens.places.plan import PlanScreen
 from stackops.screens.places.servers import ServersScreen
 from stackops.screens.places.timeline import Timeline
 from stackops.screens.places.wiring import WiringScreen
-from stackops.screens.registry import ACTIONS, Action, at, clashes, find, keys_of, unknown
+from stackops.screens.registry import ACTIONS, Action, at, clashes, find, keys_of, name, unknown
+from stackops.screens.widgets.paint import plain
 from stackops.screens.widgets.table import Table
 from stackops.screens.widgets.text import Document
 from support import stage
@@ -47,8 +51,9 @@ def test_every_place_can_do_its_actions(action: Action) -> None:
             assert callable(getattr(owner, f"action_{action.verb.partition('(')[0]}", None)), (owner, action.verb)
 
 
-OVER: dict[str, set[str]] = {"logs": {"e"}}
-"""Keys that a place takes for its own though they lead elsewhere from everywhere else: the next error of a log."""
+OVER: dict[str, set[str]] = {"logs": {"e"}, "fit": {"minus"}}
+"""Keys that a place takes for its own though they lead elsewhere from everywhere else: the next error of a log, less
+context."""
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -73,6 +78,7 @@ def test_what_changes_the_machine_has_a_capital_letter() -> None:
                 "logs.previous_hit",
                 "logs.previous_error",
                 "servers.unload",
+                "app.protect",
             }, action.id
 
 
@@ -136,10 +142,28 @@ async def test_help_comes_from_the_registry_and_knows_read_only() -> None:
     async with console(stage.desk(stage.full(), stage.RESULTS, read_only=True), (100, 80)) as running:
         shown = await running.press("question_mark")
         assert "READ-ONLY: whatever changes the machine is refused" in shown
-        for action in at("overview"):
-            assert action.help[:40] in shown
         await running.press("escape")
         assert "Stacks" in running.text
+    assert "•" not in shown
+    for action in at("overview"):
+        assert any(f" {name(key)} " in shown for key in action.keys), action.id
+
+
+@pytest.mark.parametrize("place", [each for each in PLACES if each not in {"app", "list"}])
+async def test_all_keys_of_a_place_are_seen_at_once_on_the_smallest_usual_screen(place: str) -> None:
+    """Generated from what is bound: two columns, nothing scrolled away, nothing cut."""
+    actions = [action for section in (place, "list", "app") for action in at(section)]
+    async with console(stage.desk(stage.full(), stage.RESULTS), (80, 24)) as running:
+        running.app.open("help", place, {}, read_only=False)
+        shown = await running.until("Everywhere")
+    for action in actions:
+        keys = [name(key) for key in action.keys]
+        assert action.keys[0].isdigit() or any(f" {key} " in shown for key in keys), (action.id, shown)
+
+
+def test_on_a_wide_screen_the_help_says_sentences() -> None:
+    said = plain(help_lines("overview", {}, 120, read_only=False))
+    assert sum(action.help in said for action in at("overview")) > 12
 
 
 async def test_the_palette_offers_what_can_be_done_here() -> None:
@@ -150,6 +174,55 @@ async def test_the_palette_offers_what_can_be_done_here() -> None:
         assert "go: doctor  (2)" in shown
         await running.press("enter")
         await running.until("Checks")
+
+
+@pytest.mark.parametrize(
+    ("words", "title", "place", "about"),
+    [
+        ("container: fastgpt", "container: fastgpt", "container", stage.FASTGPT.id),
+        ("logs: librechat", "logs: librechat", "logs", None),
+        ("stack: librechat", "stack: librechat", "overview", "group:librechat"),
+        ("check: keyfile", "check: mongo.keyfile", "doctor", None),
+        ("model: bge", "model: bge-m3 on tei:80", "servers", "tei:80"),
+        ("server: tei", "server: tei:80", "servers", "tei:80"),
+    ],
+)
+async def test_the_palette_goes_to_all_that_is_known(words, title, place, about) -> None:
+    server = Server("tei:80", "http://tei:80", "tei", "up", models=(ServedModel("bge-m3"),))
+    async with console(stage.desk(replace(stage.full(), servers=(server,)), stage.RESULTS), (100, 40)) as running:
+        await running.press("2", "colon")
+        await running.type(words)
+        await running.until(title)
+        await running.press("down", "enter") if title not in running.text.splitlines()[3] else None
+        await running.press("enter")
+        await running.until(lambda _: getattr(running.app.screen, "PLACE", "") == place)
+        await running.settle()
+        if place == "container":
+            assert running.app.screen.selected_container().id == about
+        elif about:
+            assert next(iter(running.app.screen.query(Table))).cursor == about
+
+
+async def test_the_palette_names_what_an_act_is_done_to() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (100, 40)) as running:
+        await running.press("g", "colon")
+        await running.type("restart")
+        await running.until("container: restart fastgpt  (R)")
+        await running.press("escape")
+        running.app.screen.query_one(Table).select("group:librechat")
+        await running.press("colon")
+        await running.type("restart")
+        await running.until("container: restart all of librechat  (R)")
+
+
+async def test_a_hostile_name_is_letters_in_the_palette() -> None:
+    evil = stage.container(77, "[red]x[/red]\x1b[2J", project=None)
+    full = stage.full()
+    async with console(stage.desk(replace(full, containers=(*full.containers, evil))), (100, 40)) as running:
+        await running.press("colon")
+        await running.type("[red]")
+        shown = await running.until("container: [red]x[/red]")
+        assert "\x1b" not in shown
 
 
 async def test_the_palette_leaves_out_what_read_only_refuses() -> None:

@@ -155,13 +155,13 @@ async def test_ascii_terminals_get_ascii_only() -> None:
 
 async def test_the_overview_has_a_column_for_vram_only_where_somebody_holds_some() -> None:
     desk = stage.desk(gpu_stage.one(), stage.RESULTS)
-    async with console(desk, (120, 40)) as running:
+    async with console(desk, (120, 60)) as running:
         assert "VRAM" not in running.text
         desk.feed.push(gpu_stage.two())
         shown = await running.until("VRAM")
         line = next(each for each in shown.splitlines() if " vllm " in each and "model_server" in each)
         assert "30.0G" in line
-        await running.press("o", "o", "o")
+        await running.press(*"oooooo")
         assert "VRAM↓" in running.text
         desk.feed.push(gpu_stage.one())
         await running.until(lambda text: "VRAM" not in text)

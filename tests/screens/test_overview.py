@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
 from msgspec.structs import replace
 from stackops.console.hosts import HostError
+from stackops.console.paths import Memory
+from stackops.screens.desk import Desk
 from stackops.screens.widgets.table import Table
 from support import stage
 from support.pilots import console
@@ -46,12 +49,16 @@ async def test_the_cursor_stays_on_its_container_when_rows_move_come_and_go() ->
 
 async def test_ordering_by_cpu_puts_the_busiest_stack_and_service_first() -> None:
     async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
-        await running.press("o")
+        assert "NAME↑" in running.text
+        await running.press("o", "o", "o")
         keys = _table(running).keys
         assert next(key for key in keys if not key.startswith("group:")) == stage.FASTGPT.id
         assert "CPU↓" in running.text
-        await running.press("less_than_sign")
-        assert "NAME↓" in running.text
+        await running.press("i")
+        assert "CPU↑" in running.text
+        assert _table(running).keys != keys
+        await running.press("less_than_sign", "less_than_sign", "less_than_sign")
+        assert "NAME↑" in running.text
 
 
 async def test_a_filter_narrows_and_esc_shows_all_again() -> None:
@@ -69,7 +76,7 @@ async def test_a_filter_without_a_match_says_so() -> None:
     async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
         await running.press("slash")
         await running.type("nosuch")
-        assert 'No service has the words "nosuch"' in running.text
+        assert "Nothing here has nosuch; esc shows all again" in running.text
 
 
 async def test_tab_reaches_the_findings_and_enter_goes_to_the_doctor() -> None:
@@ -224,3 +231,39 @@ async def test_nothing_painted_is_kept_of_containers_that_came_and_went() -> Non
         assert {key for key, _ in list(table._strips.keys())} <= {row.key for row in table.rows}
         running.app.spark("host")
         assert set(running.app._sparks) == {"host"}
+
+
+def _welcomed(memory: Memory) -> Desk:
+    return dataclasses.replace(stage.desk(stage.full(), stage.RESULTS), memory=memory)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_welcome_is_four_lines_and_gone_for_ever_by_one_key(tmp_path, size) -> None:
+    memory = Memory(tmp_path)
+    async with console(_welcomed(memory), size) as running:
+        assert "Welcome." in running.text
+        lines = running.text.splitlines()
+        first = next(number for number, each in enumerate(lines) if "Welcome." in each)
+        assert "closes these lines for ever" in lines[first + 3]
+        assert "takes it back." in lines[first + 1]
+        assert "lists the keys." in lines[first + 2]
+        assert "Welcome." not in await running.press("x")
+        assert "Welcome." not in await running.press("2", "1")
+    async with console(_welcomed(memory), size) as running:
+        assert "Welcome." not in running.text
+
+
+async def test_where_nothing_can_be_kept_the_welcome_is_gone_for_this_run(tmp_path) -> None:
+    (tmp_path / "file").touch()
+    memory = Memory(tmp_path / "file")
+    async with console(_welcomed(memory)) as running:
+        assert "Welcome." in running.text
+        assert "Welcome." not in await running.press("x")
+    async with console(_welcomed(memory)) as running:
+        assert "Welcome." in running.text
+
+
+async def test_the_key_of_the_welcome_does_nothing_once_it_is_gone(tmp_path) -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
+        before = running.text
+        assert await running.press("x") == before

@@ -216,6 +216,43 @@ def test_a_stack_stays_open(snapshot, results, view, told) -> None:
     assert stage.MONGO.id in [row.key for row in rows(snapshot, results, view, told)]
 
 
+@pytest.mark.parametrize(
+    ("room", "opened", "told", "open_"),
+    [
+        (0, (), _told(), True), (40, (), _told(), True), (8, (), _told(), False), (8, (), None, True),
+        (8, ("librechat",), _told(), True), (8, (), _told("chat-mongodb"), True),
+    ],
+    ids=["no size yet", "room for all", "full", "not judged", "opened", "one of it is ill"],
+)  # fmt: skip
+def test_a_well_stack_folds_to_a_line_where_there_is_no_room_for_all(room, opened, told, open_) -> None:
+    made = rows(_whole(), (), StackView(opened=frozenset(opened)), told, room=room)
+    assert (stage.MONGO.id in [row.key for row in made]) is open_
+    if not open_:
+        (heading,) = [row.heading for row in made if row.key == "group:librechat"]
+        assert "4 of 4 well" in plain([heading or ()])
+        assert "  mem " in plain([heading or ()])
+
+
+def test_a_stack_with_a_finding_does_not_fold() -> None:
+    made = rows(_whole(), stage.RESULTS, StackView(), _told(), room=8)
+    assert stage.LIBRECHAT.id in [row.key for row in made]
+
+
+async def test_enter_opens_a_stack_that_folded_by_itself_and_folds_it_again() -> None:
+    async with console(stage.desk(_whole(), ()), (100, 15)) as running:
+        table = running.app.screen.query_one("#stacks", Table)
+        await running.until(lambda _: running.app.judgement is not None)
+        await _stack(running, "librechat")
+        running.app.screen.draw()
+        assert stage.MONGO.id not in table.keys
+        await running.press("enter")
+        assert stage.MONGO.id in table.keys
+        await running.press("enter")
+        assert stage.MONGO.id not in table.keys
+        await running.press("slash", *"mongodb")
+        assert stage.MONGO.id in table.keys, "nothing that is looked for is folded"
+
+
 async def test_enter_folds_and_unfolds_and_v_makes_one_list() -> None:
     async with console(stage.desk(made_by_compose(), stage.RESULTS), (100, 40)) as running:
         table = running.app.screen.query_one("#stacks", Table)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stackops.console.paths import settings_file, state_directory
-from stackops.console.settings import CheckSettings, Settings, SettingsError, load, parse
+from stackops.console.settings import CheckSettings, CommandSettings, Settings, SettingsError, load, parse
 
 
 def sentence(text: str) -> str:
@@ -79,10 +79,31 @@ def test_every_key_is_read() -> None:
         ("host = [\n", "/etc/x.toml"),
         ("period = 1\nperiod = 2\n", "not valid TOML"),
         ("period = = 2\n", "/etc/x.toml:1: not valid TOML at column"),
+        ('[confirm]\n"container.stop" = "never"\n', '"confirm.container.stop" must be one of "none", "key", "word"'),
+        ('[[commands]]\nrun = ["top"]\n', "command 1: it needs a name"),
+        ('[[commands]]\nname = "top"\n', "command top: it has nothing to run"),
+        ('[[commands]]\nname = "a"\nrun = ["a"]\n[[commands]]\nname = "a"\nrun = ["b"]\n', "has this name already"),
+        ('[[commands]]\nname = "a"\nrun = ["a", "{contaner}"]\n', 'there is no {contaner}; did you mean "container"?'),
+        ('[[commands]]\nname = "a"\nrun = "docker top"\n', '"commands.run" must be a list in brackets'),
+        ('[[commands]]\nname = "a"\nshell = "x"\n', 'unknown key "shell"'),
     ],
 )
 def test_a_mistake_is_one_sentence_with_place_and_way_out(text: str, says: str) -> None:
     assert says in sentence(text)
+
+
+FACTS = {"container": "a-mongo-1", "service": "mongo", "stack": "", "image": "--privileged"}
+
+
+def test_placeholders_are_filled_in_within_one_argument() -> None:
+    command = CommandSettings("top", ("docker", "top", "{container}", "--filter=name={service}", "{}", "a b; c"))
+    assert command.filled(FACTS) == ["docker", "top", "a-mongo-1", "--filter=name=mongo", "{}", "a b; c"]
+
+
+@pytest.mark.parametrize(("name", "says"), [("stack", "nothing is known"), ("id", "nothing"), ("image", "an option")])
+def test_what_is_not_known_or_looks_like_an_option_is_not_filled_in(name: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        CommandSettings("x", ("docker", "run", "{" + name + "}")).filled(FACTS)
 
 
 def test_escape_sequences_of_a_file_do_not_get_into_the_sentence() -> None:

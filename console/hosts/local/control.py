@@ -102,7 +102,7 @@ class LocalControl:
 
     def __init__(self, client: EngineClient | ClosedClient, *, read_only: bool = False) -> None:
         self._client = client
-        self._read_only = read_only
+        self.read_only = read_only
         self._compose: tuple[str, ...] | None = None
 
     def restart(self, container: str, *, stop_timeout: int = 10) -> None:
@@ -232,7 +232,7 @@ class LocalControl:
         return self._client.address
 
     def _refuse_when_read_only(self) -> None:
-        if self._read_only:
+        if self.read_only:
             raise ReadOnlyRefused("stackops was started read-only: nothing is changed", "start it without --read-only")
 
 

@@ -89,7 +89,7 @@ class LocalFiles:
     """Files of this machine, as this user."""
 
     def __init__(self, *, read_only: bool = False, read_deadline: float = READ_DEADLINE) -> None:
-        self._read_only = read_only
+        self.read_only = read_only
         self._read_deadline = read_deadline
 
     def stat(self, path: str, *, digest: bool = False) -> FileFact:
@@ -152,7 +152,7 @@ class LocalFiles:
             old = _status(real)
             beside = _status(os.path.dirname(real)) if old is None else old
             wanted = _wanted(content, beside, old, mode=mode, uid=uid, gid=gid)
-            foresee(real, content, wanted, None if self._read_only else _install(real, wanted))
+            foresee(real, content, wanted, None if self.read_only else _install(real, wanted))
 
         self._read(path, look)
 
@@ -164,7 +164,7 @@ class LocalFiles:
         return self._within(path, self._read_deadline, function, None)
 
     def _write(self, path: str, function: Callable[[], T], remedy: str | None = None) -> T:
-        if self._read_only:
+        if self.read_only:
             raise ReadOnlyRefused("stackops was started read-only: nothing is changed", "start it without --read-only")
         return self._within(path, WRITE_DEADLINE, function, remedy)
 

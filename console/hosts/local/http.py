@@ -229,7 +229,7 @@ class LocalHttpActs(_Door):
 
     def __init__(self, *, read_only: bool) -> None:
         super().__init__()
-        self._read_only = read_only
+        self.read_only = read_only
 
     async def post(
         self,
@@ -242,7 +242,7 @@ class LocalHttpActs(_Door):
         on_chunk: Callable[[bytes, float], None] | None = None,
     ) -> HttpReply:
         """POST; raises ReadOnlyRefused before anything is imported or sent, and HttpFailed."""
-        if self._read_only:
+        if self.read_only:
             raise ReadOnlyRefused("stackops was started read-only: nothing is sent", "start it without --read-only")
         await self._ready()
         started = time.monotonic()

@@ -221,7 +221,7 @@ class LocalDatabases:
     ask_postgres = staticmethod(ask_postgres)
 
     def __init__(self, *, read_only: bool, clock: Clock, execute: Execute | None = None) -> None:
-        self._read_only = read_only
+        self.read_only = read_only
         self._shell = MongoShell(execute) if execute is not None else None
         self._clock = clock
         self._refusals: dict[tuple[str, str, str, str], float] = {}
@@ -240,7 +240,7 @@ class LocalDatabases:
     async def command_mongo(
         self, target: DatabaseTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
     ) -> MongoReply:
-        if self._read_only:
+        if self.read_only:
             raise ReadOnlyRefused("stackops was started read-only: nothing is changed", "start it without --read-only")
         if next(iter(command), None) not in ACTS:
             raise HostError("Only replSetInitiate and replSetReconfig may be sent")
