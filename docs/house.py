@@ -156,8 +156,8 @@ def _reached(graph: dict[str, frozenset[str]], start: str) -> set[str]:
 
 
 CEILINGS = {
-    "product lines": 71_983,
-    "modules": 350,
+    "product lines": 72_759,
+    "modules": 351,
     "modules with a single importer in their own folder": 23,
     "circles": 0,
     "loose modules at the root of console/": 5,

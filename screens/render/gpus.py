@@ -10,7 +10,7 @@ from ...console.report import gpus
 from ...console.text.cleaning import DASH, SECRETS, ago, duration, size
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line
-from ..widgets.table import Column, Row
+from ..widgets.rows import Column, Row
 from ..widgets.text import wrap
 from . import servers, states
 from .strip import fitted, hot, share_of

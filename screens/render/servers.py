@@ -11,7 +11,7 @@ from ...console.report import servers as told
 from ...console.text.cleaning import DASH, ago, cells, duration, size
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line, pairs, sections
-from ..widgets.table import Column, Row
+from ..widgets.rows import Column, Row
 from . import states
 
 COLUMNS: tuple[Column, ...] = (

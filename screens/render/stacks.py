@@ -14,7 +14,7 @@ from ...console.report import plain
 from ...console.text.cleaning import DASH, SECRETS, duration
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line
-from ..widgets.table import Column, Row
+from ..widgets.rows import Column, Row
 from . import states
 
 COLUMNS: tuple[Column, ...] = (

@@ -9,7 +9,7 @@ from ...console.report.plain import told
 from ...console.text.cleaning import DASH, cells, duration
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line
-from ..widgets.table import Row
+from ..widgets.rows import Row
 
 _STATES: dict[str, tuple[str, Tone]] = {
     "running": (paint.OK, "ok"),

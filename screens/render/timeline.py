@@ -10,7 +10,7 @@ from ...console.report.timeline import Moment, moments, since, summed
 from ...console.text.cleaning import ago, duration
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line, pairs
-from ..widgets.table import Row
+from ..widgets.rows import Row
 
 _MARKS: dict[str, tuple[str, Tone]] = {
     "death": (paint.BAD, "error"), "oom": (paint.BAD, "error"), "health": (paint.BAD, "error"),

@@ -12,7 +12,7 @@ from ...console.report import wiring as told
 from ...console.text.cleaning import DASH, cells
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line, pairs, sections
-from ..widgets.table import Column, Row
+from ..widgets.rows import Column, Row
 from . import states
 
 COLUMNS: tuple[Column, ...] = (
