@@ -159,7 +159,7 @@ async def main():
         await running.press("7")
         print(await running.until(" runs mongo:"))
         await running.press("question_mark")
-        print(await running.until("Go to the images"))
+        print(await running.until("1…7"))
 
 asyncio.run(main())
 """
@@ -176,7 +176,7 @@ def test_a_screen_is_one_file_and_one_line(house: House) -> None:
     opened = house.python(OPENED)
     assert opened.returncode == 0, opened.stderr
     assert " 7 Images" in opened.stdout, "the header does not name it"
-    assert "7            Go to the images" in opened.stdout, "the help does not name its key"
+    assert "1…7       Go to a place" in opened.stdout, "the help does not name its key"
 
 
 EMPTIED = """

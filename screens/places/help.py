@@ -57,7 +57,7 @@ def lines(
 def _keys(actions: Sequence[Action], keymap: dict[str, str], room: int, *, read_only: bool) -> Iterator[Line]:
     """A line for each action; what goes there and back shares one, and so do the places that the header names."""
     waiting: Action | None = None
-    digits = [action for action in actions if action.keys[0].isdigit()]
+    digits = [action for action in actions if keys_of(action, keymap).isdigit()]
     for action in actions:
         if action in digits[1:]:
             continue
@@ -67,7 +67,10 @@ def _keys(actions: Sequence[Action], keymap: dict[str, str], room: int, *, read_
         pair, waiting = waiting, None
         keys, words = keys_of(action, keymap), (action.help, action.label)
         if action in digits:
-            keys, words = f"{digits[0].keys[0]}…{digits[-1].keys[0]}", ("Go to a place that the header names", "places")
+            keys, words = (
+                f"{keys_of(digits[0], keymap)}…{keys_of(digits[-1], keymap)}",
+                ("Go to a place that the header names", "places"),
+            )
         elif pair is not None:
             keys, words = f"{first_key(pair, keymap)} {first_key(action, keymap)}", (pair.both, pair.both)
         refused = read_only and action.changes
