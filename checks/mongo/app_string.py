@@ -46,6 +46,11 @@ _WORDS: dict[Kind, tuple[str, str, str]] = {
         "at character {place} of {variable} stands a host with a port that is no number from 1 to 65535",
         "correct the port",
     ),
+    "srv": (
+        "{variable} begins with mongodb+srv:// and names a port or several hosts",
+        "at character {place} of {variable} stands {found}, and behind mongodb+srv:// belongs one name without a port",
+        "take ports and further hosts out, or write mongodb:// with them",
+    ),
     "option": (
         "an option in {variable} has no value",
         "at character {place} of {variable} stands an option that is not NAME=VALUE, which drivers refuse",

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 PORT = 27017
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - a name in somebody's settings
 Kind = Literal[
-    "quotes", "unescaped", "separator", "database", "host", "option", "unclear", "wide", "scheme", "number",
+    "quotes", "unescaped", "separator", "database", "host", "srv", "option", "unclear", "wide", "scheme", "number",
     "go-scheme", "value", "bracket", "slash", "network",
 ]  # fmt: skip
 """Those from ``wide`` on are told by ``dsn`` alone."""
@@ -272,7 +272,8 @@ def _rest_fault(head: str, rest: str) -> UriFault | None:
             port = re.fullmatch(r"[^:]+:(\d*)", name)  # a name that is not known to be one may be a socket's
             return UriFault("host" if port else "unclear", len(head) + names.index(name), (":" if port else name[:1],))
     if head.startswith("mongodb+srv") and ("," in names or ":" in names):
-        return UriFault("unclear", len(head), (names[:1],))
+        wrong = "," if "," in names else ":"  # fact: the drivers of Node and Python refuse both
+        return UriFault("srv", len(head) + names.index(wrong), (wrong,))
     return _database_fault(before, database, mark + query) or _query_fault(f"{before}{database}{mark}", query)
 
 

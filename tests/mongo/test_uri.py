@@ -101,6 +101,8 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         ("mongodb://u:p@h:99999/db", "host", "h:", None),
         ("mongodb://u:p@h/db?authSource", "option", "authSource", None),
         ("mongodb://u:p@h/db?authSource=", "option", "authSource", None),
+        ("mongodb+srv://u:p@h.x.net:27017/db", "srv", ":27017", None),
+        ("mongodb+srv://u:p@h.x.net,i.x.net/db", "srv", ",i", None),
     ],
 )
 def test_each_fault_is_named_with_its_place_and_what_it_should_be(
@@ -121,7 +123,7 @@ def test_each_fault_is_named_with_its_place_and_what_it_should_be(
     "text",
     [
         "mongodb://h/db?a=1;b=2", "mongodb://h/db#x", "mongodb://h/a%26b", "mongodb://h/a&b", "mongodb://h/a*b",
-        "mongodb://h/db?a=1&a=2", " mongodb://h/db", "mongodb://h/db?a=50%", "mongodb+srv://h:1/db",
+        "mongodb://h/db?a=1&a=2", " mongodb://h/db", "mongodb://h/db?a=50%",
         "mongodb://u:p@mongo/db?appName=me@home", "mongodb://%2Ftmp%2Fmongodb.sock,h/db", "mongodb://u:p@mongo/db&a=b@c",
     ],
 )  # fmt: skip
