@@ -128,7 +128,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     tried = (replace(edge, source_name=boxes[edge.source].name) for edge in known)  # it may have been renamed since
     for _, group in groupby(tried, key=lambda edge: edge.source):
         arrows = tuple(group)
-        name = arrows[0].source_name
+        name = boxes[arrows[0].source].name
         broken = {edge.key: hop for edge in arrows if (hop := edge.broken) is not None}
         now = snapshot.taken_at
         young = [edge for edge in arrows if edge.key in broken and _is_young(edge, broken[edge.key], boxes, now)]
@@ -136,15 +136,15 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             if edge.key in broken and edge not in young:
                 yield _case(edge, broken[edge.key], boxes)
         if young:
-            yield _unknown(young[0], f"{target(young[0])} was started a moment ago, and may not listen yet")
+            yield _unknown(name, young[0], f"{target(young[0])} was started a moment ago, and may not listen yet")
         elif doubts := [(edge, hop) for edge in arrows if (hop := _doubt(edge)) is not None]:
-            yield _unknown(doubts[0][0], doubts[0][1].reason or "it could not be tried")
+            yield _unknown(name, doubts[0][0], doubts[0][1].reason or "it could not be tried")
         elif all(hop.state == "ok" for edge in arrows for hop in edge.hops):
             yield Fine(name, f"{name} reaches everything that it is set up to reach")
 
 
-def _unknown(edge: Edge, why: str) -> Unknown:
-    return Unknown(edge.source_name, f"Cannot say whether {edge.source_name} reaches {target(edge)}", why)
+def _unknown(name: str, edge: Edge, why: str) -> Unknown:
+    return Unknown(name, f"Cannot say whether {name} reaches {target(edge)}", why)
 
 
 def _is_young(edge: Edge, hop: Hop, boxes: Mapping[str, Container], now: float) -> bool:
@@ -182,7 +182,7 @@ def _case(edge: Edge, hop: Hop, boxes: Mapping[str, Container]) -> Case[Edge]:
     words = {**_words(edge, hop, there), "at": at, "other": other.name if other else ""}
     words["network"] = next((link.network for link in boxes[edge.source].networks), "NETWORK")
     return Case(f"{edge.source_name} -> {at}", _form(edge, hop, there, other), edge, rows, words, _severity(edge),
-                f"{edge.origin} {at}", also=(edge.source_name,), blames=blames)  # fmt: skip
+                f"{edge.origin} {at}", also=(boxes[edge.source].name,), blames=blames)  # fmt: skip
 
 
 def _words(edge: Edge, hop: Hop, there: Container | None) -> dict[str, str]:
