@@ -26,8 +26,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from msgspec.structs import replace
-
 from ...console.model import Container, Edge, Hop, Snapshot
 from ...console.model.findings import Evidence, Severity
 from ...console.products.addresses import place
@@ -124,8 +122,7 @@ WAYS_IN = {
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each arrow that was tried and is broken; else each service all of whose arrows are whole."""
     boxes = {container.id: container for container in snapshot.containers}
-    known = (edge for edge in snapshot.edges if edge.by == "probe" and edge.source in boxes)
-    tried = (replace(edge, source_name=boxes[edge.source].name) for edge in known)  # it may have been renamed since
+    tried = (edge for edge in snapshot.edges if edge.by == "probe" and edge.source in boxes)
     for _, group in groupby(tried, key=lambda edge: edge.source):
         arrows = tuple(group)
         name = boxes[arrows[0].source].name
