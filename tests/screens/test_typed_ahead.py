@@ -124,7 +124,7 @@ SITES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "gpus": (("4", "g"), ("R", "S", "l", "enter", "w")),
     "timeline": (("e", "g"), ("enter", "?", ":", "1")),
     "servers": (("5",), ("T", "X", "R", "S", "l")),
-    "wiring": (("6",), ("F", "enter", "l", ":")),
+    "wiring": (("6",), ("enter", "l", ":")),
 }
 """The way to each place, and the keys that open an input, a dialog or a screen there."""
 ROW = "lab-ollama:11434"
