@@ -140,4 +140,4 @@ def _row(entry: Entry) -> Row:
         "state": plans.state(entry), "when": Span(plans.when(intent.at), "muted"), "title": Span(intent.title),
         "subject": Span(intent.subject, "muted"), "who": Span(plans.who(intent.who), "muted"),
     }  # fmt: skip
-    return Row(entry.id, cells)
+    return Row(entry.id, cells, values={"when": intent.at})

@@ -97,9 +97,9 @@ class Overview(ContainerActs):
         self.query_one("#host", Lines).show(strip.host(snapshot, width, cpu, tall=tall))
         self.query_one("#faults", Lines).show(self._faults(snapshot, width))
         table = self.query_one("#stacks", Table)
-        view = replace(self._view, opened=self._view.opened | self._stack_of(snapshot, table.cursor))
+        self._view = replace(self._view, opened=self._view.opened | self._stack_of(snapshot, table.cursor))
         room = max(0, table.size.height - 1)
-        rows = stacks.rows(snapshot, results or (), view, self.console.judgement, airy=tall, room=room)
+        rows = stacks.rows(snapshot, results or (), self._view, self.console.judgement, airy=tall, room=room)
         empty = states.no_service(snapshot, offer_demo=self.desk.offer_demo and self._without_engine)
         table.use_columns(stacks.columns(snapshot))
         table.show(rows, empty=empty)
@@ -112,7 +112,7 @@ class Overview(ContainerActs):
 
     @staticmethod
     def _stack_of(snapshot: Snapshot, key: str | None) -> frozenset[str]:
-        """The stack of the selected container, which does not go away under the cursor."""
+        """The stack of the selected container: it does not fold under the cursor, nor once the cursor has moved on."""
         return frozenset(each.project for each in snapshot.containers if each.id == key and each.project)
 
     def _begin_at_the_trouble(self, snapshot: Snapshot) -> None:

@@ -148,7 +148,7 @@ def result_row(result: Result, check: Tone | None = None) -> Row:
         "subject": Span(result.subject, "muted"),
         "title": Span(result.title, tone),
     }
-    return Row(key_of(result), cells)
+    return Row(key_of(result), cells, values={"state": float(rank(result)[0])})
 
 
 def key_of(result: Result) -> str:

@@ -64,7 +64,7 @@ def _row(each: Moment, now: float) -> Row:
         "what": Span(each.words + times, "plain" if each.grave or each.kind == "fix" else "muted"),
         "reason": Span(each.reason, "muted"),
     }
-    return Row(key_of(each), cells, mark=Span(mark, tone))
+    return Row(key_of(each), cells, mark=Span(mark, tone), values={"when": each.at})
 
 
 def in_full(each: Moment, now: float) -> list[Line]:

@@ -193,3 +193,25 @@ async def test_the_header_says_the_way_here() -> None:
     async with console(stage.desk(stage.full(), stage.RESULTS), (120, 40)) as running:
         shown = await running.press("g", "enter", "l")
         assert "› fastgpt › fastgpt logs" in shown.splitlines()[0]
+
+
+async def test_what_the_checks_say_is_ordered_by_how_bad_it_is() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (120, 40)) as running:
+        table = await _shows(running, "2", "o")
+        ranks = [row.values["state"] for row in table.rows]
+        assert ranks == sorted(ranks)
+        await running.press("i")
+        assert [row.values["state"] for row in table.rows] == sorted(ranks, reverse=True)
+
+
+async def test_times_are_ordered_as_times_and_not_as_words() -> None:
+    ended = [replace(stage.RAG, finished_at=stage.NOW - before, started_at=None) for before in (60, 86_400 * 40)]
+    other = replace(ended[1], id="c" * 64, name="other")
+    async with console(stage.desk(replace(stage.empty(), containers=(ended[0], other))), (120, 40)) as running:
+        table = await _shows(running, "e")
+        await running.until(lambda _: len(table.rows) >= 2)
+        await running.press("o")
+        assert table.order == Order("when")
+        times = [row.values["when"] for row in table.rows if row.heading is None]
+        assert times == sorted(times)
+        assert len(set(times)) > 1
