@@ -149,7 +149,7 @@ def in_place(match: re.Match[str], mask: Mask) -> str:
 
 def is_harmless(name: str, text: str) -> bool:
     """Whether it is no secret though its name says so: a count, a path, a sentence, an address without a password."""
-    if name[-1:] >= "\u4e00" and (_WAY.fullmatch(text) or not _LATIN.search(text)):  # 签名：无效
+    if name[-1:] >= "\u4e00" and len(text) < 80 and (_WAY.fullmatch(text) or not _LATIN.search(text)):  # 签名：无效
         return True
     return is_weak_name(name) and any(harmless.fullmatch(text) for harmless in (_HARMLESS, _ADDRESS, _SENTENCE))
 

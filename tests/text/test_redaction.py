@@ -343,6 +343,8 @@ def test_a_long_hostile_text_takes_time_in_proportion() -> None:
     for piece in (
         "密码为",
         "密码是的",
+        "密码：",
+        "令牌：",
         "token x",
         "a",
         "a:",
