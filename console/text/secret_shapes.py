@@ -125,8 +125,8 @@ _HEADERS = (
         r"|\bauthorization[\"']?[\s,]+[\"']?(?:bearer|basic|token|digest|apikey)\s+)([^\s\"',;]+)",
     ),
     _shape(
-        "sign= sig= signature=",
-        r"(?i)(?<![\w.-])(?:sign|sig|signature)=[\"']?([^&\s\"'#<>`;,]{6,})",
+        "sign sig",
+        r"(?i)(?<![\w.-])(?:x-)?(?:sign|sig|signature)(?:=|[\"']?:[ \t]*)[\"']?(?!sha\d)([^&\s\"'#<>`;,]{6,})",
         lambda m: len(m[1]) < 16 and not looks_secret(m[1]),
     ),
     _shape(
@@ -206,7 +206,7 @@ _SENTENCES = (
         told.CHINESE + " 密 key token secret password パスワード 비밀번호 пароль senha passe",
         rf"(?:(?:{'|'.join(told.CHINESE.split())})[\"']?\s*(?!强度|长度|类型|字段|文件|变量|算法|策略|方式|格式)"
         rf"(?:[{_HAN}]{{0,4}}(?:为|為|是|成|了|用|填|叫)|[:：=＝]|->|[（(【]){{0,3}}"
-        r"|(?i:\b(?:api[ _-]?key|token|secret|password))\s*(?:[设設]置?)?(?:为|為|是)[:：]?"
+        r"|(?i:\b(?:api[ _-]?key|token|(?:app)?secret|password))\s*(?:[设設]置?)?(?:为|為|是)[:：]?"
         r"|(?:パスワード|비밀번호|пароль|senha|mot de passe)\s*(?:は|es|est|[:：=]){1,2})\s*[\"'`“‘「『【]?"
         rf"([^\s\"'`“”‘’「」『』【】，。；、！？,;（）()《》{_HAN}]{{3,}}+)(?! ?(?:格式|编码|位|个|字符|加密|算法))",
         _is_no_value,
@@ -236,7 +236,7 @@ _SENTENCES = (
     ),
     _shape(
         "passwd kinit cryptsetup sudo -stdin with-token passphrase-fd stdin",
-        r"\b(?:echo|printf)[ \t]+(?:-\w+[ \t]+)*(?:[\"']?%s(?:\\n)?[\"']?[ \t]+)?"
+        r"\b(?:echo|printf|yes)[ \t]+(?:-\w+[ \t]+)*(?:[\"']?%s(?:\\n)?[\"']?[ \t]+)?"
         r"(?:\"(?:\w+:)?([^\"\n]+)\"|'(?:\w+:)?([^'\n]+)'|[\"']?(?:\w+:)?([^\s\"'|;)]+))"
         r"(?=[\"']?(?:[ \t]*;[^|\n]{0,200}\))?[ \t]*\|[ \t]*" + _READS + ")",
     ),
@@ -373,7 +373,7 @@ def _block(text: str, start: int, indent: int) -> tuple[int, int]:
 # ---------------------------------------------------------------- all of them
 
 _ANY = re.compile(
-    r"[:=：＝@$<>]|--?\w|[A-Za-z0-9+/_-]{9}|(?i:pass|secret|basic|bearer|token|auth|key|pwd|identified|login|_pw|kinit|sudo)|[密口秘令授凭憑金權签簽加私助验驗校激提恢通安鉴动パ비п]"
+    r"[:=：＝@$<>]|--?\w|[A-Za-z0-9+/_-]{9}|(?i:pass|secret|basic|bearer|token|auth|key|pwd|identified|login|_pw|kinit|sudo)|[密口秘令授凭憑金權签簽加私助验驗校激提恢通安鉴动注卡暗パ비п]"
 )
 
 

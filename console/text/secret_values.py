@@ -19,7 +19,7 @@ _STRONG = re.compile(
 )
 CHINESE = (
     "密码 密碼 口令 密钥 密鑰 秘钥 私钥 私鑰 金鑰 授权码 授權碼 助记词 助記詞 令牌 權杖 凭证 凭据 憑證 憑據"
-    " 签名 簽名 加签 加簽 验证码 驗證碼 校验码 激活码 提取码 恢复码 通行码 安全码 鉴权码 动态码"
+    " 签名 簽名 加签 加簽 验证码 驗證碼 校验码 激活码 提取码 恢复码 通行码 安全码 鉴权码 动态码 注册码 卡密 暗号"
 )
 _CHINESE = re.compile(rf"(?:{'|'.join(CHINESE.split())})$")
 _WEAK_PARTS = re.compile(rf"token(?!iz)|cookie|credential|{'|'.join(CHINESE.split())}")
@@ -251,11 +251,11 @@ _LONG = re.compile(
 _FLAGS = frozenset({"auth", "noauth"})
 _REST = re.compile(r"[^\n]*(?:\n[ \t+#-]*-[ \t]+[^\n]*)*")
 _PASSWORD = rf"(?<![\w-])-p[\"']?(?!\w*:)(?:{_NEXT}(?!-|{_PROSE}))?({_ARGUMENT})"
-_WORD = r"[ \t]+[^\s-]\S*"
+_WORD, _GAP = r"[ \t]+[^\s-]\S*", r"(?:(?<==)|[ \t]+|[\"'][ \t]*,[ \t]*)[\"']{0,2}"
 # programs, and behind which of their words a password stands as it is
 _POSITIONS = r"""
 pdftk  (?:user|owner|input)_pw(?:[ \t]+\w+=(?=\S))?
-vncpasswd|mkpasswd|ecryptfs-add-passphrase  (?:(?<=passwd)(?:[ \t]+-m[ \t]+\S+)?|(?<=phrase))
+(?:tiger)?vncpasswd|mkpasswd|ecryptfs-add-passphrase  (?:(?<=passwd)(?:[ \t]+-m[ \t]+\S+)?|(?<=phrase))
 wg(?=[ \t]+set)  (?:shared|private)-key
 (?<!\|)(?<!\|[ \t])(?<!sudo[ \t])passwd(?=[ \t]+--stdin)  --stdin
 mosquitto_passwd  -\w*b\w*WORDWORD
@@ -336,7 +336,7 @@ def _table(rows: Sequence[tuple[str, str]]) -> tuple[re.Pattern[str], tuple[str,
 
 def _behind_words(row: str) -> tuple[str, str]:
     names, place = row.replace("WORD", _WORD).split("  ")
-    return names, rf"{place}(?:(?<==)|[ \t]+)[\"']{{0,2}}(?![-/~.<>|&]|{_PROSE}){NO_VALUE}(?<!{MARK} )({_ARGUMENT})"
+    return names, rf"{place}{_GAP}(?![-/~.<>|&]|{_PROSE}){NO_VALUE}(?<!{MARK} )({_ARGUMENT})"
 
 
 _TABLES = _table(_FAMILIES), _table([_behind_words(row) for row in _POSITIONS.strip().splitlines()])
