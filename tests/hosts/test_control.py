@@ -67,6 +67,17 @@ def test_containers_are_restarted_stopped_started_and_removed(fake: FakeEngine) 
     ), "no volume goes, and nothing that runs"  # fmt: skip
 
 
+def test_a_restart_that_meets_another_stop_ends_with_a_start(fake: FakeEngine) -> None:
+    acts = control(fake.url)
+    acts.stop(WEB, stop_timeout=0)
+    fake.refuse["/containers/*/restart"] = (500, f"Cannot restart container {WEB}: container {WEB} is not running")
+    acts.restart(WEB, stop_timeout=0)
+    assert fake.containers[WEB]["State"]["Running"]
+    fake.refuse["/containers/*/restart"] = (500, "Cannot restart container: driver failed")
+    with pytest.raises(EngineFailed, match="driver failed"):
+        acts.restart(WEB, stop_timeout=0)
+
+
 def test_a_container_that_is_gone_is_not_found(fake: FakeEngine) -> None:
     for name in ("gone", "-rf", "$(id)", "a;b", "../x", ""):
         with pytest.raises(NotFound):
