@@ -51,7 +51,7 @@ async def on_meilisearch(running: Stage) -> None:
 async def test_an_edit_that_waits_is_shown_masked_before_the_name_is_typed(host: Any, tmp_path: Any) -> None:
     was = await inspect(host)
     set_line(host, "MEILI_MASTER_KEY", f"MEILI_MASTER_KEY={NEW_KEY}")
-    async with console(desk_on(host, Journal(tmp_path))) as running:
+    async with console(desk_on(host, Journal(tmp_path)), (100, 60)) as running:  # no stack is folded
         await on_meilisearch(running)
         await running.press("C")
         shown = await running.until("The new container differs in")
@@ -67,7 +67,7 @@ async def test_an_edit_that_waits_is_shown_masked_before_the_name_is_typed(host:
 
 
 async def test_nothing_else_changes_is_said_too(host: Any, tmp_path: Any) -> None:
-    async with console(desk_on(host, Journal(tmp_path))) as running:
+    async with console(desk_on(host, Journal(tmp_path)), (100, 60)) as running:  # no stack is folded
         await on_meilisearch(running)
         await running.press("C")
         await running.until("Nothing else about it changes")
@@ -76,7 +76,7 @@ async def test_nothing_else_changes_is_said_too(host: Any, tmp_path: Any) -> Non
 async def test_a_value_that_no_file_gives_any_more_is_not_lost(host: Any, tmp_path: Any) -> None:
     was = await inspect(host)
     set_line(host, "MEILI_MASTER_KEY", None)
-    async with console(desk_on(host, Journal(tmp_path))) as running:
+    async with console(desk_on(host, Journal(tmp_path)), (100, 60)) as running:  # no stack is folded
         await on_meilisearch(running)
         await running.press("C")
         shown = await running.until("another value of MEILI_MASTER_KEY")

@@ -59,7 +59,7 @@ async def test_three_keys_after_the_first_full_frame_it_is_repaired(tmp_path: Pa
 
 async def test_the_first_selected_row_is_the_one_of_the_verdict_until_somebody_presses_a_key(tmp_path: Path) -> None:
     host = _broken("a stopped MySQL")
-    async with console(desk_on(host, Journal(tmp_path)), (80, 24)) as stage:
+    async with console(desk_on(host, Journal(tmp_path)), (80, 60)) as stage:  # no stack is folded
         await stage.until(lambda _: stage.app.judgement is not None)
         first = _selected(stage)
         assert first == stage.app.judgement.troubles[0].result.subject == "mysql"
@@ -74,7 +74,7 @@ async def test_the_first_selected_row_is_the_one_of_the_verdict_until_somebody_p
 
 async def test_a_row_that_was_clicked_stays_the_selected_one(tmp_path: Path) -> None:
     host = _broken("a stopped MySQL")
-    async with console(desk_on(host, Journal(tmp_path)), (120, 40)) as stage:
+    async with console(desk_on(host, Journal(tmp_path)), (120, 60)) as stage:
         await stage.until(lambda _: stage.app.judgement is not None)
         table = stage.app.screen.query_one("#stacks")
         row = next(y for y, text in enumerate(stage.text.splitlines()) if " vectordb " in text)
