@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..model import Container, Fault, Snapshot
 from ..model.findings import Judgement, Result, ServiceJudgement, ServiceState, Trouble
+from ..products.gateways import share_network
 from ..text.cleaning import duration
 from .needs import Needs, behind, needs_of
 
@@ -104,7 +105,7 @@ def _gather(snapshot: Snapshot, results: Sequence[Result]) -> _Whole:
     homeless = []
     under: defaultdict[tuple[str, str, str | None], list[Result]] = defaultdict(list)
     for result in results:
-        if (better := _said_better(result, results)) is not None:
+        if (better := _said_better(result, results, _strangers(result, snapshot, owners))) is not None:
             under[_key(better)].append(result)
             continue
         whose = dict.fromkeys(owners[name] for name in (result.subject, *result.also) if name in owners)
@@ -121,7 +122,20 @@ def _key(result: Result) -> tuple[str, str, str | None]:
     return result.check, result.subject, result.fault
 
 
-def _said_better(result: Result, results: Sequence[Result]) -> Result | None:
+def _strangers(result: Result, snapshot: Snapshot, owners: Mapping[str, str]) -> frozenset[str]:
+    """What names containers that whoever asks has nothing to do with: of theirs, the same address is another one."""
+    if result.check != ARROW or result.status != "finding":
+        return frozenset()
+    asking = [each for each in snapshot.containers if each.name in result.also]
+    near = {
+        each.id for each in snapshot.containers for one in asking
+        if each.name == result.blames or (each.project and each.project == one.project)
+        or share_network(each, one) is not False
+    }  # fmt: skip
+    return frozenset(name for name, container in owners.items() if container not in near)
+
+
+def _said_better(result: Result, results: Sequence[Result], strangers: Collection[str]) -> Result | None:
     """Of a broken arrow the finding that names its address, or is about who asks and names setting or host."""
     if result.check != ARROW or result.status != "finding" or not result.about:
         return None
@@ -130,6 +144,8 @@ def _said_better(result: Result, results: Sequence[Result]) -> Result | None:
     own = {*settings, *([host] if "." in host else [])}  # a plain word may be anything
     for other in results:
         if other.status != "finding" or other.severity == "info" or other.check.startswith((ARROW, *LATER)):
+            continue
+        if other.subject in strangers:
             continue
         whose = {other.subject, *other.also} & set(result.also)
         said = " ".join((other.title, other.because or "", other.about or "", *(row.value for row in other.evidence)))

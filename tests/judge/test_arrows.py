@@ -71,6 +71,14 @@ def test_what_is_about_another_matter_does_not_hide_it(other: Result) -> None:
     assert CHECK not in folded(told)
 
 
+def test_the_same_address_in_a_stack_beside_it_is_another_one() -> None:
+    snapshot = tried(NOBODY, THERE)
+    beside = box("staging-mongo", "mongo:5", project="staging", networks=("staging",))
+    other = found("mongo.replica-set", beside.name, "Nobody has initiated the set of mongo:27017")
+    told = judged(replace(snapshot, containers=(*snapshot.containers, beside)), other)
+    assert sorted(serious(told)) == ["mongo.replica-set", CHECK]
+
+
 def test_what_is_found_about_its_target_is_the_cause() -> None:
     told = judged(tried(NOBODY, THERE), found("mongo.keyfile", "mongo", "The key file is a directory"))
     (trouble,) = told.troubles
