@@ -90,6 +90,12 @@ def test_a_refusal_is_told_by_its_words(code: str, words: str, trouble: str) -> 
     assert words in answer.said
 
 
+def test_the_login_goes_nowhere_but_to_the_address_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOSTADDR", "127.0.0.2")
+    monkeypatch.setenv("PGSERVICE", "another")
+    assert asked(refuses("53300", "sorry, too many clients already")).trouble == "full"
+
+
 def test_nobody_at_the_port_is_a_refusal_of_the_machine() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -6,6 +6,7 @@ else. What hangs, floods or breaks a driver costs that process, never the consol
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ def ask_postgres(asked: Sequence[tuple[DatabaseTarget, PostgresLogin]]) -> tuple
             for to, login in asked]  # fmt: skip
     found = _answers("postgres_child.py", msgspec.json.encode(told), PostgresAnswer, (), "asks databases", DATABASES)
     if len(found) != len(asked):
-        raise HostError("The program that asks databases ended too early", "stackops --debug writes down what it said")
+        raise HostError("The program that asks databases ended too early", "is psycopg there? install stackops anew")
     return found
 
 
@@ -42,8 +43,10 @@ def _answers(
 ) -> tuple[T, ...]:
     argv = [sys.executable, "-I", *options, str(Path(__file__).with_name(program))]
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+    # libpq goes where PGHOSTADDR or PGSERVICE says, whatever host it is given: the login would go there
+    env = {name: text for name, text in os.environ.items() if not name.startswith("PG")}
     try:
-        child = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=nothing, start_new_session=True)
+        child = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=nothing, env=env, start_new_session=True)
     except OSError as error:
         raise HostError(f"The program that {does} cannot be started: {error.strerror}") from error
     with child:

@@ -27,7 +27,7 @@ MEMORY = 1 << 30
 WORDS = 300
 TROUBLES = (
     ("login", r"password authentication failed|authentication failed for user|role \"[^\"]*\" does not exist|认证失败"),
-    ("barred", r"no pg_hba\.conf entry|pg_hba\.conf rejects|pg_hba\.conf"),
+    ("barred", r"pg_hba\.conf"),
     ("no-database", r"database \"[^\"]*\" does not exist|数据库 ?[\"“].*不存在"),
     (
         "starting",
