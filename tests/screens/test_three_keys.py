@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from stackops.console.fix.journal import Journal
 from stackops.console.practice import DemoHost, open_demo
+from stackops.screens.app import ResultsReady
 from support.clock import FakeClock
 from support.pilots import Stage, console, desk_on
 from support.practice import has_set, mounted
@@ -100,3 +101,12 @@ async def test_what_the_verdict_says_first_of_no_container_is_selected_among_the
 def _selected(stage: Stage) -> str:
     container = stage.app.screen.selected_container()  # type: ignore[attr-defined]
     return container.name if container else ""
+
+
+async def test_checks_that_end_while_the_console_closes_are_no_crash(tmp_path: Path) -> None:
+    async with console(desk_on(_broken("a stopped MySQL"), Journal(tmp_path)), (80, 24)) as stage:
+        await stage.until(lambda _: stage.app.judgement is not None)
+        app = stage.app
+    assert not app.screen_stack
+    app._results_ready(ResultsReady(app.results, app.judgement))
+    assert app.judgement is not None
