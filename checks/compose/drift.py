@@ -174,7 +174,8 @@ def _other_data(container: Container, declared: ComposeService) -> bool:
     for mount in container.mounts:
         has, says = mount.volume or mount.source, now.get(posixpath.normpath(mount.target), "")
         same = says and (has == says or has.endswith(f"_{says}"))
-        if says if re.fullmatch("[0-9a-f]{64}", has) else not same:
+        nameless = re.fullmatch("[0-9a-f]{64}", has) is not None
+        if (nameless and says) or not (nameless or same):
             return True
     return False
 
