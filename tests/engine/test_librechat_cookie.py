@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import time
 import urllib.request
 
 import pytest
 from support.librechat_server import EMAIL, PASSWORD
-from support.stacks import docker, wait_for
+from support.stacks import docker, printed_by_this_run, wait_for
 
 COOKIE, BEHIND, API = "librechat.cookie", "librechat.not-applied", "LibreChat"
 LAN = "http://192.0.2.10:3080"
@@ -55,16 +54,8 @@ def up(stack) -> None:
     stack.up()
     if before and before == docker("ps", "-q", "--no-trunc", "--filter", f"name=^/{API}$"):
         docker("restart", "-t", "0", API)  # .env is no part of its definition
-    wait_for(lambda: "Uvicorn running" in since_start(stack, "rag_api"))
-    wait_for(lambda: "Server listening" in since_start(stack, API))
-
-
-def since_start(stack, name: str) -> str:
-    done = subprocess.run(
-        ["docker", "logs", "--since", stack.inspect(name)["State"]["StartedAt"], name], capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    return done.stdout + done.stderr
+    wait_for(lambda: "Uvicorn running" in printed_by_this_run("rag_api"))
+    wait_for(lambda: "Server listening" in printed_by_this_run(API))
 
 
 def cookie() -> str:
@@ -117,7 +108,7 @@ def test_the_default_stack_of_v0_7_2_starts_node_directly_and_is_taken_back(libr
     assert "in clear" in done.stdout + done.stderr
     assert command(librechat) == ["node", "api/server/index.js"]
     assert variables(librechat)["NODE_ENV"] == "development"
-    wait_for(lambda: "Server listening" in since_start(librechat, API))
+    wait_for(lambda: "Server listening" in printed_by_this_run(API))
     assert "Secure" not in cookie()
     repaired = librechat.result(COOKIE, API)
     assert (repaired["status"], shown(repaired)[SEEN]) == ("ok", "not Secure, HttpOnly, SameSite=Strict")
@@ -133,7 +124,7 @@ def test_the_default_stack_of_v0_7_2_starts_node_directly_and_is_taken_back(libr
     assert undone.returncode == 0, undone.stderr
     assert command(librechat) == ["npm", "run", "backend"]
     assert librechat.tree() == before
-    wait_for(lambda: "Server listening" in since_start(librechat, API))
+    wait_for(lambda: "Server listening" in printed_by_this_run(API))
     assert "; Secure;" in cookie()
 
 
@@ -154,7 +145,7 @@ def test_v0_8_7_gets_one_line_in_env_and_a_restart(librechat, account):
     assert added == ["SESSION_COOKIE_SECURE=false"]
     assert docker("exec", API, "grep", "SESSION_COOKIE_SECURE", "/app/.env") == "SESSION_COOKIE_SECURE=false"
     assert set(librechat.containers()) == set(containers), "nothing was made anew"
-    wait_for(lambda: "Server listening" in since_start(librechat, API))
+    wait_for(lambda: "Server listening" in printed_by_this_run(API))
     assert "Secure" not in cookie()
     repaired = librechat.result(COOKIE, API)
     assert (repaired["status"], shown(repaired)[SEEN].partition(",")[0]) == ("ok", "not Secure")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from stackops.console.fix.journal import Journal
+from stackops.console.model.gpus import Server
 from stackops.console.practice import DemoHost, open_demo
 from support.clock import FakeClock
 from support.pilots import Stage, console, desk_on
@@ -30,8 +31,13 @@ def _loaded(host: DemoHost) -> list[str]:
     return found[0]
 
 
+def servers(stage: Stage) -> tuple[Server, ...]:
+    """What the console knows now: nothing before its first look has ended."""
+    return stage.app.snapshot.servers if stage.app.snapshot else ()
+
+
 async def select(stage: Stage, key: str) -> None:
-    await stage.until(lambda _: any(server.key == key and server.loaded for server in stage.app.snapshot.servers))
+    await stage.until(lambda _: any(server.key == key and server.loaded for server in servers(stage)))
     await stage.press("5", "g")
     for _ in range(20):
         if stage.app.screen.selected_server().key == key:
@@ -54,7 +60,7 @@ async def test_a_model_is_unloaded_after_its_plan_was_shown(tmp_path: Path, size
         await stage.until("✓ Done")
         assert _loaded(host) == []
         await stage.press("escape")
-        await stage.until(lambda _: any(s.key == KEY and s.loaded == () for s in stage.app.snapshot.servers))
+        await stage.until(lambda _: any(s.key == KEY and s.loaded == () for s in servers(stage)))
         await stage.press("X")
         assert "Nothing here can be unloaded" in stage.notices
 
@@ -62,8 +68,8 @@ async def test_a_model_is_unloaded_after_its_plan_was_shown(tmp_path: Path, size
 async def test_who_unloads_nothing_is_not_asked_to(tmp_path: Path) -> None:
     host = open_demo(clock=FakeClock())
     async with console(desk_on(host, Journal(tmp_path)), (160, 50)) as stage:
-        await stage.until(lambda _: any(server.product == "vllm" for server in stage.app.snapshot.servers))
-        await select(stage, next(s.key for s in stage.app.snapshot.servers if s.product == "vllm"))
+        await stage.until(lambda _: any(server.product == "vllm" for server in servers(stage)))
+        await select(stage, next(s.key for s in servers(stage) if s.product == "vllm"))
         assert "unload" not in stage.text.splitlines()[-1]
         await stage.press("X")
         assert "Nothing has been changed yet" not in stage.text

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .pitfall_rows import Row
-from .stacks import Stack, docker, wait_for
+from .stacks import Stack, docker, printed_by_this_run, wait_for
 
 CHECK, API, GROUP, TARGET = "librechat.config-valid", "LibreChat", "librechat/v0.7.2", "/app/librechat.yaml"
 VECTORS: dict[str, dict[str, Any]] = {
@@ -61,7 +61,7 @@ def served(*words: str) -> Callable[[Stack], None]:
         assert docker("exec", API, "cat", TARGET).strip() == written.strip()
         state = stack.inspect(API)["State"]
         assert state["Running"]
-        wait_for(lambda: "Custom config file loaded:" in docker("logs", "--since", state["StartedAt"], API))
+        wait_for(lambda: "Custom config file loaded:" in printed_by_this_run(API))
 
     return proof
 
@@ -109,7 +109,7 @@ def serving(stack: Stack) -> None:
 def listening(stack: Stack) -> bool:
     """Whether the process that runs now has come all the way up."""
     state = stack.inspect(API)["State"]
-    return state["Status"] == "running" and "Server listening" in docker("logs", "--since", state["StartedAt"], API)
+    return state["Status"] == "running" and "Server listening" in printed_by_this_run(API)
 
 
 def saved_and_restarted(vector: str, *, ends: bool) -> Callable[[Stack], None]:

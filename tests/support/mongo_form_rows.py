@@ -18,7 +18,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from .pitfall_rows import Row
-from .stacks import Stack, docker, wait_for
+from .stacks import Stack, docker, printed_by_this_run, wait_for
 
 IMAGE = "stackops-test/mongo"
 APP = "stackops-test/fastgpt"
@@ -261,8 +261,7 @@ def two_minutes_old(stack: Small) -> None:
 
 
 def connected(stack: Small) -> None:
-    started = stack.inspect(stack.app)["State"]["StartedAt"]
-    wait_for(lambda: "mongo connected" in docker("logs", "--since", started, stack.app))
+    wait_for(lambda: "mongo connected" in printed_by_this_run(stack.app))
     primary(stack)
 
 

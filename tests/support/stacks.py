@@ -52,6 +52,18 @@ def wait_for(what: Callable[[], Any], seconds: float = 60.0) -> Any:
         time.sleep(0.1)
 
 
+def printed_by_this_run(container: str) -> str:
+    """What the process that runs now has printed: all since the end of the one before it.
+
+    Not since ``StartedAt``: dockerd writes that time after the process has begun, and first lines can be older.
+    """
+    ran = json.loads(docker("inspect", container))[0]["State"]
+    since = min(ran["StartedAt"], ran["FinishedAt"])
+    before = [] if since.startswith("0001-") else ["--since", since]
+    done = subprocess.run(["docker", "logs", *before, container], capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr
+
+
 def command(words: Sequence[str], env: dict[str, str], *, killed: bool = False) -> subprocess.CompletedProcess[str]:
     """The command with these variables more, without a terminal, from a folder that is nobody's project.
 
