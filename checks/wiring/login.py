@@ -1,9 +1,10 @@
-"""An app logs in with another user or password than its database was made with.
+"""An app logs in with another user, password or database than its database's image makes.
 
 What it does
     Compares the login in a connection string with the variables from which the database's image makes its first user:
     MONGO_INITDB_ROOT_*, MYSQL_ROOT_PASSWORD and MYSQL_USER, POSTGRES_USER and POSTGRES_PASSWORD; of Redis with its
-    --requirepass. Values are compared and never shown; a percent-encoded one counts as what it means.
+    --requirepass. Values are compared and never shown; a percent-encoded one counts as what it means. The database in
+    PG_URL and SQL_DSN is compared with POSTGRES_DB and MYSQL_DATABASE: neither FastGPT nor One API makes one.
 
 Why it matters
     Both stand in one file, a few lines apart, and were edited on two days. The app says `Authentication failed` or
@@ -44,6 +45,16 @@ a name itself."""
 VARIABLES = (
     "MONGODB_URI", "MONGO_URI", "PG_URL", "SQL_DSN", "LOG_SQL_DSN", "DATABASE_URL", "REDIS_URL", "REDIS_CONN_STRING",
 )  # fmt: skip
+NEEDS_DATABASE = ("PG_URL", "SQL_DSN", "LOG_SQL_DSN")
+"""Variables of programs that make tables and no database. fact: LiteLLM's Prisma (DATABASE_URL) makes it itself."""
+MAKES_DATABASE: dict[Role, tuple[str, ...]] = {
+    "mysql": ("MYSQL_DATABASE", "MARIADB_DATABASE"), "postgres": ("POSTGRES_DB", "POSTGRES_USER"),
+}  # fmt: skip
+"""Variables that name the one database that the image makes, first one first: PostgreSQL's is called as its user where
+nothing else is said."""
+ALWAYS: dict[Role, tuple[str, ...]] = {
+    "mysql": ("mysql", "sys", "information_schema", "performance_schema"), "postgres": ("postgres", "template1"),
+}  # fmt: skip
 REDIS = ("redis", "rediss")
 DATABASES = ("mongodb", "mysql", "postgres", "postgresql", *REDIS)
 
@@ -59,6 +70,11 @@ PASSWORD = Form(
 NONE = Form(
     "none", "{subject} gives {database} no password, and {made_by} asks for one",
     "{variable} of {subject} names none: Redis answers NOAUTH to everything", _FIX,
+)  # fmt: skip
+DATABASE = Form(
+    "database", "{subject} wants the database {wanted}, and {database} makes {made}",
+    "{variable} of {subject} and {made_by} of {database} name different databases; the login is the same",
+    "write the same database on both sides",
 )  # fmt: skip
 
 
@@ -122,10 +138,26 @@ def _judge(app: Party, login: Login, database: Party) -> Found | None:
     if login.to.user in users:
         made_by = users[login.to.user][1]
         if database.env[made_by] == login.to.password:
+            if (other := _other_database(login, database)) is not None:
+                return _case(DATABASE, app, login, database, other, database.env[other])
             return Fine(app.subject, f"{app.subject} logs in to {database.called} as it was made")
         return _case(PASSWORD, app, login, database, made_by, login.to.user)
     made = next(iter(users))
     return _case(USER, app, login, database, users[made][0], made)
+
+
+def _other_database(login: Login, database: Party) -> str | None:
+    """The variable that names another database than the app wants; nothing where none is made or it is always there."""
+    made = next((name for name in MAKES_DATABASE.get(database.role, ()) if database.env.get(name)), None)
+    wanted = _wanted(login, database)
+    if made is None or not wanted or login.variable not in NEEDS_DATABASE or wanted in ALWAYS[database.role]:
+        return None
+    return made if database.env[made] != wanted else None
+
+
+def _wanted(login: Login, database: Party) -> str:
+    """fact: libpq, dbname: "defaults to be the same as the user name"."""
+    return login.to.name or (login.to.user if database.role == "postgres" else "")
 
 
 def _of_redis(app: Party, login: Login, database: Party) -> Found | None:
@@ -144,14 +176,16 @@ def _of_redis(app: Party, login: Login, database: Party) -> Found | None:
 
 def _case(form: Form, app: Party, login: Login, database: Party, made_by: str, made: str) -> Case[tuple[Party, Party]]:
     """Before anything runs it is certain that the login fails; later somebody may have made that user."""
+    wanted = _wanted(login, database) if form is DATABASE else login.to.user
     rows = (
-        Evidence("logs in as", login.to.user or "default", f"{login.variable}, {app.source}"),
-        Evidence("first user", made, f"{made_by}, {database.source}"),
-    )
-    words = {"database": database.called, "user": login.to.user, "made": made, "made_by": made_by}
+        Evidence("database" if form is DATABASE else "logs in as", wanted or "default",
+                 f"{login.variable}, {app.source}"),
+        Evidence("made database" if form is DATABASE else "first user", made, f"{made_by}, {database.source}"),
+    )  # fmt: skip
+    words = {"database": database.called, "user": login.to.user, "wanted": wanted, "made": made, "made_by": made_by}
     severity: Severity | None = None
     if database.runs:
-        severity = "info" if form is USER else None if login.to.scheme in REDIS else "warning"
+        severity = "info" if form in (USER, DATABASE) else None if login.to.scheme in REDIS else "warning"
     return Case(
         app.subject, form, (app, database), rows, {**words, "variable": login.variable}, severity=severity,
         about=login.variable,
@@ -167,6 +201,13 @@ def plan(case: Case[tuple[Party, Party]], _answers: Answers) -> Plan:
             "the host's name; : / @ # of it are percent-encoded.",
             f"Then recreate it: docker compose up -d {app.called}",
         )
+    if case.form is DATABASE:
+        return manual(
+            f"Before the first start: write the same database into {case.words['variable']} of {app.called} and "
+            f"{case.words['made_by']} of {database.called}.",
+            f"{case.words['made_by']} counts on an empty data folder alone. Afterwards make the database by hand, as "
+            f"the user that {app.called} logs in as may use it, or name the one that is there.",
+        )
     if not database.runs:
         return manual(
             f"Write the same user and password on both sides, {case.words['variable']} and {case.words['made_by']}, "
@@ -180,6 +221,6 @@ def plan(case: Case[tuple[Party, Party]], _answers: Answers) -> Plan:
 
 
 CHECK = Check(
-    "wiring.login", "Apps log in as their databases were made", __doc__ or "", (USER, PASSWORD, NONE), find, plan,
-    reads=("containers", "projects", "postgreses"),
+    "wiring.login", "Apps log in as their databases were made", __doc__ or "", (USER, PASSWORD, NONE, DATABASE), find,
+    plan, reads=("containers", "projects", "postgreses"),
 )  # fmt: skip

@@ -278,6 +278,7 @@ _IS_URL = re.compile(r"[A-Za-z][\w+.-]*://")
 _ENDS_LOGIN = frozenset("/?#")
 _DSN = re.compile(
     r"(?:(?P<user>[^:@/]+)(?::(?P<password>.*))?@)?(?:tcp[46]?)?\((?P<host>[^:()]+)(?::(?P<port>\d{1,5}))?\)"
+    r"(?:/(?P<name>[^?/]*))?"
 )
 """fact: go-sql-driver/mysql, as One API has it: ``user:password@tcp(host:port)/name``"""
 
@@ -292,7 +293,7 @@ class DeclaredLogin:
     user: str = ""
     password: str = field(default="", repr=False)
     name: str = ""
-    """Of the database, where a URL names one."""
+    """Of the database, where a URL or a DSN names one."""
 
 
 def connections(value: str) -> Iterator[DeclaredLogin]:
@@ -314,7 +315,7 @@ def connections(value: str) -> Iterator[DeclaredLogin]:
         if fault_of(value, go=True) is not None:
             return
         port = int(dsn["port"]) if dsn["port"] else 3306
-        yield DeclaredLogin(dsn["host"], port, "mysql", dsn["user"] or "", dsn["password"] or "")
+        yield DeclaredLogin(dsn["host"], port, "mysql", dsn["user"] or "", dsn["password"] or "", dsn["name"] or "")
     else:
         for part in _NEXT.split(value):
             yield from _connection_of_url(part.strip())

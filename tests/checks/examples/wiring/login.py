@@ -27,8 +27,8 @@ def mysql(*env: str) -> ComposeService:
     return service("mysql", "mysql:8.0.36", *env)
 
 
-def vector(login: str) -> ComposeService:
-    return service("fastgpt", "ghcr.io/labring/fastgpt:v4.8.1", f"PG_URL=postgresql://{login}@pg:5432/postgres")
+def vector(login: str, name: str = "postgres") -> ComposeService:
+    return service("fastgpt", "ghcr.io/labring/fastgpt:v4.8.1", f"PG_URL=postgresql://{login}@pg:5432/{name}")
 
 
 PG = service("pg", "pgvector/pgvector:0.7.0-pg15", "POSTGRES_USER=username", "POSTGRES_PASSWORD=password")
@@ -69,6 +69,17 @@ FINDS = (
     finds("changed the password of Bitnami's Redis", "password", folder(queue("default:old@"),
           redis(image="bitnami/redis:7.2", env=("REDIS_PASSWORD=new",)))),
     finds("forgot the password of Redis", "none", folder(queue(""), redis("redis-server", "--requirepass", "new"))),
+    finds("wants another database than MySQL makes", "database", folder(gateway("root:pw"),
+          mysql("MYSQL_ROOT_PASSWORD=pw", "MYSQL_DATABASE=one-api"))),
+    finds("wants another database than MySQL made, and it runs", "database", live(gateway("root:pw"),
+          mysql("MYSQL_ROOT_PASSWORD=pw", "MYSQL_DATABASE=one-api"))),
+    finds("wants another database than PostgreSQL makes", "database", folder(vector("username:password", "fastgpt"),
+          service("pg", "postgres:15", "POSTGRES_USER=username", "POSTGRES_PASSWORD=password", "POSTGRES_DB=vectors"))),
+    finds("wants a database, and PostgreSQL makes that of its user", "database",
+          folder(vector("username:password", "fastgpt"), PG)),
+    finds("names no database, and PostgreSQL makes another than that of the user", "database",
+          folder(vector("username:password", ""), service("pg", "postgres:15", "POSTGRES_USER=username",
+          "POSTGRES_PASSWORD=password", "POSTGRES_DB=vectors"))),
     finds("encoded it wrongly", "password", folder(app("root:a%2540b"), mongo(password="a@b"))),
 )  # fmt: skip
 
@@ -81,6 +92,18 @@ FINDS_NOT = (
     Example("uses MySQL's own user", folder(gateway("oneapi:pw"), mysql("MYSQL_ROOT_PASSWORD=r", "MYSQL_USER=oneapi",
             "MYSQL_PASSWORD=pw")), "ok"),
     Example("has an @ in the password of the DSN", folder(gateway("root:a@b"), mysql("MYSQL_ROOT_PASSWORD=a@b")), "ok"),
+    Example("wants the database that MySQL makes", folder(gateway("root:pw"), mysql("MYSQL_ROOT_PASSWORD=pw",
+            "MYSQL_DATABASE=oneapi")), "ok"),
+    Example("wants a database of a MySQL that makes none: it may be made by hand", folder(gateway("root:pw"),
+            mysql("MYSQL_ROOT_PASSWORD=pw")), "ok"),
+    Example("wants the database of its user", folder(vector("username:password", "username"), PG), "ok"),
+    Example("names no database, and PostgreSQL makes that of the user", folder(vector("username:password", ""), PG),
+            "ok"),
+    Example("makes its database itself", folder(service("litellm", "ghcr.io/berriai/litellm:main-stable",
+            "DATABASE_URL=postgresql://username:password@pg:5432/litellm"), PG), "ok"),
+    Example("has options behind the database", folder(service("oneapi", "justsong/one-api:v0.6.6",
+            "SQL_DSN=root:pw@tcp(mysql:3306)/oneapi?charset=utf8mb4"), mysql("MYSQL_ROOT_PASSWORD=pw",
+            "MYSQL_DATABASE=oneapi")), "ok"),
     Example("uses PostgreSQL as made", folder(vector("username:password"), PG), "ok"),
     Example("uses the root user that Bitnami's image makes unnamed", folder(app("root:pw"), service("mongo",
             "bitnami/mongodb:6.0", "MONGODB_ROOT_PASSWORD=pw", "MONGODB_USERNAME=app", "MONGODB_PASSWORD=x")), "ok"),
