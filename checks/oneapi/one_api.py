@@ -19,6 +19,7 @@ from msgspec import structs
 from ...console.fix.steps import AnyStep, AskModel, RestartContainer
 from ...console.model import Container, LogMark, OneApiChannel, OneApiState
 from ...console.products.gateways import Dsn, dsn_of, environment, gateway_of, names_of, release, share_network
+from ...console.products.model_paths import LISTS_CHANNELS
 from ...console.text.cleaning import duration
 from ..api import Answers, Case, Evidence, Form, Plan, Question, Snapshot, repair
 from ..compose import ENDED, Placed, marks_since_start, place_of
@@ -225,8 +226,6 @@ def _database_row(database: DatabaseHost, now: float) -> Evidence:
 CHAT, EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
 MODELS_SHOWN = 5
 SYNC = 600.0
-LISTS_CHANNELS = (0, 6, 6)
-"""The first release whose /v1/models tells of channels."""
 _COMPLAINT = re.compile(r"当前分组 (\S+) 下对于模型 (.*?) 无可用渠道")
 _REQUEST = re.compile(r"\| +([^\s|]{10,}) +\|")
 _ROUTE = re.compile(r"POST +(/v1/[\w/.-]+)")

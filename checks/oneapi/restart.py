@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from ...console.fix.steps import ComposeUp, RestartContainer
 from ...console.model import FileFact, JsonFact
 from ...console.products.gateways import release
+from ...console.products.offers import IN_MONGODB, JSON5
 from ...console.text.cleaning import duration
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
@@ -57,8 +58,6 @@ from .one_api import (
 )
 
 TARGET = "/app/data/config.json"
-JSON5_SINCE = (4, 8, 4)
-MODELS_ELSEWHERE = (4, 8, 20)
 SLACK = 1.0
 """Seconds: file systems and the Engine do not agree to the last digit."""
 LISTS = frozenset({"llmModels", "vectorModels", "chatModels", "qaModels", "reRankModels", "audioSpeechModels"})
@@ -200,8 +199,8 @@ def as_read(json: JsonFact | None, version: tuple[int, ...] | None) -> tuple[str
     """What this release would complain of, whether that is unsure, and whether it ignores lists of models there."""
     if json is None:
         return None, True, False
-    strict = version is not None and version < JSON5_SINCE
-    ignored = version is not None and version >= MODELS_ELSEWHERE and bool(LISTS & set(json.keys))
+    strict = version is not None and version < JSON5
+    ignored = version is not None and version >= IN_MONGODB and bool(LISTS & set(json.keys))
     return json.strict if strict else json.relaxed, json.unsure and not strict, ignored
 
 

@@ -10,6 +10,9 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from msgspec.structs import replace
 
 from ..compose.places import OVERRIDES, reach, within
 from ..compose.yaml_document import YamlError, YamlNode, decode
@@ -23,6 +26,7 @@ from ..model import (
     KeyFileFact,
     MongodConfig,
     Mount,
+    OfferedModel,
     Project,
     Volume,
 )
@@ -306,6 +310,13 @@ def _release(files: Files, path: str) -> str | None:
 TARGETS = frozenset({"/app/data/config.json"})
 LIMIT = 512 * 1024
 MAX_FILES = 20
+MODEL_LISTS = (
+    "llmModels", "chatModels", "qaModels", "cqModels", "extractModels", "qgModels", "vectorModels", "reRankModels",
+    "audioSpeechModels", "whisperModel", "ChatModels", "QAModels", "CQModels", "ExtractModels", "QGModels",
+    "VectorModels",
+)  # fmt: skip
+MODELS = 200
+"""Models of one file that are followed."""
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
 _COMMENT = re.compile(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _TRAILING = re.compile(rf"({_STRING})|,(?=\s*[}}\]])", re.DOTALL)
@@ -337,29 +348,45 @@ def json_facts(files: Files, paths: Sequence[str]) -> tuple[JsonFact, ...]:
 def judge(path: str, content: bytes) -> JsonFact:
     """What a strict and a relaxed reader would say of the content."""
     text = content.decode("utf-8", "replace").removeprefix("\ufeff")
-    strict, keys, gateway = _parsed(text)
+    strict, data = _parsed(text)
     if strict is None:
-        return JsonFact(path=path, keys=keys, gateway=gateway)
-    relaxed, keys, gateway = _parsed(without_comments(text))
+        return _fact(JsonFact(path), data)
+    relaxed, data = _parsed(without_comments(text))
     unsure = relaxed is not None and any(match["more"] for match in _MORE.finditer(without_comments(text)))
     told = None if unsure else relaxed
-    return JsonFact(path=path, strict=strict, relaxed=told, unsure=unsure, keys=keys, gateway=gateway)
+    return _fact(JsonFact(path, strict=strict, relaxed=told, unsure=unsure), data)
 
 
-def _parsed(text: str) -> tuple[str | None, tuple[str, ...], str | None]:
-    """What is wrong with it; the names at its top, and the gateway that it names."""
+def _parsed(text: str) -> tuple[str | None, dict[str, Any]]:
+    """What is wrong with it, and the object that it is."""
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
-        return f"line {error.lineno}, column {error.colno}: {clean_line(error.msg, 80)}", (), None
+        return f"line {error.lineno}, column {error.colno}: {clean_line(error.msg, 80)}", {}
     except (RecursionError, ValueError):
-        return "it is nested too deeply, or a number in it is too long", (), None
-    if not isinstance(data, dict):
-        return "line 1, column 1: it is no object in braces", (), None
+        return "it is nested too deeply, or a number in it is too long", {}
+    return (None, data) if isinstance(data, dict) else ("line 1, column 1: it is no object in braces", {})
+
+
+def _fact(fact: JsonFact, data: dict[str, Any]) -> JsonFact:
+    """With the names at its top, the gateway that it names and the models that it lists."""
     system = data.get("systemEnv")
     gateway = system.get("oneapiUrl") if isinstance(system, dict) else None
     told = shown(gateway) if isinstance(gateway, str) and gateway.strip() else None
-    return None, tuple(clean_line(key, 60) for key in data)[:40], told
+    return replace(
+        fact, keys=tuple(clean_line(key, 60) for key in data)[:40], gateway=told, models=tuple(_models(data))[:MODELS]
+    )
+
+
+def _models(data: dict[str, Any]) -> Iterator[OfferedModel]:
+    """fact: labring/FastGPT config.json of v4.6 to v4.8.19; models of some lists name an address of their own."""
+    for key in MODEL_LISTS:
+        listed = data.get(key)
+        for one in listed if isinstance(listed, list) else [listed]:
+            name, address = (one.get("model"), one.get("requestUrl")) if isinstance(one, dict) else (None, None)
+            if isinstance(name, str) and name.strip():
+                where = shown(address) if isinstance(address, str) and address.strip() else None
+                yield OfferedModel(clean_line(name, 200), key, where)
 
 
 def without_comments(text: str) -> str:

@@ -32,6 +32,7 @@ FILES = (
     "servers",
     "cookies",
     "wiring",
+    "model_paths",
     "postgres",
 )
 

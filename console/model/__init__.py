@@ -75,6 +75,7 @@ from .machine import (
     PullFailure,
     System,
 )
+from .paths import ModelPath, OfferedModel, PathStep, StepName, StepState
 from .stacks import (
     ComposeService,
     ConfigFile,
@@ -138,6 +139,7 @@ __all__ = [
     "MirrorProbe",
     "MirrorSeed",
     "MirrorState",
+    "ModelPath",
     "MongoMember",
     "MongoState",
     "MongoTrial",
@@ -145,9 +147,11 @@ __all__ = [
     "Mount",
     "NativeProcess",
     "NetworkLink",
+    "OfferedModel",
     "OneApiChannel",
     "OneApiState",
     "PackageRelease",
+    "PathStep",
     "Port",
     "PostgresAnswer",
     "PostgresState",
@@ -165,6 +169,8 @@ __all__ = [
     "ServiceHash",
     "Snapshot",
     "Speaks",
+    "StepName",
+    "StepState",
     "System",
     "Volume",
 ]  # fmt: skip
@@ -197,6 +203,8 @@ class Snapshot(Struct, frozen=True):
     """The last one of each server and model that somebody asked for."""
     edges: tuple[Edge, ...] = ()
     """Who is set up to reach whom, and how far that gets."""
+    model_paths: tuple[ModelPath, ...] = ()
+    """The way of each model that an app offers to the server that computes."""
     mongos: tuple[MongoState, ...] = ()
     postgreses: tuple[PostgresState, ...] = ()
     """One row for each login of the stacks."""

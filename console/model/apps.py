@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from .paths import OfferedModel
+
 
 class MongoMember(Struct, frozen=True):
     """One member of a replica set, as its configuration or status names it."""
@@ -129,6 +131,15 @@ class OneApiChannel(Struct, frozen=True):
     created_at: float | None = None
     base_url: str | None = None
     """Where it sends its requests, without user, password and query; None: to the vendor of its type."""
+    type: int | None = None
+    """fact: one-api relay/channeltype/define.go: 1 OpenAI, 3 Azure, 8 custom, 30 Ollama, 50 OpenAI compatible"""
+    priority: int = 0
+    """Requests go to the channels with the highest one; the others are only tried after those failed."""
+    mapping: tuple[tuple[str, str], ...] = ()
+    """Names of models as they are asked for, and as the channel sends them on."""
+    tested_at: float | None = None
+    test_seconds: float | None = None
+    """How long the last test took."""
 
 
 class OneApiState(Struct, frozen=True):
@@ -236,6 +247,8 @@ class ConfigVerdict(Struct, frozen=True):
     """What the server does after them."""
     addresses: tuple[ConfigAddress, ...] = ()
     """What it is to reach."""
+    offered: tuple[OfferedModel, ...] = ()
+    """Models of the custom endpoints that appear."""
 
 
 class PackageRelease(Struct, frozen=True):

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from .gpus import DeviceRequest
 from .machine import EnvVar, FileKind
+from .paths import OfferedModel
 
 
 class ConfigFile(Struct, frozen=True):
@@ -254,3 +255,5 @@ class JsonFact(Struct, frozen=True):
     """Names at the top of it."""
     gateway: str | None = None
     """``systemEnv.oneapiUrl`` of a FastGPT's configuration: an address without login and query."""
+    models: tuple[OfferedModel, ...] = ()
+    """Of a FastGPT's configuration."""

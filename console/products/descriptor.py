@@ -145,6 +145,8 @@ class ModelServer(Struct, frozen=True, kw_only=True):
     """It may load a model because that model is asked for."""
     shares_memory: bool = False
     """On several GPUs it has a process for each, and these pass tensors through /dev/shm."""
+    any_name: bool = False
+    """While it serves one model it answers with that one, whatever name is asked for."""
     vectors: bool = False
     """Its models are asked for vectors, whatever their names."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from ..model import Edge, Hop, Snapshot
+from ..model import Edge, Hop, ModelPath, PathStep, Snapshot
 from ..products.addresses import place
 from ..text.cleaning import DASH
 from .json_ import Document, faults, head
@@ -128,3 +128,92 @@ def _three(edge: Edge) -> Sequence[Hop]:
 def shown(hop: Hop) -> str:
     """One cell; nothing is said of what lies behind a hop that failed."""
     return DASH if hop.state == "unknown" and hop.reason is None else hop.state
+
+
+# Models
+
+STEP_WORDS = {
+    "offered": "offered", "gateway": "gateway", "key": "key", "channel": "channel", "upstream": "upstream",
+    "server": "model server", "model": "model",
+}  # fmt: skip
+UNNAMED = "(not known)"
+"""What stands where it is not known which models an app offers."""
+
+
+def path_state(path: ModelPath) -> str:
+    """``ok``, ``broken``, or ``unknown`` where a step is not known."""
+    if path.broken is not None:
+        return "broken"
+    return "unknown" if any(step.state == "unknown" for step in path.steps) else "ok"
+
+
+def path_explained(path: ModelPath) -> str:
+    """The first step that fails in one sentence; else the first that is not known; else the whole way."""
+    what = f"{path.app_name}, {path.model or 'models'}"
+    step = path.broken or next((each for each in path.steps if each.state == "unknown"), None)
+    if step is None:
+        return f"{what}: the whole way is well, to {path.server or path.upstream}."
+    why = (step.reason or "it fails").rstrip(".")
+    if step.state == "unknown" and step.name == "offered":
+        return f"{path.app_name}: cannot say which models it offers: {why}."
+    if step.state == "unknown":
+        return f"{what}: cannot say whether the {STEP_WORDS[step.name]} is well: {why}."
+    return f"{what}: the {STEP_WORDS[step.name]} fails: {why}."
+
+
+def no_models(snapshot: Snapshot) -> str:
+    """Why there is no path to tell of."""
+    if snapshot.engine is None and any(each.source == "engine" for each in snapshot.faults):
+        return "Nothing is known of models: the Docker Engine does not answer"
+    return "No FastGPT, LibreChat or Open WebUI here offers a model"
+
+
+def model_document(snapshot: Snapshot) -> Document:
+    """``wiring --models --json``."""
+    return {**head(snapshot), "models": [_path(path) for path in snapshot.model_paths], "faults": faults(snapshot)}
+
+
+def _path(path: ModelPath) -> Document:
+    return {**msgspec.to_builtins(path), "state": path_state(path), "sentence": path_explained(path)}
+
+
+def model_facts(snapshot: Snapshot) -> Iterator[Facts]:
+    """``wiring --models --plain``: each path with its steps; then what could not be read."""
+    for path in snapshot.model_paths:
+        steps = (f"{step.name}={step.state}" for step in path.steps)
+        yield (
+            path_state(path), "model", path.app_name, path.model or UNNAMED, path.kind, path.place,
+            str(path.channel or DASH), path.upstream or DASH, path.upstream_model or DASH, path.server or DASH, *steps,
+            path_explained(path),
+        )  # fmt: skip
+    for each in snapshot.faults:
+        yield fault_facts(each)
+
+
+_MODEL_HEAD = ("STATE", "APP", "MODEL", "OFFERED", "GATEWAY", "KEY", "CHANNEL", "UPSTREAM", "SERVER", "SERVED")
+
+
+def model_lines(snapshot: Snapshot, width: int) -> Iterator[Line]:
+    """The table, with a sentence under each path that is broken."""
+    if not snapshot.model_paths:
+        yield ("", "", no_models(snapshot))
+        return
+    paths = snapshot.model_paths
+    told_of = ((path_state(path), path.app_name, path.model or UNNAMED, path.steps) for path in paths)
+    rows: list[Sequence[str]] = [_MODEL_HEAD, *((*about, *map(step_shown, steps)) for *about, steps in told_of)]
+    top, *drawn = table(narrowed(rows, width, ("KEY", "OFFERED", "UPSTREAM"), 12), width)
+    yield ("", "", top)
+    for path, line in zip(paths, drawn, strict=True):
+        told = path_state(path)
+        yield (told, _COLORS[told], line[len(told) :])
+        if told == "broken":
+            yield ("", "", f"    {path_explained(path)}")
+
+
+def step_shown(step: PathStep) -> str:
+    """One cell: what stands there, or what is wrong."""
+    if step.state == "none":
+        return DASH
+    if step.state == "failed":
+        return "failed"
+    return "unknown" if step.state == "unknown" else step.shown.removeprefix("http://") or "ok"

@@ -8,18 +8,18 @@ from typing import ClassVar
 from msgspec.structs import replace
 from textual.widget import Widget
 
-from ...console.model import Container, Edge
+from ...console.model import Container, Edge, ModelPath
 from ...console.model.findings import Result
 from ...themes import sheet
 from ..acts import ContainerActs
-from ..place import ListPlace
+from ..place import ListPlace, entitle
 from ..render import states, wiring
 from ..widgets.paint import Line
 from ..widgets.text import Lines
 
 
 class WiringScreen(ContainerActs, ListPlace):
-    """One row for each arrow, under whoever has the need."""
+    """One row for each arrow under whoever has the need; or, by a key, for each model under the app that offers it."""
 
     PLACE: ClassVar[str] = "wiring"
     CSS = sheet("wiring")
@@ -32,6 +32,8 @@ class WiringScreen(ContainerActs, ListPlace):
         super().__init__()
         self._begun = False
         """Whether arrows were there before: the first time the cursor begins on the first of them."""
+        self._models = False
+        """Whether models are shown."""
 
     def head(self) -> Iterable[Widget]:
         yield Lines((), id="totals")
@@ -41,18 +43,32 @@ class WiringScreen(ContainerActs, ListPlace):
         if snapshot is None:
             self.table.show([], empty=wiring.empty(None))
             return
+        models = self._models
         ours = tuple(each for each in snapshot.faults if each.source in ("wiring", "engine"))
         faults = states.fault_lines(replace(snapshot, faults=ours), 2)
-        self.show_lines("#totals", [*filter(None, [wiring.totals(snapshot)]), *faults], 4)
-        rows = wiring.rows(snapshot)
-        self.table.use_columns(wiring.width_of(rows))
+        totals = wiring.model_totals(snapshot) if models else wiring.totals(snapshot)
+        self.show_lines("#totals", [*filter(None, [totals]), *faults], 4)
+        rows = wiring.model_rows(snapshot) if models else wiring.rows(snapshot)
+        self.table.use_columns(wiring.MODEL_COLUMNS if models else wiring.width_of(rows))
         if not self._begun and (first := next((row.key for row in rows if row.heading is None), None)):
             self._begun, self._wanted = True, self._wanted or first
-        self.draw_rows(rows, wiring.empty(snapshot))
-        self.count(len(snapshot.edges))
+        self.draw_rows(rows, wiring.empty(snapshot, models=models))
+        self.count(len(snapshot.model_paths if models else snapshot.edges))
+
+    def count(self, number: int) -> None:
+        """By what is shown."""
+        title = "Models" if self._models else self.TITLES[0]
+        entitle(self.table, f" {title} {number} " if number else f" {title} ")
+
+    def action_models(self) -> None:
+        """Models or arrows; the cursor begins anew."""
+        self._models, self._begun = not self._models, False
+        self.draw()
 
     def in_full(self) -> Sequence[Line]:
-        snapshot, edge = self.console.snapshot, self.selected_edge()
+        snapshot, edge, path = self.console.snapshot, self.selected_edge(), self.selected_path()
+        if snapshot is not None and path is not None:
+            return wiring.model_document(path, snapshot, self._path_finding(path))
         if snapshot is None or edge is None:
             return ()
         return wiring.document(edge, snapshot, self._finding(edge))
@@ -60,11 +76,26 @@ class WiringScreen(ContainerActs, ListPlace):
     def _finding(self, edge: Edge) -> Result | None:
         return wiring.finding(edge, self.console.results or (), self.console.judgement)
 
+    def _path_finding(self, path: ModelPath) -> Result | None:
+        snapshot = self.console.snapshot
+        if snapshot is None:
+            return None
+        return wiring.model_finding(path, snapshot, self.console.results or (), self.console.judgement)
+
     # What is selected
+
+    def selected_path(self) -> ModelPath | None:
+        """The model under the cursor; of a heading the first below it that is broken, else the first."""
+        key, snapshot = self.table.cursor or "", self.console.snapshot
+        known = snapshot.model_paths if snapshot and self._models else ()
+        own = [path for path in known if key in (path.key, f"{wiring.APP}{path.app}")]
+        return next((path for path in own if path.broken is not None), own[0] if own else None)
 
     def selected_edge(self) -> Edge | None:
         """The arrow under the cursor; of a heading the first below it."""
         key, snapshot = self.table.cursor or "", self.console.snapshot
+        if self._models:
+            return None
         known = snapshot.edges if snapshot else ()
         if key.startswith(wiring.SOURCE):
             own = [edge for edge in known if edge.source == key.removeprefix(wiring.SOURCE)]
@@ -72,8 +103,13 @@ class WiringScreen(ContainerActs, ListPlace):
         return next((edge for edge in known if edge.key == key), None)
 
     def selected_container(self) -> Container | None:
-        """Whoever is meant at the end of the arrow, else whoever asks; of a heading whoever asks."""
-        edge = self.selected_edge()
+        """Whoever is meant at the end of the arrow, else whoever asks; of a heading whoever asks.
+
+        Of a model whoever stands at the first step that fails, else who serves it.
+        """
+        edge, path = self.selected_edge(), self.selected_path()
+        if path is not None:
+            return self.console.container(wiring.stands_at(path, self.console.snapshot))
         if edge is None:
             return None
         asks = (self.table.cursor or "").startswith(wiring.SOURCE) or edge.target is None
@@ -91,12 +127,14 @@ class WiringScreen(ContainerActs, ListPlace):
             super().opened(key)
 
     def to_fix(self) -> Result | str:
-        edge = self.selected_edge()
+        edge, path = self.selected_edge(), self.selected_path()
+        if path is not None:
+            return self._path_finding(path) or "Nothing to fix: no finding is about this model."
         if edge is None:
             return self.unselected(self.table)
         return self._finding(edge) or "Nothing to fix: no finding is about this arrow."
 
     def copied(self) -> str | None:
-        """The address."""
-        edge = self.selected_edge()
-        return edge.effective if edge else None
+        """The address, or the model's name."""
+        edge, path = self.selected_edge(), self.selected_path()
+        return path.model if path else edge.effective if edge else None

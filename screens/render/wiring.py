@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from ...console.model import Container, Edge, Hop, Snapshot
+from ...console.model import Container, Edge, Hop, ModelPath, PathStep, Snapshot
 from ...console.model.findings import Judgement, Result
 from ...console.products.addresses import place
 from ...console.report import wiring as told
@@ -91,11 +91,11 @@ def totals(snapshot: Snapshot) -> Line:
     return (*said, Span(when, "muted")) if counted else ()
 
 
-def empty(snapshot: Snapshot | None) -> list[Line]:
-    """What stands where the arrows would be."""
+def empty(snapshot: Snapshot | None, *, models: bool = False) -> list[Line]:
+    """What stands where the arrows, or the models, would be."""
     if snapshot is None:
         return [line(("  Looking ...", "muted"))]
-    return [BLANK, line((f"  {told.nothing(snapshot)}.", "muted"))]
+    return [BLANK, line((f"  {told.no_models(snapshot) if models else told.nothing(snapshot)}.", "muted"))]
 
 
 def finding(edge: Edge, results: Sequence[Result], judgement: Judgement | None) -> Result | None:
@@ -158,3 +158,153 @@ def width_of(made: Sequence[Row]) -> tuple[Column, ...]:
     widest = max((cells(row.cells["target"].text) for row in made if row.cells), default=0)
     return tuple(each._replace(width=max(each.width, min(widest, 24))) if each.key == "target" else each
                  for each in COLUMNS)  # fmt: skip
+
+
+# Models
+
+MODEL_COLUMNS: tuple[Column, ...] = (
+    Column("state", "STATE", 9),
+    Column("model", "MODEL", 16, most=40),
+    Column("gateway", "GATEWAY", 7, most=16),
+    Column("key", "KEY", 3),
+    Column("channel", "CHANNEL", 7, most=20),
+    Column("upstream", "UPSTREAM", 8, most=36),
+    Column("server", "SERVER", 8, most=24),
+    Column("served", "SERVED", 8, most=32),
+    Column("offered", "OFFERED IN", 12, rank=2, most=28),
+)
+APP = "app:"
+"""Begins the key of a heading, before the id of the app that offers the models."""
+_FOUND_BY: dict[str, tuple[str, ...]] = {
+    "offered": ("librechat.config-mount", "librechat.config-valid", "fastgpt.config"),
+    "gateway": ("fastgpt.base-url", "fastgpt.gateway-shadowed"),
+    "key": ("fastgpt.token", "fastgpt.gateway-shadowed"),
+    "channel": ("fastgpt.models", "oneapi.channel", "oneapi.restart"),
+    "upstream": ("oneapi.channel",),
+    "server": ("server.unreachable", "container.crash-loop", "container.ended", "container.not-started"),
+    "model": ("fastgpt.models", "oneapi.channel"),
+}
+"""Which checks find what fails at a step, the one that says most first."""
+
+
+def model_rows(snapshot: Snapshot) -> list[Row]:
+    """A heading for each app, its models below; those with a broken one first."""
+    groups = [(each, list(paths)) for each, paths in groupby(snapshot.model_paths, key=lambda path: path.app)]
+    made: list[Row] = []
+    for app, paths in sorted(groups, key=lambda group: min(map(_path_rank, group[1])) > 0):
+        well = sum(told.path_state(path) == "ok" for path in paths)
+        tone: Tone = "muted" if min(map(_path_rank, paths)) else "warning"
+        said = line(" ", (paths[0].app_name, "strong"), (f"  {well} of {len(paths)} well", tone))
+        made.append(Row(f"{APP}{app}", heading=said, stands=True))
+        made += [_model_row(path) for path in sorted(paths, key=_path_rank)]
+    return made
+
+
+def _path_rank(path: ModelPath) -> int:
+    return _STATES[told.path_state(path)][2]
+
+
+def _model_row(path: ModelPath) -> Row:
+    glyph, tone, _ = _STATES[told.path_state(path)]
+    steps = {("served" if step.name == "model" else str(step.name)): _step(step) for step in path.steps}
+    return Row(
+        path.key,
+        {
+            **steps,
+            "state": Span(f"{glyph} {told.path_state(path)}", tone),
+            "model": Span(path.model or told.UNNAMED, "plain" if path.model else "muted"),
+        },
+    )
+
+
+def _step(step: PathStep) -> Span:
+    if step.state == "failed":
+        return Span(f"{paint.BAD} no", "error")
+    if step.state == "unknown":
+        return Span(paint.ASK, "muted")
+    return Span("ok" if step.name == "key" and step.state == "ok" else told.step_shown(step), "muted")
+
+
+def model_totals(snapshot: Snapshot) -> Line:
+    """How many paths are broken, well and not known."""
+    counted = [told.path_state(path) for path in snapshot.model_paths]
+    said: list[Span] = []
+    for state, words in (("broken", "broken"), ("unknown", "not known"), ("ok", "well")):
+        if number := counted.count(state):
+            glyph, tone, _ = _STATES[state]
+            said += [Span(f"{glyph} {number} {words}", tone), Span("   ")]
+    return tuple(said[:-1])
+
+
+def stands_at(path: ModelPath, snapshot: Snapshot | None) -> str:
+    """Id of the container at the first step that fails; of a path that is well, or not known, of the last one known."""
+    servers = snapshot.servers if snapshot is not None else ()
+    last = next((one.container for one in servers if one.key == path.server), None)
+    step = path.broken.name if path.broken is not None else "model"
+    if step == "offered":
+        return path.app
+    return path.gateway or path.app if step in ("gateway", "key", "channel") else last or path.gateway or path.app
+
+
+def model_finding(
+    path: ModelPath, snapshot: Snapshot, results: Sequence[Result], judgement: Judgement | None
+) -> Result | None:
+    """What is to be repaired for its first step that fails."""
+    step = path.broken
+    if step is None:
+        return None
+    edge = next((each for each in snapshot.edges if each.key == step.edge), None)
+    if edge is not None and edge.broken is not None:
+        return finding(edge, results, judgement)
+    boxes = {container.id: container.name for container in snapshot.containers}
+    served_by = next((boxes.get(one.container or "") for one in snapshot.servers if one.key == path.server), None)
+    about = {path.app_name, boxes.get(path.gateway or ""), path.server, served_by}
+    found = [each for each in results if each.status == "finding" and each.subject in about]
+    for check in _FOUND_BY[step.name]:
+        if (own := next((each for each in found if each.check == check), None)) is not None:
+            troubles = judgement.troubles if judgement else ()
+            return next((one.result for one in troubles if own in (one.result, *one.consequences)), own)
+    return None
+
+
+def model_document(path: ModelPath, snapshot: Snapshot, trouble: Result | None) -> list[Line]:
+    """One path: the first step that fails and what to do, the way as a line, each step."""
+    first = [] if trouble is None else [*_why(trouble), BLANK]
+    said: list[Line] = [*first, line(told.path_explained(path)), BLANK, _path_way(path), BLANK]
+    steps = pairs(*((told.STEP_WORDS[step.name], _told_step(step)) for step in path.steps if step.state != "none"))
+    gateway = next((each for each in snapshot.containers if each.id == path.gateway), None)
+    channel = next(
+        (one for state in snapshot.oneapis if state.container == path.gateway for one in state.channels or ()
+         if one.id == path.channel), None,
+    )  # fmt: skip
+    tested = None
+    if channel is not None and channel.tested_at is not None:
+        took = f", took {channel.test_seconds:.1f} s" if channel.test_seconds else ""
+        tested = f"{states.coarse(snapshot.taken_at - channel.tested_at)} ago{took} (always a chat request)"
+    where = pairs(
+        ("offered in", f"{path.kind}, {path.place}" if path.kind else path.place),
+        ("gateway", _container(gateway)),
+        ("channel tested", tested),
+        ("goes to", path.upstream),
+        ("asked as", path.upstream_model if path.upstream_model != path.model else None),
+    )
+    return [*said, *sections(("Steps", steps), ("Path", where))]
+
+
+def _path_way(path: ModelPath) -> Line:
+    """``fastgpt ── oneapi ✔ ── key ✖``: as far as it goes."""
+    spans = [Span(f"  {path.app_name}", "strong")]
+    for step in path.steps[1:]:
+        if step.state == "none":
+            continue
+        mark, tone = {"ok": (paint.DONE, "muted"), "failed": (paint.BAD, "error")}.get(step.state, (paint.ASK, "muted"))
+        words = " ".join(filter(None, (step.name, step.shown if step.state != "unknown" else "", mark)))
+        spans += [Span(f" {paint.RULE * 2} ", "muted"), Span(words, tone)]  # type: ignore[arg-type]
+    return tuple(spans)
+
+
+def _told_step(step: PathStep) -> Span:
+    words = step.reason or step.shown or step.state
+    return Span(
+        words if step.state == "unknown" else f"{step.state}, {words}", "error" if step.state == "failed" else "plain"
+    )

@@ -82,3 +82,43 @@ def test_without_arrows_it_says_why() -> None:
     assert export.nothing(Snapshot(1.0, HostInfo("x"))) == "No container here is set up to reach another"
     silent = Snapshot(1.0, HostInfo("x"), faults=(Fault("engine", "The Engine does not answer"),))
     assert export.nothing(silent) == "Nothing is known of the wiring: the Docker Engine does not answer"
+
+
+def test_the_practice_stack_has_a_path_for_each_model(stackops) -> None:
+    answer = stackops("wiring", "--models")
+    assert answer.code == 0
+    head, *rows = answer.out.splitlines()
+    assert head.split()[:6] == ["STATE", "APP", "MODEL", "OFFERED", "GATEWAY", "KEY"]
+    assert head.split()[6:] == ["CHANNEL", "UPSTREAM", "SERVER", "SERVED"]
+    ways = {tuple(row.split()[1:3]): row for row in rows if row.split()[0] in ("ok", "broken", "unknown")}
+    assert {("fastgpt", "qwen1.5-14b-chat"), ("fastgpt", "m3e")} <= ways.keys()
+    assert "oneapi" in ways["fastgpt", "m3e"]
+    assert "practice-" not in answer.out
+
+
+def test_the_document_of_models_has_every_step(stackops) -> None:
+    document = json.loads(stackops("wiring", "--models", "--json").out)
+    assert list(document) == ["schema", "host", "taken_at", "models", "faults"]
+    path = next(row for row in document["models"] if row["model"] == "m3e")
+    assert list(path) == [
+        "key", "app", "app_name", "model", "kind", "place", "steps", "gateway", "channel", "upstream",
+        "upstream_model", "server", "state", "sentence",
+    ]  # fmt: skip
+    names = ["offered", "gateway", "key", "channel", "upstream", "server", "model"]
+    assert [step["name"] for step in path["steps"]] == names
+    assert all(set(step) == {"name", "state", "shown", "reason", "edge"} for step in path["steps"])
+    assert {step["state"] for row in document["models"] for step in row["steps"]} <= {"ok", "failed", "unknown", "none"}
+    assert path["state"] in ("ok", "broken", "unknown")
+    assert path["sentence"].startswith("fastgpt, m3e: ")
+
+
+def test_the_plain_form_of_models_is_a_fact_on_a_line(stackops) -> None:
+    rows = [line.split("\t") for line in stackops("wiring", "--models", "--plain").out.splitlines()]
+    path = next(row for row in rows if row[1:4] == ["model", "fastgpt", "m3e"])
+    steps = [word.partition("=")[0] for word in path[10:17]]
+    assert steps == ["offered", "gateway", "key", "channel", "upstream", "server", "model"]
+
+
+def test_without_models_it_says_why() -> None:
+    (line,) = export.model_lines(Snapshot(1.0, HostInfo("x")), 80)
+    assert line[2] == "No FastGPT, LibreChat or Open WebUI here offers a model"

@@ -15,9 +15,12 @@ from stackops.console.app import Registry
 from stackops.console.fix.journal import Journal
 from stackops.console.model import Edge, Fault, Hop, Snapshot
 from stackops.console.model.findings import Result
+from stackops.console.products.model_paths import model_paths
 from stackops.console.settings import Settings
 from stackops.screens.desk import Desk
 from support import stage
+from support.model_rows import CHANNEL, DEAD, WHOLE, arrow, with_channels
+from support.model_rows import world as a_stack
 from support.pictures import compare
 from support.pilots import Stage, console
 
@@ -146,3 +149,69 @@ async def test_in_ascii_it_says_the_same() -> None:
 async def test_no_login_is_shown() -> None:
     async with console(desk(machine(**ENDS)), (200, 50)) as running:
         assert "secret" not in await there(running)
+
+
+def models(snapshot: Snapshot) -> Snapshot:
+    """With the paths made of it, and a second app whose models are not known."""
+    other = replace(snapshot.containers[0], id="next-id", name="fastgpt-next", image="fastgpt:v4.9.0")
+    whole = replace(snapshot, containers=(*snapshot.containers, other))
+    return replace(whole, model_paths=model_paths(whole), host=stage.full().host, system=stage.full().system)
+
+
+CUT = (arrow("fastgpt", "oneapi", 3000), arrow("oneapi", "vllm", 8000, DEAD))
+MODELS = {
+    "well": lambda: models(with_channels(CHANNEL, replace(CHANNEL, id=8))),
+    "broken": lambda: models(a_stack(edges=CUT)),
+    "empty": stage.empty,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("state", MODELS)
+async def test_the_models_look_as_they_did(state: str, size: tuple[int, int]) -> None:
+    async with console(desk(MODELS[state]()), size) as running:
+        await there(running)
+        await running.press("m")
+        compare(f"wiring-models-{state}-{size[0]}x{size[1]}", await running.until("Models"))
+
+
+async def test_f_on_a_model_shows_the_finding_about_its_first_step_that_fails_and_m_leads_back(tmp_path: Path) -> None:
+    stopped = replace(WHOLE.containers[2], state="exited", exit_code=1)
+    world = models(a_stack(edges=CUT, containers=(*WHOLE.containers[:2], stopped)))
+    real = altered(desk(world, journal=Journal(tmp_path)), checks=Registry(Settings()))
+    async with console(real, (120, 40)) as running:
+        await there(running)
+        await running.press("m")
+        text = await running.until("the upstream fails")
+        assert "fastgpt, qwen: the upstream fails: port: nobody listens there." in text
+        await running.press("F")
+        await running.until(lambda _: running.app.screen.PLACE == "plan")
+        await running.press("escape", "m")
+        await running.until(lambda text: "PROTOCOL" in text)
+
+
+async def test_a_model_that_is_well_has_nothing_to_fix_and_enter_goes_to_who_serves_it() -> None:
+    async with console(desk(models(WHOLE)), (120, 40)) as running:
+        await there(running)
+        await running.press("m")
+        text = await running.until("the whole way is well")
+        assert "sk-planted" not in text
+        assert "Nothing to fix" in await running.press("F") + running.notices
+        await running.press("enter")
+        assert running.app.screen.PLACE == "container"
+        assert "vllm" in running.text.splitlines()[1]
+
+
+@pytest.mark.parametrize("text", ["[red]x[/red]", "\x1b[2J\x9b31mred", "a" * 300, "模型服务器", "x\u202ey", "\ud800"])
+async def test_a_model_with_a_hostile_name_is_shown_literally(text: str) -> None:
+    odd = tuple(
+        replace(path, model=text, kind=text, place=text, upstream=text, app_name=text,
+                steps=tuple(replace(step, shown=text, reason=text) for step in path.steps))
+        for path in model_paths(WHOLE)
+    )  # fmt: skip
+    async with console(stage.desk(replace(models(WHOLE), model_paths=odd)), (160, 50)) as running:
+        await there(running)
+        await running.press("m")
+        shown = await running.until("Models")
+        assert all(letter == "\n" or letter.isprintable() for letter in shown)
+        assert shown.count("ok") > 1

@@ -295,6 +295,10 @@ def _judged(files: Files, env: Mapping[str, str] | None, of: KnownRelease, verdi
         azure_models=_names(found.azure_models), repairs=steps, left_boot=left.boot,
         left=tuple(_clean(issue) for issue in left.issues) if steps else (),
         addresses=tuple(replace(one, whose=_shown(one.whose), host=_shown(one.host)) for one in found.addresses),
+        offered=tuple(
+            replace(one, name=_shown(one.name), kind=_shown(one.kind), address=_shown(one.address or "") or None)
+            for one in found.offered
+        ),
     )  # fmt: skip
 
 

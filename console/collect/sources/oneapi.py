@@ -70,6 +70,11 @@ class _Channel(Struct):
     group: str | None = None
     created_time: float | None = None
     base_url: str | None = None
+    type: int | None = None
+    priority: int | None = None
+    model_mapping: str | None = None
+    test_time: float | None = None
+    response_time: float | None = None
 
 
 class _Channels(Struct):
@@ -122,8 +127,19 @@ def _channel(row: _Channel) -> OneApiChannel:
     return OneApiChannel(
         id=row.id, name=clean_line(row.name or "", 80), status=row.status or 0, models=_names(row.models),
         groups=_names(row.group), created_at=row.created_time or None,
-        base_url=shown(row.base_url) if row.base_url else None,
+        base_url=shown(row.base_url) if row.base_url else None, type=row.type, priority=row.priority or 0,
+        mapping=mapping_of(row.model_mapping), tested_at=row.test_time or None,
+        test_seconds=row.response_time / 1000 if row.response_time else None,
     )  # fmt: skip
+
+
+def mapping_of(text: str | None) -> tuple[tuple[str, str], ...]:
+    """A channel's ``model_mapping``, a JSON object as text; nothing for what is none."""
+    try:
+        told = msgspec.json.decode(text or "{}", type=dict[str, str])
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return ()
+    return tuple((clean_line(name, 200), clean_line(other, 200)) for name, other in told.items())[:MODELS]
 
 
 def _names(text: str | None) -> tuple[str, ...]:

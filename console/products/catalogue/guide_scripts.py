@@ -85,6 +85,7 @@ def _server(product: Product, image: str, port: int, command: str = "", key: str
         read=read,
         memory="fixed",
         loads_when_asked=product == "bge-reranker",
+        any_name=True,
         vectors=product in ("m3e", "m3e-large-api"),
         sign=sign,
         sign_paths=paths("/openapi.json"),

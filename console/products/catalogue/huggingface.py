@@ -124,6 +124,7 @@ def _server(product: Which, image: str, command: str) -> ModelServer:
         product=product,
         image=image,
         command=command,
+        any_name=True,
         port=80,
         native_ports=(3000,),
         key_variables=("API_KEY",),

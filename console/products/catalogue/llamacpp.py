@@ -129,6 +129,7 @@ DESCRIPTORS = (
             product="llamacpp",
             image=r"llama\.cpp|llamacpp|llama-server",
             command=r"(?:^|[\s/])llama-server\b",
+            any_name=True,
             port=8080,
             native_ports=(8080, 9931),
             port_variables=("LLAMA_ARG_PORT", "PORT", "UVICORN_PORT"),

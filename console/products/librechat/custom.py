@@ -17,7 +17,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
-from ...model import ConfigAddress, ConfigIssue
+from ...model import ConfigAddress, ConfigIssue, OfferedModel
+from ..addresses import shown
 from .notation import Version
 from .schema import Path, expand
 
@@ -88,6 +89,25 @@ def same_names(entries: list[tuple[int, Data]]) -> Iterator[ConfigIssue]:
             text = f"two endpoints are called {name}; only one of them appears"
             yield ConfigIssue("warning", f"endpoints.custom.{number}.name", text, advice="give each a name of its own")
         names |= set() if missing(entry) else {name}
+
+
+def offered(entries: list[tuple[int, Data]], env: Mapping[str, str]) -> Iterator[OfferedModel]:
+    """The models of each entry that appears; a nameless one where the address is asked for its own list.
+
+    fact: LibreChat api/server/services/Config/loadConfigModels.js: the list that was fetched takes the place of the
+    names in the file, unless it is empty; nothing is fetched where people bring their own key or address.
+    """
+    for number, entry in entries:
+        if missing(entry):
+            continue
+        base, models = str(entry["baseURL"]), entry["models"]
+        own = "user_provided" in (base.strip(), str(entry["apiKey"]).strip())
+        fetch = bool(models.get("fetch")) and not own
+        address = None if base.strip() == "user_provided" else shown(expand(base, env))
+        names = models.get("default")
+        told = [one.get("name") if isinstance(one, Mapping) else one for one in names or ()] if names else []
+        for name in (*([""] if fetch else []), *(str(name) for name in told[:MOST] if name)):
+            yield OfferedModel(name, f"endpoint {label(entry, number)}", address, fetch)
 
 
 def azure_warnings(groups: list[tuple[int, Data]]) -> Iterator[ConfigIssue]:

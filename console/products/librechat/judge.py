@@ -13,7 +13,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ...model import ConfigAddress, ConfigIssue
+from ...model import ConfigAddress, ConfigIssue, OfferedModel
 from . import custom
 from .custom import addresses, faults
 from .notation import Map, Seq, Shape, TextSpan, Version, shapes
@@ -107,6 +107,7 @@ class ConfigJudgement(Struct):
     dropped: tuple[str, ...] = ()
     azure_models: tuple[str, ...] = ()
     addresses: tuple[ConfigAddress, ...] = ()
+    offered: tuple[OfferedModel, ...] = ()
     data: Any = None
     raw: tuple[Issue, ...] = ()
     """The validator's own issues."""
@@ -201,7 +202,9 @@ def _accepted(
         tuple(_placed(text, data, one) for one in issues),
         tuple(custom.label(entry, number) for number, entry in entries if number not in gone),
         tuple(custom.label(entry, number) for number, (entry, _) in gone.items()), custom.models(groups),
-        tuple(replace(one, line=_line(text, data, path)) for path, one in addresses(data, env or {})), data,
+        tuple(replace(one, line=_line(text, data, path)) for path, one in addresses(data, env or {})),
+        (*custom.offered(entries, env or {}), *(OfferedModel(name, "azureOpenAI") for name in custom.models(groups))),
+        data,
     )  # fmt: skip
 
 

@@ -1,0 +1,173 @@
+"""Which models each app offers to people, with the address and the key that its requests go out with. Pure.
+
+FastGPT: the lists of config.json up to v4.8.19. LibreChat: the custom and Azure endpoints of the librechat.yaml that it
+takes. Open WebUI: whatever its servers list. An app whose models are not known has one nameless offer that says why.
+
+fact: labring/FastGPT v4.8.20 (lists of models in config.json are ignored, models are kept in MongoDB), v4.8.4 (JSON5);
+danny-avila/LibreChat api/server/services/Config/loadConfigModels.js; open-webui asks each server for its list
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from ..model import ConfigVerdict, Container, Edge, OfferedModel, PathStep, Server, Snapshot
+from .addresses import address_of, lead, place
+from .edges import CONFIG
+from .gateways import Gateway, environment, gateway_of, names_of, release
+from .services import role_of_container
+from .versions import version_of
+
+IN_MONGODB = (4, 8, 20)
+"""The first FastGPT that ignores the lists of models in config.json."""
+JSON5 = (4, 8, 4)
+"""The first that takes comments there."""
+
+
+class Offer(Struct, frozen=True):
+    """One model of one app, before it is followed."""
+
+    app: Container
+    model: str
+    kind: str
+    place: str
+    address: str | None
+    told: PathStep
+    gateway: Gateway | None = None
+    """Of a FastGPT, for a model that has no address of its own."""
+
+
+class Lead(Struct, frozen=True):
+    """Where an address leads from a container."""
+
+    edge: Edge | None = None
+    container: Container | None = None
+    server: Server | None = None
+
+
+def offers(snapshot: Snapshot) -> Iterator[Offer]:
+    """Every offer, in a steady order."""
+    for container in snapshot.containers:
+        if container.detailed:
+            yield from _offers(container, snapshot)
+
+
+def _offers(app: Container, snapshot: Snapshot) -> Iterator[Offer]:
+    role = role_of_container(app)
+    if role == "fastgpt":
+        yield from _of_fastgpt(app, snapshot)
+    elif role == "librechat":
+        for verdict in snapshot.config_verdicts:
+            if verdict.container == app.id:
+                yield from _of_librechat(app, verdict, snapshot)
+    elif role == "open_webui":
+        for edge in snapshot.edges:
+            if edge.source == app.id and edge.kind in ("ollama", "model_server", "oneapi", "aiproxy"):
+                listed = OfferedModel("", edge.origin, edge.effective, fetch=True)
+                yield from _fetched(app, (listed,), edge.place, snapshot)
+
+
+def _not_known(shown: str, why: str) -> PathStep:
+    return PathStep("offered", "unknown", shown, why)
+
+
+def _of_fastgpt(app: Container, snapshot: Snapshot) -> Iterator[Offer]:
+    version = version_of("fastgpt", app.image)
+    numbers = release(version)
+    gateway = gateway_of(environment(app), version)
+    paths = [mount.source for mount in app.mounts if posixpath.normpath(mount.target) == CONFIG]
+    file = next((one for one in snapshot.json_files if one.path in paths), None)
+    address = gateway.url if gateway else None
+    if file is not None and file.gateway and numbers is not None and numbers >= (4, 9):
+        address, gateway = file.gateway, None  # systemEnv.chatApiKey may be its key
+    where = paths[0] if paths else f"environment of {app.name}"
+
+    def offer(told: PathStep, one: OfferedModel | None = None) -> Offer:
+        if one is None:
+            return Offer(app, "", "", where, address, told, gateway)
+        own = None if one.address else gateway
+        return Offer(app, one.name, one.kind, where, one.address or address, told, own)
+
+    if numbers is not None and numbers >= IN_MONGODB:
+        yield offer(_not_known("", "from v4.8.20 on FastGPT keeps its models in MongoDB, which is not read"))
+        return
+    wrong = (file.strict if numbers is not None and numbers < JSON5 else file.relaxed) if file is not None else None
+    if wrong is not None:
+        runs = app.state == "running"  # then it has read what was there before
+        why = f"FastGPT cannot read {where}: {wrong}"
+        yield offer(PathStep("offered", "unknown" if runs else "failed", "", why))
+        return
+    if file is None or not file.models:
+        why = f"{where} lists none" if file is not None and not file.unsure else f"{where} could not be read"
+        yield offer(_not_known("", why if paths else "no config.json is mounted, so the one in the image counts"))
+        return
+    for one in file.models:
+        step = PathStep("offered", "ok", one.kind)
+        if numbers is None:
+            step = _not_known(one.kind, "its release is not known; from v4.8.20 on these lists are ignored")
+        yield offer(step, one)
+
+
+def _of_librechat(app: Container, verdict: ConfigVerdict, snapshot: Snapshot) -> Iterator[Offer]:
+    if verdict.stage is None or not verdict.mounted or verdict.boot != "ok":
+        why = verdict.problem or "it is not known what LibreChat makes of librechat.yaml"
+        told = _not_known("", why)
+        if verdict.stage is not None and verdict.problem is None:
+            why = verdict.log or "it refuses the file"
+            why = why if verdict.mounted else f"{verdict.path or 'librechat.yaml'} is not mounted into {app.name}"
+            told = PathStep("offered", "failed", "", f"LibreChat does not take librechat.yaml: {why}")
+        if verdict.path and (verdict.stage is not None or verdict.mounted):
+            yield Offer(app, "", "", verdict.path, None, told)
+        return
+    yield from _fetched(app, verdict.offered, verdict.path, snapshot)
+
+
+def _fetched(app: Container, listed: tuple[OfferedModel, ...], where: str, snapshot: Snapshot) -> Iterator[Offer]:
+    """The server's own list where the app asks for it and it is known, else the names in the file."""
+    asked = {one.kind: _names(app, one.address, snapshot) for one in listed if one.fetch and not one.name}
+    named = {one.kind for one in listed if one.name}
+    for one in listed:
+        told, there = asked.get(one.kind), PathStep("offered", "ok", one.kind, "the server lists it")
+        if not one.name and told:
+            for name in told:
+                yield Offer(app, name, one.kind, where, one.address, there)
+        elif not one.name and one.kind not in named:
+            why = f"{app.name} asks {one.address} for its list, which is not known here"
+            yield Offer(app, "", one.kind, where, one.address, _not_known(one.kind, why))
+        elif one.name and not told:
+            yield Offer(app, one.name, one.kind, where, one.address, PathStep("offered", "ok", one.kind))
+
+
+def _names(app: Container, address: str | None, snapshot: Snapshot) -> tuple[str, ...]:
+    to = lead_of(app, address, snapshot)
+    if to.server is None or to.server.state not in ("up", "busy") or (to.edge is not None and to.edge.broken):
+        return ()
+    return tuple(model.name for model in to.server.models)
+
+
+# Where an address leads
+
+
+def lead_of(source: Container, address: str | None, snapshot: Snapshot) -> Lead:
+    """The arrow from ``source`` to an address, the container that is meant, and the model server there."""
+    at = address_of(address or "")
+    if at is None:
+        return Lead()
+    boxes = {container.id: container for container in snapshot.containers}
+    wanted = (source.id, at.host.lower(), at.port, "http")
+    arrows = (edge for edge in snapshot.edges if (edge.source, edge.host.lower(), edge.port, edge.speaks) == wanted)
+    edge = next(arrows, None)
+    led = lead(at, source, snapshot.containers, ())
+    container = boxes.get(edge.target or "") if edge is not None else led.container
+    keys = [f"host:{at.port}"] if edge is not None and edge.where == "machine" else []
+    if container is not None:
+        by_name = at.host in names_of(container) or any(link.address == at.host for link in container.networks)
+        mapped = (p.container_port for p in container.ports if p.host_port == at.port)
+        keys = [place(container.name, at.port if by_name else next(mapped, at.port))]
+    keys.append(place(at.host, at.port))
+    servers = {server.key: server for server in snapshot.servers}
+    server = next((servers[key] for key in keys if key in servers), None)
+    return Lead(edge, container, server)

@@ -1,0 +1,277 @@
+"""The way of each offered model: what each step says where it is well, where it fails, and where nothing is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from stackops.console.collect.sources.model_paths import ModelPaths
+from stackops.console.model import (
+    ConfigVerdict,
+    Container,
+    JsonFact,
+    ModelPath,
+    OfferedModel,
+    Port,
+    ServedModel,
+    Snapshot,
+)
+from stackops.console.products.model_paths import STEPS, model_paths
+from support.memory_host import MemoryHost
+from support.model_rows import (
+    CHANNEL,
+    CONFIG,
+    DEAD,
+    KEY,
+    STATE,
+    UNTRIED,
+    VLLM,
+    WHOLE,
+    arrow,
+    box,
+    fastgpt,
+    with_channels,
+    world,
+)
+from support.one_source import OneSource
+
+
+def only(snapshot: Snapshot) -> ModelPath:
+    (path,) = model_paths(snapshot)
+    return path
+
+
+def states(path: ModelPath) -> dict[str, str]:
+    return {step.name: step.state for step in path.steps}
+
+
+def reason(path: ModelPath, name: str) -> str:
+    return next(step.reason or "" for step in path.steps if step.name == name)
+
+
+def test_a_path_that_is_well_is_followed_to_the_model_in_memory() -> None:
+    path = only(WHOLE)
+    assert set(states(path).values()) == {"ok"}
+    assert (path.key, path.gateway, path.channel, path.server) == (
+        "fastgpt llmModels qwen 7", "oneapi-id", 7, "vllm:8000",
+    )  # fmt: skip
+    assert (path.upstream, path.upstream_model) == ("http://vllm:8000", "Qwen/Qwen2-7B")
+    assert reason(path, "model") == "served, and in memory"
+    assert "group default, priority 5" in reason(path, "channel")
+    assert KEY not in repr(path)
+
+
+def fastgpts(image: str = "fastgpt:v4.7", **more: Any) -> tuple[Container, ...]:
+    return (fastgpt(image, **more), *WHOLE.containers[1:])
+
+
+FAILS = {
+    "offered: the file is no JSON": (
+        "offered", "cannot read /srv/config.json: line 3",
+        world(json_files=(JsonFact("/srv/config.json", strict="line 3", relaxed="line 3"),),
+              containers=(replace(fastgpt(), state="restarting"), *WHOLE.containers[1:])),
+    ),
+    "gateway: nobody listens": (
+        "gateway", "nobody listens", world(edges=(arrow("fastgpt", "oneapi", 3000, DEAD), WHOLE.edges[1])),
+    ),
+    "gateway: no /v1": ("gateway", "does not end with /v1", world(containers=fastgpts(url="http://oneapi:3000"))),
+    "key: refused": ("key", "refuses CHAT_API_KEY", with_channels(CHANNEL, models=None, models_trouble="wrong-key")),
+    "channel: none, by the list": ("channel", "no channel offers qwen", with_channels(models=("m3e",))),
+    "channel: none, and what may be meant": (
+        "channel", "qwen2 may be meant", with_channels(replace(CHANNEL, models=("qwen2",))),
+    ),
+    "channel: off by hand": ("channel", "switched off by hand", with_channels(replace(CHANNEL, status=2))),
+    "channel: off by itself": ("channel", "by the gateway itself", with_channels(replace(CHANNEL, status=3))),
+    "channel: of another group": (
+        "channel", "is of group vip", with_channels(replace(CHANNEL, groups=("vip",)), models=("m3e",)),
+    ),
+    "upstream: /v1 twice": (
+        "upstream", "requests go to /v1/v1", with_channels(replace(CHANNEL, base_url="http://vllm:8000/v1")),
+    ),
+    "upstream: nobody listens": (
+        "upstream", "nobody listens", world(edges=(WHOLE.edges[0], arrow("oneapi", "vllm", 8000, DEAD))),
+    ),
+    "server: down": ("server", "is down: it died", world(servers=(replace(VLLM, state="down", reason="it died"),))),
+    "server: engine dead": ("server", "engine_dead", world(servers=(replace(VLLM, state="engine_dead"),))),
+    "model: another one": (
+        "model", "does not serve Qwen/Qwen2-7B; Qwen/Qwen2-72B may be meant",
+        world(servers=(replace(VLLM, models=(ServedModel("Qwen/Qwen2-72B"),), loaded=None),)),
+    ),
+    "model: without the mapping": (
+        "model", "does not serve qwen", with_channels(replace(CHANNEL, mapping=())),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FAILS)
+def test_the_first_step_that_fails_is_named_and_nothing_is_said_behind_it(case: str) -> None:
+    name, words, snapshot = FAILS[case]
+    path = only(snapshot)
+    assert path.broken is not None
+    assert path.broken.name == name
+    assert words in (path.broken.reason or "")
+    told = states(path)
+    assert [told[each] for each in STEPS[STEPS.index(name) + 1 :]] == ["none"] * (6 - STEPS.index(name))  # type: ignore[arg-type]
+
+
+UNKNOWN = {
+    "offered: in MongoDB": ("offered", "keeps its models in MongoDB", world(containers=fastgpts("fastgpt:v4.9.0"))),
+    "offered: release not known": (
+        "offered", "its release is not known", world(containers=fastgpts("fastgpt:latest")),
+    ),
+    "offered: no file read": ("offered", "could not be read", world(json_files=())),
+    "offered: edited since": (
+        "offered", "cannot read", world(json_files=(JsonFact("/srv/config.json", strict="x", relaxed="x"),)),
+    ),
+    "gateway: not tried": (
+        "gateway", "only root may", world(edges=(arrow("fastgpt", "oneapi", 3000, UNTRIED), WHOLE.edges[1])),
+    ),
+    "gateway: no arrow": ("gateway", "was not tried", world(edges=WHOLE.edges[1:])),
+    "key: no key": ("key", "was not asked with the key", world(containers=fastgpts(key=None))),
+    "key: One API does not answer": (
+        "key", "refused", with_channels(CHANNEL, trouble="refused", sentence="refused", models=None),
+    ),
+    "key: asked for another": ("key", "not asked with it", with_channels(CHANNEL, client="other-id")),
+    "channel: an old release lists everything": (
+        "channel", "access token", with_channels(models=("other",), version="v0.6.4"),
+    ),
+    "channel: which one": ("upstream", "which channel takes it", with_channels()),
+    "channel: group not known": (
+        "channel", "the group of the key is not known",
+        with_channels(replace(CHANNEL, groups=("vip",)), models=None, models_trouble="timeout"),
+    ),
+    "upstream: a vendor": ("upstream", "goes to the vendor", with_channels(replace(CHANNEL, base_url=None))),
+    "upstream: not tried": (
+        "upstream", "only root may", world(edges=(WHOLE.edges[0], arrow("oneapi", "vllm", 8000, UNTRIED))),
+    ),
+    "server: none known": ("server", "no model server is known", world(servers=())),
+    "server: loading": ("server", "is loading", world(servers=(replace(VLLM, state="loading"),))),
+    "model: no list": (
+        "model", "has not told its models", world(servers=(replace(VLLM, state="wrong_key", models=(), loaded=None),)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_what_is_not_known_says_why_and_is_neither_good_nor_bad(case: str) -> None:
+    name, words, snapshot = UNKNOWN[case]
+    path = only(snapshot)
+    assert path.broken is None
+    assert states(path)[name] == "unknown"
+    assert words in reason(path, name)
+
+
+def test_each_channel_with_the_highest_priority_has_its_row() -> None:
+    channels = (CHANNEL, replace(CHANNEL, id=8), replace(CHANNEL, id=9, priority=0), replace(CHANNEL, id=1, status=2))
+    paths = model_paths(with_channels(*channels))
+    assert [path.channel for path in paths] == [7, 8]
+    assert "1 more of lower priority" in reason(paths[0], "channel")
+
+
+@pytest.mark.parametrize(
+    ("product", "served", "asked", "state"),
+    [
+        ("ollama", "qwen:latest", "qwen", "ok"),
+        ("ollama", "qwen:7b", "qwen", "failed"),
+        ("m3e-large-api", "m3e-large", "m3e", "ok"),
+        ("tei", "BAAI/bge-m3", "bge-m3", "ok"),
+        ("vllm", "Qwen/qwen", "qwen", "failed"),
+        ("xinference", "qwen", "qwen", "ok"),
+    ],
+)
+def test_the_name_counts_as_the_server_takes_it(product: str, served: str, asked: str, state: str) -> None:
+    server = replace(VLLM, product=product, models=(ServedModel(served),), loaded=())
+    channel = replace(CHANNEL, models=(asked,), mapping=())
+    config = replace(CONFIG, models=(OfferedModel(asked, "llmModels"),))
+    oneapi = replace(STATE, models=(asked,), channels=(channel,))
+    path = only(world(servers=(server,), json_files=(config,), oneapis=(oneapi,)))
+    assert states(path)["model"] == state
+
+
+def chat(*offered: OfferedModel, **more: Any) -> Snapshot:
+    facts = {"stage": "ok", "boot": "ok", "mounted": True, "container": "chat-id", "offered": offered, **more}
+    verdict = ConfigVerdict("/srv/librechat.yaml", "0.8.0", "image", **facts)
+    boxes = (box("chat", "librechat:v0.8.0"), WHOLE.containers[2], box("oneapi", "one-api:v0.6.7"))
+    return world(containers=boxes, config_verdicts=(verdict,), json_files=(),
+                 edges=(arrow("chat", "vllm", 8000), arrow("chat", "oneapi", 3000), WHOLE.edges[1]))  # fmt: skip
+
+
+def at(name: str, *, fetch: bool = False, address: str | None = "http://vllm:8000/v1") -> OfferedModel:
+    return OfferedModel(name, "endpoint X", address, fetch)
+
+
+def test_an_endpoint_is_followed_without_a_gateway() -> None:
+    path = only(chat(at("Qwen/Qwen2-7B")))
+    assert states(path) == {**dict.fromkeys(STEPS, "ok"), "gateway": "none", "key": "none", "channel": "none"}
+    assert path.server == "vllm:8000"
+
+
+def test_a_list_that_is_fetched_takes_the_place_of_the_names_in_the_file() -> None:
+    assert only(chat(at("", fetch=True), at("old", fetch=True))).model == "Qwen/Qwen2-7B"
+    silent = replace(chat(at("", fetch=True), at("old", fetch=True)), servers=())
+    assert only(silent).model == "old"
+    nothing = only(replace(chat(at("", fetch=True)), servers=()))
+    assert (nothing.model, states(nothing)["offered"]) == ("", "unknown")
+
+
+def test_an_endpoint_that_leads_to_one_api_goes_on_through_its_channels() -> None:
+    path = only(replace(chat(at("qwen", address="http://oneapi:3000/v1")), oneapis=WHOLE.oneapis))
+    assert (path.channel, path.server) == (7, "vllm:8000")
+    assert states(path)["key"] == "unknown", "One API was asked with FastGPT's key, not with LibreChat's"
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [({"mounted": False}, "is not mounted into chat"), ({"stage": "yaml", "boot": "defaults", "log": "bad"}, "bad")],
+)
+def test_a_file_that_librechat_does_not_take_offers_nothing(facts: dict[str, Any], words: str) -> None:
+    path = only(chat(at("qwen"), **facts))
+    assert path.broken is not None
+    assert path.broken.name == "offered"
+    assert words in (path.broken.reason or "")
+
+
+def test_a_file_that_could_not_be_judged_is_not_called_bad() -> None:
+    path = only(chat(stage=None, boot=None, problem="this user may not read it"))
+    assert (path.broken, reason(path, "offered")) == (None, "this user may not read it")
+
+
+def test_open_webui_offers_what_its_server_lists() -> None:
+    boxes = (box("webui", "open-webui:main"), WHOLE.containers[2])
+    edge = replace(arrow("webui", "vllm", 8000), kind="model_server", origin="OPENAI_API_BASE_URL")
+    path = only(world(containers=boxes, edges=(edge,), json_files=()))
+    assert (path.model, path.kind, states(path)["model"]) == ("Qwen/Qwen2-7B", "OPENAI_API_BASE_URL", "ok")
+
+
+def test_a_published_port_leads_to_the_container_behind_it() -> None:
+    published = replace(WHOLE.containers[2], ports=(Port(8000, "tcp", "0.0.0.0", 8001),))
+    edge = replace(arrow("oneapi", "192.0.2.10", 8001), target="vllm-id")
+    channel = replace(CHANNEL, base_url="http://192.0.2.10:8001")
+    path = only(replace(with_channels(channel), containers=(*WHOLE.containers[:2], published),
+                        edges=(WHOLE.edges[0], edge)))  # fmt: skip
+    assert path.server == "vllm:8000"
+
+
+def test_ai_proxy_knows_its_own_key_and_its_channels_are_not_guessed() -> None:
+    proxy = box("aiproxy", "aiproxy:v0.1", {"ADMIN_KEY": "token"})
+    env = {"AIPROXY_API_ENDPOINT": "http://aiproxy:3000", "AIPROXY_API_TOKEN": "token"}
+    app = box("fastgpt", "fastgpt:v4.8.1", env, mounts=fastgpt().mounts)
+    path = only(world(containers=(app, proxy), edges=(arrow("fastgpt", "aiproxy", 3000),)))
+    assert (states(path)["key"], states(path)["channel"]) == ("ok", "unknown")
+
+
+async def test_the_source_tells_paths_anew_when_a_server_dies() -> None:
+    room: OneSource[ModelPaths] = OneSource(ModelPaths, MemoryHost())
+    parts = {name: getattr(WHOLE, name) for name in ("containers", "edges", "json_files", "oneapis", "servers")}
+    room.board.put(**parts)
+    assert await room.read()
+    assert room.board.parts.model_paths == model_paths(WHOLE)
+    before = room.board.parts.model_paths
+    assert await room.read()
+    assert room.board.parts.model_paths is before, "nothing new is no news"
+    room.board.put(servers=(replace(VLLM, state="down"),))
+    assert await room.read()
+    (path,) = room.board.parts.model_paths
+    assert path.broken is not None
+    assert path.broken.name == "server"
