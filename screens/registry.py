@@ -155,6 +155,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("servers.test", ("T",), "test", "Send one real request to the server, after asking: it costs", ("servers",),
            changes=True),
     Action("wiring.models", ("m",), "models", "Show the way of each offered model, or the arrows", ("wiring",)),
+    Action("wiring.test", ("T",), "test", "Send one real request the whole way of the model, after asking", ("wiring",),
+           changes=True),
     Action("servers.unload", ("X",), "unload", "Unload a model of an Ollama, after showing how", ("servers",)),
     Action("fit.longer", ("plus", "equals_sign"), "longer", "Twice the context", _FIT,
            both="Twice or half the context"),

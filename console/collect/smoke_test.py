@@ -191,9 +191,20 @@ def question(server: Server, model: str) -> TestRequest:
     if server.product == "ollama":
         body = {"model": model, "prompt": SENTENCE, "stream": True, "options": {"num_predict": TOKENS}}
         return TestRequest("/api/generate", body, kind, "lines")
+    return request(server, model, base="/v1", kind="text")
+
+
+def request(server: Server, model: str, *, base: str, kind: Kind | None = None) -> TestRequest:
+    """In OpenAI's form, below a base path, as apps ask; ``kind`` None: told by the model's name."""
+    kind = kind or kind_of(server, model)
+    body: dict[str, object] = {"model": model}
+    if kind == "vector":
+        return TestRequest(f"{base}/embeddings", {**body, "input": [_OTHER]}, kind, "document")
+    if kind == "score":
+        return TestRequest(f"{base}/rerank", {**body, "query": SENTENCE, "documents": [_OTHER]}, kind, "document")
     messages = [{"role": "user", "content": SENTENCE}]
-    body = {"model": model, "messages": messages, "stream": True, "max_tokens": TOKENS}
-    return TestRequest("/v1/chat/completions", body, kind, "events")
+    asked = {**body, "messages": messages, "stream": True, "max_tokens": TOKENS}
+    return TestRequest(f"{base}/chat/completions", asked, kind, "events")
 
 
 def _vector(server: Server, model: str) -> TestRequest:
@@ -203,8 +214,7 @@ def _vector(server: Server, model: str) -> TestRequest:
         return TestRequest("/api/embed" if new else "/api/embeddings", body, "vector", "document")
     if server.product == "tei":
         return TestRequest("/embed", {"inputs": [_OTHER]}, "vector", "document")
-    path = "/embeddings" if server.product == "infinity" else "/v1/embeddings"
-    return TestRequest(path, {"model": model, "input": [_OTHER]}, "vector", "document")
+    return request(server, model, base="" if server.product == "infinity" else "/v1", kind="vector")
 
 
 def _score(server: Server, model: str) -> TestRequest:
@@ -213,8 +223,7 @@ def _score(server: Server, model: str) -> TestRequest:
         return TestRequest("/api/v1/rerank", {"query": SENTENCE, "inputs": inputs}, "score", "document")
     if server.product == "tei":
         return TestRequest("/rerank", {"query": SENTENCE, "texts": [_OTHER]}, "score", "document")
-    path = "/rerank" if server.product == "infinity" else "/v1/rerank"
-    return TestRequest(path, {"model": model, "query": SENTENCE, "documents": [_OTHER]}, "score", "document")
+    return request(server, model, base="" if server.product == "infinity" else "/v1", kind="score")
 
 
 def _release(version: str | None) -> tuple[int, ...]:
@@ -264,9 +273,10 @@ async def deep_check(
     *,
     deadline: float = DEADLINE,
     progress: Progress | None = None,
+    asked: TestRequest | None = None,
 ) -> DeepCheck:
     """Ask once. ``key`` goes into the header of this one request. Raises only ReadOnlyRefused."""
-    asked = question(server, model)
+    asked = asked or question(server, model)
     hearing = Hearing(asked.form, progress)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     at = clock.now()

@@ -75,7 +75,7 @@ from .machine import (
     PullFailure,
     System,
 )
-from .paths import ModelPath, OfferedModel, PathStep, StepName, StepState
+from .paths import ModelPath, OfferedModel, PathStep, PathTest, StepName, StepState
 from .stacks import (
     ComposeService,
     ConfigFile,
@@ -152,6 +152,7 @@ __all__ = [
     "OneApiState",
     "PackageRelease",
     "PathStep",
+    "PathTest",
     "Port",
     "PostgresAnswer",
     "PostgresState",

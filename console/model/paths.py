@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from .gpus import DeepCheck
+
 
 class OfferedModel(Struct, frozen=True):
     """A model that a configuration file offers to people. Never holds a key."""
@@ -66,3 +68,13 @@ class ModelPath(Struct, frozen=True):
     def broken(self) -> PathStep | None:
         """The first step that failed."""
         return next((step for step in self.steps if step.state == "failed"), None)
+
+
+class PathTest(Struct, frozen=True):
+    """One real request down a path that somebody asked for."""
+
+    path: str
+    """``ModelPath.key``."""
+    check: DeepCheck
+    ended: StepName | None = None
+    """The step at which it ended; None: the model answered."""

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from ..model import Edge, Hop, ModelPath, PathStep, Snapshot
+from ..model import Edge, Hop, ModelPath, PathStep, PathTest, Snapshot
 from ..products.addresses import place
 from ..text.cleaning import DASH
 from .json_ import Document, faults, head
 from .plain import Facts
 from .plain import fault as fault_facts
+from .servers import deep
 from .text import Line, narrowed, table
 
 KINDS = {
@@ -217,3 +218,14 @@ def step_shown(step: PathStep) -> str:
     if step.state == "failed":
         return "failed"
     return "unknown" if step.state == "unknown" else step.shown.removeprefix("http://") or "ok"
+
+
+def tested(test: PathTest) -> str:
+    """Where a real request ended, in one line."""
+    ended = "the model answered" if test.ended is None else f"it ended at the {STEP_WORDS[test.ended]}"
+    return f"{ended}: {deep(test.check)}"
+
+
+def test_document(test: PathTest) -> Document:
+    """``wiring --test MODEL --json``."""
+    return {"path_test": {**msgspec.to_builtins(test), "sentence": tested(test)}}

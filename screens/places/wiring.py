@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from msgspec.structs import replace
+from textual import work
 from textual.widget import Widget
 
-from ...console.model import Container, Edge, ModelPath
+from ...console.model import Container, Edge, ModelPath, PathTest
 from ...console.model.findings import Result
 from ...themes import sheet
 from ..acts import ContainerActs
 from ..place import ListPlace, entitle
 from ..render import states, wiring
-from ..widgets.paint import Line
+from ..widgets.paint import Line, line
 from ..widgets.text import Lines
 
 
@@ -34,6 +35,9 @@ class WiringScreen(ContainerActs, ListPlace):
         """Whether arrows were there before: the first time the cursor begins on the first of them."""
         self._models = False
         """Whether models are shown."""
+        self._tests: dict[str, PathTest] = {}
+        """The last real request down each path."""
+        self._testing: str | None = None
 
     def head(self) -> Iterable[Widget]:
         yield Lines((), id="totals")
@@ -64,11 +68,12 @@ class WiringScreen(ContainerActs, ListPlace):
         """Models or arrows; the cursor begins anew."""
         self._models, self._begun = not self._models, False
         self.draw()
+        self.refresh_bindings()
 
     def in_full(self) -> Sequence[Line]:
         snapshot, edge, path = self.console.snapshot, self.selected_edge(), self.selected_path()
         if snapshot is not None and path is not None:
-            return wiring.model_document(path, snapshot, self._path_finding(path))
+            return wiring.model_document(path, snapshot, self._path_finding(path), self._tests.get(path.key))
         if snapshot is None or edge is None:
             return ()
         return wiring.document(edge, snapshot, self._finding(edge))
@@ -138,3 +143,49 @@ class WiringScreen(ContainerActs, ListPlace):
         """The address, or the model's name."""
         edge, path = self.selected_edge(), self.selected_path()
         return path.model if path else edge.effective if edge else None
+
+    # One real request
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a model is tested."""
+        return self.selected_path() is not None if action == "test" else super().check_action(action, parameters)
+
+    def action_test(self) -> None:
+        from ...console.collect.path_test import costs, refusal
+        from ..dialogs import Choose
+
+        path, snapshot = self.selected_path(), self.console.snapshot
+        if path is None or snapshot is None or self.desk.host.http_acts is None:
+            self.console.say("Nothing can be sent from here.")
+        elif self._testing is not None:
+            self.console.say(f"A test of {self._testing} is running; its answer comes first.")
+        elif (why := refusal(path, snapshot)) is not None:
+            self.console.say(f"Not tested: {why}.")
+        else:
+            body = [line(sentence) for sentence in costs(path, snapshot)]
+            title = f"Test {path.model} as {path.app_name} asks for it?"
+            ways = [("cancel", "Cancel"), ("send", "Send one request")]
+            self.console.push_screen(Choose(title, body, ways), lambda how: self._start(path, how))
+
+    def _start(self, path: ModelPath, how: str | None) -> None:
+        if how == "send":
+            self._testing = path.model
+            self.console.say(f"Asking for {path.model} ...")
+            self._test(path)
+
+    @work(exclusive=True, group="test", exit_on_error=False)
+    async def _test(self, path: ModelPath) -> None:
+        from ...console.collect.path_test import send_down
+        from ...console.hosts import HostError
+        from ...console.report.wiring import tested
+
+        snapshot = self.console.snapshot
+        try:
+            if snapshot is not None:
+                test = self._tests[path.key] = await send_down(self.desk.host, path, snapshot)
+                self.console.say(f"{path.model}: {tested(test)}", warning=test.ended is not None)
+        except HostError as error:
+            self.console.say(str(error), warning=True)
+        finally:
+            self._testing = None
+            self.redraw()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from ...console.model import Container, Edge, Hop, ModelPath, PathStep, Snapshot
+from ...console.model import Container, Edge, Hop, ModelPath, PathStep, PathTest, Snapshot
 from ...console.model.findings import Judgement, Result
 from ...console.products.addresses import place
 from ...console.report import wiring as told
@@ -267,10 +267,16 @@ def model_finding(
     return None
 
 
-def model_document(path: ModelPath, snapshot: Snapshot, trouble: Result | None) -> list[Line]:
+def model_document(
+    path: ModelPath, snapshot: Snapshot, trouble: Result | None, test: PathTest | None = None
+) -> list[Line]:  # fmt: skip
     """One path: the first step that fails and what to do, the way as a line, each step."""
     first = [] if trouble is None else [*_why(trouble), BLANK]
-    said: list[Line] = [*first, line(told.path_explained(path)), BLANK, _path_way(path), BLANK]
+    said: list[Line] = [*first, line(told.path_explained(path)), BLANK, _path_way(path)]
+    if test is not None:
+        ago = f"  Asked {states.coarse(snapshot.taken_at - test.check.at)} ago: "
+        said.append(line((f"{ago}{told.tested(test)}", "error" if test.ended else "plain")))
+    said.append(BLANK)
     steps = pairs(*((told.STEP_WORDS[step.name], _told_step(step)) for step in path.steps if step.state != "none"))
     gateway = next((each for each in snapshot.containers if each.id == path.gateway), None)
     channel = next(

@@ -122,3 +122,32 @@ def test_the_plain_form_of_models_is_a_fact_on_a_line(stackops) -> None:
 def test_without_models_it_says_why() -> None:
     (line,) = export.model_lines(Snapshot(1.0, HostInfo("x")), 80)
     assert line[2] == "No FastGPT, LibreChat or Open WebUI here offers a model"
+
+
+def test_one_real_request_goes_the_whole_way_of_a_model(stackops) -> None:
+    answer = stackops("wiring", "--test", "m3e", "--yes")
+    assert answer.code == 0, answer.err
+    assert "One real request is sent to oneapi:3000, with the key that fastgpt has for it" in answer.err
+    assert "POST /v1/embeddings for one embedding" in answer.err
+    assert "the model answered: answered in" in answer.out
+    assert "practice-" not in answer.out + answer.err
+
+
+def test_the_document_of_a_test_says_where_it_ended(stackops) -> None:
+    test = json.loads(stackops("wiring", "--test", "qwen1.5-14b-chat", "--yes", "--json").out)["path_test"]
+    assert list(test) == ["path", "check", "ended", "sentence"]
+    assert (test["path"], test["ended"]) == ("fastgpt llmModels qwen1.5-14b-chat", None)
+    assert test["check"]["error"] is None
+
+
+def test_nothing_is_sent_without_a_yes_nor_in_read_only_mode(stackops) -> None:
+    assert stackops("wiring", "--test", "m3e").code == 5
+    answer = stackops("wiring", "--test", "m3e", "--yes", "--read-only")
+    assert answer.code == 5
+    assert "read-only" in answer.err
+
+
+def test_a_model_that_nobody_offers_is_a_wrong_word(stackops) -> None:
+    answer = stackops("wiring", "--test", "m3", "--yes")
+    assert answer.code == 2
+    assert 'no app offers "m3"; did you mean "m3e"?' in answer.err

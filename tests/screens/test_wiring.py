@@ -13,12 +13,12 @@ from msgspec.structs import replace
 from stackops.checks.registry import examine
 from stackops.console.app import Registry
 from stackops.console.fix.journal import Journal
-from stackops.console.model import Edge, Fault, Hop, Snapshot
+from stackops.console.model import Edge, Fault, Hop, Server, Snapshot
 from stackops.console.model.findings import Result
 from stackops.console.products.model_paths import model_paths
 from stackops.console.settings import Settings
 from stackops.screens.desk import Desk
-from support import stage
+from support import server_stage, stage
 from support.model_rows import CHANNEL, DEAD, WHOLE, arrow, with_channels
 from support.model_rows import world as a_stack
 from support.pictures import compare
@@ -215,3 +215,38 @@ async def test_a_model_with_a_hostile_name_is_shown_literally(text: str) -> None
         shown = await running.until("Models")
         assert all(letter == "\n" or letter.isprintable() for letter in shown)
         assert shown.count("ok") > 1
+
+
+def asked_for(door: server_stage.Door) -> Desk:
+    """A stack whose gateway can be asked."""
+    gateway = Server("oneapi:3000", "oneapi", "http://127.0.0.1:3001", "up", container="oneapi-id", read_at=1.0)
+    world = models(a_stack(servers=(*WHOLE.servers, gateway)))
+    return server_stage.desk(world, door)
+
+
+async def test_a_test_asks_first_and_enter_means_cancel() -> None:
+    door = server_stage.Door()
+    async with console(asked_for(door), (120, 40)) as running:
+        await there(running)
+        assert "T test" not in running.text, "an arrow is not tested"
+        await running.press("m")
+        await running.until("T test")
+        shown = await running.press("T")
+        assert "Test qwen as fastgpt asks for it?" in shown
+        assert "sk-planted" not in shown
+        await running.press("enter")
+        assert door.sent == []
+
+
+async def test_a_test_shows_where_it_ended() -> None:
+    door = server_stage.Door()
+    async with console(asked_for(door), (120, 40)) as running:
+        await there(running)
+        await running.press("m")
+        await running.until("T test")
+        await running.press("T", "shift+tab", "enter")
+        await running.until(lambda _: bool(door.sent))
+        assert door.sent[0][0] == "http://127.0.0.1:3001/v1/chat/completions"
+        door.go_on.set()
+        await running.until("Asked")
+        assert "it ended at the gateway" in running.text
