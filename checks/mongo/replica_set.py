@@ -127,7 +127,7 @@ FORMS = (
          "percent-encode it",
          advice="In user and password of {variable} of {app} write {swaps}, then recreate it."),
     Form("app-host", "{app} looks for MongoDB where {name} is not",
-         "{variable} names a host that is the app's own container or nobody in its networks",
+         "{variable} names the app's own container, nobody in its networks, or a port where no mongod listens",
          "let it name this service",
          advice="Let {variable} of {app} name {host}, then recreate it: docker compose up -d {service_of_app}"),
     Form("app-set", "{app} asks for another replica set than {name} has",

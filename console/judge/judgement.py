@@ -26,6 +26,8 @@ CAUSES = ("container.needed", "container.permission", "container.cpu", "containe
 """Those of them that know a cause."""
 ARROW = "wiring.broken"
 """What was seen of one arrow alone: what else is found of that arrow, or of its target, says better what is wrong."""
+SETTINGS = ("wiring.address", "wiring.login")
+"""What is concluded of one setting alone: what the program's own check finds of that setting says it better."""
 LATER = (
     "wiring.login", "docker.exposed-databases", "docker.default-secrets", "mysql.auth-plugin", "postgres.",
     "librechat.meilisearch",
@@ -137,22 +139,43 @@ def _strangers(result: Result, snapshot: Snapshot, owners: Mapping[str, str]) ->
 
 def _said_better(result: Result, results: Sequence[Result], strangers: Collection[str]) -> Result | None:
     """Of a broken arrow the finding that names its address, or is about who asks and names setting or host."""
-    if result.check != ARROW or result.status != "finding" or not result.about:
+    if result.status != "finding" or not result.about:
+        return None
+    if result.check in SETTINGS:
+        return _of_the_same_setting(result, results)
+    if result.check != ARROW:
         return None
     *settings, address = result.about.replace(",", " ").split()
     host = address.rpartition(":")[0]
     own = {*settings, *([host] if "." in host else [])}  # a plain word may be anything
-    for other in results:
+    for other in sorted(results, key=lambda each: each.check in SETTINGS):
         if other.status != "finding" or other.severity == "info" or other.check.startswith((ARROW, *LATER)):
             continue
         if other.subject in strangers:
             continue
         whose = {other.subject, *other.also} & set(result.also)
-        said = " ".join((other.title, other.because or "", other.about or "", *(row.value for row in other.evidence)))
-        words = set(re.split(r"[\s,;()/@]+", said.replace(". ", " ")))
+        words = _words(other)
         if _is_specific(other) and (address in words or (whose and not words.isdisjoint(own))):
             return other
     return None
+
+
+def _of_the_same_setting(result: Result, results: Sequence[Result]) -> Result | None:
+    """The finding of a program's own check that is about the same service, as serious, and names the variable."""
+    variable, *more = (result.about or "").split()
+    if "," in (result.about or "") or (not more and result.check != "wiring.login"):
+        return None  # several settings, of which another finding may know one
+    for other in results:
+        own = other.status == "finding" and not other.check.startswith(("wiring.", "docker.", GENERIC))
+        serious = _SEVERITY[other.severity or "error"] <= _SEVERITY[result.severity or "error"]
+        if own and serious and result.subject in (other.subject, *other.also) and variable in _words(other):
+            return other
+    return None
+
+
+def _words(result: Result) -> set[str]:
+    said = " ".join((result.title, result.because or "", result.about or "", *(row.value for row in result.evidence)))
+    return set(re.split(r"[\s,;()/@]+", said.replace(". ", " ")))
 
 
 def _put_aside(whole: _Whole) -> None:

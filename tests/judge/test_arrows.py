@@ -71,6 +71,34 @@ def test_what_is_about_another_matter_does_not_hide_it(other: Result) -> None:
     assert CHECK not in folded(told)
 
 
+SETTING = found("wiring.address", "fastgpt", "fastgpt looks elsewhere", about="MONGODB_URI mango:27017")
+LOGIN = found("wiring.login", "fastgpt", "fastgpt logs in with another password", "warning", about="MONGODB_URI")
+KNOWS = found("mongo.replica-set", "mongo", "mongo is looked for elsewhere", also=("fastgpt",),
+              evidence=(Evidence("names", "MONGODB_URI", "x"),))  # fmt: skip
+
+
+@pytest.mark.parametrize("other", [SETTING, LOGIN], ids=lambda other: other.check)
+def test_what_the_programs_own_check_finds_of_a_setting_says_it_better(other: Result) -> None:
+    told = judged(tried(NOBODY, THERE), other, KNOWS)
+    assert serious(told) == ["mongo.replica-set"]
+    assert sorted(folded(told)) == sorted([CHECK, other.check])
+
+
+@pytest.mark.parametrize(
+    ("other", "knows"),
+    [
+        (replace(SETTING, about="PG_URL gone:5432"), KNOWS),
+        (replace(SETTING, about="MONGODB_URI mango:27017, PG_URL gone:5432"), KNOWS),
+        (SETTING, replace(KNOWS, also=("another",))),
+        (SETTING, replace(KNOWS, severity="warning")),
+        (SETTING, replace(KNOWS, status="ok")),
+        (LOGIN, replace(KNOWS, check="docker.default-secrets")),
+    ],
+)
+def test_what_is_found_of_another_setting_or_service_hides_no_setting(other: Result, knows: Result) -> None:
+    assert other.check in serious(judged(tried(WELL, THERE), other, knows))
+
+
 def test_the_same_address_in_a_stack_beside_it_is_another_one() -> None:
     snapshot = tried(NOBODY, THERE)
     beside = box("staging-mongo", "mongo:5", project="staging", networks=("staging",))

@@ -52,6 +52,7 @@ CUTS: dict[str, tuple[Callable[[Boxes, str], Boxes], tuple[Hop, ...] | None]] = 
     "removed": (lambda boxes, name: [each for each in boxes if each.name != name], None),
     "in another network": (changed(networks=(NetworkLink("other"),)), None),
     "in no network": (changed(networks=()), None),
+    "paused": (changed(state="paused"), said("takes the connection and gives no answer within 3 s")),
     "a crash loop": (changed(**LOOP), None),
     "unhealthy": (changed(health=Health("unhealthy", 9, ())), NOBODY),
     "nobody listens": (changed(), NOBODY),

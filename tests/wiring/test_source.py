@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from stackops.console.collect.sources.wiring import ENOUGH, GENTLY, SELDOM, TRIED, Wiring
 from stackops.console.hosts import HostError, Wire, WireReading
-from stackops.console.model import Edge, Hop
+from stackops.console.model import Edge, Hop, Port
 from stackops.console.settings import ServerSettings, Settings
 from support.memory_host import MemoryHost
 from support.one_source import OneSource
@@ -117,6 +117,26 @@ async def test_a_model_server_that_is_silent_may_be_at_work() -> None:
     bench.answer(SILENT, soft=True)
     await bench.edge()
     assert (await bench.edge()).broken is None
+
+
+async def test_a_model_server_that_is_paused_is_not_at_work() -> None:
+    bench = Bench()
+    asks = box("webui", "open-webui:v0.5", env={"OLLAMA_BASE_URL": "http://ollama:11434"}, pid=9)
+    bench.one.board.put(containers=(asks, box("ollama", state="paused")))
+    bench.answer(SILENT, soft=True)
+    await bench.edge()
+    assert (await bench.edge()).broken == SILENT[-1]
+
+
+@pytest.mark.parametrize(("own", "state"), [(3000, "failed"), (3001, "ok")])
+async def test_who_meets_the_page_that_it_serves_itself_has_not_found_whom_it_asks(own: int, state: str) -> None:
+    bench = Bench()
+    asks = box("fastgpt", "fastgpt:v4.8.4", env={"OPENAI_BASE_URL": "http://localhost:3000/v1"}, pid=9,
+               ports=(Port(own, "tcp", None, None),))  # fmt: skip
+    bench.one.board.put(containers=(asks,))
+    bench.answer(WELL)
+    edge = await bench.edge()
+    assert (states(edge)[-1], edge.where) == (state, "itself")
 
 
 async def test_a_single_look_looks_again_where_there_is_doubt() -> None:

@@ -172,7 +172,11 @@ class Wiring(Source):
             return replace(edge, hops=tuple(replace(h, reason=told) if h.reason == NOT_TRIED else h for h in edge.hops))
         hops = [replace(h, reason=clean_line(h.reason, 200) if h.reason else None) for h in asked.reading.hops]
         last = hops[-1] if hops else Hop("name", "unknown", NOT_TRIED)
-        slow = last.name == "protocol" and edge.kind in _SLOW_KINDS
+        if last.name == "protocol" and last.state == "ok" and _answers_itself(edge, lives):
+            hops[-1] = last = replace(last, state="failed", reason=f"answers, and is {edge.source_name} itself")
+        there = lives.get(edge.target or "")
+        still = there is not None and there.state == "paused"
+        slow = last.name == "protocol" and edge.kind in _SLOW_KINDS and not still
         if last.state == "failed" and asked.reading.soft and (asked.soft < 2 or slow):
             doubt = "it may be busy" if slow else "it is tried again"
             hops[-1] = replace(last, state="unknown", reason=f"{last.reason}; {doubt}")
@@ -181,6 +185,13 @@ class Wiring(Source):
             hops[-1] = Hop(last.name, "unknown", why)
         rest = (Hop(name, "unknown") for name in ("name", "port", "protocol")[len(hops) :])  # type: ignore[arg-type]
         return replace(edge, hops=(*hops, *rest), by="probe", reached=asked.reading.reached, read_at=asked.read_at)
+
+
+def _answers_itself(edge: Edge, lives: Mapping[str, Container]) -> bool:
+    """Whether whoever asks has met the page that it serves itself. On another port a second program may listen."""
+    own = lives.get(edge.source)
+    serves = own is not None and any(port.container_port == edge.port for port in own.ports)
+    return edge.where == "itself" and edge.speaks == "http" and serves
 
 
 def _may_be_tried(source: Container) -> bool:

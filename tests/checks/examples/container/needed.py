@@ -36,6 +36,11 @@ def finds(name: str, snapshot: Snapshot) -> Example:
     return Example(name, snapshot, "finding", "stopped", ("StartContainer",))
 
 
+def paused(name: str, snapshot: Snapshot) -> Example:
+    """An example that somebody resumes."""
+    return Example(name, snapshot, "finding", "paused", ())
+
+
 DSN = env(SQL_DSN="root:secret@tcp(app:3306)/oneapi")
 FINDS = (
     finds("stopped the MySQL of One API", rests(DSN)),
@@ -49,11 +54,14 @@ FINDS = (
     finds("stopped what two need", rests(DSN, env(DB_HOST="app"))),
     finds("stopped what depends_on names, and the Engine keeps it up otherwise", rests((), depends=True)),
     finds("stopped a database without restart policy, which ends with 0", rests(DSN, restart_policy="no")),
+    paused("paused the MySQL of One API", rests(DSN, state="paused", exit_code=None)),
+    paused("paused what depends_on names", rests((), depends=True, state="paused", exit_code=None)),
 )  # fmt: skip
 
 FINDS_NOT = (
     Example("stopped what nobody needs", rests(env(OTHER="http://elsewhere:80")), "ok"),
     Example("stopped all of it", rests(), "ok"),
+    Example("paused what nobody needs", rests(env(OTHER="http://elsewhere:80"), state="paused"), "ok"),
     Example("has a job that has done its work", rests((), depends=True, restart_policy="no"), "ok"),
     Example("has the word in a variable that is no address", rests(env(NAME="app", TEXT="the app of mine")), "ok"),
     Example("has the word in a path", rests(env(URL="http://front/app/x")), "ok"),
