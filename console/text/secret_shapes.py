@@ -202,6 +202,12 @@ _SENTENCES = (
     ),
     # fact: mysqld(8): "A temporary password is generated for root@localhost: ..."
     _shape("password", r"(?i)\bpassword\s+(?:is\s+|was\s+)?(?:generated|created|set)\s+for\s+\S+:\s+(\S{6,})"),
+    # as Elasticsearch, Grafana and others print it at the first start
+    _shape(
+        "password",
+        r"(?i)\bpassword\s+for\s+(?:[^\s:]+\s+){0,3}?[^\s:]+(?::|\s+is:?)\s+[\"'`]?([^\s\"'`,;()<>]{6,})",
+        _is_word,
+    ),
     _shape(
         told.CHINESE + " 密 key token secret password パスワード 비밀번호 пароль senha passe",
         rf"(?:(?:{'|'.join(told.CHINESE.split())})[\"']?\s*(?!强度|长度|类型|字段|文件|变量|算法|策略|方式|格式)"
@@ -246,6 +252,7 @@ _SENTENCES = (
         r"[^<\n]{0,200}<<<[ \t]*"
         r"(?:\"(?:\w+:)?([^\"\n]+)|'(?:\w+:)?([^'\n]+)|(?:\w+:)?([^\s\"';|&>]+))",
     ),
+    _shape("<<<", r"\bcat[ \t]*<<<[ \t]*[\"']?([^\s\"'|]+)[\"']?[ \t]*\|[ \t]*" + _READS),
     _shape("passwd", r"\bchpasswd\b[^<\n]{0,80}<<-?[ \t]*[\"']?\w+[\"']?\r?\n[ \t]*[\w.-]+:(\S+)"),
     _shape("_pw _pass", r"(?i)(?<![\w.-])[a-z]+_(?:pw|pwd|pass)[ \t]+(?:\w=)?([^\s\"'`,;:()<>|]{4,})", _is_word),
     _shape("proxyauth :pserver:", r"(?:proxyauth=[^\s:]*|:pserver:[^\s:@]+):([^\s\"',@]+)"),

@@ -19,7 +19,7 @@ _STRONG = re.compile(
 )
 CHINESE = (
     "密码 密碼 口令 密钥 密鑰 秘钥 私钥 私鑰 金鑰 授权码 授權碼 助记词 助記詞 令牌 權杖 凭证 凭据 憑證 憑據"
-    " 签名 簽名 加签 加簽 验证码 驗證碼 校验码 激活码 提取码 恢复码 通行码 安全码 鉴权码 动态码 注册码 卡密 暗号"
+    " 签名 簽名 加签 加簽 验证码 驗證碼 校验码 激活码 提取码 恢复码 通行码 安全码 鉴权码 动态码 注册码 卡密 暗号 盐值 鹽值"
 )
 _CHINESE = re.compile(rf"(?:{'|'.join(CHINESE.split())})$")
 _WEAK_PARTS = re.compile(rf"token(?!iz)|cookie|credential|{'|'.join(CHINESE.split())}")
@@ -261,7 +261,7 @@ wg(?=[ \t]+set)  (?:shared|private)-key
 mosquitto_passwd  -\w*b\w*WORDWORD
 wpa_passphrase  (?<=phrase)WORD
 qpdf  --encrypt
-net(?=[ \t]+user?)  [ \t]user?WORD(?:[ \t]+\\\\\S+)?
+net(?=[ \t]+user?)  [ \t]user?WORD(?:[ \t]+\\\\\S+)?(?:[ \t]+/user:\S+)?
 smbclient  [ \t]//\S+
 iwconfig  [ \t]key(?=[ \t]+(?!off|on|open|restricted))
 nmcli|mysqladmin  [ \t]password
@@ -276,7 +276,7 @@ neo4j-admin|grafana(?:-cli)?|racadm  [ \t]\S*[-.](?i:password)
 mc  (?:user[ \t]+add|(?:alias[ \t]+set|host[ \t]+add)WORD)WORDWORD
 emqx(?:_ctl)?  [ \t]admins[ \t]+(?:add|passwd)WORD
 garage  [ \t]importWORD
-virsh  [ \t]secret-set-valueWORD
+virsh  [ \t]secret-set-value(?:WORD|[ \t]+--base64)
 ipmitool  [ \t]set[ \t]+password[ \t]+\d+
 samba-tool  [ \t]user[ \t]+(?:create|add)WORD
 isql|htdigest  (?:(?<=isql)|(?<=htdigest)(?:[ \t]+-c)?WORD)WORDWORD
@@ -303,7 +303,7 @@ _FAMILIES = (
     (r"curl", rf"(?<![\w-])(?:-u|--user|-U|--proxy-user){_NEXT}?[^\s:\"']*:({_ARGUMENT})"),
     (r"ldap(?:search|add|modify|whoami)", rf"(?<![\w-])-w{_NEXT}(?!-)({_ARGUMENT})"),
     (r"ssh-keygen", rf"(?<![\w-])-[NP]{_NEXT}(?!-)({_ARGUMENT})"),
-    (r"slappasswd|ldappasswd", rf"(?<![\w-])-[asw]{_NEXT}(?!-)({_ARGUMENT})"),
+    (r"slappasswd|ldappasswd|kasmvncpasswd", rf"(?<![\w-])-[asw]{_NEXT}(?!-)({_ARGUMENT})"),
     (r"kadmin(?:\.local)?|security(?=[ \t]+add-)", rf"(?<![\w-])-w{_NEXT}(?!-)({_ARGUMENT})"),
     (r"gotify|doctl", rf"(?<![\w-])-t{_NEXT}(?!-)({_ARGUMENT})"),
     (r"https?(?=[ \t])|xh", rf"(?<![\w-])(?:-a|--auth){_NEXT}[^\s:\"']*:({_ARGUMENT})"),

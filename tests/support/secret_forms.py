@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 FORMS = (
+    "cat <<< {} | passwd --stdin root",
+    "盐值：{}",
+    "kasmvncpasswd -u me -w {}",
+    "virsh secret-set-value --base64 {}",
+    "Generated password for elastic: {}",
+    "The password for the elastic user is {}",
     # variables of stacks
     "DBPASS={}",
     "BIND_PW={}",
@@ -606,6 +612,14 @@ TOKENS = (
     "glsa_abcdefghijklmnopqrstuvwx",
 )
 HARMLESS = (
+    "Password for the account is required",
+    "password for user postgres is incorrect",
+    "password for mongo: unchanged",
+    "Changing password for user admin: success",
+    "The password for the database is stored in /run/secrets/pg",
+    "盐值：无",
+    "cat <<< hello | grep x",
+    "net use x /user:me",
     "ssh-keygen -t ed25519 -N '' -f k",
     "ssh-keygen -lf /etc/ssh/k.pub",
     "kubectl get pods -n default",
