@@ -172,7 +172,7 @@ _SENTENCES = (
     _shape(
         _KEY_WORDS,
         r"(?i)(?:\b(?:password|passwd|passphrase|passcode|pwd|secret(?:[ _-]?key)?|(?:api|access)[ _-]?key|token)\s+"
-        r"(?:is|was|are|=>|->|to|set\s+to|changed\s+to|of)\s*[:=]?\s+[\"'`]?|\b(?:password|passwd|passphrase)\s+)"
+        r"(?:for\s+(?:[^\s:]+\s+){1,4}?)?(?:is|was|are|=>|->|to|set\s+to|changed\s+to|of)\s*[:=]?\s+[\"'`]?|\b(?:password|passwd|passphrase)\s+)"
         r"([^\s\"'`,;:()<>]{4,})",
         _is_word,
     ),
@@ -201,13 +201,7 @@ _SENTENCES = (
         _is_word,
     ),
     # fact: mysqld(8): "A temporary password is generated for root@localhost: ..."
-    _shape("password", r"(?i)\bpassword\s+(?:is\s+|was\s+)?(?:generated|created|set)\s+for\s+\S+:\s+(\S{6,})"),
-    # as Elasticsearch, Grafana and others print it at the first start
-    _shape(
-        "password",
-        r"(?i)\bpassword\s+for\s+(?:[^\s:]+\s+){0,3}?[^\s:]+(?::|\s+is:?)\s+[\"'`]?([^\s\"'`,;()<>]{6,})",
-        _is_word,
-    ),
+    _shape("password", r"(?i)\bpassword\s+(?:[a-z]+\s+){0,2}for\s+\S+:\s+(\S{6,})", _is_word),
     _shape(
         told.CHINESE + " 密 key token secret password パスワード 비밀번호 пароль senha passe",
         rf"(?:(?:{'|'.join(told.CHINESE.split())})[\"']?\s*(?!强度|长度|类型|字段|文件|变量|算法|策略|方式|格式)"
@@ -242,7 +236,7 @@ _SENTENCES = (
     ),
     _shape(
         "passwd kinit cryptsetup sudo -stdin with-token passphrase-fd stdin",
-        r"\b(?:echo|printf|yes)[ \t]+(?:-\w+[ \t]+)*(?:[\"']?%s(?:\\n)?[\"']?[ \t]+)?"
+        r"\b(?:(?:echo|printf|yes)[ \t]+(?:-\w+[ \t]+)*(?:[\"']?%s(?:\\n)?[\"']?[ \t]+)?|cat[ \t]*<<<[ \t]*)"
         r"(?:\"(?:\w+:)?([^\"\n]+)\"|'(?:\w+:)?([^'\n]+)'|[\"']?(?:\w+:)?([^\s\"'|;)]+))"
         r"(?=[\"']?(?:[ \t]*;[^|\n]{0,200}\))?[ \t]*\|[ \t]*" + _READS + ")",
     ),
@@ -252,7 +246,6 @@ _SENTENCES = (
         r"[^<\n]{0,200}<<<[ \t]*"
         r"(?:\"(?:\w+:)?([^\"\n]+)|'(?:\w+:)?([^'\n]+)|(?:\w+:)?([^\s\"';|&>]+))",
     ),
-    _shape("<<<", r"\bcat[ \t]*<<<[ \t]*[\"']?([^\s\"'|]+)[\"']?[ \t]*\|[ \t]*" + _READS),
     _shape("passwd", r"\bchpasswd\b[^<\n]{0,80}<<-?[ \t]*[\"']?\w+[\"']?\r?\n[ \t]*[\w.-]+:(\S+)"),
     _shape("_pw _pass", r"(?i)(?<![\w.-])[a-z]+_(?:pw|pwd|pass)[ \t]+(?:\w=)?([^\s\"'`,;:()<>|]{4,})", _is_word),
     _shape("proxyauth :pserver:", r"(?:proxyauth=[^\s:]*|:pserver:[^\s:@]+):([^\s\"',@]+)"),
