@@ -362,7 +362,7 @@ def _verdict(
         first, rest = bad[0], len(bad) - 1
         title = first.result.title.rstrip(".")
         said = f"{_listed(first.takes_down)}: {title}" if first.takes_down else title
-        stale = [sentence[:1].lower() + sentence[1:] for sentence in _stale(snapshot)[:1]]
+        stale = [each[:1].lower() + each[1:] if each[1:2].islower() else each for each in _stale(snapshot)[:1]]
         return "; ".join([f"{said}, and {rest} more" if rest else said, *stale])
     if doubts:
         return doubts[0] if len(doubts) == 1 else f"{doubts[0]}, and {len(doubts) - 1} more that cannot be told"

@@ -321,7 +321,7 @@ _FAMILIES = (
     (r"mosquitto_\w+|zip|unzip", rf"(?<![\w-])-P{_NEXT}?(?!-)({_ARGUMENT})"),
     (r"rabbitmqctl", rf"(?:add_user|change_password|authenticate_user){_NEXT}[^\s\"',]+{_NEXT}({_ARGUMENT})"),
     (r"vault(?=[ \t]+login)", r"login[ \t]+(?!-)([^\s=]+)(?![^\s]*=)"),
-    (r"htpasswd", r"-\w*b\w*[ \t]+(?:-\w+[ \t]+)*(?:\S+[ \t]+)?\S+[ \t]+(?<!••• )(\S+)[ \t]*(?=\n|$|[;&|])"),
+    (r"htpasswd", r"-\w*b\w*[ \t]+(?:-\w+[ \t]+)*(?:\S+[ \t]+)?\S+[ \t]+(?<!••• )(\S+)(?=[ \t]*[\n;&|]|\s\s|\s?$)"),
     (r"openssl", r"(?:-pass(?:in|out)?|-[kK])[ \t]+(?:pass:)?(?!file:|env:|fd:|stdin)([^\s\"']+)"),
     (r"(?:smb|rpc)client|winexe|smbmap|mount(?=[ \t]+-t[ \t]+(?:cifs|smb))", r"%([^\s\"',]+)"),
 )

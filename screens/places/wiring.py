@@ -61,8 +61,10 @@ class WiringScreen(ContainerActs, ListPlace):
 
     def count(self, number: int) -> None:
         """By what is shown."""
-        title = "Models" if self._models else self.TITLES[0]
-        entitle(self.table, f" {title} {number} " if number else f" {title} ")
+        if self._models:
+            entitle(self.table, f" Models {number} " if number else " Models ")
+        else:
+            super().count(number)
 
     def action_models(self) -> None:
         """Models or arrows; the cursor begins anew."""
