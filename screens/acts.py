@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..console.compose.places import BY_ITSELF, CONFIG_FILES, ENV_FILES, WORKING_DIR, listed
-from ..console.fix.audit import audited
-from ..console.fix.steps import ComposeUp, StepContext
 from ..console.hosts import Control, HostError
 from ..console.model import Container, Project
 from ..console.settings import Consent
@@ -18,6 +16,7 @@ from .render.states import exit_words
 from .widgets.paint import Line, line
 
 if TYPE_CHECKING:
+    from ..console.fix.steps import ComposeUp, StepContext
     from .dialogs import Confirm
 
 VERBS = frozenset({"logs", "stack_logs", "shell", "restart", "stop", "start", "recreate", "remove"})
@@ -71,6 +70,8 @@ def _recreate(container: Container, project: Project | None) -> ComposeUp | None
     directory = container.labels.get(WORKING_DIR) or project.working_dir
     if not (files and directory):
         return None
+    from ..console.fix.steps import ComposeUp  # the steps of all repairs are not needed for the first frame
+
     own_list = any(posixpath.basename(path) not in BY_ITSELF for path in files)
     more = [] if own_list else [file.path for file in project.files if file.automatic_override][:1]
     return ComposeUp(
@@ -161,6 +162,8 @@ class ContainerActs(Place):
             self.console.say("Only a service of a compose project whose folder is known can be recreated.")
             return
         warning = "A new container takes its place; what it wrote outside volumes is lost."
+        from ..console.fix.steps import StepContext
+
         bench, exact = StepContext(self.desk.host), [step]
 
         def act(_container: Container, _control: Control) -> None:
@@ -197,6 +200,7 @@ class ContainerActs(Place):
         stack, snapshot = self.selected_stack(), self.console.snapshot
         if stack is None or snapshot is None:
             return False
+        from ..console.fix.steps import StepContext
         from .dialogs import Confirm
 
         members = [each for each in snapshot.containers if each.project == stack]
@@ -232,6 +236,8 @@ class ContainerActs(Place):
             if (journal := self.desk.journal) is None:
                 act(control)
                 return ""
+            from ..console.fix.audit import audited
+
             with audited(journal, self.desk.host, verb, subject, named) as unwritten:
                 act(control)
             return f", but it is not in the audit log: {unwritten[0]}" if unwritten else ""

@@ -22,7 +22,6 @@ from textual.screen import Screen
 
 from .. import themes
 from ..console.hosts.acting import protect
-from ..console.judge import essential, judge
 from ..console.model import Snapshot
 from ..console.model.findings import Judgement, Result
 from ..console.text.cleaning import SECRETS, clean_line, redact
@@ -64,7 +63,11 @@ def moved(snapshot: Snapshot) -> tuple[object, ...]:
 
     While the Engine says nothing, the verdict says for how long.
     """
-    silent = int(snapshot.taken_at) if any(map(essential, snapshot.faults)) else 0
+    silent = 0
+    if snapshot.faults:  # so that the first frame needs nothing of the judgement
+        from ..console.judge import essential
+
+        silent = int(snapshot.taken_at) if any(map(essential, snapshot.faults)) else 0
     return (snapshot.gpus, snapshot.gpu_processes, snapshot.servers, snapshot.system, silent)
 
 
@@ -114,7 +117,8 @@ class StackopsApp(Navigator, inherit_bindings=False):
         self.desk = desk
         self.ascii = wants_ascii() if ascii_only is None else ascii_only
         self.animation_level = "none"
-        self._judging = False
+        self._judging = True
+        """Until the first frame stands: the checks take longer to import than all that the frame needs."""
         self._judged_moving: tuple[float, tuple[object, ...]] = (0.0, ())
         self._last_size: Size | None = None
         self._leaving = False
@@ -176,6 +180,8 @@ class StackopsApp(Navigator, inherit_bindings=False):
         """Work that can wait for the first frame: garbage collection, and the search for interrupted fixes."""
         gc.freeze()
         gc.enable()
+        self._judging = False
+        self._judge_changed(self.snapshot)
         if self.desk.journal is not None:
             self.find_open_entries(self.desk.journal)
 
@@ -257,6 +263,8 @@ class StackopsApp(Navigator, inherit_bindings=False):
 
     @work(thread=True, group="judge", exit_on_error=False)
     def _judge(self, snapshot: Snapshot) -> None:
+        from ..console.judge import judge
+
         try:
             results = tuple(self.desk.checks.examine(snapshot))
         except Exception as error:  # noqa: BLE001 - a monitor outlives whatever it watches; the failure becomes a row
