@@ -289,6 +289,8 @@ def serve(stand: Stand, request: Request) -> Answer | None:
     if path == "/api/status":
         data = {"version": stand.tag, "start_time": int(stand.started_at), "system_name": "One API"}
         return told({"success": True, "message": "", "data": data})
+    if path == "/api/channel/" and token_of(request) == stand.env("INITIAL_ROOT_ACCESS_TOKEN"):
+        return told({"success": True, "message": "", "data": _page(stand.tree, request.path)})
     if path.startswith("/api/"):
         return told({"success": False, "message": "无权进行此操作，未登录且未提供 access token"}, 401)
     if path != "/v1/models" and path not in RELAYED:
@@ -323,6 +325,14 @@ def refusal(now: float, model: str, dice: random.Random, path: str = RELAYED[0])
 def models_of(tree: Tree) -> tuple[str, ...]:
     """Models of all channels in the database."""
     return tuple(dict.fromkeys(model for _, models in _channels(tree) for model in models))
+
+
+def _page(tree: Tree, path: str) -> list[dict[str, object]]:
+    """Ten channels as the administrator sees them, the newest first."""
+    first, table = 10 * int(path.rpartition("p=")[2] or 0), tree.get(stacks.CHANNELS)
+    kept = json.loads(table.content) if table else []
+    rows = [{"status": 1, "group": "default", **row, "models": ",".join(row["models"])} for row in kept]
+    return rows[::-1][first : first + 10]
 
 
 def _channels(tree: Tree) -> list[tuple[float, list[str]]]:

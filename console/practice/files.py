@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
+import json
 import posixpath
 import random
 import threading
@@ -259,7 +260,11 @@ TABLESPACE = "ibdata1"
 """What MySQL makes first of all; where it is missing the folder is initialised."""
 CHANNELS = f"{MYSQL_DATA}/oneapi/channels.ibd"
 """One API's channels, as the stand-ins keep them."""
-ROWS = '[{"id": 1, "models": ["qwen1.5-14b-chat"], "created_time": 0}, {"id": 2, "models": ["m3e"], "created_time": 0}]'
+ROWS = json.dumps([
+    {"id": 1, "name": "vLLM", "type": 1, "models": ["qwen1.5-14b-chat"], "created_time": 0,
+     "base_url": "http://192.0.2.10:8001", "model_mapping": '{"qwen1.5-14b-chat": "Qwen/Qwen1.5-14B-Chat-AWQ"}'},
+    {"id": 2, "name": "M3E", "type": 1, "models": ["m3e"], "created_time": 0, "base_url": "http://192.0.2.10:6008"},
+])  # fmt: skip
 OPERATOR = 1000
 """User and group of LibreChat's files, and of its container through UID and GID."""
 

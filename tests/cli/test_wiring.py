@@ -92,7 +92,10 @@ def test_the_practice_stack_has_a_path_for_each_model(stackops) -> None:
     assert head.split()[6:] == ["CHANNEL", "UPSTREAM", "SERVER", "SERVED"]
     ways = {tuple(row.split()[1:3]): row for row in rows if row.split()[0] in ("ok", "broken", "unknown")}
     assert {("fastgpt", "qwen1.5-14b-chat"), ("fastgpt", "m3e")} <= ways.keys()
-    assert "oneapi" in ways["fastgpt", "m3e"]
+    assert ways["fastgpt", "m3e"].split()[0] == "ok"
+    assert ways["fastgpt", "m3e"].split()[4:] == [
+        "oneapi", "CHAT_API_KEY", "2", "(M3E)", "192.0.2.10:6008", "m3e:6008", "m3e-large",
+    ]  # fmt: skip
     assert "practice-" not in answer.out
 
 
@@ -108,8 +111,8 @@ def test_the_document_of_models_has_every_step(stackops) -> None:
     assert [step["name"] for step in path["steps"]] == names
     assert all(set(step) == {"name", "state", "shown", "reason", "edge"} for step in path["steps"])
     assert {step["state"] for row in document["models"] for step in row["steps"]} <= {"ok", "failed", "unknown", "none"}
-    assert path["state"] in ("ok", "broken", "unknown")
-    assert path["sentence"].startswith("fastgpt, m3e: ")
+    assert (path["state"], path["channel"], path["server"]) == ("ok", 2, "m3e:6008")
+    assert path["sentence"] == "fastgpt, m3e: the whole way is well, to m3e:6008."
 
 
 def test_the_plain_form_of_models_is_a_fact_on_a_line(stackops) -> None:
@@ -136,7 +139,7 @@ def test_one_real_request_goes_the_whole_way_of_a_model(stackops) -> None:
 def test_the_document_of_a_test_says_where_it_ended(stackops) -> None:
     test = json.loads(stackops("wiring", "--test", "qwen1.5-14b-chat", "--yes", "--json").out)["path_test"]
     assert list(test) == ["path", "check", "ended", "sentence"]
-    assert (test["path"], test["ended"]) == ("fastgpt llmModels qwen1.5-14b-chat", None)
+    assert (test["path"], test["ended"]) == ("fastgpt llmModels qwen1.5-14b-chat 1", None)
     assert test["check"]["error"] is None
 
 

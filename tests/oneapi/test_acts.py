@@ -112,7 +112,7 @@ def test_the_restart_is_proven_by_the_new_start_and_by_nothing_that_costs(tmp_pa
     outcome = desk.run()
     assert outcome.name == "done"
     assert (desk.look().oneapis[0].start_time or 0) > (old or 0)
-    after = desk.log().rpartition("One API v0.6.6 started")[2]
+    after = desk.log().rpartition("One API v0.6.8 started")[2]
     assert "/v1/embeddings" not in after
 
 
@@ -120,7 +120,7 @@ def test_asked_for_it_sends_one_real_request_with_fastgpts_key(tmp_path: Path) -
     desk = Desk(tmp_path, "stale-channels")
     outcome = desk.run(prove="yes")
     assert outcome.name == "done", (outcome.sentence, outcome.says)
-    after = desk.log().rpartition("One API v0.6.6 started")[2]
+    after = desk.log().rpartition("One API v0.6.8 started")[2]
     assert after.count("POST /v1/embeddings") == 1
     assert "| 200 |" in after
     written = "".join(path.read_text("utf-8", "replace") for path in tmp_path.rglob("*.json*"))

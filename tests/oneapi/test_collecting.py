@@ -143,6 +143,24 @@ async def test_with_an_access_token_the_channels_are_read(gateway, monkeypatch) 
     assert [channel.models for channel in state.channels] == [("qwen", "m3e")]
 
 
+@pytest.mark.parametrize(("own", "known"), [("admin-token", True), ("of-before", False)])
+async def test_its_own_access_token_is_shown_to_it_alone_and_is_no_fault_when_it_no_longer_counts(
+    gateway, own: str, known: bool
+) -> None:
+    from msgspec.structs import replace
+
+    world = World(gateway)
+    one = replace(world.one, env=(EnvVar("INITIAL_ROOT_ACCESS_TOKEN", own),))
+    world.board.put(containers=(one, world.fastgpt))
+    for _ in range(10):
+        state = await world.state()
+        world.clock.advance(61)
+    assert (state.channels is not None) is known
+    assert world.faults() == []
+    asked = [line for line in gateway.requests if "channel" in line]
+    assert len(asked) == (10 if known else 1), "what was refused is not tried at every look"
+
+
 async def test_a_refused_access_token_is_a_fault_that_lasts_and_is_not_tried_at_every_look(
     gateway, monkeypatch
 ) -> None:

@@ -47,6 +47,22 @@ async def test_channels_are_read_page_after_page_and_never_their_keys() -> None:
     assert found[0].created_at is not None
 
 
+async def test_where_a_channel_sends_what_is_read_and_never_a_login_in_its_address() -> None:
+    with one_api() as gateway:
+        gateway.add_channel(
+            "qwen", type=30, base_url="http://u:secret@ollama:11434?k=1", priority=7, test_time=1_700_000_000,
+            model_mapping='{"qwen": "qwen2:7b"}', response_time=1500,
+        )  # fmt: skip
+        (found,) = await oneapi.channels(HTTP, gateway.url, "admin-token")
+    assert (found.type, found.base_url, found.priority) == (30, "http://ollama:11434", 7)
+    assert (found.mapping, found.tested_at, found.test_seconds) == ((("qwen", "qwen2:7b"),), 1_700_000_000, 1.5)
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[1]", '{"a": 1}', "\ud800"])
+def test_a_mapping_that_is_none_maps_nothing(text: str | None) -> None:
+    assert oneapi.mapping_of(text) == ()
+
+
 async def test_a_full_last_page_ends_the_reading() -> None:
     with one_api() as gateway:
         for number in range(10):

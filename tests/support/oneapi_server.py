@@ -42,6 +42,12 @@ class Channel:
     status: int = 1
     group: str = "default"
     created_time: int = 0
+    type: int = 1
+    base_url: str | None = None
+    priority: int | None = 0
+    model_mapping: str | None = ""
+    test_time: int = 0
+    response_time: int = 0
 
 
 @dataclass

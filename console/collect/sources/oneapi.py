@@ -32,6 +32,8 @@ MODELS = 2000
 PAGE, PAGES = 10, 20
 """Channels on one page, and pages read at most. fact: One API lists the newest first."""
 INSIDE = 3000
+OF_ITS_OWN = "INITIAL_ROOT_ACCESS_TOKEN"
+"""fact: songquanpeng/one-api model/user.go, from v0.6.8 on: the first user has it, where it was made with it."""
 
 
 class NotTold(Exception):
@@ -137,7 +139,7 @@ def mapping_of(text: str | None) -> tuple[tuple[str, str], ...]:
     """A channel's ``model_mapping``, a JSON object as text; nothing for what is none."""
     try:
         told = msgspec.json.decode(text or "{}", type=dict[str, str])
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError):
         return ()
     return tuple((clean_line(name, 200), clean_line(other, 200)) for name, other in told.items())[:MODELS]
 
@@ -277,7 +279,7 @@ class OneApis(Source):
             known.state, address=base, trouble=None, sentence=None, start_time=told.start_time, version=told.version
         )
         await self._list_models(known, container, base, now)
-        await self._list_channels(known, base, token, now)
+        await self._list_channels(known, base, token, environment(container).get(OF_ITS_OWN), now)
 
     async def _list_models(self, known: _Known, container: Container, base: str, now: float) -> None:
         if now - known.listed_at < self.cadence.oneapi_models:
@@ -304,8 +306,12 @@ class OneApis(Source):
                 return container, gateway
         return None
 
-    async def _list_channels(self, known: _Known, base: str, token: str | None, now: float) -> None:
-        if token is None or now - known.channels_at < self.cadence.oneapi_models:
+    async def _list_channels(
+        self, known: _Known, base: str, told: str | None, own: str | None, now: float
+    ) -> None:  # fmt: skip
+        """With the token that the operator gave, else with its own, of which nobody says that it still counts."""
+        token = told or own
+        if not token or now - known.channels_at < self.cadence.oneapi_models:
             return
         known.channels_at, known.fault = now, None
         try:
@@ -315,7 +321,7 @@ class OneApis(Source):
             if error.trouble == "wrong-key":
                 known.channels_at = now + REFUSED
                 remedy = f"give a valid access token in {self._token_variable}"
-                known.fault = Fault("oneapi", str(error), remedy, hides=False)
+                known.fault = Fault("oneapi", str(error), remedy, hides=False) if told else None
 
 
 def _life(container: Container) -> float | None:
