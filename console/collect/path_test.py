@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from ..compose.interpolation import parse_env_file
 from ..hosts import Files, Host, HostError
+from ..hosts.call import call_async
 from ..model import ConfigVerdict, Container, DeepCheck, ModelPath, PathTest, Server, Snapshot, StepName
 from ..products.gateways import environment
 from ..products.librechat.custom import label, listed
@@ -28,6 +29,8 @@ from ..text.cleaning import SECRETS
 from .smoke_test import Kind, Progress, TestRequest, deep_check, question, request
 
 LIMIT = 512 * 1024
+SOON = 5.0
+"""Seconds for reading the key."""
 KINDS: dict[str, Kind] = {
     "vectorModels": "vector", "VectorModels": "vector", "reRankModels": "score", "llmModels": "text",
 }  # fmt: skip
@@ -77,7 +80,10 @@ async def send_down(host: Host, path: ModelPath, snapshot: Snapshot, *, progress
     offer, server, why = _offer(path, snapshot), _first(path, snapshot), refusal(path, snapshot)
     if offer is None or server is None or host.http_acts is None or why is not None:
         raise HostError(why or "Nothing can be sent from here")
-    key = _key(offer, snapshot, host.files)
+    # a file may lie on a disk that does not answer
+    key = await call_async(
+        lambda: _key(offer, snapshot, host.files), SOON, "The file with the key", way="path-test key"
+    )
     if key:
         SECRETS.learn("API_KEY", key)
     check = await deep_check(

@@ -36,6 +36,10 @@ def wiring(session: Session, *, models: bool, model: str | None, app: str | None
     from ..report import wiring as export
 
     session.output_mode()
+    if model is None and (app is not None or yes):
+        raise click.UsageError("--app and --yes belong to --test MODEL")
+    if model is not None and models:
+        raise click.UsageError("--models and --test are two answers; ask for one")
     snapshot = session.look(on_request=(TRIED,) if model is None else ())
     output = session.output
     if model is not None:

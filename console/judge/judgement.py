@@ -147,7 +147,7 @@ def _said_better(result: Result, results: Sequence[Result], strangers: Collectio
         return None
     *settings, address = result.about.replace(",", " ").split()
     host = address.rpartition(":")[0]
-    own = {*settings, *([host] if "." in host else [])}  # a plain word may be anything
+    own = {each for each in (*settings, host) if _is_name(each)}
     for other in sorted(results, key=lambda each: each.check in SETTINGS):
         if other.status != "finding" or other.severity == "info" or other.check.startswith((ARROW, *LATER)):
             continue
@@ -163,7 +163,7 @@ def _said_better(result: Result, results: Sequence[Result], strangers: Collectio
 def _of_the_same_setting(result: Result, results: Sequence[Result]) -> Result | None:
     """The finding of a program's own check that is about the same service, as serious, and names the variable."""
     variable, *more = (result.about or "").split()
-    if "," in (result.about or "") or (not more and result.check != "wiring.login"):
+    if not _is_name(variable) or "," in (result.about or "") or (not more and result.check != "wiring.login"):
         return None  # several settings, of which another finding may know one
     for other in results:
         own = other.status == "finding" and not other.check.startswith(("wiring.", "docker.", GENERIC))
@@ -171,6 +171,11 @@ def _of_the_same_setting(result: Result, results: Sequence[Result]) -> Result | 
         if own and serious and result.subject in (other.subject, *other.also) and variable in _words(other):
             return other
     return None
+
+
+def _is_name(word: str) -> bool:
+    """Whether it is a variable or an address: ``of`` in ``baseURL of endpoint Ollama`` stands in any finding."""
+    return "_" in word or "." in word
 
 
 def _words(result: Result) -> set[str]:

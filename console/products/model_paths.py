@@ -269,14 +269,7 @@ def _end(to: Lead, model: str) -> Iterator[PathStep]:
         yield _unknown("model", "", "no model server is known at this address")
         return
     why = f": {server.reason}" if server.reason else ""
-    told: dict[str, StepState] = {
-        "up": "ok",
-        "busy": "ok",
-        "wrong_key": "ok",
-        "engine_dead": "failed",
-        "down": "failed",
-    }
-    state = told.get(server.state, "unknown")
+    state = SERVER_STATES.get(server.state, "unknown")
     yield PathStep("server", state, server.key, f"{server.product} is {server.state}{why}")
     yield _served(server, model)
 

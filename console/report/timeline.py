@@ -7,16 +7,18 @@ tells of its last life, and the journal. What one tells twice is told once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..fix.records import Entry
 from ..model import Container, EngineEvent, Role, Snapshot
 from ..model.findings import Result
 from ..products.versions import exit_meaning
 from ..text.cleaning import duration
+
+if TYPE_CHECKING:
+    from ..fix.records import Entry
 
 Kind = Literal["death", "oom", "stop", "start", "health", "well", "image", "gone", "pause", "fix", "trouble", "engine"]
 SAME = 3.0

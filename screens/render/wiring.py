@@ -175,14 +175,12 @@ MODEL_COLUMNS: tuple[Column, ...] = (
 )
 APP = "app:"
 """Begins the key of a heading, before the id of the app that offers the models."""
-_FOUND_BY: dict[str, tuple[str, ...]] = {
+FOUND_BY: dict[str, tuple[str, ...]] = {
     "offered": ("librechat.config-mount", "librechat.config-valid", "fastgpt.config"),
     "gateway": ("fastgpt.base-url", "fastgpt.gateway-shadowed"),
-    "key": ("fastgpt.token", "fastgpt.gateway-shadowed"),
-    "channel": ("fastgpt.models", "oneapi.channel", "oneapi.restart"),
-    "upstream": ("oneapi.channel",),
+    "key": ("fastgpt.gateway-shadowed",),
+    "channel": ("oneapi.restart",),
     "server": ("server.unreachable", "container.crash-loop", "container.ended", "container.not-started"),
-    "model": ("fastgpt.models", "oneapi.channel"),
 }
 """Which checks find what fails at a step, the one that says most first."""
 
@@ -260,7 +258,7 @@ def model_finding(
     served_by = next((boxes.get(one.container or "") for one in snapshot.servers if one.key == path.server), None)
     about = {path.app_name, boxes.get(path.gateway or ""), path.server, served_by}
     found = [each for each in results if each.status == "finding" and each.subject in about]
-    for check in _FOUND_BY[step.name]:
+    for check in FOUND_BY.get(step.name, ()):
         if (own := next((each for each in found if each.check == check), None)) is not None:
             troubles = judgement.troubles if judgement else ()
             return next((one.result for one in troubles if own in (one.result, *one.consequences)), own)

@@ -154,3 +154,14 @@ def test_a_model_that_nobody_offers_is_a_wrong_word(stackops) -> None:
     answer = stackops("wiring", "--test", "m3", "--yes")
     assert answer.code == 2
     assert 'no app offers "m3"; did you mean "m3e"?' in answer.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(("--yes",), "belong to --test MODEL"), (("--app", "fastgpt"), "belong to --test MODEL"),
+     (("--models", "--test", "m3e"), "two answers")],
+)  # fmt: skip
+def test_options_that_say_nothing_together_are_refused(stackops, words, said) -> None:
+    answer = stackops("wiring", *words)
+    assert answer.code == 2
+    assert said in answer.err

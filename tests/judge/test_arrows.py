@@ -107,6 +107,16 @@ def test_the_same_address_in_a_stack_beside_it_is_another_one() -> None:
     assert sorted(serious(told)) == ["mongo.replica-set", CHECK]
 
 
+def test_a_plain_word_of_a_setting_does_not_fold_it_under_something_else() -> None:
+    snapshot = tried(NOBODY, THERE)
+    arrow = found(
+        CHECK, "fastgpt -> ollama:11434", "fastgpt cannot reach Ollama", also=("fastgpt",), blames="ollama",
+        about="baseURL of endpoint Ollama ollama:11434",
+    )  # fmt: skip
+    other = found("fastgpt.config", "fastgpt", "The endpoint of a log is not written")
+    assert {each.check for each in (arrow, other)} <= {t.result.check for t in judge(snapshot, [arrow, other]).troubles}
+
+
 def test_what_is_found_about_its_target_is_the_cause() -> None:
     told = judged(tried(NOBODY, THERE), found("mongo.keyfile", "mongo", "The key file is a directory"))
     (trouble,) = told.troubles

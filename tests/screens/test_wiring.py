@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from examples.wiring.broken import GATEWAY, MONGO, NOBODY, WELL, box, tried
 from msgspec.structs import replace
-from stackops.checks.registry import examine
+from stackops.checks.registry import IDS, examine
 from stackops.console.app import Registry
 from stackops.console.fix.journal import Journal
 from stackops.console.model import Edge, Fault, Hop, Server, Snapshot
@@ -18,6 +18,7 @@ from stackops.console.model.findings import Result
 from stackops.console.products.model_paths import model_paths
 from stackops.console.settings import Settings
 from stackops.screens.desk import Desk
+from stackops.screens.render import wiring
 from support import server_stage, stage
 from support.model_rows import CHANNEL, DEAD, WHOLE, arrow, with_channels
 from support.model_rows import world as a_stack
@@ -250,3 +251,7 @@ async def test_a_test_shows_where_it_ended() -> None:
         door.go_on.set()
         await running.until("Asked")
         assert "it ended at the gateway" in running.text
+
+
+def test_each_check_that_is_looked_for_at_a_step_is_there() -> None:
+    assert {each for ids in wiring.FOUND_BY.values() for each in ids} <= set(IDS)

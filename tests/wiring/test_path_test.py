@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from servers_collect.test_deep_check import Acts
+from stackops.console.collect import path_test
 from stackops.console.collect.path_test import costs, ended_at, refusal, send_down
 from stackops.console.hosts import HostError, HttpFailed, ReadOnlyRefused
 from stackops.console.model import (
@@ -104,6 +106,20 @@ async def test_without_the_key_nothing_is_sent(snapshot: Snapshot, files: dict[s
     with pytest.raises(HostError) as raised:
         await send_down(host(acts, files), path, snapshot)
     assert words in str(raised.value)
+    assert acts.sent == []
+
+
+async def test_a_file_that_is_never_read_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    acts, snapshot, let_go = Acts(*STREAM), chat(), threading.Event()
+    (path,) = model_paths(snapshot)
+    on = host(acts)
+    monkeypatch.setattr(on.files, "read", lambda *_, **__: let_go.wait(60) and b"")
+    monkeypatch.setattr(path_test, "SOON", 0.05)
+    try:
+        with pytest.raises(HostError, match="key"):
+            await send_down(on, path, snapshot)
+    finally:
+        let_go.set()
     assert acts.sent == []
 
 
