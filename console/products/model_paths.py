@@ -47,11 +47,13 @@ MOST = 400
 
 
 def model_paths(snapshot: Snapshot) -> tuple[ModelPath, ...]:
-    """Every path, in a steady order: app, list, model, channel."""
-    found: list[ModelPath] = []
+    """Every path, in a steady order: app, list, model, channel. No more are followed than are told."""
+    found: dict[str, ModelPath] = {}
     for offer in offers(snapshot):
-        found += _followed(offer, snapshot)
-    return tuple({path.key: path for path in found}.values())[:MOST]
+        if len(found) >= MOST:
+            break
+        found |= {path.key: path for path in _followed(offer, snapshot)}
+    return tuple(found.values())[:MOST]
 
 
 def _ok(name: StepName, shown: str, reason: str | None = None, edge: str | None = None) -> PathStep:

@@ -17,6 +17,7 @@ from stackops.console.model import (
     ServedModel,
     Snapshot,
 )
+from stackops.console.products import model_paths as paths_module
 from stackops.console.products.model_paths import STEPS, model_paths
 from support.memory_host import MemoryHost
 from support.model_rows import (
@@ -275,3 +276,15 @@ async def test_the_source_tells_paths_anew_when_a_server_dies() -> None:
     (path,) = room.board.parts.model_paths
     assert path.broken is not None
     assert path.broken.name == "server"
+
+
+def test_no_more_are_followed_than_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    followed: list[str] = []
+    real = paths_module.lead_of
+    monkeypatch.setattr(paths_module, "lead_of", lambda app, *more: (followed.append(app.id), real(app, *more))[1])
+    (file,) = WHOLE.json_files
+    models = tuple(OfferedModel(f"model-{number}", "llmModels") for number in range(200))
+    apps = tuple(replace(fastgpt(), id=f"id-{number}", name=f"app-{number}") for number in range(50))
+    many = replace(WHOLE, containers=(*apps, *WHOLE.containers[1:]), json_files=(replace(file, models=models),))
+    assert len(model_paths(many)) == paths_module.MOST
+    assert len(followed) < 3 * paths_module.MOST
