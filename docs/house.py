@@ -156,8 +156,8 @@ def _reached(graph: dict[str, frozenset[str]], start: str) -> set[str]:
 
 
 CEILINGS = {
-    "product lines": 74_200,
-    "modules": 356,
+    "product lines": 79_000,
+    "modules": 372,
     "modules with a single importer in their own folder": 23,
     "circles": 0,
     "loose modules at the root of console/": 5,
