@@ -57,6 +57,7 @@ IDS = (
     "fastgpt.redis",
     "fastgpt.base-url",
     "fastgpt.gateway-shadowed",
+    "fastgpt.token",
     "compose.invalid",
     "compose.networks",
     "compose.port-conflict",

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence
-from ...console.products.gateways import release
+from ...console.products.gateways import release, token_left
 from ...console.products.versions import version_of
 from ...console.settings import Settings
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
@@ -64,12 +64,11 @@ def _judge(party: Party, version: tuple[int, ...] | None) -> Found:
     reads_aiproxy = version is None or version >= AIPROXY_SINCE
     reads_oneapi = version is not None and ONEAPI_URL_FROM <= version < ONEAPI_URL_UNTIL
     other = env.get("OPENAI_BASE_URL")
-    if reads_aiproxy and "AIPROXY_API_TOKEN" in env and "AIPROXY_API_ENDPOINT" not in env:
-        if other and env.get("CHAT_API_KEY") not in (None, env["AIPROXY_API_TOKEN"]):
-            return _case(TOKEN_LEFT, party, "AIPROXY_API_TOKEN", "CHAT_API_KEY")
-    elif reads_aiproxy and "AIPROXY_API_ENDPOINT" in env and other and not _same(env["AIPROXY_API_ENDPOINT"], other):
+    if reads_aiproxy and token_left(env):
+        return _case(TOKEN_LEFT, party, "AIPROXY_API_TOKEN", "CHAT_API_KEY")
+    if reads_aiproxy and "AIPROXY_API_ENDPOINT" in env and other and not _same(env["AIPROXY_API_ENDPOINT"], other):
         return _case(SHADOWED, party, "AIPROXY_API_ENDPOINT", "OPENAI_BASE_URL")
-    elif reads_oneapi and "ONEAPI_URL" in env and other and not _same(env["ONEAPI_URL"], other):
+    if reads_oneapi and "ONEAPI_URL" in env and other and not _same(env["ONEAPI_URL"], other):
         return _case(SHADOWED, party, "ONEAPI_URL", "OPENAI_BASE_URL")
     return Fine(party.subject, f"{party.subject} has the settings of one gateway")
 

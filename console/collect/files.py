@@ -371,11 +371,12 @@ def _parsed(text: str) -> tuple[str | None, dict[str, Any]]:
 def _fact(fact: JsonFact, data: dict[str, Any]) -> JsonFact:
     """With the names at its top, the gateway that it names and the models that it lists."""
     system = data.get("systemEnv")
-    gateway = system.get("oneapiUrl") if isinstance(system, dict) else None
+    gateway, key = (system.get("oneapiUrl"), system.get("chatApiKey")) if isinstance(system, dict) else (None, None)
     told = shown(gateway) if isinstance(gateway, str) and gateway.strip() else None
     return replace(
-        fact, keys=tuple(clean_line(key, 60) for key in data)[:40], gateway=told, models=tuple(_models(data))[:MODELS]
-    )
+        fact, keys=tuple(clean_line(name, 60) for name in data)[:40], gateway=told, own_key=bool(key),
+        models=tuple(_models(data))[:MODELS],
+    )  # fmt: skip
 
 
 def _models(data: dict[str, Any]) -> Iterator[OfferedModel]:

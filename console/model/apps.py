@@ -142,6 +142,19 @@ class OneApiChannel(Struct, frozen=True):
     """How long the last test took."""
 
 
+class KeyAnswer(Struct, frozen=True):
+    """What a One API says to the key that an app sends. Never the key."""
+
+    client: str
+    """Id of the app's container."""
+    variable: str
+    """Where the key stands: ``CHAT_API_KEY``."""
+    trouble: str | None = None
+    """None: the key is good. Else ``wrong-key``, ``unexpected``, or as in HttpTrouble."""
+    said: str | None = None
+    """The gateway's own words where it refuses the key."""
+
+
 class OneApiState(Struct, frozen=True):
     """What a One API says of itself over HTTP, or why it could not be asked."""
 
@@ -163,6 +176,8 @@ class OneApiState(Struct, frozen=True):
     """``no-key``, ``wrong-key``, ``unexpected``, or as in HttpTrouble."""
     channels: tuple[OneApiChannel, ...] | None = None
     """None without an administrator's access token, or when it was refused."""
+    keys: tuple[KeyAnswer, ...] = ()
+    """What it says to the key of each FastGPT that comes here; the first is that of ``client``."""
 
 
 class ConfigIssue(Struct, frozen=True):

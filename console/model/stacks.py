@@ -255,5 +255,7 @@ class JsonFact(Struct, frozen=True):
     """Names at the top of it."""
     gateway: str | None = None
     """``systemEnv.oneapiUrl`` of a FastGPT's configuration: an address without login and query."""
+    own_key: bool = False
+    """Whether ``systemEnv.chatApiKey`` stands there, which counts before a key in the environment."""
     models: tuple[OfferedModel, ...] = ()
     """Of a FastGPT's configuration."""

@@ -115,6 +115,12 @@ def gateway_of(env: Mapping[str, str], version: str | None = None) -> Gateway | 
     return None
 
 
+def token_left(env: Mapping[str, str]) -> bool:
+    """Whether the token of an AI Proxy that is not used goes to the other gateway in place of its own key."""
+    left = env.get("AIPROXY_API_TOKEN") and not env.get("AIPROXY_API_ENDPOINT") and env.get("OPENAI_BASE_URL")
+    return bool(left) and env.get("CHAT_API_KEY") not in (None, "", env["AIPROXY_API_TOKEN"])
+
+
 def _reads_oneapi_url(version: str | None) -> bool:
     numbers = release(version)
     return numbers is not None and (4, 7) <= numbers < (4, 8, 20)

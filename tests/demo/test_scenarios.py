@@ -246,3 +246,14 @@ def await_state(seen: queue.Queue[Snapshot], name: str, state: str) -> dict[str,
         states = {container.name: container.state for container in seen.get(timeout=60).containers}
         if states.get(name) == state:
             return dict(states)
+
+
+@pytest.mark.parametrize("check", ["fastgpt.token"])
+def test_one_line_of_its_own_is_one_trouble_and_names_its_place(clock: FakeClock, check: str) -> None:
+    host = open_demo(clock=clock, scenarios=())
+    break_again(host, check, next(iter(APART[check])))
+    clock.advance(5.0)
+    snapshot = look(host)
+    (trouble,) = judge_all(snapshot, registry.examine(snapshot, SETTINGS)).troubles
+    assert trouble.result.check == check
+    assert any("/srv/fastgpt/docker-compose.yml" in line for line in planned(host, trouble.result, snapshot).says)

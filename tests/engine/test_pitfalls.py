@@ -144,6 +144,7 @@ NO_ENGINE_NEEDED = {
             "mysql.auth-plugin",
             "fastgpt.base-url",
             "fastgpt.gateway-shadowed",
+            "fastgpt.token",
             "host.file-limits",
             "host.clock",
         ),

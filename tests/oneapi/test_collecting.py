@@ -204,3 +204,37 @@ def test_the_settings_name_the_variable_and_refuse_what_is_unknown() -> None:
     assert parse('[oneapi]\naccess_token_env = "MY_TOKEN"\n').oneapi.access_token_env == "MY_TOKEN"
     with pytest.raises(SettingsError, match="access_token_env"):
         parse('[oneapi]\naccess_token = "sk-in-clear"\n')
+
+
+async def test_a_refusal_is_told_in_the_gateways_own_words_and_never_with_the_key(gateway) -> None:
+    state = await World(gateway, key="sk-wrong").state()
+    (answer,) = state.keys
+    assert (answer.client, answer.variable, answer.trouble, answer.said) == (
+        FASTGPT, "CHAT_API_KEY", "wrong-key", "无效的令牌",
+    )  # fmt: skip
+    assert "sk-wrong" not in repr(state)
+
+
+async def test_a_corrected_key_is_tried_at_once(gateway) -> None:
+    from msgspec.structs import replace
+
+    world = World(gateway, key="sk-wrong")
+    await world.state()
+    env = (world.fastgpt.env[0], EnvVar("CHAT_API_KEY", "sk-fastgpt"))
+    world.board.put(containers=(world.one, replace(world.fastgpt, id="c" * 64, env=env)))
+    world.clock.advance(10)
+    (answer,) = (await world.state()).keys
+    assert (answer.client, answer.trouble) == ("c" * 64, None)
+
+
+async def test_each_fastgpt_is_tried_with_its_own_key_and_not_more_of_them_than_a_few(gateway) -> None:
+    from msgspec.structs import replace
+
+    world = World(gateway)
+    wrong = (world.fastgpt.env[0], EnvVar("CHAT_API_KEY", "sk-other"))
+    others = tuple(replace(world.fastgpt, id=str(number) * 64, env=wrong) for number in range(6))
+    world.board.put(containers=(world.one, world.fastgpt, *others))
+    state = await world.state()
+    assert [answer.trouble for answer in state.keys] == [None, "wrong-key", "wrong-key", "wrong-key"]
+    assert (state.client, state.models) == (FASTGPT, ("qwen", "m3e"))
+    assert gateway.requests.count("GET /v1/models") == 4

@@ -68,3 +68,10 @@ def test_upstreams_own_files_are_read_by_their_own_release(path) -> None:
     assert not told.unsure
     strict_release = path.parent.name in ("v4.6", "v4.6.8", "v4.7", "v4.8")
     assert (told.strict is None) == strict_release
+
+
+@pytest.mark.parametrize(("system", "own"), [('{"chatApiKey": "sk-planted"}', True), ('{"chatApiKey": ""}', False)])
+def test_a_key_of_its_own_is_noticed_and_not_kept(system: str, own: bool) -> None:
+    told = judge("/c.json", b'{"systemEnv": ' + system.encode() + b"}")
+    assert told.own_key is own
+    assert "planted" not in repr(told)

@@ -34,6 +34,19 @@ async def test_models_are_those_of_the_key() -> None:
         assert await trouble(oneapi.read_models(HTTP, gateway.url, "sk-other")) == "wrong-key"
 
 
+SHAPES = {
+    '{"error": {"message": "无效的令牌 (request id: 2024041602103912)", "type": "one_api_error"}}': "无效的令牌",
+    '{"error": {"message": "\\u001b[31mno\\u202e", "type": "x"}}': "no<U+202E>",
+    '{"error": {"message": ""}}': None, '{"error": "no"}': None, '{"detail": "Not authenticated"}': None,
+    "<html>401</html>": None, "": None, "[1]": None, "\ud800": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "said"), SHAPES.items(), ids=[f"shape {number}" for number in range(len(SHAPES))])
+def test_only_one_apis_own_words_are_taken_for_a_reason(body: str, said: str | None) -> None:
+    assert oneapi._said(body.encode("utf-8", "surrogatepass")) == said
+
+
 async def test_channels_are_read_page_after_page_and_never_their_keys() -> None:
     with one_api() as gateway:
         for number in range(23):

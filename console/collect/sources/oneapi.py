@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from ...hosts import Host, Http, HttpFailed, HttpReply
-from ...model import Container, Fault, OneApiChannel, OneApiState
+from ...model import Container, Fault, KeyAnswer, OneApiChannel, OneApiState
 from ...products.addresses import place, reached, shown
 from ...products.gateways import Gateway, environment, gateway_of, leads_to
 from ...products.services import role_of_container
@@ -31,6 +31,8 @@ MODELS = 2000
 """Names kept of one list."""
 PAGE, PAGES = 10, 20
 """Channels on one page, and pages read at most. fact: One API lists the newest first."""
+CLIENTS = 4
+"""FastGPTs whose keys are tried at one One API."""
 INSIDE = 3000
 OF_ITS_OWN = "INITIAL_ROOT_ACCESS_TOKEN"
 """fact: songquanpeng/one-api model/user.go, from v0.6.8 on: the first user has it, where it was made with it."""
@@ -39,9 +41,11 @@ OF_ITS_OWN = "INITIAL_ROOT_ACCESS_TOKEN"
 class NotTold(Exception):
     """No usable answer; ``trouble`` in the words of the model, ``str(error)`` the sentence."""
 
-    def __init__(self, trouble: str, sentence: str) -> None:
+    def __init__(self, trouble: str, sentence: str, said: str | None = None) -> None:
         super().__init__(sentence)
         self.trouble = trouble
+        self.said = said
+        """The gateway's own words where it refuses a key."""
 
 
 class Status(Struct, frozen=True):
@@ -62,6 +66,14 @@ class _Model(Struct):
 
 class _Models(Struct):
     data: list[_Model]
+
+
+class _Error(Struct):
+    message: str
+
+
+class _Refusal(Struct):
+    error: _Error
 
 
 class _Channel(Struct):
@@ -154,12 +166,21 @@ async def _get(http: Http, url: str, headers: Mapping[str, str]) -> HttpReply:
     except HttpFailed as error:
         raise NotTold(error.trouble, str(error)) from error
     if reply.status in (401, 403):
-        raise NotTold("wrong-key", f"{url.partition('?')[0]} refuses the key ({reply.status})")
+        raise NotTold("wrong-key", f"{url.partition('?')[0]} refuses the key ({reply.status})", _said(reply.body))
     if reply.status == 429:
         raise NotTold("rate-limited", f"{url.partition('?')[0]} has had too many requests (429)")
     if reply.status != 200:
         raise NotTold("unexpected", f"{url.partition('?')[0]} answers with {reply.status}")
     return reply
+
+
+def _said(body: bytes) -> str | None:
+    """Why a key is refused, without the number of the request; None where it is not told as One API tells it."""
+    try:
+        told = msgspec.json.decode(body, type=_Refusal).error.message
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        return None
+    return clean_line(told.partition(" (request id:")[0], 120) or None
 
 
 def _decoded(reply: HttpReply, kind: type[Any]) -> Any:  # noqa: ANN401 - whatever kind is
@@ -183,6 +204,8 @@ class _Known:
     state: OneApiState
     asked_at: float = -1e9
     listed_at: float = -1e9
+    listed_for: tuple[tuple[str, str | None], ...] = ()
+    """By which clients and keys the models were asked for."""
     channels_at: float = -1e9
     quiet_until: float = -1e9
     fault: Fault | None = None
@@ -282,29 +305,40 @@ class OneApis(Source):
         await self._list_channels(known, base, token, environment(container).get(OF_ITS_OWN), now)
 
     async def _list_models(self, known: _Known, container: Container, base: str, now: float) -> None:
-        if now - known.listed_at < self.cadence.oneapi_models:
+        """With the key of each FastGPT that comes here; at once where one has another key than before."""
+        clients = tuple(self._clients(container))[:CLIENTS]
+        asked = tuple((client.id, gateway.key) for client, gateway in clients)
+        if now - known.listed_at < self.cadence.oneapi_models and asked == known.listed_for:
             return
-        found = self._client(container)
-        if found is None:
-            known.state = replace(known.state, client=None, models=None, models_trouble="no-key")
+        known.listed_for = asked
+        if not clients:
+            known.state = replace(known.state, client=None, models=None, models_trouble="no-key", keys=())
             return
         known.listed_at = now
-        client, gateway = found
+        answers = [await self._answer(client, gateway, base) for client, gateway in clients]
+        (told, models), keys = answers[0], tuple(answer for answer, _ in answers)
+        known.state = replace(
+            known.state, client=told.client, models=models, models_trouble=told.trouble, keys=keys
+        )  # fmt: skip
+
+    async def _answer(
+        self, client: Container, gateway: Gateway, base: str
+    ) -> tuple[KeyAnswer, tuple[str, ...] | None]:  # fmt: skip
+        variable = gateway.key_variable or ""
         try:
             models = await read_models(self._http, base, gateway.key or "")
-            known.state = replace(known.state, client=client.id, models=models, models_trouble=None)
         except NotTold as error:
-            known.state = replace(known.state, client=client.id, models=None, models_trouble=error.trouble)
+            return KeyAnswer(client.id, variable, error.trouble, error.said), None
+        return KeyAnswer(client.id, variable), models
 
-    def _client(self, target: Container) -> tuple[Container, Gateway] | None:
-        """A FastGPT that sends its requests to this One API, and its key."""
+    def _clients(self, target: Container) -> Iterator[tuple[Container, Gateway]]:
+        """Each FastGPT that sends its requests to this One API, and its key."""
         for container in self.parts.containers:
             if not container.detailed or role_of_container(container) != "fastgpt":
                 continue
             gateway = gateway_of(environment(container), version_of("fastgpt", container.image))
             if gateway is not None and gateway.key and leads_to(gateway.url, container, target):
-                return container, gateway
-        return None
+                yield container, gateway
 
     async def _list_channels(
         self, known: _Known, base: str, told: str | None, own: str | None, now: float
