@@ -30,6 +30,9 @@ COMMANDS = {
 }  # fmt: skip
 
 
+_THEMES = "dark, light, contrast, colorblind, fjord, ember, ansi"
+
+
 class LazyDoors:
     """The checks and the screens, opened only when they are needed."""
 
@@ -112,7 +115,7 @@ def _global_options() -> list[click.Parameter]:
         option("--no-color", is_flag=True, help="No colours."),
         option("--lang", type=click.Choice(["en", "zh"]), help="Language; all texts are English as yet."),
         option("--config", metavar="FILE", help="Settings file in place of the usual one."),
-        option("--theme", metavar="NAME", help="Theme of the screens."),
+        option("--theme", metavar="NAME", help=f"Theme of the screens: {_THEMES}, or one of your own."),
         option("--debug", is_flag=True, callback=_debug, help="Write tracebacks, redacted, to the state folder."),
         option("--version", is_flag=True, is_eager=True, callback=_version, help="Say the version and leave."),
     ]

@@ -20,6 +20,11 @@ def settings_file(env: Mapping[str, str] | None = None) -> Path:
     return user_config_path("stackops", appauthor=False) / "stackops.toml"
 
 
+def themes_directory() -> Path:
+    """``themes/`` in the user's configuration folder (XDG), wherever the settings are read from."""
+    return settings_file({}).parent / "themes"
+
+
 def state_directory(env: Mapping[str, str] | None = None) -> Path:
     """``STACKOPS_STATE_DIR``, else the user's state folder: journal, backups, crash reports. Not made here."""
     chosen = (os.environ if env is None else env).get("STACKOPS_STATE_DIR")

@@ -6,170 +6,19 @@ or a key is called is known elsewhere, so those names are judged there.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct, field, inspect
+from msgspec import Meta, Struct, field
 
 from .model.findings import Severity
-from .paths import read, settings_file
+from .paths import settings_file
 from .text.cleaning import clean_line
-
-SettingPath = tuple[str, ...]
-_TABLE = re.compile(r"\s*\[\[?\s*([^\[\]#]+?)\s*\]\]?\s*(?:#.*)?$")
-
-
-class SettingsError(Exception):
-    """The settings cannot be used; ``str(error)`` is the sentence."""
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was most likely meant."""
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
-
-
-def instead(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown word: the nearest known one, or all of them."""
-    known = list(known)
-    guess = nearest(word, known)
-    if guess is not None:
-        return f'did you mean "{guess}"?'
-    return f"known are {', '.join(known)}" if known else "none is known here"
-
-
-def syntax(name: str, error: Exception) -> SettingsError:
-    """The file is no TOML at all."""
-    message = str(error)
-    at = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
-    where = f":{at[1]}" if at and at[1] else ""
-    what = message[: at.start()] if at else message
-    column = f" at column {at[2]}" if at and at[2] else " at its end" if at else ""
-    return SettingsError(f"{name}{where}: not valid TOML{column}: {what}")
-
-
-class TypeJudge:
-    """Compares the data of one file with the types they must have; raises SettingsError at the first that differs."""
-
-    def __init__(self, name: str, text: str) -> None:
-        self._name = name
-        self._lines = text.splitlines()
-
-    def check(self, value: object, kind: Any, path: SettingPath = ()) -> None:  # noqa: ANN401 - a type, as get_args gives it
-        """Judge one value and everything in it."""
-        if isinstance(kind, type) and issubclass(kind, Struct):
-            self._struct(value, kind, path)
-        elif get_origin(kind) is dict:
-            for key, item in self._table(value, path).items():
-                self.check(item, get_args(kind)[1], (*path, key))
-        elif get_origin(kind) is tuple:
-            if not isinstance(value, list):
-                raise self._wrong(value, path, f"a list in brackets, each {_describe(get_args(kind)[0])}")
-            for item in value:
-                self.check(item, get_args(kind)[0], path)
-        else:
-            self._leaf(value, kind, path)
-
-    def _struct(self, value: object, kind: type[Struct], path: SettingPath) -> None:
-        table = self._table(value, path)
-        fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-        for key, item in table.items():
-            if key not in fields:
-                section = ".".join(path) if path else "top level"
-                raise self._error(
-                    (*path, key), f'unknown key "{clean_line(key, 60)}" in [{section}]; {instead(key, fields)}'
-                )
-            self.check(item, fields[key], (*path, key))
-
-    def _table(self, value: object, path: SettingPath) -> dict[str, object]:
-        if not isinstance(value, dict):
-            raise self._wrong(value, path, f"a section, written [{'.'.join(path)}]")
-        return value
-
-    def _leaf(self, value: object, kind: Any, path: SettingPath) -> None:  # noqa: ANN401
-        try:
-            msgspec.convert(value, kind)
-        except msgspec.ValidationError:
-            raise self._wrong(value, path, _describe(kind), _choices(kind)) from None
-
-    def _wrong(self, value: object, path: SettingPath, expected: str, choices: tuple[str, ...] = ()) -> SettingsError:
-        guess = nearest(value, choices) if isinstance(value, str) else None
-        hint = f'; did you mean "{guess}"?' if guess else ""
-        if isinstance(value, dict) and expected.startswith("text"):
-            hint = "; a name with dots goes in quotes"
-        return self._error(path, f'"{".".join(path)}" must be {expected}, not {_show(value)}{hint}')
-
-    def _error(self, path: SettingPath, sentence: str) -> SettingsError:
-        line = _line_of(self._lines, path)
-        return SettingsError(f"{self._name}{'' if line is None else f':{line}'}: {sentence}")
-
-
-def _describe(kind: Any) -> str:  # noqa: ANN401
-    info = inspect.type_info(_without_none(kind))
-    if isinstance(info, inspect.FloatType | inspect.IntType):
-        what = "a number" if isinstance(info, inspect.FloatType) else "a whole number"
-        return what if info.ge is None or info.le is None else f"{what} from {info.ge:g} to {info.le:g}"
-    if isinstance(info, inspect.LiteralType):
-        return "one of " + ", ".join(f'"{value}"' for value in _choices(kind))
-    if isinstance(info, inspect.StrType) and info.pattern:
-        return 'a release such as "0.8.7"'
-    return "true or false" if isinstance(info, inspect.BoolType) else "text in quotes"
-
-
-def _choices(kind: Any) -> tuple[str, ...]:  # noqa: ANN401
-    plain = _without_none(kind)
-    return (
-        tuple(str(value) for value in get_args(plain))
-        if isinstance(inspect.type_info(plain), inspect.LiteralType)
-        else ()
-    )
-
-
-def _without_none(kind: Any) -> Any:  # noqa: ANN401
-    if get_origin(kind) in (Union, UnionType):
-        return next(part for part in get_args(kind) if part is not type(None))
-    return kind
-
-
-def _show(value: object) -> str:
-    if isinstance(value, str):
-        return f'the text "{clean_line(value, 40)}"'
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return f"{value}"
-    return "a list" if isinstance(value, list) else "a section" if isinstance(value, dict) else str(value)[:40]
-
-
-def _line_of(lines: list[str], path: SettingPath) -> int | None:
-    """The line that sets the key, counted from 1; the section's own line when the key hides in an inline table."""
-    table: SettingPath = ()
-    section: int | None = None
-    for number, line in enumerate(lines, start=1):
-        header = _TABLE.match(line)
-        if header:
-            table = _keys(header[1])
-            if table == path:
-                return number
-            section = number if table == path[: len(table)] else section
-        elif "=" in line and not line.lstrip().startswith("#"):
-            found = table + _keys(line.split("=", 1)[0])
-            if found == path:
-                return number
-            section = number if found and found == path[: len(found)] else section
-    return section
-
-
-def _keys(dotted: str) -> SettingPath:
-    return tuple(part.strip().strip("\"'") for part in re.findall(r'\s*(?:"[^"]*"|\'[^\']*\'|[^."\']+)\s*', dotted))
-
+from .text.toml_text import SettingsError, TypeJudge, instead, parsed, text_of
 
 Period = Annotated[float, Meta(ge=0.5, le=60)]
 
@@ -188,7 +37,7 @@ class CheckSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class LibreChatSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The section [librechat]."""
 
-    release: Annotated[str, Meta(pattern=r"^v?\d+\.\d+\.\d+")] | None = None
+    release: Annotated[str, Meta(pattern=r"^v?\d+\.\d+\.\d+", description='a release such as "0.8.7"')] | None = None
     """The release whose rules judge librechat.yaml; None: the one that runs, or the image tag, or the newest known."""
     email_env: str | None = None
     """Name of the environment variable with the e-mail address of an account, to see the session cookie of a login."""
@@ -312,8 +161,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     fix: FixSettings = field(default_factory=FixSettings)
 
 
-MOST = 1 << 20
-"""Bytes of a settings file."""
 OVERRIDES = ("librechat.release",)
 """What ``--set`` may lay over the file, by the names it has there."""
 
@@ -344,27 +191,18 @@ def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -
 
 def parse(text: str, name: str = "stackops.toml") -> Settings:
     """Settings from the text of a file called ``name``. Raises SettingsError."""
-    try:
-        data: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise syntax(name, error) from None
-    TypeJudge(name, text).check(data, Settings)
-    settings = msgspec.convert(data, Settings)
+    settings = msgspec.convert(parsed(text, name, Settings), Settings)
     _judge_commands(settings.commands, name)
     return settings
 
 
 def _read(file: Path, *, named: bool) -> str | None:
     try:
-        return read(file, MOST, links=True).decode("utf-8-sig")
+        return text_of(file)
     except FileNotFoundError:
         if not named:
             return None
         raise SettingsError(f"{file}: there is no such settings file; create it or leave it out") from None
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    except OSError as error:
-        raise SettingsError(f"{file}: cannot be read ({error.strerror}); make it a readable file") from None
 
 
-__all__ = ["CheckSettings", "MirrorSettings", "ServerSettings", "Settings", "SettingsError", "load", "parse"]
+__all__ = ["CheckSettings", "MirrorSettings", "ServerSettings", "Settings", "SettingsError", "instead", "load", "parse"]

@@ -36,6 +36,8 @@ from .widgets.paint import Colourless, line, wants_ascii
 
 LAST_HERE = "last-here"
 """Name under which is kept when this user's console was closed last."""
+FOLLOW_SECONDS = 1.0
+"""Between two looks at the file of somebody's own theme."""
 REJUDGE_SECONDS = 10.0
 """After which figures that some check reads are judged again though nothing else happened."""
 
@@ -128,10 +130,8 @@ class StackopsApp(Navigator, inherit_bindings=False):
                 self.bind(command.key, f"screen.command({number})", description=command.name, show=False)
         self.keys = KeyGate(self, self._deliver)
         self.set_keymap(desk.settings.keymap)
-        for name in themes.PALETTES:
-            self.register_theme(themes.palette(name))
-        wanted = desk.settings.theme
-        self.theme = themes.theme_name(wanted if wanted in themes.PALETTES else themes.PALETTES[0])
+        if not self.use_theme(desk.settings.theme):
+            self.use_theme(themes.PALETTES[0])
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes.palette(themes.PALETTES[0]).variables
@@ -143,10 +143,8 @@ class StackopsApp(Navigator, inherit_bindings=False):
         self.set_class(self.ascii, "-ascii")
         kept = self.desk.memory.get(LAST_HERE) if self.desk.host.kind != "demo" else ""
         self.last_here = float(kept) if kept.isascii() and kept.isdigit() else 0.0
-        if self.desk.settings.theme not in themes.PALETTES:
-            self.say(
-                f"There is no theme {self.desk.settings.theme}; there are {', '.join(themes.PALETTES)}.", warning=True
-            )
+        self.set_interval(FOLLOW_SECONDS, self.follow_theme)
+        self.theme_changed_signal.subscribe(self, self.paint_again)
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGHUP):

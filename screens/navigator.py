@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from textual import on, work
@@ -23,15 +24,19 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.worker import Worker, WorkerState
 
+from .. import themes
 from ..console.hosts import Control, HostError
 from ..console.model import Container, Snapshot
 from ..console.model.findings import Judgement, Result
+from ..console.text.toml_text import SettingsError
 from ..console.text.traces import caught
 from .desk import DEMO
 from .registry import PLACES
 from .widgets.paint import shown
 
 if TYPE_CHECKING:
+    from textual.theme import Theme
+
     from ..console.fix.journal import Journal
     from ..console.fix.records import Entry
     from ..console.report.timeline import TroubleChange
@@ -269,6 +274,40 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
         if self._trail:
             self._left = self._here()
             self.switch_mode(self._trail.pop())
+
+    # Themes
+
+    def use_theme(self, name: str) -> bool:
+        """Draw in this theme. Where there is none, or its file has a mistake, say so and stay with the one in use."""
+        try:
+            if name in themes.PALETTES:
+                theme = themes.palette(name)
+            else:
+                from ..themes import own
+
+                theme = own.palette(name)
+        except SettingsError as error:
+            self.say(str(error), warning=True)
+            return False
+        self.register_theme(theme)
+        if self.theme == theme.name:  # with other colours
+            self.mutate_reactive(Navigator.theme)
+        self.theme = theme.name
+        return True
+
+    def paint_again(self, _theme: Theme) -> None:
+        """Draw every widget of every place: Textual draws those whose own style became another one."""
+        for screen in chain(*self._screen_stacks.values()):
+            screen.query().refresh()
+
+    def follow_theme(self) -> None:
+        """Where an own theme is used and its file was saved again, draw in what it says now."""
+        name = themes.name_of(self.theme)
+        if name not in themes.PALETTES:
+            from ..themes.own import saved_again
+
+            if saved_again(name):
+                self.use_theme(name)
 
     def leave_for_demo(self) -> None:
         """Leave for the practice stack; ``run_app`` opens it."""

@@ -17,7 +17,7 @@ from textual.fuzzy import Matcher
 
 from ...console.settings import CommandSettings
 from ...console.text.cleaning import cells, fit
-from ...themes import PALETTES, theme_name
+from ...themes.own import names as palettes
 from ..dialogs import Dialog
 from ..navigator import Navigator
 from ..place import Place
@@ -144,12 +144,8 @@ class Actions(Provider):
                 keys = f"  ({command.key})" if command.key else ""
                 help_text = f"Runs {shlex.join(command.run)}"
                 yield f"command: {command.name}{target}{keys}", help_text, partial(screen.action_command, number)
-        for name in PALETTES:
-            yield (
-                f"theme: {name}",
-                f"Draw everything in the {name} theme",
-                partial(setattr, console, "theme", theme_name(name)),
-            )
+        for name in palettes():
+            yield f"theme: {name}", f"Draw everything in the {name} theme", partial(console.use_theme, name)
 
     def _there(self) -> Iterator[Entry]:
         """Stacks, containers, model servers and their models, checks: whatever is known now."""

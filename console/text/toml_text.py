@@ -1,0 +1,197 @@
+"""Texts in TOML that people write: each mistake is one sentence with file, line, key and a way out.
+
+What a file may hold is said by Structs of msgspec; their own errors name neither line nor key in words, and stop at the
+first type without a hint. So ``TypeJudge`` compares the data with the types before msgspec converts it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Struct, inspect
+
+from ..paths import read
+from .cleaning import clean_line
+
+SettingPath = tuple[str, ...]
+MOST = 1 << 20
+"""Bytes of such a file."""
+_TABLE = re.compile(r"\s*\[\[?\s*([^\[\]#]+?)\s*\]\]?\s*(?:#.*)?$")
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; ``str(error)`` is the sentence."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was most likely meant."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def instead(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown word: the nearest known one, or all of them."""
+    known = list(known)
+    guess = nearest(word, known)
+    if guess is not None:
+        return f'did you mean "{guess}"?'
+    return f"known are {', '.join(known)}" if known else "none is known here"
+
+
+def text_of(file: Path) -> str:
+    """The text of a file that somebody wrote. Raises FileNotFoundError where there is none, else SettingsError."""
+    try:
+        return read(file, MOST, links=True).decode("utf-8-sig")
+    except FileNotFoundError:
+        raise
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read ({error.strerror}); make it a readable file") from None
+
+
+def parsed(text: str, name: str, kind: type[Struct]) -> dict[str, Any]:
+    """What a text holds that is called ``name``, judged by the types it must have. Raises SettingsError."""
+    try:
+        data: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax(name, error) from None
+    TypeJudge(name, text).check(data, kind)
+    return data
+
+
+def _syntax(name: str, error: Exception) -> SettingsError:
+    """The file is no TOML at all."""
+    message = str(error)
+    at = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
+    where = f":{at[1]}" if at and at[1] else ""
+    what = message[: at.start()] if at else message
+    column = f" at column {at[2]}" if at and at[2] else " at its end" if at else ""
+    return SettingsError(f"{name}{where}: not valid TOML{column}: {what}")
+
+
+class TypeJudge:
+    """Compares the data of one file with the types they must have; raises SettingsError at the first that differs."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self._name = name
+        self._lines = text.splitlines()
+
+    def check(self, value: object, kind: Any, path: SettingPath = ()) -> None:  # noqa: ANN401 - a type, as get_args gives it
+        """Judge one value and everything in it."""
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            self._struct(value, kind, path)
+        elif get_origin(kind) is dict:
+            for key, item in self._table(value, path).items():
+                self.check(item, get_args(kind)[1], (*path, key))
+        elif get_origin(kind) is tuple:
+            if not isinstance(value, list):
+                raise self._wrong(value, path, f"a list in brackets, each {_describe(get_args(kind)[0])}")
+            for item in value:
+                self.check(item, get_args(kind)[0], path)
+        else:
+            self._leaf(value, kind, path)
+
+    def _struct(self, value: object, kind: type[Struct], path: SettingPath) -> None:
+        table = self._table(value, path)
+        fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+        for key, item in table.items():
+            if key not in fields:
+                section = ".".join(path) if path else "top level"
+                raise self._error(
+                    (*path, key), f'unknown key "{clean_line(key, 60)}" in [{section}]; {instead(key, fields)}'
+                )
+            self.check(item, fields[key], (*path, key))
+
+    def _table(self, value: object, path: SettingPath) -> dict[str, object]:
+        if not isinstance(value, dict):
+            raise self._wrong(value, path, f"a section, written [{'.'.join(path)}]")
+        return value
+
+    def _leaf(self, value: object, kind: Any, path: SettingPath) -> None:  # noqa: ANN401
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            raise self._wrong(value, path, _describe(kind), _choices(kind)) from None
+
+    def _wrong(self, value: object, path: SettingPath, expected: str, choices: tuple[str, ...] = ()) -> SettingsError:
+        guess = nearest(value, choices) if isinstance(value, str) else None
+        hint = f'; did you mean "{guess}"?' if guess else ""
+        if isinstance(value, dict) and expected.startswith("text"):
+            hint = "; a name with dots goes in quotes"
+        return self._error(path, f'"{".".join(path)}" must be {expected}, not {_show(value)}{hint}')
+
+    def _error(self, path: SettingPath, sentence: str) -> SettingsError:
+        line = line_of(self._lines, path)
+        return SettingsError(f"{self._name}{'' if line is None else f':{line}'}: {sentence}")
+
+
+def _describe(kind: Any) -> str:  # noqa: ANN401
+    info = inspect.type_info(_without_none(kind))
+    if isinstance(info, inspect.Metadata):
+        return str((info.extra_json_schema or {}).get("description", "something else"))
+    if isinstance(info, inspect.FloatType | inspect.IntType):
+        what = "a number" if isinstance(info, inspect.FloatType) else "a whole number"
+        return what if info.ge is None or info.le is None else f"{what} from {info.ge:g} to {info.le:g}"
+    if isinstance(info, inspect.LiteralType):
+        return "one of " + ", ".join(f'"{value}"' for value in _choices(kind))
+    if isinstance(info, inspect.StrType) and info.pattern:
+        return "text of a certain form"
+    if isinstance(info, inspect.DateType):
+        return "a date such as 2027-01-31"
+    return "true or false" if isinstance(info, inspect.BoolType) else "text in quotes"
+
+
+def _choices(kind: Any) -> tuple[str, ...]:  # noqa: ANN401
+    plain = _without_none(kind)
+    return (
+        tuple(str(value) for value in get_args(plain))
+        if isinstance(inspect.type_info(plain), inspect.LiteralType)
+        else ()
+    )
+
+
+def _without_none(kind: Any) -> Any:  # noqa: ANN401
+    if get_origin(kind) in (Union, UnionType):
+        return next(part for part in get_args(kind) if part is not type(None))
+    return kind
+
+
+def _show(value: object) -> str:
+    if isinstance(value, str):
+        return f'the text "{clean_line(value, 40)}"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"{value}"
+    return "a list" if isinstance(value, list) else "a section" if isinstance(value, dict) else str(value)[:40]
+
+
+def line_of(lines: list[str], path: SettingPath) -> int | None:
+    """The line that sets the key, counted from 1; the section's own line when the key hides in an inline table."""
+    table: SettingPath = ()
+    section: int | None = None
+    for number, line in enumerate(lines, start=1):
+        header = _TABLE.match(line)
+        if header:
+            table = _keys(header[1])
+            if table == path:
+                return number
+            section = number if table == path[: len(table)] else section
+        elif "=" in line and not line.lstrip().startswith("#"):
+            found = table + _keys(line.split("=", 1)[0])
+            if found == path:
+                return number
+            section = number if found and found == path[: len(found)] else section
+    return section
+
+
+def _keys(dotted: str) -> SettingPath:
+    return tuple(part.strip().strip("\"'") for part in re.findall(r'\s*(?:"[^"]*"|\'[^\']*\'|[^."\']+)\s*', dotted))
