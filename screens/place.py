@@ -112,10 +112,13 @@ class Place(WatchedWorkers, Screen[None]):
         small = width < LEAST_WIDTH or height < LEAST_HEIGHT
         if small and self.focused is not None:
             self._focus_before = self.focused
-        self.set_class(small, "-too-small")
-        self.set_class(width >= WIDE, "-wide")
-        self.set_class(width >= BROAD, "-broad")
-        self.set_class(height >= TALL, "-tall")
+        before = self.classes
+        self.set_class(small, "-too-small", update=False)
+        self.set_class(width >= WIDE, "-wide", update=False)
+        self.set_class(width >= BROAD, "-broad", update=False)
+        self.set_class(height >= TALL, "-tall", update=False)
+        if self.classes != before:  # once for all four: each styles every widget anew
+            self.update_node_styles()
         if small:
             self.query_one("#too-small", Lines).show([line(f"Too small: {LEAST_WIDTH}x{LEAST_HEIGHT} is needed")])
         self.call_after_refresh(self._grown_back if self._focus_before and not small else self.redraw)

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from ..model import Role
-from ..products.server_logs import MODEL_SERVER, OLLAMA, Pattern, pattern
+from ..products.server_logs import MODEL_SERVER, OLLAMA, Pattern
 
 _LINES: dict[str, dict[str, Any]] = tomllib.loads(
     files("stackops.console.collect").joinpath("log_lines.toml").read_text("utf-8")
@@ -34,7 +34,7 @@ while it runs as often as while it lies dead."""
 def _patterns(role: Role) -> tuple[Pattern, ...]:
     rows = ((name, {"regex": told} if isinstance(told, str) else dict(told)) for name, told in _LINES[role].items())
     return tuple(
-        pattern(f"{role}.{name}", row.pop("regex").replace("NO_DATABASE ", _NO_DATABASE), **row) for name, row in rows
+        Pattern(f"{role}.{name}", row.pop("regex").replace("NO_DATABASE ", _NO_DATABASE), **row) for name, row in rows
     )
 
 

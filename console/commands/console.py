@@ -18,8 +18,6 @@ def open_console(session: Session) -> int:
     session.require_project()
     if session.options.get("no_color"):
         os.environ["NO_COLOR"] = "1"
-    if not session.demo:
-        session.tell_open_intents()
     return session.doors.run_app(session.host, settings, offer_demo=not session.demo)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 
 from msgspec import Struct
 
@@ -130,10 +131,18 @@ def _of_channels(state: OneApiState, gateway: Container) -> Iterator[Use]:
             yield Use(clean_line(f"{who}{off}"), shown(channel.base_url), gateway.service or gateway.name, gateway.id)
 
 
-_IMAGES = tuple((one.product, re.compile(rf"(?:^|/)(?:{one.image})$")) for one in SERVERS.values() if one.image)
+@cache
+def _images() -> tuple[tuple[Product, re.Pattern[str]], ...]:
+    return tuple((one.product, re.compile(rf"(?:^|/)(?:{one.image})$")) for one in SERVERS.values() if one.image)
+
+
+@cache
+def _commands() -> tuple[tuple[Product, re.Pattern[str]], ...]:
+    return tuple((one.product, re.compile(one.command)) for one in SERVERS.values() if one.command)
+
+
 _OTHER = re.compile(r"(?:^|/)infiniflow/infinity$|[-_.](?:ui|web|webui|exporter|client|metrics)$")
 """``infiniflow/infinity`` is a vector database."""
-_COMMANDS = tuple((one.product, re.compile(one.command)) for one in SERVERS.values() if one.command)
 TYPICAL = (11434, 8000, 8001, 8002, 6006, 6008, 9997, 8080, 9931, 4000, 7997, 21001, 30000, 1234, 5000)
 """Ports that model servers like, and others too: a reason to ask only beside another one."""
 _SCRIPTS = ("SK_KEY", "SK-KEY", "sk-key", "sk_key", "ACCESS_TOKEN")
@@ -157,13 +166,13 @@ def product_of_image(image: str) -> Product | None:
     repository = parts_of(image).repository.lower()
     if _OTHER.search(repository):
         return None
-    return next((product for product, pattern in _IMAGES if pattern.search(repository)), None)
+    return next((product for product, pattern in _images() if pattern.search(repository)), None)
 
 
 def product_of_command(command: Sequence[str]) -> tuple[Product, str] | None:
     """The product that a command starts, and the words that tell; the caller knows that it starts a model server."""
     text = " ".join(command)
-    matches = ((product, pattern.search(text)) for product, pattern in _COMMANDS)
+    matches = ((product, pattern.search(text)) for product, pattern in _commands())
     return next(((product, match[0].strip(" /")) for product, match in matches if match), None)
 
 

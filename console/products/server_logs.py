@@ -18,17 +18,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 from msgspec import Struct
 
 from ..model import Role
 
 
-class Pattern(Struct, frozen=True):
+class Pattern(Struct, frozen=True, dict=True):
     """One line that means something."""
 
     name: str
-    regex: re.Pattern[str]
+    source: str
     only_match: bool = False
     """Keep what the pattern matched and nothing else: the rest of the line is a secret, or noise."""
     alone: bool = True
@@ -38,12 +39,10 @@ class Pattern(Struct, frozen=True):
     stands: bool = False
     """Said once, at the start: true until the next start, however far behind later lines have left it."""
 
-
-def pattern(
-    name: str, regex: str, *, only_match: bool = False, alone: bool = True, kept: int = 1, stands: bool = False
-) -> Pattern:
-    """An entry, its pattern compiled."""
-    return Pattern(name, re.compile(regex), only_match, alone, kept, stands)
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Compiled by the first line it is looked for in: all of them take 9 ms, which the first frame would wait."""
+        return re.compile(self.source)
 
 
 OOM, HOST, LOST = "gpu.oom.", "host-memory.", "gpu.lost."
@@ -54,7 +53,7 @@ REST = r"[^\n]{0,280}"
 
 # fact: PyTorch's note on shared memory; NCCL's shm transport; vLLM issue 1710, xorbitsai/inference issue 1622
 _SHM = (
-    pattern(
+    Pattern(
         SHM,
         r"out of shared memory|raise your shared memory limit|[Bb]us error.*shared memory"
         r"|shared memory segment.*(?:/dev/shm|failed)"
@@ -67,13 +66,13 @@ _SHM = (
 # fact: ollama server/sched.go and llm/server.go; ggml-cpu; PyTorch alloc_cpu.cpp; numpy; Rust's allocator; vLLM 0.3 to
 # 0.6 (swap space); SGLang memory_pool_host.py. A buffer that cannot be locked (mlock) only warns
 _HOST_MEMORY = (
-    pattern(
+    Pattern(
         "host-memory.llamacpp",
         r"cpu_buffer_type_alloc_buffer: failed to allocate|(?:failed|unable) to allocate C(?:PU|UDA_Host)\w* buffer"
         r"|ggml_aligned_malloc: insufficient memory",
     ),
-    pattern("host-memory.swap-space", rf"Too large swap space\.{REST}|lack of CPU swap space|Not enough host memory"),
-    pattern(
+    Pattern("host-memory.swap-space", rf"Too large swap space\.{REST}|lack of CPU swap space|Not enough host memory"),
+    Pattern(
         "host-memory.program",
         r"DefaultCPUAllocator: (?:can't allocate|not enough) memory|Unable to allocate [\d.]+ [KMGT]iB for an array"
         r"|\bMemoryError\b|std::bad_alloc|memory allocation of \d+ bytes failed|^(?!.*mlock).*Cannot allocate memory",
@@ -83,8 +82,8 @@ _HOST_MEMORY = (
 # fact: text-embeddings-inference issues 137 and 806; vLLM's config (bfloat16, quantisation); PyTorch's messages on
 # capability and driver; CUDA's error texts 35, 209, 222, 803, 804; ollama discover/gpu.go
 _TOO_OLD = (
-    pattern("gpu.too-old-card.image", rf"[Rr]untime compute cap \d+ is not compatible with compile time{REST}"),
-    pattern(
+    Pattern("gpu.too-old-card.image", rf"[Rr]untime compute cap \d+ is not compatible with compile time{REST}"),
+    Pattern(
         "gpu.too-old-card.precision",
         rf"[Bb]f(?:loat)?16 is only supported on GPUs with compute capability{REST}"
         r"|type fp8e\w+ not supported in this architecture"
@@ -92,12 +91,12 @@ _TOO_OLD = (
         rf"|FP8 quantized models (?:is|are) only supported on{REST}",
         only_match=True,
     ),
-    pattern(
+    Pattern(
         "gpu.too-old-card.quantization",
         r"[Qq]uantization (?:method \S+|scheme) is not supported for the current GPU"
         rf"|[Oo]nly (?:supports )?Ampere GPUs or newer{REST}",
     ),
-    pattern(
+    Pattern(
         "gpu.too-old-card.kernel",
         r"no kernel image is available|CUDA_ERROR_(?:NO_BINARY_FOR_GPU|INVALID_PTX)|device kernel image is invalid"
         r"|PyTorch no longer supports this GPU because it is too old|CUDA GPU is too old"
@@ -107,7 +106,7 @@ _TOO_OLD = (
         r"|(?i:only supports devices of|requires) CUDA Capability >= [\d.]+"
         r"|has no device code compatible with CUDA arch|ptxas fatal\s*: Value 'sm_\d+\w?' is not defined",
     ),
-    pattern(
+    Pattern(
         OLD_DRIVER + "cuda",
         rf"NVIDIA driver on your system is too old{REST}|CUDA driver version is insufficient for CUDA runtime version"
         r"|CUDA_ERROR_INSUFFICIENT_DRIVER|cudart init failure: 35\b|provided PTX was compiled with an unsupported tool"
@@ -124,38 +123,38 @@ _FAILED = r"(?:[Ee]rror|[Ff]ail(?:ed|ure))(?:(?!pinned)[^\n]){0,120}?\bout of me
 # SGLang model_runner.py and pool_configurator.py; text-generation-inference's warm-up; llama.cpp's CUDA and Vulkan
 # back ends; ONNX Runtime, CTranslate2, TensorRT-LLM, ExLlama, accelerate
 _OUT_OF_MEMORY = (
-    pattern(
+    Pattern(
         "gpu.oom.torch", rf"(?<!avoid )(?:CUDA|HIP|NPU|XPU) out of memory(?:\.| occurred|\s*$){REST}", only_match=True
     ),
-    pattern(
+    Pattern(
         "gpu.oom.vllm-start",
         rf"Free memory on device(?: \S+)? \([\d.]+/[\d.]+ GiB\) on startup is less than desired{REST}",
         only_match=True,
     ),
-    pattern(
+    Pattern(
         "gpu.oom.vllm-length",
         rf"To serve at least one request with the model(?:'?s?'s)? max seq len{REST}"
         rf"|[Tt]he model's max seq len \(\d+\) is larger than the maximum number of tokens{REST}",
         only_match=True,
     ),
-    pattern(
+    Pattern(
         "gpu.oom.vllm-cache",
         rf"No available memory for the cache blocks{REST}|Error in memory profiling\.{REST}",
         only_match=True,
     ),
-    pattern(
+    Pattern(
         "gpu.oom.sglang-static",
         rf"Not enough memory[.;] Please try (?:to )?(?:in|de)creas\w+ --mem-fraction-static{REST}"
         rf"|The memory capacity is unbalanced\. Some GPUs may be occupied{REST}",
     ),
-    pattern("gpu.oom.sglang-run", r"(?:Prefill|Decode) out of memory\. Try to lower your batch size"),
-    pattern("gpu.oom.tgi", rf"Not enough memory to (?:handle|run with) {REST}", only_match=True),
-    pattern(
+    Pattern("gpu.oom.sglang-run", r"(?:Prefill|Decode) out of memory\. Try to lower your batch size"),
+    Pattern("gpu.oom.tgi", rf"Not enough memory to (?:handle|run with) {REST}", only_match=True),
+    Pattern(
         "gpu.oom.llamacpp",
         r"(?:cuda|hip)Malloc failed: out of memory|(?:failed|unable) to allocate (?:CUDA|ROCm|Vulkan)\d+ buffer"
         r"|failed to allocate buffer for (?:kv|rs) cache|failed to allocate compute (?:pp )?buffers",
     ),
-    pattern(
+    Pattern(
         "gpu.oom.cuda",
         rf"(?:CUDA|Cuda|HIP|CUBLAS|NCCL|[Cc]uda\w{{1,40}})\b[^\n]{{0,40}}?{_FAILED}|CU(?:BLAS|DNN)_STATUS_ALLOC_FAILED"
         r"|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation|hipErrorOutOfMemory|ErrorOutOfDeviceMemory"
@@ -163,29 +162,29 @@ _OUT_OF_MEMORY = (
         r"|[Oo]ut of memory error on GPU \d|amount of GPU memory \(\d+ bytes\) could not be allocated"
         r"|Make sure you have enough GPU RAM to fit",
     ),
-    pattern("gpu.oom.fastchat", r"[\"']error_code[\"']: ?50002\b"),
+    Pattern("gpu.oom.fastchat", r"[\"']error_code[\"']: ?50002\b"),
 )
 
 # fact: nvidia-container-toolkit issue 48; ollama issues 3930, 7765, 9531 and discover/gpu_info_*.c; PyTorch's
 # c10/cuda and torch/cuda; NVML's error classes in pynvml; vLLM and SGLang where they find no device; CUDA's errors
 # 100 (no device), 800 (not permitted), 801 (not supported), 802 (not initialised), 999 (unknown)
 _LOST = (
-    pattern("gpu.lost.nvml-unknown", r"NVML: Unknown Error|NVMLError_(?:Unknown|OperatingSystem)"),
-    pattern(
+    Pattern("gpu.lost.nvml-unknown", r"NVML: Unknown Error|NVMLError_(?:Unknown|OperatingSystem)"),
+    Pattern(
         "gpu.lost.nvml-mismatch",
         r"Failed to initialize NVML: Driver/library version mismatch|NVMLError_LibRmVersionMismatch"
         r"|version mismatch between driver and cuda driver library",
     ),
-    pattern(
+    Pattern(
         "gpu.lost.nvml-not-loaded",
         r"Failed to initialize NVML: (?:Driver Not Loaded|Insufficient Permissions|GPU [Aa]ccess blocked)"
         r"|NVMLError_(?:DriverNotLoaded|LibraryNotFound|NoPermission)"
         r"|NVIDIA-SMI has failed because it couldn't communicate with|Can't initialize NVML",
     ),
-    pattern(
+    Pattern(
         "gpu.lost.off-the-bus", r"NVMLError_GpuIsLost|\bGPU is lost\b|fallen off the bus|cudaErrorDeviceUninitialized"
     ),
-    pattern(
+    Pattern(
         "gpu.lost.no-device",
         r"^No devices were found|No (?:CUDA|HIP) GPUs are available|no CUDA-capable device is detected"
         r"|CUDA_ERROR_NO_DEVICE|The NVIDIA Driver was not detected"
@@ -195,7 +194,7 @@ _LOST = (
         r"|torch\.cuda\.is_available\(\) is False|No accelerator \([^)]*\) is available"
         r"|Could not find a compatible CUDA device",
     ),
-    pattern(
+    Pattern(
         "gpu.lost.cuda",
         r"CUDA unknown error|CUDA-capable device\(s\) is/are busy or unavailable"
         r"|CUDA error: (?:unknown error|operation not permitted|system not yet initialized)"
@@ -210,17 +209,17 @@ _LOST = (
 
 # fact: the first line is uvicorn's own; the others of success are vLLM's, SGLang's, TEI's and llama.cpp's
 _SERVERS = (
-    pattern("model.engine-dead", r"EngineCore encountered an issue|Engine core initialization failed"),
-    pattern("model.no-slot", r"No available slot found for the model"),
+    Pattern("model.engine-dead", r"EngineCore encountered an issue|Engine core initialization failed"),
+    Pattern("model.no-slot", r"No available slot found for the model"),
     # fact: a text NUM_WORKERS compared with a number by uvicorn 0.21 to 0.23, in FastGPT's companion servers
-    pattern("model.workers-type-error", r"TypeError: '>' not supported between instances of 'str' and 'int'"),
+    Pattern("model.workers-type-error", r"TypeError: '>' not supported between instances of 'str' and 'int'"),
     # vLLM, SGLang, and whoever loads with transformers; each bar of progress is drawn over the one before in one line
-    pattern(
+    Pattern(
         "model.loading",
         r"Starting to load model\b|Load weight begin\b|Loading (?:\w+ )?checkpoint shards\b",
         only_match=True,
     ),
-    pattern(
+    Pattern(
         "model.ready",
         r"Application startup complete|The server is fired up and ready to roll!|GPU KV cache size: [\d,]+ tokens"
         r"|text_embeddings_router: .*: Ready$|server is listening on http",
@@ -230,23 +229,23 @@ _SERVERS = (
 # fact: ollama discover/types.go; one line per device, `library=cpu` where no GPU was seen
 _INFERENCE = r"\binference compute\b(?:.{0,200}?\bid=(?P<key>\S{1,80}+))?.{0,200}?\blibrary=[\"']?"
 _OLLAMA = (
-    pattern("host-memory.ollama", r"model requires more system memory|model request too large for system"),
-    pattern("ollama.started", r"\bListening on \S+ \(version [\w.+-]+\)", stands=True),
-    pattern("ollama.inference-cpu", rf"{_INFERENCE}(?i:cpu)", stands=True),
-    pattern("ollama.inference-gpu", rf"{_INFERENCE}\w", kept=16, stands=True),
-    pattern("ollama.oom-retried", r"retrying without pipeline parallelism"),
+    Pattern("host-memory.ollama", r"model requires more system memory|model request too large for system"),
+    Pattern("ollama.started", r"\bListening on \S+ \(version [\w.+-]+\)", stands=True),
+    Pattern("ollama.inference-cpu", rf"{_INFERENCE}(?i:cpu)", stands=True),
+    Pattern("ollama.inference-gpu", rf"{_INFERENCE}\w", kept=16, stands=True),
+    Pattern("ollama.oom-retried", r"retrying without pipeline parallelism"),
 )
 # fact: llm/status.go, what Ollama itself takes for out of memory, whatever the case. Memory that is not pinned is
 # taken instead of pinned memory, so that no pinned memory is no fault
 _OLLAMA_OUT_OF_MEMORY = (
-    pattern(
+    Pattern(
         "gpu.oom.ollama",
         r"^(?!.*pinned memory).*(?i:out of (?:device )?memory|failed to allocate|unable to allocate backend buffer"
         r"|allocation failed|not enough memory"
         r"|insufficient memory|memory layout cannot be allocated"
         r"|vk_error_out_of_device_memory|erroroutofmemory|(?:cuda|hip)malloc failed)",
     ),
-    pattern("ollama.runner-ended", r"llama(?:-server| runner) process has terminated:"),
+    Pattern("ollama.runner-ended", r"llama(?:-server| runner) process has terminated:"),
 )
 
 _FAULTS = (*_SHM, *_HOST_MEMORY, *_TOO_OLD)

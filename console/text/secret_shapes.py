@@ -11,24 +11,31 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from functools import cached_property
+
+from msgspec import Struct
 
 from . import secret_values as told
 from .secret_values import MARK, VARIABLE_NAME, Mask, is_harmless, is_secret_name, looks_secret, value
 
 
-class _Shape(NamedTuple):
+class _Shape(Struct, frozen=True, dict=True):
     """One way to write a secret down; the secret is what the last group holds."""
 
     words: tuple[str, ...]
     """Looked for where one of them is in the text, in lower case: most texts have none."""
-    pattern: re.Pattern[str]
+    source: str
     spares: Callable[[re.Match[str]], bool] = lambda _: False
     """Whether it only looks like one."""
 
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled by the first text with one of its words: all of them take 11 ms of the start."""
+        return re.compile(self.source)
+
 
 def _shape(words: str, pattern: str, spares: Callable[[re.Match[str]], bool] = lambda _: False) -> _Shape:
-    return _Shape(tuple(words.split()), re.compile(pattern), spares)
+    return _Shape(tuple(words.split()), pattern, spares)
 
 
 def _masked(text: str, mask: Mask, shapes: Iterable[_Shape]) -> str:

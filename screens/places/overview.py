@@ -79,7 +79,7 @@ class Overview(ContainerActs):
         self.query_one("#finding").border_title = " Why "
         if self.desk.memory.lasts and not self.desk.memory.get(WELCOMED):
             self.query_one("#welcome", Lines).show(WELCOME)
-            self.add_class("-welcoming")
+            self.add_class("-welcoming", update=False)  # all is styled when the screen is shown, next
 
     # Drawing
 

@@ -11,8 +11,7 @@ from support.pty_harness import Terminal
 
 DRIVERS = ("docker", "requests", "psutil", "pymongo", "psycopg", "httpx", "pynvml", "prometheus_client")
 JUDGING = ("stackops.console.judge.judgement", "stackops.checks.registry")
-REPAIRING = ("stackops.console.fix.steps",)
-"""On this machine the journal is opened, which knows all steps."""
+REPAIRING = ("stackops.console.fix.steps", "stackops.console.fix.journal")
 PARSERS = ("ruamel.yaml", "dotenv")
 """The collector's thread needs these for its first look. It may be faster than the first frame: only what the main
 thread imports counts."""
@@ -48,7 +47,7 @@ def test_no_driver_is_imported_before_the_first_frame(tmp_path, what: str) -> No
     path = tmp_path / "modules"
     script = str(Path(__file__).resolve().parents[1] / "support" / "frozen_console.py")
     program = PROBE.format(
-        wanted=(*DRIVERS, *PARSERS, *JUDGING, *(() if what == "this machine" else REPAIRING)),
+        wanted=(*DRIVERS, *PARSERS, *JUDGING, *REPAIRING),
         path=str(path),
         start=FROZEN.format(path=script) if what == "the screens" else DEMO if what == "the practice stack" else LOCAL,
     )
