@@ -32,7 +32,7 @@ class CollectorFeed:
         self._lock = threading.Lock()
         self._latest: Snapshot | None = None
         self._listener: Callable[[Snapshot], None] | None = None
-        self._collector = Collector(host, settings, self._publish)
+        self._collector = Collector(host, settings, self._publish, engine_first=True)
         self._collector.start_in_thread()
 
     def _publish(self, snapshot: Snapshot) -> None:
@@ -47,6 +47,10 @@ class CollectorFeed:
             self._listener, latest = publish, self._latest
         if latest is not None:
             publish(latest)
+
+    def complete(self) -> None:
+        """Read the rest too: the first frame stands, and their import no longer delays it."""
+        self._collector.complete()
 
     def request(self) -> None:
         """Look again now."""

@@ -178,6 +178,7 @@ class StackopsApp(Navigator, inherit_bindings=False):
         """Work that can wait for the first frame: garbage collection, and the search for interrupted fixes."""
         gc.freeze()
         gc.enable()
+        self.desk.feed.complete()
         self._judging = False
         self._judge_changed(self.snapshot)
         if self.desk.journal is not None:

@@ -33,6 +33,9 @@ class Feed(Protocol):
     def listen(self, publish: Publish) -> None:
         """Hand every Snapshot to ``publish``, the latest one at once. Called from whatever thread it was made in."""
 
+    def complete(self) -> None:
+        """The first frame stands: read all there is from now on; thread-safe."""
+
     def request(self) -> None:
         """Look again now; thread-safe."""
 

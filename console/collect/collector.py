@@ -100,6 +100,7 @@ class Collector:
         *,
         project_dirs: Sequence[str] = (),
         cadence: Cadence | None = None,
+        engine_first: bool = False,
     ) -> None:
         self.history = History()
         self._host = host
@@ -112,6 +113,7 @@ class Collector:
         self._task: asyncio.Task[None] | None = None
         self._thread: threading.Thread | None = None
         self._running = threading.Event()
+        self._whole, self._rest = not engine_first, asyncio.Event()
         self._published_at = 0.0
         self._stopped = False
         self._learned: tuple[object, object] = (None, None)
@@ -137,6 +139,11 @@ class Collector:
     def request(self) -> None:
         """Look at everything again, now."""
         self._tell(lambda scheduler: scheduler.request())
+
+    def complete(self) -> None:
+        """Read all sources from now on, where only the Engine was to be read first."""
+        self._whole = True
+        self._tell(lambda _: self._rest.set())
 
     def visible(self, containers: Iterable[str] | None) -> None:
         """Which containers are on the screen: a remote Engine is asked for the figures of these only. None: of all."""
@@ -181,7 +188,9 @@ class Collector:
             self._host, self._settings, cadence=self._cadence, history=self.history, directories=self._directories
         )
         self._running.set()
-        tasks = [asyncio.create_task(work) for work in (self._publish_changes(scheduler), scheduler.run())]
+        if self._whole:
+            self._rest.set()
+        tasks = [asyncio.create_task(work) for work in (self._publish_changes(scheduler), scheduler.run(self._rest))]
         try:
             await asyncio.gather(*tasks)
         finally:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 
 from ..hosts import Host
@@ -19,8 +20,10 @@ from ..text.cleaning import SECRETS
 from .figures import History
 from .source import Backoff, Cadence, Site, Source
 
+FIRST = "engine"
+"""The file whose sources say what is there: read while the rest is still being imported."""
 FILES = (
-    "engine",
+    FIRST,
     "meters",
     "gpus",
     "compose",
@@ -45,7 +48,12 @@ def _in_file(name: str) -> Iterator[type[Source]]:
             yield from (kind,) if "name" in vars(kind) else ()
 
 
-SOURCES: tuple[type[Source], ...] = tuple(kind for name in FILES for kind in _in_file(name))
+@cache
+def all_sources() -> tuple[type[Source], ...]:
+    """All there are. Imports them, which takes 45 ms: a first frame need not wait for it."""
+    return tuple(kind for name in FILES for kind in _in_file(name))
+
+
 WORKED_OUT: Mapping[str, tuple[str, ...]] = {
     "host": (),
     "services": ("containers", "projects", "processes", "log_marks", "package_releases"),
@@ -57,7 +65,7 @@ def sources_of() -> dict[str, tuple[str, ...]]:
     """Part of the Snapshot -> the names, up to a colon, of the Faults that concern it."""
     own: dict[str, dict[str, None]] = {}
     made_of: dict[str, tuple[str, ...]] = dict(WORKED_OUT)
-    for source in SOURCES:
+    for source in all_sources():
         for part in source.gives:
             own.setdefault(part, {}).update(dict.fromkeys((source.name, *source.tells)))
             made_of[part] = (*made_of.get(part, ()), *source.made_of)
@@ -94,15 +102,31 @@ class Scheduler:
         history: History | None = None,
         directories: Sequence[str] = (),
         files_only: bool = False,
-        sources: Sequence[type[Source]] = SOURCES,
+        sources: Sequence[type[Source]] | None = None,
     ) -> None:
         self.site = Site(host, settings, cadence=cadence, history=history, directories=directories)
-        kinds = [kind for kind in sources if (kind.from_files or not files_only) and kind.is_here(host)]
-        self.site.sources |= {kind.name: kind(self.site) for kind in kinds}
-        self._turns = {name: _Turn(source) for name, source in self.site.sources.items()}
+        self._files_only, self._some = files_only, sources
+        self._turns: dict[str, _Turn] = {}
         self._looking = asyncio.Lock()
         self.site.wake = self.wake
         self.site.board.on_put = self._notice
+        self._add(_in_file(FIRST) if sources is None else sources)
+
+    def _add(self, kinds: Iterable[type[Source]]) -> None:
+        """Those of them that this host has."""
+        for kind in kinds:
+            if (
+                kind.name not in self._turns
+                and (kind.from_files or not self._files_only)
+                and kind.is_here(self.site.host)
+            ):
+                source = self.site.sources[kind.name] = kind(self.site)
+                self._turns[kind.name] = _Turn(source)
+
+    def _complete(self) -> None:
+        """With all sources, unless some were chosen."""
+        if self._some is None:
+            self._add(all_sources())
 
     def wake(self, name: str) -> None:
         """Read soon."""
@@ -133,16 +157,24 @@ class Scheduler:
 
     # -- for ever ---------------------------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Read for ever."""
-        tasks = [asyncio.create_task(self._guarded(turn)) for turn in self._turns.values()]
+    async def run(self, rest: asyncio.Event | None = None) -> None:
+        """Read for ever: the Engine at once, the rest as soon as ``rest`` is set."""
+        tasks = self._begun({})
         try:
-            await asyncio.gather(*tasks)
+            if rest is not None:
+                await rest.wait()
+            self._complete()
+            tasks = self._begun(tasks)
+            await asyncio.gather(*tasks.values())
         finally:
-            for task in tasks:
+            for task in tasks.values():
                 task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait(tasks, timeout=0.5)
+                await asyncio.wait(tasks.values(), timeout=0.5)
+
+    def _begun(self, tasks: dict[str, asyncio.Task[None]]) -> dict[str, asyncio.Task[None]]:
+        new = {name: turn for name, turn in self._turns.items() if name not in tasks}
+        return tasks | {name: asyncio.create_task(self._guarded(turn)) for name, turn in new.items()}
 
     async def _guarded(self, turn: _Turn) -> None:
         """A defect in one source is a Fault of this source; it is started again after a while."""
@@ -199,6 +231,7 @@ class Scheduler:
 
     async def look(self, on_request: Collection[str] = (), *, second_sample: float = 0.0) -> Snapshot:
         """A Snapshot in which everything was read after this call. ``on_request``: what is only read when asked for."""
+        self._complete()
         async with self._looking:
             self.site.on_request = frozenset(on_request)
             try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..collect.scheduler import SOURCES, sources_of
+from ..collect.scheduler import all_sources, sources_of
 from ..compose.places import WORKING_DIR
 from ..hosts import EngineUnreachable
 from ..model import Fault, Snapshot
@@ -20,9 +20,9 @@ from ..text.cleaning import clean_line
 
 ENGINE = ("engine", "engine-info")
 """Everything that is known of containers stands on these: their Faults concern every repair."""
-FROM_FILES = frozenset(source.name for source in SOURCES if source.from_files)
+FROM_FILES = frozenset(source.name for source in all_sources() if source.from_files)
 """Sources that are read where a folder is judged without any Engine."""
-ALWAYS = frozenset(source.name for source in SOURCES if source.always)
+ALWAYS = frozenset(source.name for source in all_sources() if source.always)
 """Sources that every look reads; the others have nothing to read where nobody needs them."""
 PARTS: Mapping[str, tuple[str, ...]] = sources_of()
 """Part of the Snapshot -> the sources that make it, as Faults name them up to the colon; the Engine's belong to all."""

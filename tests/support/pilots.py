@@ -122,6 +122,9 @@ class LookingFeed:
         self._again.set()
         self._thread.start()
 
+    def complete(self) -> None:
+        pass
+
     def _look(self) -> None:
         while not self._ended.is_set():
             if self._again.wait(0.05):

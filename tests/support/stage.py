@@ -302,6 +302,9 @@ class FrozenFeed:
         if self.snapshot is not None:
             publish(self.snapshot)
 
+    def complete(self) -> None:
+        pass
+
     def push(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._publish(snapshot)
