@@ -20,11 +20,10 @@ from ..text.cleaning import SECRETS
 from .figures import History
 from .source import Backoff, Cadence, Site, Source
 
-FIRST = "engine"
-"""The file whose sources say what is there: read while the rest is still being imported."""
+FIRST = ("engine", "meters")
+"""What is there and what it uses: read while the rest is still being imported."""
 FILES = (
-    FIRST,
-    "meters",
+    *FIRST,
     "gpus",
     "compose",
     "logs",
@@ -40,18 +39,19 @@ FILES = (
 )
 
 
-def _in_file(name: str) -> Iterator[type[Source]]:
-    """The sources of a file: its classes that have a name of their own."""
-    module = import_module(f".sources.{name}", __package__)
-    for kind in vars(module).values():
-        if isinstance(kind, type) and issubclass(kind, Source) and kind.__module__ == module.__name__:
-            yield from (kind,) if "name" in vars(kind) else ()
+def _in_files(names: Iterable[str]) -> Iterator[type[Source]]:
+    """The sources of these files: their classes that have a name of their own."""
+    for name in names:
+        module = import_module(f".sources.{name}", __package__)
+        for kind in vars(module).values():
+            if isinstance(kind, type) and issubclass(kind, Source) and kind.__module__ == module.__name__:
+                yield from (kind,) if "name" in vars(kind) else ()
 
 
 @cache
 def all_sources() -> tuple[type[Source], ...]:
     """All there are. Imports them, which takes 45 ms: a first frame need not wait for it."""
-    return tuple(kind for name in FILES for kind in _in_file(name))
+    return tuple(_in_files(FILES))
 
 
 WORKED_OUT: Mapping[str, tuple[str, ...]] = {
@@ -110,7 +110,7 @@ class Scheduler:
         self._looking = asyncio.Lock()
         self.site.wake = self.wake
         self.site.board.on_put = self._notice
-        self._add(_in_file(FIRST) if sources is None else sources)
+        self._add(_in_files(FIRST) if sources is None else sources)
 
     def _add(self, kinds: Iterable[type[Source]]) -> None:
         """Those of them that this host has."""
@@ -158,7 +158,7 @@ class Scheduler:
     # -- for ever ---------------------------------------------------------------------------------------------------
 
     async def run(self, rest: asyncio.Event | None = None) -> None:
-        """Read for ever: the Engine at once, the rest as soon as ``rest`` is set."""
+        """Read for ever: what containers there are and use at once, the rest as soon as ``rest`` is set."""
         tasks = self._begun({})
         try:
             if rest is not None:

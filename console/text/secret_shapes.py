@@ -13,29 +13,24 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
-from msgspec import Struct
-
 from . import secret_values as told
 from .secret_values import MARK, VARIABLE_NAME, Mask, is_harmless, is_secret_name, looks_secret, value
 
 
-class _Shape(Struct, frozen=True, dict=True):
-    """One way to write a secret down; the secret is what the last group holds."""
+class _Shape:
+    """One way to write a secret down; the secret is what the last group holds.
 
-    words: tuple[str, ...]
-    """Looked for where one of them is in the text, in lower case: most texts have none."""
-    source: str
-    spares: Callable[[re.Match[str]], bool] = lambda _: False
-    """Whether it only looks like one."""
+    It is looked for where one of its words is in the text, in lower case: most texts have none. ``spares`` says whether
+    something only looks like one.
+    """
+
+    def __init__(self, words: str, source: str, spares: Callable[[re.Match[str]], bool] = lambda _: False) -> None:
+        self.words, self.source, self.spares = words.split(), source, spares
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Compiled by the first text with one of its words: all of them take 11 ms of the start."""
+        """Compiled when first needed: all of them take 11 ms of the start."""
         return re.compile(self.source)
-
-
-def _shape(words: str, pattern: str, spares: Callable[[re.Match[str]], bool] = lambda _: False) -> _Shape:
-    return _Shape(tuple(words.split()), pattern, spares)
 
 
 def _masked(text: str, mask: Mask, shapes: Iterable[_Shape]) -> str:
@@ -46,16 +41,12 @@ def _masked(text: str, mask: Mask, shapes: Iterable[_Shape]) -> str:
     return text
 
 
-def _secret(match: re.Match[str]) -> str:
-    return match[match.lastindex or 0]
-
-
 def _is_word(match: re.Match[str]) -> bool:
-    return not looks_secret(_secret(match))
+    return not looks_secret(match[match.lastindex or 0])
 
 
 def _is_variable(match: re.Match[str]) -> bool:
-    return VARIABLE_NAME.fullmatch(_secret(match)) is not None
+    return VARIABLE_NAME.fullmatch(match[match.lastindex or 0]) is not None
 
 
 def _is_unnamed(match: re.Match[str]) -> bool:
@@ -66,48 +57,48 @@ def _is_unnamed(match: re.Match[str]) -> bool:
 
 _ADDRESSES = (
     # up to the last @ before the query: a password may hold one, and a slash. What starts like a port is no password
-    _shape(
+    _Shape(
         "://",
         r"(?i)(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{1,30}://[^\s:/?#@\"'`<>]*:(?!\d{1,5}[/?#])"
         r"([^\s\"'`<>?]{0,2000}(?=@)|[^\s\"'`<>]{0,2000}(?=@))",
     ),
-    _shape("x-oauth-basic", r"://([^\s:/?#@\"'`<>]{3,})(?=:)"),
-    _shape(
+    _Shape("x-oauth-basic", r"://([^\s:/?#@\"'`<>]{3,})(?=:)"),
+    _Shape(
         "://",
         r"(?i)(?<![a-z0-9+.-])(?:git\+)?(?:https?|wss?|rediss?|nats)://([^\s:/?#@\"'`<>]{3,}?)(?=:?@)",
     ),
     # what Slack, Discord, Feishu, Teams, Zapier, Make, n8n, Mattermost, PagerDuty hand out
-    _shape(
+    _Shape(
         "hook",
         r"(?i)://[\w.-]*(?::\d+)?(?:/[\w.-]+)*?/(?:[\w-]*hooks?(?:b2|-test|s?/catch)?)/([^\s\"'`<>?#]{8,})",
     ),
-    _shape(
+    _Shape(
         "services triggers workflows callback integration heartbeat key/",
         r"(?i)://[\w.-]*(?::\d+)?(?:/[\w.-]+)*?/(?:services|triggers|workflows|callback|integration|heartbeat|key)/"
         r"([^\s\"'`<>?#]{8,})",
         lambda m: not any(letter.isdigit() or letter.isupper() for letter in m[1]),
     ),
-    _shape(
+    _Shape(
         "telegram ftqq day.app hook. hc-ping qqoq",
         r"(?i)://(?:api\.telegram\.org/(?:file/)?bot(?:\d+:)?|(?:sctapi\.|sc\.)ftqq\.com/|api\.day\.app/|xizhi\.qqoq\.net/"
         r"|hc-ping\.com/|hook\.[\w.-]*(?:make|integromat)\.com/)([^\s\"'`<>?#/]{6,})",
     ),
-    _shape(
+    _Shape(
         "=",
         r"(?i)[?&;](?:amp;)?(?:key|sig|signature|sign|code|secret|pass|pw|psw|auth|sk|ticket|sid|pushkey|access_?token"
         r"|x-amz-signature|x-amz-credential|x-amz-security-token|awsaccesskeyid)=([^&\s\"'#<>`]+)",
         lambda m: m[1].isdigit() and len(m[1]) < 5,
     ),
-    _shape(
+    _Shape(
         "@",
         r"(?<![^\s\"'`=\[,:(])[^\s:@/\"'`=(]{1,64}:([^\s\"'`]{1,256})(?=@(?:(?:tcp|udp|unix)\d?)?\(|@/\w)",
     ),
-    _shape(
+    _Shape(
         "@",
         r"(?<![\w.:/@-])[A-Za-z][\w.-]{0,63}:(?!\d{1,5}@)([^\s\"'`:@/]{3,128})"
         r"(?=@(?!sha\d)[A-Za-z\d][\w.-]*(?::\d|/|$|[\s\"',;)]))",
     ),
-    _shape(":thin: @//", r"(?i)(?::thin:|(?<![^\s\"'=]))[^/\s:@]{1,64}/([^@\s]{1,128})(?=@)"),
+    _Shape(":thin: @//", r"(?i)(?::thin:|(?<![^\s\"'=]))[^/\s:@]{1,64}/([^@\s]{1,128})(?=@)"),
 )
 
 
@@ -126,22 +117,22 @@ _SCHEME_WORDS = re.compile(
     r"(?i)(?:auth\w*|credentials?|tokens?|scheme|header|required|missing|expected|realm|invalid|instead|cannot|because)\W*"
 )
 _HEADERS = (
-    _shape(
+    _Shape(
         "authorization",
         r"(?i)(?:(?:\bproxy-)?\bauthorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token|digest|apikey|negotiate)\s+)?"
         r"|\bauthorization[\"']?[\s,]+[\"']?(?:bearer|basic|token|digest|apikey)\s+)([^\s\"',;]+)",
     ),
-    _shape(
+    _Shape(
         "sign sig",
         r"(?i)(?<![\w.-])(?:x-)?(?:sign|sig|signature)(?:=|[\"']?:[ \t]*)[\"']?(?!sha\d)([^&\s\"'#<>`;,]{6,})",
         lambda m: len(m[1]) < 16 and not looks_secret(m[1]),
     ),
-    _shape(
+    _Shape(
         "bearer apikey",
         r"(?i)\b(?:bearer|apikey)\s+([\w$][^\s\"',;]{7,})",
         lambda m: _SCHEME_WORDS.fullmatch(m[1]) is not None,
     ),
-    _shape("basic", r"(?i)\bbasic\s+([A-Za-z0-9+/_-]{6,}={0,2})(?![\w=])", lambda m: not _is_login(m)),
+    _Shape("basic", r"(?i)\bbasic\s+([A-Za-z0-9+/_-]{6,}={0,2})(?![\w=])", lambda m: not _is_login(m)),
 )
 
 # ---------------------------------------------------------------- statements and sentences
@@ -164,26 +155,26 @@ _READS = (
 )
 """Programs that read a password from what is piped into them."""
 _SENTENCES = (
-    _shape(
+    _Shape(
         "identified",
         r"(?i)\bidentified\s+(?:(?:with|via)\s+[\w\"'`]+\s+)?(?:by|as|using)\s+(?:values\s+|password\s*\(?\s*)?"
         + _QUOTED_OR_BARE,
     ),
-    _shape("identified", r"(?i)\bidentified\s[^;\n]{0,300}?\breplace\s+" + _QUOTED_OR_BARE),
-    _shape("set password", r"(?i)\bset\s+password\s+for\s+\S+\s*=\s*(?:\"([^\"\n]+)|'([^'\n]+))"),
-    _shape(
+    _Shape("identified", r"(?i)\bidentified\s[^;\n]{0,300}?\breplace\s+" + _QUOTED_OR_BARE),
+    _Shape("set password", r"(?i)\bset\s+password\s+for\s+\S+\s*=\s*(?:\"([^\"\n]+)|'([^'\n]+))"),
+    _Shape(
         _KEY_WORDS,
         r"(?i)(?<![\w\"'])(?:password|passwd|passphrase)\s*\(?\s*(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})')",
         _is_variable,
     ),
-    _shape(
+    _Shape(
         _KEY_WORDS,
         r"(?i)(?:\b(?:password|passwd|passphrase|passcode|pwd|secret(?:[ _-]?key)?|(?:api|access)[ _-]?key|token)\s+"
         r"(?:for\s+(?:[^\s:]+\s+){1,4}?)?(?:is|was|are|=>|->|to|set\s+to|changed\s+to|of)\s*[:=]?\s+[\"'`]?|\b(?:password|passwd|passphrase)\s+)"
         r"([^\s\"'`,;:()<>]{4,})",
         _is_word,
     ),
-    _shape(
+    _Shape(
         _KEY_WORDS,
         r"(?i)\b(?:password|passwd|passphrase|passcode|pwd|(?:api|secret|access)[ _-]?key|token)\s+"
         r"(?:is|was|(?:(?:set|changed|reset)\s+)?to)\s+"
@@ -191,25 +182,25 @@ _SENTENCES = (
         + r"([^\s\"'`,;:()<>]{4,}?)(?=[.!?,;]?(?:\s*$|\s*\n|[,;.]\s))",
         _is_variable,
     ),
-    _shape(
+    _Shape(
         "key code",
         r"(?i)\b(?:api|access|secret|master|private|encryption|signing|license|unseal|recovery)[ ](?:key|code)"
         r"(?:[ ]\d+)?(?:\s+provided)?\s*[:=]\s*[\"'`]?([^\s\"'`,;()<>]{4,}?)(?=[.,;!]?(?:[\s\"'`,;()<>}]|$))",
     ),
-    _shape(
+    _Shape(
         _KEY_WORDS,
         r"(?i)\b(?:invalid|incorrect|wrong|bad|unknown|expired|using|with|received|got)\s+(?:[a-z]+\s+)?(?:token|key|secret)"
         r"[:\s]\s*[\"'`]?([^\s\"'`,;:()<>]{6,})",
         _is_word,
     ),
-    _shape(
+    _Shape(
         "token",
         r"(?i)\btoken\s+[\"'`]?([^\s\"'`,;:()<>]{8,})(?=[\"'`]?\s+(?:is|was|has|does|expired|not|cannot)\b)",
         _is_word,
     ),
     # fact: mysqld(8): "A temporary password is generated for root@localhost: ..."
-    _shape("password", r"(?i)\bpassword\s+(?:[a-z]+\s+){0,2}for\s+\S+:\s+(\S{6,})", _is_word),
-    _shape(
+    _Shape("password", r"(?i)\bpassword\s+(?:[a-z]+\s+){0,2}for\s+\S+:\s+(\S{6,})", _is_word),
+    _Shape(
         told.CHINESE + " 密 key token secret password パスワード 비밀번호 пароль senha passe",
         rf"(?:(?:{'|'.join(told.CHINESE.split())})[\"']?\s*(?!强度|长度|类型|字段|文件|变量|算法|策略|方式|格式)"
         rf"(?:[{_HAN}]{{0,4}}(?:为|為|是|成|了|用|填|叫)|[:：=＝]|->|[（(【]){{0,3}}"
@@ -218,47 +209,47 @@ _SENTENCES = (
         rf"([^\s\"'`“”‘’「」『』【】，。；、！？,;（）()《》{_HAN}]{{3,}}+)(?! ?(?:格式|编码|位|个|字符|加密|算法))",
         _is_no_value,
     ),
-    _shape(
+    _Shape(
         _KEY_WORDS + " masterauth primaryauth auth-pass",
         r"(?i)\b(?:(?:requirepass|masterauth|primaryauth)\s+|auth-pass\s+\S+\s+)[\"']?"
         r"(?!(?:is|was|not|option|in|to|and|for|must|has|with|without)\b)([^\s\"']+)",
     ),
-    _shape("user", r"(?i)\b(?:setuser|user)\s+\S+\s(?:[^\n]{0,200}?\s)?[>#](?!\s)([^\s]{4,})(?=\s[~+&%])"),
-    _shape("auth", r"(?<![\w-])AUTH[ \t]+(?:[\w-]+[ \t]+)?[\"']?([^\s\"']{4,})", _is_word),
-    _shape(
+    _Shape("user", r"(?i)\b(?:setuser|user)\s+\S+\s(?:[^\n]{0,200}?\s)?[>#](?!\s)([^\s]{4,})(?=\s[~+&%])"),
+    _Shape("auth", r"(?<![\w-])AUTH[ \t]+(?:[\w-]+[ \t]+)?[\"']?([^\s\"']{4,})", _is_word),
+    _Shape(
         ".auth( password( secret( token(",
         r"(?:\.auth|\w(?:Password|Secret|Token))\(\s*(?:(?:\"[^\"\n]*\"|'[^'\n]*')\s*,\s*)?[\"']([^\"'\n]+)",
     ),
     # with the name as a word of its own: define('DB_PASSWORD', '...'), getenv("API_KEY") ?: "..."
-    _shape(
+    _Shape(
         "', \", ?: || ??",
         r"[\"']?(?P<name>[A-Za-z_]\w*)[\"']?(?:(?<=[\"'])[ \t]*,|\)?[ \t]*(?:\|\||\?\?|\?:))[ \t]*[\"']([^\"'\n]+)",
         lambda m: _is_unnamed(m) or _is_word(m),
     ),
-    _shape("login", r"(?i)\blogin\s+\S+\s+password\s+(\S+)"),
-    _shape(
+    _Shape("login", r"(?i)\blogin\s+\S+\s+password\s+(\S+)"),
+    _Shape(
         "env arg set",
         r"(?<![\w-])(?:ENV|ARG|(?:configure|config)[ \t]+set)[ \t]+(?P<name>[A-Za-z_]\w*)[ \t]+(\S+)",
         _is_unnamed,
     ),
-    _shape(
+    _Shape(
         "passwd kinit cryptsetup sudo -stdin with-token passphrase-fd stdin",
         r"\b(?:(?:echo|printf|yes)[ \t]+(?:-\w+[ \t]+)*(?:[\"']?%s(?:\\n)?[\"']?[ \t]+)?|cat[ \t]*<<<[ \t]*)"
         r"(?:\"(?:\w+:)?([^\"\n]+)\"|'(?:\w+:)?([^'\n]+)'|[\"']?(?:\w+:)?([^\s\"'|;)]+))"
         r"(?=[\"']?(?:[ \t]*;[^|\n]{0,200}\))?[ \t]*\|[ \t]*" + _READS + ")",
     ),
-    _shape(
+    _Shape(
         "<<<",
         r"(?:\b(?:\w*passwd|kinit|cryptsetup)\b|-stdin|--with-token|\bsudo[ \t]+(?:-\w+[ \t]+)*-\w*S\b)"
         r"[^<\n]{0,200}<<<[ \t]*"
         r"(?:\"(?:\w+:)?([^\"\n]+)|'(?:\w+:)?([^'\n]+)|(?:\w+:)?([^\s\"';|&>]+))",
     ),
-    _shape("passwd", r"\bchpasswd\b[^<\n]{0,80}<<-?[ \t]*[\"']?\w+[\"']?\r?\n[ \t]*[\w.-]+:(\S+)"),
-    _shape("_pw _pass", r"(?i)(?<![\w.-])[a-z]+_(?:pw|pwd|pass)[ \t]+(?:\w=)?([^\s\"'`,;:()<>|]{4,})", _is_word),
-    _shape("proxyauth :pserver:", r"(?:proxyauth=[^\s:]*|:pserver:[^\s:@]+):([^\s\"',@]+)"),
-    _shape("pragma", r"(?i)\bpragma\s+(?:re)?key\s*=\s*[\"']([^\"'\n]+)"),
-    _shape("://", r"(?i)\b(?:tgram|pover|discord|slack)://(?:\w+@|\d+/)?+([^\s/\"'@]{6,})", _is_word),
-    _shape(":", r"(?<![\w.:*-])[\w.*-]+:(?:\d{4,5}|\*):[\w.*-]+:[\w.*-]+:([^\s:/]+)(?![\w:/])"),
+    _Shape("passwd", r"\bchpasswd\b[^<\n]{0,80}<<-?[ \t]*[\"']?\w+[\"']?\r?\n[ \t]*[\w.-]+:(\S+)"),
+    _Shape("_pw _pass", r"(?i)(?<![\w.-])[a-z]+_(?:pw|pwd|pass)[ \t]+(?:\w=)?([^\s\"'`,;:()<>|]{4,})", _is_word),
+    _Shape("proxyauth :pserver:", r"(?:proxyauth=[^\s:]*|:pserver:[^\s:@]+):([^\s\"',@]+)"),
+    _Shape("pragma", r"(?i)\bpragma\s+(?:re)?key\s*=\s*[\"']([^\"'\n]+)"),
+    _Shape("://", r"(?i)\b(?:tgram|pover|discord|slack)://(?:\w+@|\d+/)?+([^\s/\"'@]{6,})", _is_word),
+    _Shape(":", r"(?<![\w.:*-])[\w.*-]+:(?:\d{4,5}|\*):[\w.*-]+:[\w.*-]+:([^\s:/]+)(?![\w:/])"),
 )
 
 # ---------------------------------------------------------------- names with values
@@ -280,13 +271,13 @@ _NEXT_LINE = re.compile(
 _MAPPING = re.compile(r"[\"']?[\w.$/-]+[\"']?[ \t]*(?::(?:[ \t]|$)|=)")
 _TAG = re.compile(r"(?:v?\d+(?:[.-]\w+)*|latest|stable|main|master|dev|edge|alpine\w*|slim|[\w-]*\d+\.\d+[\w.-]*)")
 _PAIRS = (
-    _shape(
+    _Shape(
         "value",
         r"(?i)\b(?:name|key)[\"']?[ \t]*[:=][ \t]*[\"']?(?P<name>[\w.-]+)[\"']?[ \t]*,?\s*"
         r"(?:[+>|-][ \t]+)?[\"']?value[\"']?[ \t]*[:=][ \t]*[\"']?((?:\$\{[^}]*\}|[^\s\"',}])+)",
         _is_unnamed,
     ),
-    _shape(
+    _Shape(
         "</",
         r"<(?:[A-Za-z][\w.:-]*\s+(?:key|name)=[\"'])?(?P<name>[A-Za-z][\w.:-]*)(?:[\s\"'][^<>]*)?>([^<>\n]+)(?=</)",
         _is_unnamed,

@@ -534,6 +534,32 @@ async def test_history_gathers_for_the_curves() -> None:
         assert history.host().memory[-1] == 4 << 30
 
 
+async def test_asked_for_the_engine_first_it_reads_the_rest_when_told() -> None:
+    async with watching(host_with(container("a", pid=5)), engine_first=True) as seen:
+        await seen.until(lambda s: detailed(s) and "processes" in s.ages)
+        assert "logs" not in seen.last.ages
+        seen.collector.complete()
+        await seen.until(lambda s: "logs" in s.ages)
+
+
+async def test_a_whole_look_reads_the_rest_though_nobody_told_it() -> None:
+    async with watching(host_with(container("a")), engine_first=True) as seen:
+        await seen.until(detailed)
+        assert "logs" in (await asyncio.to_thread(seen.collector.look)).ages
+
+
+async def test_told_before_it_runs_it_reads_all() -> None:
+    host = host_with(container("a"))
+    published: list[Snapshot] = []
+    collector = Collector(host, Settings(period=0.05), published.append, cadence=FAST, engine_first=True)
+    collector.complete()
+    task = asyncio.create_task(collector.run())
+    await until(lambda: published and "logs" in published[-1].ages)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
 class TestThread:
     def test_it_starts_and_stops_at_once(self) -> None:
         seen: list[Snapshot] = []
