@@ -14,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from ..model import Container, Fault, Snapshot
 from ..model.findings import Judgement, Result, ServiceJudgement, ServiceState, Trouble
 from ..products.gateways import share_network
@@ -57,8 +59,8 @@ class _Whole:
     """By container id."""
     homeless: list[Result]
     """Findings about no container: the machine, a GPU, a folder."""
-    began: Mapping[str, float]
-    """Since when a container is as it is, by every name that a result may have for it."""
+    owners: Mapping[str, str]
+    """Container id by every name that a result may have for it."""
     under: Mapping[tuple[str, str, str | None], list[Result]]
     """Arrows of which a finding knows more, by check, subject and fault of that finding."""
     causes: dict[str, str] = field(default_factory=dict)
@@ -94,8 +96,8 @@ def judge(snapshot: Snapshot, results: Sequence[Result]) -> Judgement:
         if whole.ill(container.id):
             whole.causes[container.id] = _cause(container.id, whole)
     _put_aside(whole)
-    troubles = tuple(sorted(_troubles(whole), key=lambda trouble: _order(trouble, whole)))
-    services = tuple(_service(container, whole) for container in snapshot.containers)
+    troubles = tuple(sorted((_placed(each, whole) for each in _troubles(whole)), key=_order))
+    services = tuple(ServiceJudgement(c.id, _name(c), c.project, *_state(c, whole)) for c in snapshot.containers)
     doubts = tuple(_doubts(snapshot, services, results))
     bad = [trouble for trouble in troubles if trouble.result.severity != "info"]
     return Judgement(_verdict(snapshot, bad, services, doubts), not bad and not doubts, troubles, services, doubts)
@@ -115,9 +117,7 @@ def _gather(snapshot: Snapshot, results: Sequence[Result]) -> _Whole:
             by_container[container].append(result)
         if not whose and result.status == "finding":
             homeless.append(result)
-    since = {container.id: _began(container) for container in snapshot.containers}
-    began = {name: at for name, ident in owners.items() if (at := since.get(ident)) is not None}
-    return _Whole(snapshot, needs_of(snapshot), by_container, homeless, began, under)
+    return _Whole(snapshot, needs_of(snapshot), by_container, homeless, owners, under)
 
 
 def _key(result: Result) -> tuple[str, str, str | None]:
@@ -250,11 +250,12 @@ def _troubles(whole: _Whole) -> list[Trouble]:
         followers = folded.get(container.id, [])
         consequences = [each for other in followers for each in whole.found(other) if each.severity == "error"]
         consequences += [each for one in (container.id, *followers) for each in whole.after[one]]
-        for index, result in enumerate(_without_generic(found)):
+        own = _without_generic(found)
+        for index, result in enumerate(own):
             trouble = told.setdefault(_key(result), Trouble(result, (), tuple(whole.under.get(_key(result), ()))))
             if index == 0 and first:  # of several containers: what follows from each of them
                 down = (*trouble.takes_down, *(names[each] for each in followers))
-                more = [x for x in [*first, *consequences] if not _stands(x, found)]
+                more = [x for x in [*first, *consequences] if not any(x is each for each in own)]
                 after = (*trouble.consequences, *more, *(x for each in more for x in whole.under.get(_key(each), ())))
                 told[_key(result)] = Trouble(
                     trouble.result, tuple(dict.fromkeys(down)),
@@ -273,11 +274,6 @@ def _without_generic(found: list[Result]) -> list[Result]:
     ]  # fmt: skip
 
 
-def _stands(result: Result, found: list[Result]) -> bool:
-    """Whether it is told as a trouble of its own."""
-    return any(result is each for each in _without_generic(found))
-
-
 def _is_specific(result: Result) -> bool:
     return not result.check.startswith(GENERIC) or result.check in CAUSES
 
@@ -286,16 +282,29 @@ def _weight(result: Result) -> tuple[int, bool]:
     return (_SEVERITY[result.severity or "error"], not _is_specific(result))
 
 
-def _order(trouble: Trouble, whole: _Whole) -> tuple[int, int, float, str, str]:
+def _placed(trouble: Trouble, whole: _Whole) -> Trouble:
+    """With its container, how that one is, and since when the oldest of those concerned is so."""
+    names = (trouble.result.subject, *trouble.result.also)
+    about = list(dict.fromkeys(whole.owners[name] for name in names if name in whole.owners))
+    meant = {each.id: each for each in whole.snapshot.containers if each.id in about}
+    since = min((at for each in meant.values() if (at := _began(each)) is not None), default=None)
+    words = _how(meant[about[0]], whole.found(about[0])) if about else ""
+    return replace(trouble, container=about[0] if about else None, words=words, since=since)
+
+
+def _how(container: Container, found: Sequence[Result]) -> str:
+    """How a container is in a word or two; empty where it simply runs."""
+    generic = next((_WORDS[each.check] for each in found if each.check in _WORDS), "ended")
+    if container.state in ("exited", "dead") and generic != "crash loop":
+        return "stopped" if container.exit_code in (None, 0, 143) else f"exited {container.exit_code}"
+    by_state = {"paused": "paused", "created": "never started", "restarting": "restarting"}
+    return by_state.get(container.state, "") if generic == "ended" else generic
+
+
+def _order(trouble: Trouble) -> tuple[int, int, float, str, str]:
     """What takes down most comes first, then severity, then age; what is of unknown age comes last."""
-    result = trouble.result
-    since = min(whole.began.get(name, float("inf")) for name in (result.subject, *result.also))
+    result, since = trouble.result, float("inf") if trouble.since is None else trouble.since
     return (-len(trouble.takes_down), _SEVERITY[result.severity or "error"], since, result.check, result.subject)
-
-
-def _service(container: Container, whole: _Whole) -> ServiceJudgement:
-    state, words = _state(container, whole)
-    return ServiceJudgement(container.id, _name(container), container.project, state, words)
 
 
 def _state(container: Container, whole: _Whole) -> tuple[ServiceState, str]:

@@ -89,6 +89,12 @@ class Trouble(Struct, frozen=True):
     """Names of the services that do not work because of it, besides its own."""
     consequences: tuple[Result, ...] = ()
     """Findings that will go with it."""
+    container: str | None = None
+    """Id of the container that it is about; None where it is about the machine, a GPU, a folder."""
+    words: str = ""
+    """How that container is, where it does not simply run: ``crash loop``, ``unhealthy``, ``exited 137``."""
+    since: float | None = None
+    """Unix seconds: since when that container is as it is; None where nothing tells it."""
 
 
 class Judgement(Struct, frozen=True):

@@ -45,6 +45,7 @@ def _judgement(told: Judgement) -> Document:
         "troubles": [
             {
                 **fields(each.result, "check", "subject", "severity", "title"),
+                **fields(each, "container", "words", "since"),
                 "takes_down": list(each.takes_down),
                 "consequences": [fields(one, "check", "subject") for one in each.consequences],
             }

@@ -102,6 +102,39 @@ def test_every_fact_at_every_moment(fact: str, moment: str, facts: dict[str, Any
         assert app.words
 
 
+GONE = {"state": "exited", "finished_at": NOW - 300}
+
+
+@pytest.mark.parametrize(
+    ("facts", "words", "ago"),
+    [
+        ({}, "", 3600), (LOOP | {"created_at": NOW - 840}, "crash loop", 840),
+        ({"health": health("unhealthy", "HTTP 500", streak=9)}, "unhealthy", 3600),
+        (GONE | {"exit_code": 1, "restart_policy": "no"}, "exited 1", 300), (GONE, "stopped", 300),
+        (GONE | {"exit_code": 137}, "exited 137", 300), (GONE | {"exit_code": None}, "stopped", 300),
+        ({"state": "created", "error": "bad mount", "started_at": None}, "never started", DAY),
+        ({"state": "paused"}, "paused", 3600),
+        ({"state": "exited", "exit_code": 2, "started_at": None, "created_at": None}, "exited 2", None),
+    ],
+)  # fmt: skip
+def test_a_trouble_says_how_its_container_is_and_since_when(facts: dict[str, Any], words: str, ago: Any) -> None:
+    told = judged(stack(box("app", **facts), box("beside")), found("fastgpt.x", "app", "X"))
+    trouble = next(each for each in told.troubles if each.result.check == "fastgpt.x")
+    since = None if ago is None else NOW - ago
+    assert (trouble.container, trouble.words, trouble.since) == (container_id("app"), words, since)
+
+
+def test_of_several_containers_the_one_named_first_is_meant_and_the_oldest_gives_the_time() -> None:
+    result = replace(found("x.y", "stack/b", "X"), also=("a",))
+    (trouble,) = judged(stack(box("a", started_at=NOW - 9000), box("b")), result).troubles
+    assert (trouble.container, trouble.since) == (container_id("b"), NOW - 9000)
+
+
+def test_a_trouble_of_the_machine_has_no_container_and_no_age() -> None:
+    (trouble,) = judged(stack(box("a")), found("host.x", "/etc/docker/daemon.json", "X")).troubles
+    assert (trouble.container, trouble.words, trouble.since) == (None, "", None)
+
+
 def test_all_well_is_said_in_one_line() -> None:
     told = judged(stack(box("app"), box("db")))
     assert (told.green, told.verdict, told.troubles) == (True, "All 2 services are well", ())
