@@ -39,6 +39,7 @@ IDS = (
     "postgres.collation",
     "mysql.auth-plugin",
     "oneapi.restart",
+    "oneapi.channel",
     "container.crash-loop",
     "container.not-started",
     "container.ended",

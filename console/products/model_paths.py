@@ -30,7 +30,7 @@ from .model_users import key_of
 from .offers import Lead, Offer, lead_of, offers
 from .registry import SERVERS
 from .services import role_of_container
-from .versions import version_of
+from .versions import parts_of, version_of
 
 STEPS: tuple[StepName, ...] = ("offered", "gateway", "key", "channel", "upstream", "server", "model")
 LISTS_CHANNELS = (0, 6, 6)
@@ -40,8 +40,14 @@ OFF = {2: "switched off by hand", 3: "switched off by the gateway itself after e
 SERVER_STATES: dict[str, StepState] = {
     "up": "ok", "busy": "ok", "wrong_key": "ok", "engine_dead": "failed", "down": "failed",
 }  # fmt: skip
-CONCATENATED = frozenset({1, 30})
-"""Types of channels whose base URL must not end with ``/v1``."""
+CONCATENATED = frozenset({1, 2, 4, 5, 6, 7, 8, 9, 10, 12, 13, 19, 20, 25, 26, 28, 29, 30, 31, 32, 36, 39, 44, 45, 48})
+"""Types of channels whose base URL gets the whole path of the request behind it, ``/v1`` included.
+
+fact: one-api relay/channeltype/define.go, relay/adaptor/openai/adaptor.go (all that have no rule of their own there);
+New API has the same number for OpenAI alone
+"""
+ENDS = ("/v1/chat/completions", "/v1/embeddings", "/chat/completions", "/embeddings", "/v1", "/api/chat")
+"""How base URLs end that were copied from somewhere else, the longest first."""
 MOST = 400
 """Paths of one machine."""
 
@@ -254,13 +260,28 @@ def _upstream(
     if not base:
         return _unknown("upstream", "vendor", f"channel {_called(channel)} goes to the vendor of its type"), Lead()
     to = lead_of(gateway, base, snapshot)
-    if base.rstrip("/").endswith("/v1") and channel.type in CONCATENATED:
-        why = f"its base URL {base} ends with /v1, which {gateway.name} adds itself: requests go to /v1/v1"
+    end = doubled(channel, gateway)
+    if end:
+        why = f"its base URL {base} ends with {end}, and {gateway.name} adds the path itself: requests go to {end}/v1"
         return _failed("upstream", base, why, to.edge.key if to.edge else None), to
     step = _arrow("upstream", base, to)
     if step.state == "ok" and channel.mapping and asked:
         step = _ok("upstream", base, f"{step.reason}, and sends {asked}", step.edge)
     return step, to
+
+
+def doubled(channel: OneApiChannel, gateway: Container) -> str | None:
+    """The path at the end of a base URL that the gateway adds once more; None where there is none."""
+    known = channel.type == 1 or (channel.type in CONCATENATED and is_one_api(gateway))
+    base = (channel.base_url or "").rstrip("/")
+    if not known or base.startswith("https://gateway.ai.cloudflare.com"):
+        return None
+    return next((end for end in ENDS if base.endswith(end)), None)
+
+
+def is_one_api(gateway: Container) -> bool:
+    """Whether it is One API itself and not one of those made from it, which number types of channels otherwise."""
+    return parts_of(gateway.image).last.startswith(("one-api", "oneapi"))
 
 
 def _end(to: Lead, model: str) -> Iterator[PathStep]:

@@ -248,8 +248,11 @@ def await_state(seen: queue.Queue[Snapshot], name: str, state: str) -> dict[str,
             return dict(states)
 
 
-@pytest.mark.parametrize("check", ["fastgpt.token"])
-def test_one_line_of_its_own_is_one_trouble_and_names_its_place(clock: FakeClock, check: str) -> None:
+@pytest.mark.parametrize(
+    ("check", "told"),
+    [("fastgpt.token", "/srv/fastgpt/docker-compose.yml"), ("oneapi.channel", "base URL http://192.0.2.10:8001")],
+)
+def test_one_line_of_its_own_is_one_trouble_and_names_its_place(clock: FakeClock, check: str, told: str) -> None:
     host = open_demo(clock=clock, scenarios=())
     break_again(host, check, next(iter(APART[check])))
     clock.advance(5.0)
@@ -257,4 +260,4 @@ def test_one_line_of_its_own_is_one_trouble_and_names_its_place(clock: FakeClock
     troubles = judge_all(snapshot, registry.examine(snapshot, SETTINGS)).troubles
     (trouble,) = [each for each in troubles if each.result.severity != "info"]
     assert trouble.result.check == check
-    assert any("/srv/fastgpt/docker-compose.yml" in line for line in planned(host, trouble.result, snapshot).says)
+    assert any(told in line for line in planned(host, trouble.result, snapshot).says)

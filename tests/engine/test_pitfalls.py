@@ -145,6 +145,7 @@ NO_ENGINE_NEEDED = {
             "fastgpt.base-url",
             "fastgpt.gateway-shadowed",
             "fastgpt.token",
+            "oneapi.channel",
             "host.file-limits",
             "host.clock",
         ),

@@ -6,6 +6,7 @@ They are built as the product's own (``stackops.console.practice.scenarios``), o
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -576,6 +577,21 @@ line("fastgpt.base-url", "no-v1", "OPENAI_BASE_URL=http://oneapi:3000/v1", "OPEN
 line("fastgpt.token", "unknown-key", "CHAT_API_KEY=sk-practice-oneapi-3d11", "CHAT_API_KEY=sk-fastgpt",
      "Took the key of FastGPT's example file, which One API knows only where its own INITIAL_ROOT_TOKEN was the same.",
      "fastgpt")  # fmt: skip
+
+
+def doubled_path(hands: Hands) -> None:
+    """Made a channel for one more model of vLLM, with the address that every other client takes: with /v1 at its end.
+
+    One API puts /v1 behind it once more, and whoever asks for the model gets 404.
+    """
+    table = hands.tree.get(stacks.CHANNELS)
+    rows = json.loads(table.content) if table else []
+    rows.append({"id": 9, "name": "coder", "models": ["qwen-coder"], "created_time": 1.0, "type": 1,
+                 "base_url": "http://192.0.2.10:8001/v1"})  # fmt: skip
+    hands.tree.put(stacks.CHANNELS, json.dumps(rows).encode(), mode=0o640, uid=stacks.KEY_OWNER)
+
+
+APART["oneapi.channel"] = {"doubled": Scenario("oneapi.channel", "doubled", doubled_path)}
 line("wiring.dsn", "written", PG, PG.replace("${PG_PASSWORD}", "a#b/c"),
      "Gave PostgreSQL a password with signs that mean something else in an address, and wrote it as it is.",
      "fastgpt")  # fmt: skip
