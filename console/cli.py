@@ -113,6 +113,7 @@ def _global_options() -> list[click.Parameter]:
         option("--json", is_flag=True, help="Answer with one JSON document."),
         option("--plain", is_flag=True, help="Answer with one fact per line."),
         option("--no-color", is_flag=True, help="No colours."),
+        option("--ascii", is_flag=True, help="Draw and answer in ASCII alone."),
         option("--lang", type=click.Choice(["en", "zh"]), help="Language; all texts are English as yet."),
         option("--config", metavar="FILE", help="Settings file in place of the usual one."),
         option("--theme", metavar="NAME", help=f"Theme of the screens: {_THEMES}, or one of your own."),

@@ -143,6 +143,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Only this compose project."""
     read_only: bool = False
     theme: str = "dark"
+    ascii: bool = False
+    """Draw and answer in ASCII alone, for consoles that lack the glyphs."""
     lang: Literal["en", "zh"] = "en"
     period: Period = 1.0
     """Seconds between two sweeps of figures, 0.5 to 60."""

@@ -32,7 +32,7 @@ from .keys import KeyGate, Typed
 from .navigator import Navigator, load
 from .place import Place
 from .registry import CONFIRMED, PLACES, bindings, clashes, of_commands, unknown
-from .widgets.paint import Colourless, line, wants_ascii
+from .widgets.paint import AsciiOnly, Colourless, line, wants_ascii
 
 LAST_HERE = "last-here"
 """Name under which is kept when this user's console was closed last."""
@@ -117,7 +117,9 @@ class StackopsApp(Navigator, inherit_bindings=False):
             os.environ["NO_COLOR"] = quiet  # whatever is started from here wants it too
             self._filters.append(Colourless())
         self.desk = desk
-        self.ascii = wants_ascii() if ascii_only is None else ascii_only
+        self.ascii = desk.settings.ascii or (wants_ascii() if ascii_only is None else ascii_only)
+        if self.ascii:
+            self._filters.append(AsciiOnly())
         self.animation_level = "none"
         self._judging = True
         """Until the first frame stands: the checks take longer to import than all that the frame needs."""

@@ -165,7 +165,7 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
     def say(self, sentence: str, *, warning: bool = False) -> None:
         """A short notice, letter by letter; kept until the first screen stands."""
         severity: Literal["warning", "information"] = "warning" if warning else "information"
-        show = partial(self.notify, shown(self, sentence), markup=False, severity=severity, timeout=6)
+        show = partial(self.notify, shown(sentence), markup=False, severity=severity, timeout=6)
         if self._early is None:
             show()
         else:

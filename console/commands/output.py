@@ -6,6 +6,7 @@ If the reader closes the pipe, the program ends quietly. Colour only repeats wha
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -14,12 +15,25 @@ from typing import Any, TextIO
 
 import click
 
-from ..text.cleaning import SECRETS, clean, is_secret_name, redact
+from ..text.cleaning import SECRETS, ascii_words, clean, is_secret_name, redact
 
 SCHEMA = "stackops/1"
 COLORS = {
     "error": "red", "warning": "yellow", "info": "cyan", "ok": "green", "unknown": "magenta", "crashed": "red",
 }  # fmt: skip
+
+
+def json_ascii(text: str) -> str:
+    """JSON that says the same in ASCII alone."""
+    import json
+
+    return re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def _takes_utf8() -> bool:
+    """Whether stdout is written in UTF-8; a stand-in of a test has no encoding and takes all."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return encoding.lower().replace("-", "") == "utf8"
 
 
 def shown(text: str) -> str:
@@ -53,21 +67,27 @@ class Output:
     json: bool
     plain: bool
     color: bool
+    ascii: bool = False
 
     def data(self, line: str = "") -> None:
         """One line, or several, of the answer."""
-        _write(sys.stdout, shown(line))
+        _write(sys.stdout, self._letters(shown(line)))
 
     def document(self, body: dict[str, object]) -> None:
         """The whole answer as one JSON document."""
         import msgspec
 
         encoded = msgspec.json.encode(boundary({"schema": SCHEMA, **body}))
-        _write(sys.stdout, msgspec.json.format(encoded, indent=2).decode())
+        text = msgspec.json.format(encoded, indent=2).decode()
+        _write(sys.stdout, json_ascii(text) if self.ascii else text)
 
     def facts(self, *words: str) -> None:
         """One fact on a line of its own, parts separated by tabs, the status first."""
-        _write(sys.stdout, "\t".join(shown(word).replace("\n", " ") for word in words))
+        _write(sys.stdout, self._letters("\t".join(shown(word).replace("\n", " ") for word in words)))
+
+    def _letters(self, text: str) -> str:
+        """The text as this output may have it. What cannot be written in a terminal's own letters has no glyphs."""
+        return ascii_words(text) if self.ascii or not _takes_utf8() else text
 
     @property
     def width(self) -> int | None:
@@ -92,7 +112,7 @@ class Output:
 
     def say(self, line: str) -> None:
         """Narration: what goes on, for people."""
-        _write(sys.stderr, shown(line))
+        _write(sys.stderr, self._letters(shown(line)))
 
     def paint(self, word: str, kind: str) -> str:
         """The word in the colour of its kind, where the terminal and the user allow it."""
@@ -108,7 +128,7 @@ class Output:
 
     def painted(self, word: str, kind: str, rest: str) -> None:
         """A line that begins with a word in colour."""
-        whole = shown(word + rest)
+        word, whole = self._letters(word), self._letters(shown(word + rest))
         _write(sys.stdout, self.paint(word, kind) + whole[len(word) :] if whole.startswith(word) else whole)
 
 

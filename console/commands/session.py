@@ -85,6 +85,7 @@ class Session:
             json=bool(self.options.get("json")),
             plain=bool(self.options.get("plain")),
             color=not self.options.get("no_color"),
+            ascii=bool(self.options.get("ascii")) or (self._settings is not None and self._settings.ascii),
         )
 
     def output_mode(self) -> None:
@@ -131,7 +132,7 @@ class Session:
 
             given = {
                 name: self.options[name]
-                for name in ("host", "project", "read_only", "theme", "lang")
+                for name in ("host", "project", "read_only", "theme", "ascii", "lang")
                 if name in self.options
             }
             chosen = self.options.get("config")

@@ -148,6 +148,28 @@ def ago(seconds: float | None) -> str:
     return "just now" if seconds < 1 else f"{duration(seconds)} ago"
 
 
+_DRAWN = {
+    "●•▇": "*", "✖×": "x", "▲": "!", "◆": "i", "○": "o", "↻…": "~", "‖▅": "=", "▌→›": ">", "←": "<", "↓▼": "v",
+    "↑": "^", "─━═┄╌–−▾▄▔▀": "-", "·▂░": ".", "✓▸▆╭╮╰╯┌┐└┘├┤┬┴┼┏┓┗┛▛▜▙▟": "+", "▁": "_", "▃‚": ",", "█": "#",
+    "│┃║▐▎▊▕▏": "|", "°": " ", "‘’": "'", "“”„‟": '"',
+}  # fmt: skip
+TWINS = str.maketrans({letter: twin for letters, twin in _DRAWN.items() for letter in letters})
+"""What is drawn with, and the letter of ASCII that stands for it where nothing else may be drawn; one cell each."""
+
+
+def ascii_cells(text: str) -> str:
+    """The text in ASCII and as many cells: what we draw with by its twin, anything else by question marks."""
+    if text.isascii():
+        return text
+    known = text.translate(TWINS)
+    return known if known.isascii() else "".join(each if each.isascii() else "?" * cells(each) for each in known)
+
+
+def ascii_words(text: str) -> str:
+    """The text in ASCII and nothing of it lost: other letters are told by their numbers."""
+    return text.translate(TWINS).encode("ascii", "backslashreplace").decode("ascii")
+
+
 def cells(text: str) -> int:
     """Terminal cells the text takes; a wide character takes two."""
     if text.isascii():

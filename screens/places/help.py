@@ -185,11 +185,11 @@ class Actions(Provider):
 
     async def discover(self) -> Hits:
         for name, help_text, do in self._entries():
-            title = shown(self.app, name)
+            title = shown(name)
             yield DiscoveryHit(Content(title), do, text=title, help=help_text)
 
     def _plain(self, text: str) -> Any:  # noqa: ANN401 - Textual says str, reads markup in it, and leaves Content alone
-        return Content(shown(self.app, text))
+        return Content(shown(text))
 
     @staticmethod
     def _highlit(matcher: Matcher, title: str) -> Content:
@@ -203,7 +203,7 @@ class Actions(Provider):
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for name, help_text, do in chain(self._entries(), self._there()):
-            title = shown(self.app, name)
+            title = shown(name)
             score = matcher.match(title)
             if score > 0:
                 yield Hit(score, self._highlit(matcher, title), do, text=title, help=self._plain(help_text))

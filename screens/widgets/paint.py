@@ -26,18 +26,12 @@ from textual.color import Color
 from textual.filter import LineFilter
 from textual.strip import Strip
 
-from ...console.text.cleaning import MARK, clean_line, redact
+from ...console.text.cleaning import MARK, ascii_cells, clean_line, redact
 
 OK, BAD, WARN, NOTE, OFF, TURN, PAUSE, ASK = "●", "✖", "▲", "◆", "○", "↻", "‖", "?"
 FOLDED, UNFOLDED = "▸", "▾"
 CURSOR, ARROW_DOWN, ARROW_UP, RULE, DOT, DONE = "▌", "↓", "↑", "─", "·", "✓"
 _LEVELS = "▁▂▃▄▅▆▇█"
-_TWINS = str.maketrans(dict(zip("●✖▲◆○↻‖▌↓↑─·✓▁▂▃▄▅▆▇█░–…•→│›°←▼▸▾", "*x!io~=>v^-.+_.,-=+*#.-~*>|> <v+-", strict=True)))
-
-
-def ascii_only(text: str) -> str:
-    """The text in ASCII: known glyphs by their twin, anything else by a question mark."""
-    return text if text.isascii() else text.translate(_TWINS).encode("ascii", "replace").decode("ascii")
 
 
 def wants_ascii() -> bool:
@@ -67,7 +61,6 @@ def sparkline(values: Sequence[float | None], width: int, top: float | None = No
 
 if TYPE_CHECKING:
     from textual.app import App
-    from textual.dom import DOMNode
     from textual.widget import Widget
 
 Tone = Literal[
@@ -195,15 +188,11 @@ def _retoned(line: Line, text: str, masked: str) -> Iterator[Span]:
         at += len(piece)
 
 
-def shown(node: DOMNode, text: str) -> str:
-    """One text as this terminal may get it: a cell, a notice, a label."""
+def shown(text: str) -> str:
+    """One text as a terminal may get it: a cell, a notice, a label."""
     if not text.isprintable():
         text = clean_line(text, 4096)
-    return _letters(node, redact(text))
-
-
-def _letters(node: DOMNode, text: str) -> str:
-    return ascii_only(text) if getattr(node.app, "ascii", False) else text
+    return redact(text)
 
 
 class Brush:
@@ -226,7 +215,7 @@ def strip(widget: Widget, spans: Safe, width: int, ground: Ground = "none", brus
     """The line as cells, cut or filled to the width. Who draws many lines at once hands in the brush."""
     brush = brush or Brush(widget)
     base = brush.ground(ground)
-    segments = [Segment(_letters(widget, text), brush.tone(tone, base)) for text, tone in spans if text]
+    segments = [Segment(text, brush.tone(tone, base)) for text, tone in spans if text]
     return Strip(segments).adjust_cell_length(width, base).simplify()
 
 
@@ -236,3 +225,11 @@ class Colourless(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002
         """Bold, underlined and reversed stay."""
         return [Segment(text, style and style.without_color, control) for text, style, control in segments]
+
+
+class AsciiOnly(LineFilter):
+    """Letters of ASCII alone, whoever drew: frames and titles are Textual's. Control codes stay as they are."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002
+        """As wide as it was, cell by cell."""
+        return [each if each.control else Segment(ascii_cells(each.text), each.style) for each in segments]

@@ -363,10 +363,10 @@ class Table(ScrollView, can_focus=True):
         base = brush.ground(ground)
         at = Span(CURSOR if ground == "cursor" else " ", "accent")
         before = (at, row.mark if row.mark.text else Span(" "), Span(" "))
-        segments = [Segment(shown(self, span.text), brush.tone(span.tone, base)) for span in before]
+        segments = [Segment(shown(span.text), brush.tone(span.tone, base)) for span in before]
         for column, _, wide in self._placed:
             text, tone = row.cells.get(column.key, Span(""))
-            segments.append(Segment(fit(shown(self, text), wide, column.align), brush.tone(tone, base)))
+            segments.append(Segment(fit(shown(text), wide, column.align), brush.tone(tone, base)))
             segments.append(Segment(" ", base))
         return Strip(segments).adjust_cell_length(width, base).simplify()
 

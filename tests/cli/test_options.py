@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from stackops.checks.registry import ALL
 from stackops.console.cli import COMMANDS
+from stackops.console.commands.output import json_ascii
 from stackops.console.practice import open_demo
 from support.clock import FakeClock
 
@@ -34,6 +35,7 @@ def test_every_command_has_a_help_text_with_the_global_options(stackops, command
         "--json",
         "--plain",
         "--no-color",
+        "--ascii",
         "--lang",
         "--config",
         "--theme",
@@ -41,6 +43,27 @@ def test_every_command_has_a_help_text_with_the_global_options(stackops, command
     ):
         assert option in answer.out
     assert answer.out.isascii() or "–" in answer.out
+
+
+@pytest.mark.parametrize("form", ["", "--plain", "--json"])
+@pytest.mark.parametrize(
+    "command", ["ps", "check", "gpu", "servers", "wiring", "journal", "fix mongo.keyfile --dry-run"]
+)
+def test_ascii_is_all_that_is_written_where_it_is_asked_for(stackops, tmp_path, command, form) -> None:
+    settings = tmp_path / "ascii.toml"
+    settings.write_text("ascii = true\n")
+    for asked in (("--ascii",), ("--config", str(settings))):
+        answer = stackops(*command.split(), *filter(None, [form]), *asked)
+        assert (answer.out + answer.err).isascii()
+        assert answer.out or command == "journal"
+
+
+def test_json_in_ascii_says_the_same(stackops, doors) -> None:
+    doors.host = open_demo(clock=FakeClock())
+    told = [json.loads(stackops("check", "--json", *more).out) for more in ((), ("--ascii",))]
+    assert {each["title"] for each in told[0]["results"]} == {each["title"] for each in told[1]["results"]}
+    assert json.loads(json_ascii('{"名": "–𝔸\\n"}')) == {"名": "–𝔸\n"}
+    assert json_ascii('{"名": "–𝔸"}').isascii()
 
 
 def test_the_help_text_lists_commands_and_exit_codes(stackops) -> None:

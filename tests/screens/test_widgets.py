@@ -14,6 +14,7 @@ from stackops.console.judge import judge
 from stackops.console.model import Fault
 from stackops.console.report.plain import processes
 from stackops.console.report.text import processes as table_of_processes
+from stackops.console.text.cleaning import ascii_cells
 from stackops.screens.driver import FrugalUpdate
 from stackops.screens.render import stacks, states, strip
 from stackops.screens.widgets import paint
@@ -75,7 +76,7 @@ def test_every_glyph_has_a_twin_of_one_cell() -> None:
         value for name, value in vars(paint).items() if name.isupper() and isinstance(value, str) and len(value) == 1
     }
     for glyph in used | set("▁▂▃▄▅▆▇█░–…•→"):
-        twin = paint.ascii_only(glyph)
+        twin = ascii_cells(glyph)
         assert twin.isascii()
         assert len(twin) == 1
         assert twin != "?" or glyph == "?", glyph
