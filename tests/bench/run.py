@@ -28,7 +28,8 @@ from statistics import median
 from beside import installed
 from box import HOLDERS, cards, servers
 from cpu import children_seconds, engine_seconds, resident_bytes, tree_seconds
-from fleet import pids, remove, start
+from fleet import IMAGE, pids, remove, start
+from keys import latencies
 from logs import log_cost
 from parts import gpu_cost, server_cost, wiring_cost
 from terminal import Terminal
@@ -164,13 +165,13 @@ def main() -> None:
         options.idle = idle_engine(10)
         rows = take_turns(options) if options.beside else compare(options)
         added = {} if options.beside else costs(options.gpus, options.servers)
-        log = {} if options.beside else log_cost()
+        log = {} if options.beside else log_cost() | latencies(STACKOPS, IMAGE)
     finally:
         if not options.keep:
             remove()
     if options.json:
         told = {"containers": options.containers, "idle_engine_percent": options.idle, "rows": rows}
-        print(json.dumps({**told, "costs_percent": added, "log_ms": log}, indent=2))
+        print(json.dumps({**told, "costs_percent": added, "drawing_ms": log}, indent=2))
         return
     print(f"{options.containers} containers, {options.seconds:.0f} s, idle Engine {options.idle:.1f} % of a core")
     print(f"{'':20}" + "".join(f"{name:>16}" for name in rows))
