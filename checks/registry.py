@@ -38,6 +38,8 @@ IDS = (
     "postgres.index",
     "postgres.collation",
     "mysql.auth-plugin",
+    "mysql.credentials",
+    "mysql.connections",
     "oneapi.restart",
     "oneapi.channel",
     "container.crash-loop",

@@ -34,7 +34,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each database whose rules are told: PostgreSQL 15 and later, and no rules of C."""
     names = {container.id: container.name for container in snapshot.containers}
     told: set[tuple[str, str]] = set()
-    for state in snapshot.postgreses:
+    for state in snapshot.databases:
         name, both = names.get(state.container), state.answer.collation
         if name is None or both is None or (name, state.database) in told:
             continue
@@ -56,5 +56,5 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 CHECK = Check(
     "postgres.collation", "PostgreSQL sorts as it did", __doc__ or "", (MISMATCH,), find, by_hand,
-    reads=("containers", "postgreses"),
+    reads=("containers", "databases"),
 )  # fmt: skip

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, by_hand
+from ...console.model import DatabaseState
+from ..api import Check, Form, Found, Settings, Snapshot, by_hand
+from ..databases import connections
 from . import psql
 
-NEARLY = 0.9
 _ADVICE = (
     "See who has them: {see}\n"
     "Raise the number in its compose file: command: postgres -c max_connections={more}\n"
@@ -42,26 +43,14 @@ NEARLY_FULL = Form(
 
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each server that told, or that refused for want of connections."""
-    names = {container.id: container.name for container in snapshot.containers}
-    for server, name in names.items():
-        states = [state for state in snapshot.postgreses if state.container == server]
-        refused = next((state for state in states if state.answer.trouble == "full"), None)
-        told = max((state for state in states if state.answer.most), key=lambda one: one.answer.used or 0, default=None)
-        if refused is not None:
-            words = {"see": psql(name, refused, SEE), "more": "200"}
-            yield Case(name, FULL, server, (Evidence("answer", refused.answer.said, name),), words)
-        elif told is not None and told.answer.most:
-            used, most = told.answer.used or 0, told.answer.most
-            rows = (Evidence("connections", f"{used} of {most}", f"pg_stat_database of {name}"),)
-            more = str(2 * most + 6)
-            words = {"see": psql(name, told, SEE), "used": str(used), "most": str(most), "more": more}
-            if used >= NEARLY * most:
-                yield Case(name, NEARLY_FULL, server, rows, words)
-            else:
-                yield Fine(name, f"{name} has connections left", rows)
+    yield from connections(snapshot, "postgres", (FULL, NEARLY_FULL), _words)
+
+
+def _words(server: str, state: DatabaseState) -> dict[str, str]:
+    return {"see": psql(server, state, SEE)}
 
 
 CHECK = Check(
     "postgres.connections", "PostgreSQL has connections left", __doc__ or "", (FULL, NEARLY_FULL), find, by_hand,
-    reads=("containers", "postgreses"),
+    reads=("containers", "databases"),
 )  # fmt: skip

@@ -24,8 +24,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from ...console.model import Container, PostgresState
-from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, Unknown, by_hand
+from ...console.model import DatabaseState
+from ..api import Case, Check, Form, Found, Settings, Snapshot, by_hand
+from ..databases import Refused, logins
 
 _FIX = "give both sides the same login"
 WRITTEN = Form(
@@ -60,51 +61,25 @@ BARRED = Form(
     "The official image ends it with: host all all all scram-sha-256\n"
     "Then: docker exec -u postgres {server} pg_ctl reload",
 )  # fmt: skip
-DUMB = frozenset({"silent", "not-postgres"})
-"""It is there and says nothing of it. Where nobody is there, others say so."""
 FORMS = {"no-database": NO_DATABASE, "barred": BARRED}
 
 
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each app whose login was tried."""
-    by_id = {container.id: container for container in snapshot.containers}
-    for state in snapshot.postgreses:
-        server, app = by_id.get(state.container), by_id.get(state.owner)
-        if server is None or app is None or app is server:
-            continue
-        if state.answer.trouble in DUMB:
-            title = f"Cannot say whether {server.name} takes the login of {app.name}"
-            yield Unknown(app.name, title, state.answer.said)
-        elif state.accepted is None:
-            continue
-        elif state.answer.trouble is None:
-            yield Fine(app.name, f"{server.name} takes the login of {app.name}")
-        else:
-            yield _case(state, server, app, snapshot)
+    yield from logins(snapshot, "postgres", _case)
 
 
-def _case(state: PostgresState, server: Container, app: Container, snapshot: Snapshot) -> Case[PostgresState]:
-    own = [one for one in snapshot.postgreses if one.container == server.id == one.owner]
-    known = bool(own) and own[0].accepted is True
-    form = FORMS.get(state.answer.trouble or "", WRITTEN if known else CHANGED)
-    words = {
-        "server": server.name, "variable": state.variable, "user": state.user, "database": state.database,
-        "service": app.service or app.name,
+def _case(refused: Refused) -> Case[DatabaseState]:
+    state, server = refused.state, refused.server
+    form = FORMS.get(state.answer.trouble or "", WRITTEN if refused.known else CHANGED)
+    return refused.case(form, {
         "inside": shlex.join(("docker", "exec", "-it", server.name, "psql", "-U", state.user, "postgres")),
         "list": shlex.join(("docker", "exec", server.name, "psql", "-U", state.user, "-l")),
         "make": shlex.join(("docker", "exec", server.name, "createdb", "-U", state.user, state.database)),
-    }  # fmt: skip
-    rows = [
-        Evidence("logs in as", f"{state.user}, database {state.database}", f"{state.variable} of {app.name}"),
-        Evidence("answer", state.answer.said, server.name),
-    ]
-    if own and form in (WRITTEN, CHANGED):
-        said = "is taken" if known else "is refused too" if own[0].accepted is False else "could not be tried"
-        rows.append(Evidence("its own first user", f"{own[0].user} {said}", f"POSTGRES_PASSWORD of {server.name}"))
-    return Case(app.name, form, state, tuple(rows), words, about=state.variable)
+    })  # fmt: skip
 
 
 CHECK = Check(
     "postgres.credentials", "PostgreSQL takes the logins of its apps", __doc__ or "",
-    (WRITTEN, CHANGED, NO_DATABASE, BARRED), find, by_hand, reads=("containers", "postgreses"),
+    (WRITTEN, CHANGED, NO_DATABASE, BARRED), find, by_hand, reads=("containers", "databases"),
 )  # fmt: skip

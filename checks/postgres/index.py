@@ -39,9 +39,9 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each database that told."""
     names = {container.id: container.name for container in snapshot.containers}
     told: set[tuple[str, str]] = set()
-    for state in snapshot.postgreses:
+    for state in snapshot.databases:
         name, answer = names.get(state.container), state.answer
-        if name is None or answer.version is None or (name, state.database) in told:
+        if name is None or state.kind != "postgres" or answer.version is None or (name, state.database) in told:
             continue
         told.add((name, state.database))
         if not answer.invalid:
@@ -55,5 +55,5 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 CHECK = Check(
     "postgres.index", "The indexes of PostgreSQL are whole", __doc__ or "", (INVALID,), find, by_hand,
-    reads=("containers", "postgreses"),
+    reads=("containers", "databases"),
 )  # fmt: skip

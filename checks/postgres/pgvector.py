@@ -25,7 +25,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...console.model import PostgresState, Snapshot
+from ...console.model import DatabaseState, Snapshot
 from ...console.model.findings import Evidence, Severity
 from ...console.products.edges import read_of
 from ...console.products.gateways import connections, release
@@ -79,7 +79,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if server is None or server.role != "postgres":
             continue
         ids = (server.container.id, user.container.id)
-        asked = (one for one in snapshot.postgreses if (one.container, one.owner) == ids and one.answer.version)
+        asked = (one for one in snapshot.databases if (one.container, one.owner) == ids and one.answer.version)
         state = next(asked, None)
         if state is not None:
             yield _told(user, server, state, snapshot)
@@ -87,7 +87,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             yield _judge(user, server, snapshot)
 
 
-def _told(user: Party, server: Party, state: PostgresState, snapshot: Snapshot) -> Found:
+def _told(user: Party, server: Party, state: DatabaseState, snapshot: Snapshot) -> Found:
     """What the server itself says is better than any tag."""
     answer, (least, doubt) = state.answer, _least(user, snapshot)
     has, brings = answer.vector or answer.packaged, answer.packaged or ""
@@ -148,5 +148,5 @@ def _least(user: Party, snapshot: Snapshot) -> tuple[tuple[int, ...], Severity |
 
 CHECK = Check(
     "postgres.pgvector", "The vector database has the pgvector that is needed", __doc__ or "", (MISSING, OLD, PENDING),
-    find, by_hand, reads=("containers", "projects", "services", "postgreses"),
+    find, by_hand, reads=("containers", "projects", "services", "databases"),
 )  # fmt: skip

@@ -111,10 +111,10 @@ def _target(app: Party, to: DeclaredLogin, everybody: tuple[Party, ...]) -> Part
 
 
 def _was_tried(app: Party, login: Login, database: Party, snapshot: Snapshot) -> bool:
-    """Whether the server itself was asked, which knows better than any variable: postgres.credentials says that."""
+    """Whether the server itself was asked, which knows better than any variable: the *.credentials checks say that."""
     ids = (database.container.id, app.container.id, login.variable)
     return any(
-        (one.container, one.owner, one.variable) == ids and one.accepted is not None for one in snapshot.postgreses
+        (one.container, one.owner, one.variable) == ids and one.accepted is not None for one in snapshot.databases
     )
 
 
@@ -222,5 +222,5 @@ def plan(case: Case[tuple[Party, Party]], _answers: Answers) -> Plan:
 
 CHECK = Check(
     "wiring.login", "Apps log in as their databases were made", __doc__ or "", (USER, PASSWORD, NONE, DATABASE), find,
-    plan, reads=("containers", "projects", "postgreses"),
+    plan, reads=("containers", "projects", "databases"),
 )  # fmt: skip

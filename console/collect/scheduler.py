@@ -35,7 +35,7 @@ FILES = (
     "cookies",
     "wiring",
     "model_paths",
-    "postgres",
+    "databases",
 )
 
 

@@ -51,9 +51,9 @@ class Cadence(Struct, frozen=True):
     young_logs: float = 10.0
     """For containers in their first two minutes: what is looked for is said at the start."""
     mongo: float = 10.0
-    postgres: float = 300.0
-    """Each login of a PostgreSQL that has told something; ``postgres_soon`` where nobody could tell yet."""
-    postgres_soon: float = 15.0
+    databases: float = 300.0
+    """Each login of a database that has told something; ``databases_soon`` where nobody could tell yet."""
+    databases_soon: float = 15.0
     oneapi: float = 10.0
     oneapi_models: float = 60.0
     """What a One API is asked with a key: at most once a minute."""
@@ -85,7 +85,7 @@ class Cadence(Struct, frozen=True):
     """For all arrows together; the program that tries them ends before that."""
     mongo_deadline: float = 6.0
     """For all that is asked of one mongod; each connection has a shorter one."""
-    postgres_deadline: float = 10.0
+    databases_deadline: float = 10.0
     """For all logins together; the program that asks ends before that."""
     retries: tuple[float, ...] = (1.0, 2.0, 5.0)
 
@@ -145,7 +145,7 @@ def late(ages: Mapping[str, float], now: float, period: float, cadence: Cadence 
         "engine": told.ping, "engine-info": told.info, "figures": period, "system": period, "gpus": told.gpus,
         "processes": told.processes, "mounts": told.mounts, "disks": told.disks, "logs": told.logs,
         "oneapi": told.oneapi, "servers": told.servers_slow,
-        "mongo": told.mongo, "postgres": told.postgres, "daemon": told.daemon, "wiring": told.wiring,
+        "mongo": told.mongo, "databases": told.databases, "daemon": told.daemon, "wiring": told.wiring,
     }  # fmt: skip
     old = {source: now - at for source, at in ages.items()}
     return {source: age for source, age in old.items() if age > 3 * max(1.0, periods.get(source, told.projects))}

@@ -61,7 +61,7 @@ class HeldDatabases:
 
     def __init__(self, base: Databases) -> None:
         self._base = base
-        self.ask_postgres = base.ask_postgres
+        self.ask_databases = base.ask_databases
         self._configs: dict[str, Mapping[str, object]] = {}
 
     async def ask_mongo(

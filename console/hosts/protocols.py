@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
-from ..model import PostgresAnswer
+from ..model import DatabaseAnswer, DatabaseKind
 from .acting import Control, Files, Locks, Rights
 from .readings import Engine, Gpus, Kernel
 
@@ -218,16 +218,17 @@ MongoReply = Mapping[str, object]
 """mongod's own document as relaxed extended JSON: ``ok``, and its number in ``code`` when ``ok`` is 0."""
 
 
-class PostgresLogin(Struct, frozen=True):
-    """Credentials for one database of a PostgreSQL."""
+class DatabaseLogin(Struct, frozen=True):
+    """Credentials for one database of a PostgreSQL or MySQL."""
 
+    kind: DatabaseKind
     user: str
     password: str
     name: str
-    """Of the database."""
+    """Of the database; empty for none, where a MySQL is asked."""
 
     def __repr__(self) -> str:
-        return f"PostgresLogin({self.user!r}, name={self.name!r})"
+        return f"DatabaseLogin({self.kind}, {self.user!r}, name={self.name!r})"
 
     __str__ = __repr__
 
@@ -235,7 +236,7 @@ class PostgresLogin(Struct, frozen=True):
 class Databases(Protocol):
     """Asks databases in their own protocols. One short-lived connection per call, each within its deadline."""
 
-    def ask_postgres(self, asked: Sequence[tuple[DatabaseTarget, PostgresLogin]]) -> Sequence[PostgresAnswer]:
+    def ask_databases(self, asked: Sequence[tuple[DatabaseTarget, DatabaseLogin]]) -> Sequence[DatabaseAnswer]:
         """What each database says of itself, read-only, asked side by side; in the order of ``asked``.
 
         One try with each login. Takes up to six seconds where somebody does not answer: called in a worker.

@@ -16,6 +16,10 @@ from .apps import (
     ConfigRepair,
     ConfigVerdict,
     CookieProof,
+    DatabaseAnswer,
+    DatabaseKind,
+    DatabaseState,
+    DatabaseTrouble,
     Edge,
     EdgeWhere,
     Hop,
@@ -28,9 +32,6 @@ from .apps import (
     OneApiChannel,
     OneApiState,
     PackageRelease,
-    PostgresAnswer,
-    PostgresState,
-    PostgresTrouble,
     Speaks,
 )
 from .gpus import (
@@ -107,6 +108,10 @@ __all__ = [
     "CookieProof",
     "DaemonConfig",
     "DataRelease",
+    "DatabaseAnswer",
+    "DatabaseKind",
+    "DatabaseState",
+    "DatabaseTrouble",
     "DeepCheck",
     "DeviceRequest",
     "DeviceRules",
@@ -156,9 +161,6 @@ __all__ = [
     "PathStep",
     "PathTest",
     "Port",
-    "PostgresAnswer",
-    "PostgresState",
-    "PostgresTrouble",
     "Product",
     "Project",
     "PullFailure",
@@ -209,7 +211,7 @@ class Snapshot(Struct, frozen=True):
     model_paths: tuple[ModelPath, ...] = ()
     """The way of each model that an app offers to the server that computes."""
     mongos: tuple[MongoState, ...] = ()
-    postgreses: tuple[PostgresState, ...] = ()
+    databases: tuple[DatabaseState, ...] = ()
     """One row for each login of the stacks."""
     oneapis: tuple[OneApiState, ...] = ()
     files: tuple[FileFact, ...] = ()

@@ -70,27 +70,34 @@ class MongoState(Struct, frozen=True):
     trials: tuple[MongoTrial, ...] = ()
 
 
-PostgresTrouble = Literal[
-    "refused", "reset", "silent", "no-route", "not-postgres", "starting", "full", "login", "no-database", "barred",
-    "unreachable",
+DatabaseKind = Literal["postgres", "mysql"]
+DatabaseTrouble = Literal[
+    "refused", "reset", "silent", "no-route", "another", "starting", "full", "login", "no-database", "no-right",
+    "barred", "plugin", "driver", "unreachable",
 ]  # fmt: skip
-"""Why a database told nothing. ``login``: user or password refused; ``barred``: pg_hba.conf has no line for us."""
+"""Why a database told nothing. ``login``: user or password refused; ``barred``: refused whatever the password, by
+pg_hba.conf, by MySQL's host of the account, or since it is locked; ``plugin``: the server lacks the way in which the
+account logs in; ``driver``: ours lacks it; ``another``: what answers is no such database."""
 
 
-class PostgresAnswer(Struct, frozen=True, kw_only=True):
-    """What one database of a PostgreSQL told to one login, or why it told nothing."""
+class DatabaseAnswer(Struct, frozen=True, kw_only=True):
+    """What one database of a PostgreSQL or MySQL told to one login, or why it told nothing."""
 
-    trouble: PostgresTrouble | None = None
+    trouble: DatabaseTrouble | None = None
     said: str = ""
-    """The server's own words where it refused, else the system's."""
+    """The server's own words where it refused, else the system's; MySQL's begin with its error's number."""
     version: int | None = None
-    """``server_version_num``: 170002."""
+    """As each counts: 170002 is PostgreSQL 17.2, 80036 MySQL 8.0.36, 101106 MariaDB 10.11.6."""
     used: int | None = None
     """Connections of others at that moment."""
     most: int | None = None
     """Connections that users who are no superusers may have together."""
+    account: str | None = None
+    """MySQL: the account that the login became, ``root@%``."""
+    plugin: str | None = None
+    """MySQL: how that account proves its password; None where it may not see that itself."""
     vector: str | None = None
-    """The release of the extension vector in this database."""
+    """PostgreSQL: the release of the extension vector in this database."""
     packaged: str | None = None
     """The release that the server would make now; None: it has none."""
     invalid: tuple[str, ...] = ()
@@ -99,24 +106,28 @@ class PostgresAnswer(Struct, frozen=True, kw_only=True):
     """Release of the sorting rules that the database was made with, and the system's; from PostgreSQL 15 on."""
 
 
-class PostgresState(Struct, frozen=True):
+class DatabaseState(Struct, frozen=True):
     """One login of the stack, and what the database it leads to told. Never the password."""
 
+    kind: DatabaseKind
     container: str
     """Id of the server."""
     owner: str
     """Id of the container whose environment holds the login: an app, or the server itself with its first user."""
     variable: str
-    """Where it stands: ``PG_URL``, ``POSTGRES_PASSWORD``."""
+    """Where it stands: ``PG_URL``, ``SQL_DSN``, ``POSTGRES_PASSWORD``."""
     user: str
     database: str
-    answer: PostgresAnswer
+    answer: DatabaseAnswer
     read_at: float | None = None
 
     @property
     def accepted(self) -> bool | None:
         """Whether the login is good; None where nobody was there to say so."""
-        return {None: True, "no-database": True, "full": None, "login": False, "barred": False}.get(self.answer.trouble)
+        told: dict[str | None, bool] = {
+            None: True, "no-database": True, "no-right": True, "login": False, "barred": False, "plugin": False
+        }  # fmt: skip
+        return told.get(self.answer.trouble)
 
 
 class OneApiChannel(Struct, frozen=True):

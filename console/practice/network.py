@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from ..hosts import (
+    DatabaseLogin,
     DatabaseTarget,
     HttpFailed,
     HttpReply,
@@ -23,10 +24,9 @@ from ..hosts import (
     MongoReply,
     MongoUnreachable,
     NotFound,
-    PostgresLogin,
     ReadOnlyRefused,
 )
-from ..model import PostgresAnswer
+from ..model import DatabaseAnswer
 from . import mongod as ends
 from .containers import Instance
 from .mongod import ReplicaSet, keep
@@ -215,27 +215,22 @@ class DemoDatabases:
         with self._world.lock:
             return self._reply(target, command, login)
 
-    def ask_postgres(self, asked: Sequence[tuple[DatabaseTarget, PostgresLogin]]) -> Sequence[PostgresAnswer]:
+    def ask_databases(self, asked: Sequence[tuple[DatabaseTarget, DatabaseLogin]]) -> Sequence[DatabaseAnswer]:
         self._ready()
         with self._world.lock:
             return [self._answer(target, login) for target, login in asked]
 
-    def _answer(self, target: DatabaseTarget, login: PostgresLogin) -> PostgresAnswer:
-        """A PostgreSQL as it was made: its first user and nobody else, and the pgvector that its image names."""
+    def _answer(self, target: DatabaseTarget, login: DatabaseLogin) -> DatabaseAnswer:
+        """A database as it was made: its first user and nobody else."""
+        server = {"postgres": "postgres", "mysql": "mysqld"}[login.kind]
         try:
             container = self._world.find(target.container)
         except NotFound:
-            return PostgresAnswer(trouble="refused", said="Connection refused")
-        env, image = dict(container.definition.env), container.definition.image
-        if not any("postgres" in argv for _, argv in container.processes()):
-            return PostgresAnswer(trouble="refused", said="Connection refused")
-        if (login.user, login.password) != (env.get("POSTGRES_USER", "postgres"), env.get("POSTGRES_PASSWORD")):
-            return PostgresAnswer(trouble="login", said=f'password authentication failed for user "{login.user}"')
-        if login.name not in (env.get("POSTGRES_DB") or login.user, "postgres"):
-            return PostgresAnswer(trouble="no-database", said=f'database "{login.name}" does not exist')
-        release = re.search(r"pgvector:v?(\d+\.\d+\.\d+)", image)
-        vector = release[1] if release else None
-        return PostgresAnswer(version=150004, used=4, most=97, vector=vector, packaged=vector)
+            return DatabaseAnswer(trouble="refused", said="Connection refused")
+        if not any(server in argv for _, argv in container.processes()):
+            return DatabaseAnswer(trouble="refused", said="Connection refused")
+        env = dict(container.definition.env)
+        return _mysql(env, login) if login.kind == "mysql" else _postgres(env, container.definition.image, login)
 
     def _reply(self, target: DatabaseTarget, command: Mapping[str, object], login: MongoLogin | None) -> MongoReply:
         container = self._running(target)
@@ -256,6 +251,27 @@ class DemoDatabases:
         if container is not None and target.via != "exec" and _runs_mongod(container):
             return container
         raise MongoUnreachable(f"Nobody listens at {target.address} ({target.via})", "refused")
+
+
+def _postgres(env: Mapping[str, str], image: str, login: DatabaseLogin) -> DatabaseAnswer:
+    """With the pgvector that its image names."""
+    if (login.user, login.password) != (env.get("POSTGRES_USER", "postgres"), env.get("POSTGRES_PASSWORD")):
+        return DatabaseAnswer(trouble="login", said=f'password authentication failed for user "{login.user}"')
+    if login.name not in (env.get("POSTGRES_DB") or login.user, "postgres"):
+        return DatabaseAnswer(trouble="no-database", said=f'database "{login.name}" does not exist')
+    release = re.search(r"pgvector:v?(\d+\.\d+\.\d+)", image)
+    vector = release[1] if release else None
+    return DatabaseAnswer(version=150004, used=4, most=97, vector=vector, packaged=vector)
+
+
+def _mysql(env: Mapping[str, str], login: DatabaseLogin) -> DatabaseAnswer:
+    """With the error numbers and words of MySQL's server error reference."""
+    if (login.user, login.password) != ("root", env.get("MYSQL_ROOT_PASSWORD")):
+        said = f"1045 Access denied for user '{login.user}'@'172.18.0.1' (using password: YES)"
+        return DatabaseAnswer(trouble="login", said=said)
+    if login.name not in (env.get("MYSQL_DATABASE"), "mysql", ""):
+        return DatabaseAnswer(trouble="no-database", said=f"1049 Unknown database '{login.name}'")
+    return DatabaseAnswer(version=80036, used=3, most=151, account="root@%", plugin="mysql_native_password")
 
 
 def _runs_mongod(container: Instance) -> bool:

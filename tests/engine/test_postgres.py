@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from stackops.checks.registry import examine, find
 from stackops.console.collect.scheduler import Scheduler
+from stackops.console.collect.sources.databases import LoginsTried
 from stackops.console.collect.sources.engine import Containers
-from stackops.console.collect.sources.postgres import Postgreses
 from stackops.console.collect.sources.wiring import Wiring
 from stackops.console.hosts.call import run
 from stackops.console.hosts.local import open_local
@@ -66,7 +66,7 @@ def look() -> Snapshot:
     scheduler: list[Scheduler] = []
 
     async def once() -> Snapshot:
-        scheduler.append(Scheduler(host, Settings(), sources=(Containers, Wiring, Postgreses)))
+        scheduler.append(Scheduler(host, Settings(), sources=(Containers, Wiring, LoginsTried)))
         return await scheduler[0].look()
 
     try:
@@ -90,7 +90,7 @@ def advised(result: Result, snapshot: Snapshot) -> list[list[str]]:
 def test_each_login_is_told_what_becomes_of_it_and_each_database_what_is_wrong_with_it(server: str) -> None:
     snapshot = look()
     names = {container.id: container.name for container in snapshot.containers}
-    told = {names[one.owner].removeprefix(f"{NAME}-"): one.answer for one in snapshot.postgreses}
+    told = {names[one.owner].removeprefix(f"{NAME}-"): one.answer for one in snapshot.databases}
     assert {who: answer.trouble for who, answer in told.items()} == {
         "good": None, "wrong": "login", "nowhere": "no-database", "small": "full", "moved": None, "broken": None,
         NAME: None,

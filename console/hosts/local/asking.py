@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from ...model import PostgresAnswer
-from .. import DatabaseTarget, HostError, PostgresLogin, Wire, WireReading
+from ...model import DatabaseAnswer
+from .. import DatabaseLogin, DatabaseTarget, HostError, Wire, WireReading
 
 T = TypeVar("T")
 TRYING, DATABASES = 10.0, 8.0
 """Seconds for a whole pass; each program ends before that by itself."""
+DRIVERS = {"postgres": "psycopg", "mysql": "PyMySQL"}
 
 
 def wires(asked: Sequence[Wire]) -> tuple[WireReading, ...]:
@@ -28,14 +30,24 @@ def wires(asked: Sequence[Wire]) -> tuple[WireReading, ...]:
     return _answers("wire_child.py", msgspec.json.encode(asked), WireReading, ("-S",), "tries connections", TRYING)
 
 
-def ask_postgres(asked: Sequence[tuple[DatabaseTarget, PostgresLogin]]) -> tuple[PostgresAnswer, ...]:
-    """What each database says of itself; the driver is never loaded here, where it would stay."""
+def ask_databases(asked: Sequence[tuple[DatabaseTarget, DatabaseLogin]]) -> tuple[DatabaseAnswer, ...]:
+    """What each database says of itself; the drivers are never loaded here, where they would stay."""
+    kinds = tuple(dict.fromkeys(login.kind for _, login in asked))
+    with ThreadPoolExecutor(len(kinds) or 1) as pool:
+        told = dict(zip(kinds, pool.map(lambda kind: _ask([one for one in asked if one[1].kind == kind]), kinds),
+                        strict=True))  # fmt: skip
+    return tuple(next(told[login.kind]) for _, login in asked)
+
+
+def _ask(asked: Sequence[tuple[DatabaseTarget, DatabaseLogin]]) -> Iterator[DatabaseAnswer]:
+    kind = asked[0][1].kind
     told = [{"host": to.host, "port": to.port, "user": login.user, "password": login.password, "name": login.name}
             for to, login in asked]  # fmt: skip
-    found = _answers("postgres_child.py", msgspec.json.encode(told), PostgresAnswer, (), "asks databases", DATABASES)
+    found = _answers(f"{kind}_child.py", msgspec.json.encode(told), DatabaseAnswer, (), "asks databases", DATABASES)
     if len(found) != len(asked):
-        raise HostError("The program that asks databases ended too early", "is psycopg there? install stackops anew")
-    return found
+        remedy = f"is {DRIVERS[kind]} there? install stackops anew"
+        raise HostError("The program that asks databases ended too early", remedy)
+    return iter(found)
 
 
 def _answers(
@@ -45,6 +57,7 @@ def _answers(
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
     # libpq goes where PGHOSTADDR or PGSERVICE says, whatever host it is given: the login would go there
     env = {name: text for name, text in os.environ.items() if not name.startswith("PG")}
+    env["MALLOC_ARENA_MAX"] = "2"  # else each thread of a program whose memory is bounded takes 64 MiB of that bound
     try:
         child = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=nothing, env=env, start_new_session=True)
     except OSError as error:

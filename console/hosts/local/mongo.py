@@ -30,7 +30,7 @@ from .. import (
     ReadOnlyRefused,
 )
 from ..call import call_async
-from .asking import ask_postgres
+from .asking import ask_databases
 
 _SENTENCES: dict[MongoTrouble, tuple[str, str | None]] = {
     "refused": ("Nobody listens at {at} ({via})", "is mongod running inside? see its log"),
@@ -218,7 +218,7 @@ REFUSED = (11, 18, 334)
 class LocalDatabases:
     """Databases reached over TCP from this machine."""
 
-    ask_postgres = staticmethod(ask_postgres)
+    ask_databases = staticmethod(ask_databases)
 
     def __init__(self, *, read_only: bool, clock: Clock, execute: Execute | None = None) -> None:
         self.read_only = read_only

@@ -36,7 +36,7 @@ TROUBLES = (
     ("full", r"too many clients|remaining connection slots|too many connections for"),
     ("refused", r"connection refused"),
     ("no-route", r"no route to host|network is unreachable"),
-    ("not-postgres", r"invalid response to ssl|expected authentication request|received invalid"),
+    ("another", r"invalid response to ssl|expected authentication request|received invalid"),
     ("silent", r"timeout expired|timed out"),
     ("reset", r"closed the connection|connection reset"),
 )
@@ -66,7 +66,7 @@ async def ask(login: dict[str, Any]) -> dict[str, Any]:
     except TimeoutError:
         return {"trouble": "silent", "said": f"no answer within {WITHIN:g} s"}
     except MemoryError:
-        return {"trouble": "not-postgres", "said": "it sent more than any answer holds"}
+        return {"trouble": "another", "said": "it sent more than any answer holds"}
     except psycopg.Error as error:
         return _why(error)
     except (OSError, ValueError, UnicodeError) as error:

@@ -44,7 +44,7 @@ FINDS_NOT = (
             "not_applicable"),
     Example("cannot reach its network from here", told(answer("no-route", "No route to host")), "not_applicable"),
     Example("has no connection left, which another check says", told(FULL), "not_applicable"),
-    Example("has something else behind the port", told(answer("not-postgres", "received invalid response")), "unknown"),
+    Example("has something else behind the port", told(answer("another", "received invalid response")), "unknown"),
     Example("has one that does not answer", told(answer("silent", "no answer within 5 s")), "unknown"),
     Example("has taken the app down since", told(None, None, state("gone", REFUSED)), "not_applicable"),
     Example("was not asked", told(), "not_applicable"),

@@ -28,7 +28,7 @@ def rag(image: str, *env: str) -> Snapshot:
 
 def said(image: str, release: str = "v4.9.14", **told: Any) -> Snapshot:
     """The same, and PostgreSQL was asked."""
-    return replace(stack(image, release), postgreses=(state("fastgpt", answer(**told)),))
+    return replace(stack(image, release), databases=(state("fastgpt", answer(**told)),))
 
 
 FINDS = (
@@ -82,7 +82,7 @@ FINDS_NOT = (
     Example("has not made the extension yet", said("pgvector/pgvector:0.8.0-pg15", "v4.14.1", vector=None), "ok"),
     Example("has an older one that is enough", said("pgvector/pgvector:pg15", vector="0.7.0", packaged="0.8.0"), "ok"),
     Example("is refused, and the image tells", replace(stack("pgvector/pgvector:0.8.0-pg15"),
-            postgreses=(state("fastgpt", answer("login", "refused")),)), "ok"),
+            databases=(state("fastgpt", answer("login", "refused")),)), "ok"),
     Example("has an image without a tag", stack(f"pgvector/pgvector@sha256:{'ab' * 32}", "v4.12.0"), "unknown"),
 )  # fmt: skip
 

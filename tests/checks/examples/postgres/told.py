@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from stackops.console.model import PostgresAnswer, PostgresState, Snapshot
+from stackops.console.model import DatabaseAnswer, DatabaseState, Snapshot
 
 from examples.snapshots import NOW, container_id
 from examples.wiring.folder import live, service
@@ -14,12 +14,12 @@ URL = "PG_URL=postgresql://username:pa55word@pg:5432/postgres"
 GOOD: dict[str, Any] = {"version": 150004, "used": 4, "most": 97, "vector": "0.8.0", "packaged": "0.8.0"}
 
 
-def answer(trouble: str | None = None, said: str = "", **more: Any) -> PostgresAnswer:
+def answer(trouble: str | None = None, said: str = "", **more: Any) -> DatabaseAnswer:
     """What a database told, or why it told nothing."""
-    return PostgresAnswer(trouble=trouble, said=said, **({} if trouble else GOOD | more))
+    return DatabaseAnswer(trouble=trouble, said=said, **({} if trouble else GOOD | more))
 
 
-def told(app: PostgresAnswer | None = None, own: PostgresAnswer | None = None, *more: PostgresState) -> Snapshot:
+def told(app: DatabaseAnswer | None = None, own: DatabaseAnswer | None = None, *more: DatabaseState) -> Snapshot:
     """``app``: to the login of FastGPT; ``own``: to the server's own first user; ``more``: of others."""
     snapshot = live(
         service("fastgpt", "ghcr.io/labring/fastgpt:v4.9.14", URL),
@@ -28,10 +28,10 @@ def told(app: PostgresAnswer | None = None, own: PostgresAnswer | None = None, *
         service("pg2", "postgres:16", "POSTGRES_PASSWORD=pa55word"),
     )
     rows = (state("fastgpt", app) if app else None, state("pg", own, variable="POSTGRES_PASSWORD") if own else None)
-    return replace(snapshot, postgreses=(*filter(None, rows), *more))
+    return replace(snapshot, databases=(*filter(None, rows), *more))
 
 
-def state(owner: str, told: PostgresAnswer, server: str = "pg", **more: Any) -> PostgresState:
+def state(owner: str, told: DatabaseAnswer, server: str = "pg", **more: Any) -> DatabaseState:
     """What one login was told."""
     given = {"variable": "PG_URL", "user": "username", "database": "postgres", "read_at": NOW} | more
-    return PostgresState(container_id(server), container_id(owner), answer=told, **given)
+    return DatabaseState("postgres", container_id(server), container_id(owner), answer=told, **given)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from stackops.console.hosts import DatabaseTarget, HostError, PostgresLogin
+from stackops.console.hosts import DatabaseLogin, DatabaseTarget, HostError
 from stackops.console.hosts.local import asking, postgres_child
-from stackops.console.hosts.local.asking import ask_postgres
-from stackops.console.model import PostgresAnswer
+from stackops.console.hosts.local.asking import ask_databases
+from stackops.console.model import DatabaseAnswer
 
-LOGIN = PostgresLogin("username", "qUartz9!Falcon", "postgres")
+LOGIN = DatabaseLogin("postgres", "username", "qUartz9!Falcon", "postgres")
 Server = Callable[[socket.socket], None]
 
 
@@ -41,9 +41,9 @@ def serving(serve: Server) -> Iterator[DatabaseTarget]:
             listener.shutdown(socket.SHUT_RDWR)
 
 
-def asked(serve: Server) -> PostgresAnswer:
+def asked(serve: Server) -> DatabaseAnswer:
     with serving(serve) as target:
-        (answer,) = ask_postgres([(target, LOGIN)])
+        (answer,) = ask_databases([(target, LOGIN)])
     return answer
 
 
@@ -99,7 +99,7 @@ def test_the_login_goes_nowhere_but_to_the_address_that_is_asked(monkeypatch: py
 def test_nobody_at_the_port_is_a_refusal_of_the_machine() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    (answer,) = ask_postgres([(DatabaseTarget("container address", "127.0.0.1", port, "x"), LOGIN)])
+    (answer,) = ask_databases([(DatabaseTarget("container address", "127.0.0.1", port, "x"), LOGIN)])
     assert answer.trouble == "refused"
 
 
@@ -128,8 +128,8 @@ def floods(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(("serve", "troubles"), [
-    (hangs, {"silent"}), (hangs_up, {"reset"}), (speaks_http, {"not-postgres"}),
-    (floods, {"silent", "not-postgres", "unreachable", "reset"}),
+    (hangs, {"silent"}), (hangs_up, {"reset"}), (speaks_http, {"another"}),
+    (floods, {"silent", "another", "unreachable", "reset"}),
 ])  # fmt: skip
 def test_whoever_hangs_lies_or_floods_is_told_apart_and_holds_nobody_up(serve: Server, troubles: set[str]) -> None:
     assert asked(serve).trouble in troubles
@@ -137,7 +137,7 @@ def test_whoever_hangs_lies_or_floods_is_told_apart_and_holds_nobody_up(serve: S
 
 def test_a_silent_one_does_not_hold_up_the_answer_of_another() -> None:
     with serving(hangs) as silent, serving(refuses("53300", "sorry, too many clients already")) as full:
-        answers = ask_postgres([(silent, LOGIN), (full, LOGIN)])
+        answers = ask_databases([(silent, LOGIN), (full, LOGIN)])
     assert [answer.trouble for answer in answers] == ["silent", "full"]
 
 
@@ -153,7 +153,7 @@ def test_the_password_is_in_no_argument_and_in_nothing_that_can_be_printed() -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asking.subprocess, "Popen", Popen)
         with pytest.raises(HostError, match="asks databases cannot be started: No such file"):
-            ask_postgres([(DatabaseTarget("container address", "127.0.0.1", 1, "x"), LOGIN)])
+            ask_databases([(DatabaseTarget("container address", "127.0.0.1", 1, "x"), LOGIN)])
     assert LOGIN.password not in str(argv)
 
 
@@ -163,7 +163,7 @@ def test_one_that_ends_in_the_middle_is_a_fault_and_no_answer(monkeypatch: pytes
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     with pytest.raises(HostError, match="ended too early"):
-        ask_postgres([(DatabaseTarget("container address", "127.0.0.1", 1, "x"), LOGIN)])
+        ask_databases([(DatabaseTarget("container address", "127.0.0.1", 1, "x"), LOGIN)])
 
 
 def test_nothing_but_its_own_statements_is_sent() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from examples.snapshots import container_id
 from msgspec.structs import replace
-from stackops.console.collect.sources.postgres import Postgreses
-from stackops.console.hosts import DatabaseTarget, HostError, PostgresLogin
-from stackops.console.model import NetworkLink, Port, PostgresAnswer, PostgresState
+from stackops.console.collect.sources.databases import LoginsTried
+from stackops.console.hosts import DatabaseLogin, DatabaseTarget, HostError
+from stackops.console.model import DatabaseAnswer, DatabaseState, NetworkLink, Port
 from stackops.console.products.edges import edges
 from stackops.console.settings import ServerSettings, Settings
 from support.memory_host import MemoryHost
@@ -18,8 +18,8 @@ from support.one_source import OneSource
 from wiring.test_edges import box
 from wiring.test_source import Clock
 
-GOOD = PostgresAnswer(version=150004, used=3, most=97, vector="0.8.0", packaged="0.8.0")
-REFUSED = PostgresAnswer(trouble="login", said="password authentication failed")
+GOOD = DatabaseAnswer(version=150004, used=3, most=97, vector="0.8.0", packaged="0.8.0")
+REFUSED = DatabaseAnswer(trouble="login", said="password authentication failed")
 URL = {"PG_URL": "postgresql://username:qUartz9Falcon@pg:5432/postgres"}
 OWN = {"POSTGRES_USER": "username", "POSTGRES_PASSWORD": "bluebird77"}
 AT = NetworkLink("net", "10.0.0.2", aliases=("pg",))
@@ -35,7 +35,7 @@ class Bench:
         self.answers: dict[str, Any] = {}
         self.host = MemoryHost(databases=self)
         self.host.clock = Clock()
-        self.one = OneSource(Postgreses, self.host, settings)
+        self.one = OneSource(LoginsTried, self.host, settings)
         self.put(env, app)
 
     def put(self, env: Mapping[str, str] = URL, app: str = "fastgpt:v4.9.0", **server: Any) -> None:
@@ -43,14 +43,14 @@ class Bench:
         boxes = (box("app", app, env=dict(env)), box("pg", "pgvector/pgvector:0.8.0-pg15", **facts))
         self.one.board.put(containers=boxes, edges=edges(boxes))
 
-    def ask_postgres(self, asked: list[tuple[DatabaseTarget, PostgresLogin]]) -> list[PostgresAnswer]:
+    def ask_databases(self, asked: list[tuple[DatabaseTarget, DatabaseLogin]]) -> list[DatabaseAnswer]:
         self.asked += [(to.address, login.user, login.password, login.name) for to, login in asked]
         found = [self.answers.get(to.address, self.answers.get(login.password, GOOD)) for to, login in asked]
         return found[1:] if self.answers.get("short") else found
 
-    async def states(self) -> tuple[PostgresState, ...]:
+    async def states(self) -> tuple[DatabaseState, ...]:
         assert await self.one.read()
-        return self.one.board.parts.postgreses
+        return self.one.board.parts.databases
 
 
 @pytest.mark.parametrize(
@@ -116,15 +116,15 @@ async def test_what_was_told_is_asked_again_after_five_minutes_and_not_sooner() 
     bench.host.clock.seconds += 2
     await bench.states()
     assert len(bench.asked) == 2
-    assert bench.one.source.interval == bench.one.source.cadence.postgres
+    assert bench.one.source.interval == bench.one.source.cadence.databases
 
 
 async def test_what_may_pass_is_asked_again_soon() -> None:
     bench = Bench()
-    bench.answers["qUartz9Falcon"] = PostgresAnswer(trouble="starting", said="starting up")
+    bench.answers["qUartz9Falcon"] = DatabaseAnswer(trouble="starting", said="starting up")
     (state,) = await bench.states()
     assert state.accepted is None
-    assert bench.one.source.interval == bench.one.source.cadence.postgres_soon
+    assert bench.one.source.interval == bench.one.source.cadence.databases_soon
     bench.answers.clear()
     (state,) = await bench.states()
     assert state.accepted is True
@@ -133,7 +133,7 @@ async def test_what_may_pass_is_asked_again_soon() -> None:
 async def test_the_next_way_is_taken_where_one_leads_nowhere() -> None:
     bench = Bench()
     bench.put(ports=(Port(5432, "tcp", "0.0.0.0", 5433),))
-    bench.answers["127.0.0.1:5433"] = PostgresAnswer(trouble="refused", said="Connection refused")
+    bench.answers["127.0.0.1:5433"] = DatabaseAnswer(trouble="refused", said="Connection refused")
     (state,) = await bench.states()
     assert [asked[0] for asked in bench.asked] == ["127.0.0.1:5433", "10.0.0.2:5432"]
     assert state.accepted is True
@@ -152,7 +152,7 @@ async def test_a_server_that_does_not_run_is_not_asked(state: str) -> None:
     bench = Bench()
     bench.put(state=state)
     await bench.one.read()
-    assert (bench.asked, bench.one.board.parts.postgreses) == ([], ())
+    assert (bench.asked, bench.one.board.parts.databases) == ([], ())
 
 
 async def test_nothing_is_asked_where_probing_is_switched_off_or_the_engine_is_elsewhere() -> None:
@@ -188,6 +188,6 @@ async def test_a_program_that_fails_is_a_fault_and_no_state() -> None:
     def fails(_asked: object) -> None:
         raise HostError("The program that asks databases cannot be started: No such file")
 
-    bench.ask_postgres = fails  # type: ignore[method-assign,assignment]
+    bench.ask_databases = fails  # type: ignore[method-assign,assignment]
     assert not await bench.one.read()
-    assert [fault.source for fault in bench.one.board.snapshot().faults] == ["postgres"]
+    assert [fault.source for fault in bench.one.board.snapshot().faults] == ["databases"]

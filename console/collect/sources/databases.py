@@ -1,0 +1,227 @@
+"""Each PostgreSQL and MySQL of the stacks asked what it is and how it is, with the stack's own logins, seldom.
+
+A login is tried once for each life of the server, whoever has it. One that was refused is only tried again when the
+server, the login or its owner is another, when somebody asks for it, and where a repair is proven: no account is locked
+by it. The server's own first users are tried where an app is refused, to tell which of the two is right, and where no
+app is set up to use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from ...hosts import DatabaseLogin, DatabaseTarget, Host
+from ...model import Container, DatabaseAnswer, DatabaseKind, DatabaseState
+from ...products.gateways import connections, environment
+from ...products.registry import by_role
+from ...products.services import role_of_container
+from ...text.cleaning import SECRETS, clean_line
+from ..board import NewParts
+from ..mongo_state import targets
+from ..source import Site, Source
+
+PASSING = frozenset({"refused", "reset", "silent", "starting", "full", "no-route", "unreachable"})
+"""What may be over the next time."""
+NEXT_WAY = frozenset({"refused", "no-route", "silent"})
+VARIABLES = {"postgres": "PGPORT", "mysql": "MYSQL_TCP_PORT"}
+"""What is asked, and the variable with which an image's server is given another port."""
+MOST = 24
+"""Logins that are tried in one pass."""
+
+
+class Wanted(NamedTuple):
+    """A login that is to be tried."""
+
+    server: Container
+    owner: str
+    variable: str
+    login: DatabaseLogin
+
+    @property
+    def pair(self) -> tuple[object, ...]:
+        """What user and password are the same by, without holding them."""
+        hashed = hashlib.sha256(self.login.password.encode("utf-8", "replace")).digest()
+        return (self.server.id, self.server.started_at, self.login.user, hashed)
+
+    @property
+    def same(self) -> tuple[object, ...]:
+        """What it is the same login by, whoever has it."""
+        return (*self.pair, self.login.name)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What its state is kept by."""
+        return (self.owner, self.variable, *self.same)
+
+
+class LoginsTried(Source):
+    """What databases tell to the logins that the stack has for them."""
+
+    name = "databases"
+    gives = ("databases",)
+    made_of = ("containers",)
+    every = "databases"
+    within = "databases_deadline"
+    wakes_on = ("containers", "edges")
+    after = ("engine", "wiring")
+    what = "The program that asks databases"
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._told: dict[tuple[object, ...], DatabaseState] = {}
+        self._asked_at = -site.cadence.databases
+
+    @classmethod
+    def is_here(cls, host: Host) -> bool:
+        """Where databases can be asked."""
+        return host.engine is not None and host.databases is not None
+
+    @property
+    def interval(self) -> float:
+        """Soon again where a server could not tell yet."""
+        waits = any(state.answer.trouble in PASSING for state in self.parts.databases)
+        return self.cadence.databases_soon if waits else self.cadence.databases
+
+    def of_interest(self) -> object:
+        """A server, or who uses it, came, went or started."""
+        users = {edge.source for edge in self.parts.edges if edge.speaks in VARIABLES}
+        return {c.id: (c.state, c.started_at) for c in self._servers()} | {
+            c.id: c.started_at for c in self.parts.containers if c.id in users
+        }
+
+    def anew(self, *, by_key: bool) -> None:  # noqa: ARG002 - whoever asks may have changed a password
+        """Ask everybody again, also who was refused."""
+        self._told = {}
+
+    async def read(self) -> NewParts | None:
+        """One look: at logins that are new, at states that may have passed, and after a while at everything."""
+        servers, databases = self._servers(), self.host.databases
+        may = databases is not None and self.site.local and self.site.settings.servers.probe
+        if not servers or not may or databases is None:
+            return NewParts({"databases": ()}, read=()) if self.parts.databases else None
+        now, known = self.host.clock.monotonic(), self._told
+        if now - self._asked_at >= self.cadence.databases:
+            known = {key: state for key, state in known.items() if state.accepted is False}
+            self._asked_at = now
+        wanted = [one for server in servers for one in self._of_apps(server)]
+        self._told = {one.key: known[one.key] for one in wanted if one.key in known}
+        await self._ask(wanted)
+        refused = {one.pair: self._told[one.key] for one in wanted if self._told[one.key].answer.trouble == "login"}
+        doubted = {one.server.id for one in wanted if self._told[one.key].accepted is False}
+        used = {one.server.id for one in wanted}
+        asked = (server for server in servers if server.id in doubted or server.id not in used)
+        first = [one for server in asked for one in _first_users(server)]
+        self._told |= {one.key: known[one.key] for one in first if one.key in known}
+        told = {one.key: (one, refused[one.pair]) for one in first if one.pair in refused}  # not tried twice
+        self._told |= {key: _state(one, state.answer, state.read_at) for key, (one, state) in told.items()}
+        await self._ask(first)
+        return NewParts({"databases": tuple(self._told.values())})
+
+    def _servers(self) -> list[Container]:
+        running = (c for c in self.parts.containers if c.detailed and c.state == "running")
+        return [c for c in running if role_of_container(c) in VARIABLES]
+
+    def _of_apps(self, server: Container) -> Iterator[Wanted]:
+        """The logins of whoever is set up to use this server."""
+        by_id, kind = {container.id: container for container in self.parts.containers}, _kind(server)
+        for edge in self.parts.edges:
+            app = by_id.get(edge.source)
+            if edge.target != server.id or edge.speaks != kind or app is None or not app.detailed:
+                continue
+            for variable in edge.origin.split(", "):
+                login = _login(environment(app), variable, kind)
+                if login is not None:
+                    yield Wanted(server, app.id, variable, login)
+
+    async def _ask(self, wanted: Sequence[Wanted]) -> None:
+        """Each by the first way that leads anywhere."""
+        engine, databases = self.host.engine, self.host.databases
+        if engine is None or databases is None:
+            return
+        new = [one for one in wanted if one.key not in self._told or self._told[one.key].answer.trouble in PASSING]
+        due = list({one.same: one for one in new}.values())[:MOST]
+        ways = {one.same: list(_ways(one.server, engine.address)) for one in due}
+        answers: dict[tuple[object, ...], DatabaseAnswer] = {}
+        while due:
+            now = [(one, way) for one in due if (way := next(iter(ways[one.same]), None)) is not None]
+            told = await self.call(databases.ask_databases, [(way, one.login) for one, way in now]) if now else ()
+            due = []
+            for (one, _), answer in zip(now, told, strict=True):
+                answers.setdefault(one.same, answer)
+                if answer.trouble not in NEXT_WAY:
+                    answers[one.same] = answer
+                elif ways[one.same][1:]:
+                    ways[one.same].pop(0)
+                    due.append(one)
+        at = self.host.clock.now()
+        self._told |= {one.key: _state(one, answers[one.same], at) for one in new if one.same in answers}
+        for one in wanted:
+            self._told.setdefault(one.key, _state(one, DatabaseAnswer(trouble="unreachable", said="not asked"), None))
+
+
+def _kind(server: Container) -> DatabaseKind:
+    return "mysql" if role_of_container(server) == "mysql" else "postgres"
+
+
+def _ways(server: Container, address: str) -> Iterator[DatabaseTarget]:
+    kind = _kind(server)
+    port = environment(server).get(VARIABLES[kind], "")
+    usual = by_role(kind).port or 0
+    number = int(port) if port.isdecimal() and 0 < int(port) < 65536 else usual
+    yield from (way for way in targets(server, address=address, local=True, port=number) if way.via != "exec")
+
+
+def _login(env: dict[str, str], variable: str, kind: DatabaseKind) -> DatabaseLogin | None:
+    """As the program makes it of its variables; None where they hold no whole login.
+
+    fact: rag_api, app/config.py: DB_HOST with POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB, and what they are where
+    they are not set; libpq: the database is called like the user where none is named.
+    """
+    if variable == "DB_HOST":
+        user, password = env.get("POSTGRES_USER", "myuser"), env.get("POSTGRES_PASSWORD", "mypassword")
+        name = env.get("POSTGRES_DB", "mydatabase")
+    else:
+        to = next((one for one in connections(env.get(variable, "")) if one.scheme.startswith(kind)), None)
+        user, password, name = (to.user, to.password, to.name) if to is not None else ("", "", "")
+    if not user or not password or "$" in user + password + name:
+        return None
+    return DatabaseLogin(kind, user, password, name or (user if kind == "postgres" else ""))
+
+
+def _first_users(server: Container) -> Iterator[Wanted]:
+    """Those that its image makes of its variables when its data folder is empty, as they can log in from outside.
+
+    fact: docker-library/postgres, docker-entrypoint.sh: the user is postgres, the database is called like it;
+    docker-library/mysql and mariadb: root@% unless MYSQL_ROOT_HOST says otherwise, and MYSQL_USER@%.
+    """
+    env = environment(server)
+    if _kind(server) == "postgres":
+        password, user = env.get("POSTGRES_PASSWORD"), env.get("POSTGRES_USER") or "postgres"
+        if password:
+            login = DatabaseLogin("postgres", user, password, env.get("POSTGRES_DB") or user)
+            yield Wanted(server, server.id, "POSTGRES_PASSWORD", login)
+        return
+    for brand in ("MARIADB", "MYSQL"):
+        root = "root" if env.get(f"{brand}_ROOT_HOST", "%") == "%" else None
+        for made, variable in ((root, f"{brand}_ROOT_PASSWORD"), (env.get(f"{brand}_USER"), f"{brand}_PASSWORD")):
+            if made and env.get(variable):
+                yield Wanted(server, server.id, variable, DatabaseLogin("mysql", made, env[variable], ""))
+
+
+def _state(one: Wanted, answer: DatabaseAnswer, at: float | None) -> DatabaseState:
+    """With foreign words cleaned, and without the password should they repeat it."""
+    said = clean_line(SECRETS.redact(answer.said), 300)
+    answer = replace(
+        answer, said=said, invalid=tuple(clean_line(name, 63) for name in answer.invalid),
+        vector=answer.vector and clean_line(answer.vector, 20),
+        packaged=answer.packaged and clean_line(answer.packaged, 20),
+        account=answer.account and clean_line(answer.account, 120),
+        plugin=answer.plugin and clean_line(answer.plugin, 40),
+        collation=answer.collation and (clean_line(answer.collation[0], 40), clean_line(answer.collation[1], 40)),
+    )  # fmt: skip
+    user, name = clean_line(one.login.user, 63), clean_line(one.login.name, 63)
+    return DatabaseState(one.login.kind, one.server.id, one.owner, one.variable, user, name, answer, at)
