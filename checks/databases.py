@@ -11,13 +11,10 @@ from dataclasses import dataclass
 
 from ..console.model import Container, DatabaseAnswer, DatabaseKind, DatabaseState, Snapshot
 from ..console.model.findings import Evidence
-from ..console.products.services import role_of_container
 from .api import Case, Fine, Form, Found, Unknown
 
 DUMB = frozenset({"silent", "another", "driver", "unreachable"})
 """It is there and says nothing of it. Where nobody is there, others say so."""
-LASTS = 60.0
-"""Seconds after its start in which a One API that is refused has long ended."""
 NEARLY = 0.9
 
 
@@ -86,18 +83,16 @@ def _judged(
 
 
 def _runs_on(state: DatabaseState, app: Container, snapshot: Snapshot) -> str | None:
-    """Why a refusal may be meant for us alone: MySQL's accounts are for hosts, and the app was let in at its start.
+    """Why a refusal may be meant for us alone: MySQL's accounts are for hosts, and this app was let in at its start.
 
-    fact: one-api v0.6.7, main.go: it ends where its database does not take it.
+    fact: one-api v0.6.7, main.go: it ends where its database does not take it, before it listens.
     """
-    started = app.started_at or snapshot.taken_at
-    if state.kind != "mysql" or state.accepted is not False or role_of_container(app) != "oneapi":
-        return None
-    if app.state != "running" or snapshot.taken_at - started < LASTS:
+    answers = any(one.container == app.id and one.trouble is None for one in snapshot.oneapis)
+    if state.kind != "mysql" or state.accepted is not False or not answers:
         return None
     return (
-        f"it refuses it from this machine: {state.answer.said}. {app.name} was let in when it started: its account may "
-        "be for other hosts only, or its password has been changed since"
+        f"it refuses it from this machine: {state.answer.said}. {app.name} answers, so it was let in when it started: "
+        "its account may be for other hosts only, or its password has been changed since"
     )
 
 

@@ -3,7 +3,7 @@
 What it does
     Tries the login of each app of the stack once, read-only, from this machine: SQL_DSN and LOG_SQL_DSN of One API, and
     what else names a MySQL. Where it is refused, the users that the server's own variables name are tried as well: that
-    tells which side is right.
+    tells which side is right. Of a One API that answers nothing wrong is said: its account may be for its own host.
 
 Why it matters
     MYSQL_ROOT_PASSWORD, MYSQL_USER, MYSQL_PASSWORD and MYSQL_DATABASE count on an empty data folder alone. Changed
@@ -105,5 +105,6 @@ def _case(refused: Refused) -> Case[DatabaseState]:
 
 CHECK = Check(
     "mysql.credentials", "MySQL takes the logins of its apps", __doc__ or "",
-    (WRITTEN, CHANGED, NO_DATABASE, NO_RIGHT, BARRED, PLUGIN), find, by_hand, reads=("containers", "databases"),
+    (WRITTEN, CHANGED, NO_DATABASE, NO_RIGHT, BARRED, PLUGIN), find, by_hand,
+    reads=("containers", "databases", "oneapis"),
 )  # fmt: skip

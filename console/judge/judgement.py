@@ -31,14 +31,17 @@ ARROW = "wiring.broken"
 SETTINGS = ("wiring.address", "wiring.login")
 """What is concluded of one setting alone: what the program's own check finds of that setting says it better."""
 LATER = (
-    "wiring.login", "docker.exposed-databases", "docker.default-secrets", "mysql.auth-plugin", "postgres.",
+    "wiring.login", "docker.exposed-databases", "docker.default-secrets", "mysql.", "postgres.",
     "librechat.meilisearch",
 )  # fmt: skip
 """How checks of what comes after a connection begin: they do not explain one that fails."""
+ASKED = ".credentials"
+"""How checks end that asked a database itself: the same error in the app's log is told under what those say."""
 ESSENTIAL = ("engine", "engine-info", "container")
 """Sources without which nothing can be said of any container."""
 SECONDS = 120.0
 """Up to which a silence is told in seconds."""
+_ERROR = re.compile(r"\(error (\d+)\)")
 _SILENT = re.compile(r"not answer(?:ing|ed)?\b")
 LOADING = 600.0
 """Seconds in which a model may load without an answer of its server. fact: vLLM and SGLang listen only afterwards."""
@@ -86,7 +89,8 @@ class _Whole:
         """Whether it blames a container of which something is found that explains it."""
         blamed = next((each.id for each in self.snapshot.containers if each.name == result.blames), None)
         found = self.found(blamed) if blamed is not None else ()
-        return any(each.severity == "error" and not each.check.startswith(LATER) for each in found)
+        ill = (each for each in found if each.severity == "error")
+        return any(not each.check.startswith(LATER) or each.check.endswith(ASKED) for each in ill)
 
 
 def judge(snapshot: Snapshot, results: Sequence[Result]) -> Judgement:
@@ -139,6 +143,9 @@ def _strangers(result: Result, snapshot: Snapshot, owners: Mapping[str, str]) ->
 
 def _said_better(result: Result, results: Sequence[Result], strangers: Collection[str]) -> Result | None:
     """Of a broken arrow the finding that names its address, or is about who asks and names setting or host."""
+    if result.status == "finding" and (number := _ERROR.search(result.title)) is not None:
+        asked = (each for each in results if each.check.endswith(ASKED) and each.status == "finding")
+        return next((each for each in asked if each.subject == result.subject and number[1] in _words(each)), None)
     if result.status != "finding" or not result.about:
         return None
     if result.check in SETTINGS:
@@ -179,8 +186,9 @@ def _is_name(word: str) -> bool:
 
 
 def _words(result: Result) -> set[str]:
-    said = " ".join((result.title, result.because or "", result.about or "", *(row.value for row in result.evidence)))
-    return set(re.split(r"[\s,;()/@]+", said.replace(". ", " ")))
+    fix = result.fix.summary if result.fix else ""
+    said = (result.title, result.because or "", result.about or "", fix, *(row.value for row in result.evidence))
+    return set(re.split(r"[\s,;()/@]+", " ".join(said).replace(". ", " ")))
 
 
 def _put_aside(whole: _Whole) -> None:

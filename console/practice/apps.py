@@ -355,8 +355,7 @@ def _caches(stand: Stand) -> bool:
 
 
 def _frequency(stand: Stand) -> float:
-    given = stand.env("SYNC_FREQUENCY") or ""
-    return float(given) if given.isdecimal() and int(given) else SYNC
+    return float(given) if (given := stand.env("SYNC_FREQUENCY") or "").isdecimal() and int(given) else SYNC
 
 
 def _trouble(stand: Stand, dsn: Dsn) -> str | None:
@@ -364,9 +363,10 @@ def _trouble(stand: Stand, dsn: Dsn) -> str | None:
     if dsn.host not in stand.peers:
         return f"dial tcp: lookup {dsn.host} on 127.0.0.11:53: no such host"
     made = stand.tree.get(f"{stacks.MYSQL_DATA}/{stacks.TABLESPACE}")
-    ready = made is not None and stand.now >= made.mtime + FIRST_START
-    if dsn.port != dsn.usual or not ready:
+    if made is None or dsn.port != dsn.usual or stand.now < made.mtime + FIRST_START:
         return f"dial tcp 172.18.0.5:{dsn.port}: connect: connection refused"
+    if not (stand.env("SQL_DSN") or "").startswith(made.content.decode()):
+        return "Error 1045 (28000): Access denied for user 'root'@'172.18.0.6' (using password: YES)"
     return None
 
 

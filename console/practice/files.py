@@ -258,6 +258,8 @@ KEY_OWNER = 999
 MYSQL_DATA = f"{FASTGPT}/mysql"
 TABLESPACE = "ibdata1"
 """What MySQL makes first of all; where it is missing the folder is initialised."""
+MADE_WITH = b"root:practice-mysql-77aa@"
+"""How a SQL_DSN begins that its MySQL takes; the same stands in the file ``.env``."""
 CHANNELS = f"{MYSQL_DATA}/oneapi/channels.ibd"
 """One API's channels, as the stand-ins keep them."""
 ROWS = json.dumps([
@@ -292,7 +294,7 @@ def _fastgpt(tree: Tree, seed: str) -> None:
     tree.put(f"{FASTGPT}/mongo/data/WiredTiger", b"WiredTiger\n", mode=0o600, uid=KEY_OWNER, gid=KEY_OWNER)
     for folder in ("pg/data", "mysql"):
         tree.mkdir(f"{FASTGPT}/{folder}", mode=0o700, uid=KEY_OWNER)
-    tree.put(f"{MYSQL_DATA}/{TABLESPACE}", b"", mode=0o640, uid=KEY_OWNER)
+    tree.put(f"{MYSQL_DATA}/{TABLESPACE}", MADE_WITH, mode=0o640, uid=KEY_OWNER)
     tree.put(CHANNELS, ROWS.encode(), mode=0o640, uid=KEY_OWNER)
     tree.mkdir(f"{FASTGPT}/oneapi")
 

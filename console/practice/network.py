@@ -27,6 +27,7 @@ from ..hosts import (
     ReadOnlyRefused,
 )
 from ..model import DatabaseAnswer
+from ..products.roles import role_of
 from . import mongod as ends
 from .containers import Instance
 from .mongod import ReplicaSet, keep
@@ -222,15 +223,14 @@ class DemoDatabases:
 
     def _answer(self, target: DatabaseTarget, login: DatabaseLogin) -> DatabaseAnswer:
         """A database as it was made: its first user and nobody else."""
-        server = {"postgres": "postgres", "mysql": "mysqld"}[login.kind]
         try:
             container = self._world.find(target.container)
         except NotFound:
             return DatabaseAnswer(trouble="refused", said="Connection refused")
-        if not any(server in argv for _, argv in container.processes()):
+        env, image = dict(container.definition.env), container.definition.image
+        if container.state != "running" or role_of(image) != login.kind:
             return DatabaseAnswer(trouble="refused", said="Connection refused")
-        env = dict(container.definition.env)
-        return _mysql(env, login) if login.kind == "mysql" else _postgres(env, container.definition.image, login)
+        return _mysql(env, login) if login.kind == "mysql" else _postgres(env, image, login)
 
     def _reply(self, target: DatabaseTarget, command: Mapping[str, object], login: MongoLogin | None) -> MongoReply:
         container = self._running(target)

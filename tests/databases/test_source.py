@@ -191,3 +191,85 @@ async def test_a_program_that_fails_is_a_fault_and_no_state() -> None:
     bench.ask_databases = fails  # type: ignore[method-assign,assignment]
     assert not await bench.one.read()
     assert [fault.source for fault in bench.one.board.snapshot().faults] == ["databases"]
+
+
+DSN = {"SQL_DSN": "root:qUartz9Falcon@tcp(db:3306)/oneapi?charset=utf8mb4"}
+ROOT = {"MYSQL_ROOT_PASSWORD": "bluebird77", "MYSQL_USER": "log", "MYSQL_PASSWORD": "greenfinch5"}
+REFUSED_BY_MYSQL = DatabaseAnswer(trouble="login", said="1045 Access denied for user 'root'@'172.18.0.1'")
+
+
+def gateway(env: Mapping[str, str] = DSN, own: Mapping[str, str] = ROOT, image: str = "mysql:8.0.36") -> Bench:
+    bench = Bench()
+    at = NetworkLink("net", "10.0.0.3", aliases=("db",))
+    boxes = (box("oneapi", "one-api:v0.6.7", env=dict(env)), box("db", image, env=dict(own), networks=(at,)))
+    bench.one.board.put(containers=boxes, edges=edges(boxes))
+    return bench
+
+
+@pytest.mark.parametrize(
+    ("env", "logins"),
+    [
+        (DSN, [("root", "qUartz9Falcon", "oneapi")]),
+        ({"SQL_DSN": "root:p@:/x%40@tcp(db)/oneapi"}, [("root", "p@:/x%40", "oneapi")]),
+        ({"SQL_DSN": "mysql://root:p%40x@db/oneapi"}, [("root", "p@x", "oneapi")]),
+        ({"SQL_DSN": "root:qUartz9Falcon@tcp(db:3306)/"}, [("root", "qUartz9Falcon", "")]),
+        (DSN | {"LOG_SQL_DSN": "log:greenfinch5@tcp(db:3306)/logs"},
+         [("root", "qUartz9Falcon", "oneapi"), ("log", "greenfinch5", "logs")]),
+        (DSN | {"LOG_SQL_DSN": DSN["SQL_DSN"]}, [("root", "qUartz9Falcon", "oneapi")]),
+        ({"SQL_DSN": "root@tcp(db:3306)/oneapi"}, [("root", "bluebird77", ""), ("log", "greenfinch5", "")]),
+    ],
+)  # fmt: skip
+async def test_a_mysql_is_asked_with_each_login_once(env: dict[str, str], logins: list[tuple[str, ...]]) -> None:
+    bench = gateway(env)
+    states = await bench.states()
+    assert [asked[1:] for asked in bench.asked] == logins
+    assert {state.kind for state in states} == {"mysql"}
+    assert {asked[0] for asked in bench.asked} == {"10.0.0.3:3306"}
+    assert not any(asked[2] in repr(states) for asked in bench.asked)
+
+
+async def test_two_settings_with_one_login_are_both_told_what_became_of_it() -> None:
+    bench = gateway(DSN | {"LOG_SQL_DSN": DSN["SQL_DSN"]})
+    bench.answers["qUartz9Falcon"] = REFUSED_BY_MYSQL
+    told = {state.variable: state.accepted for state in await bench.states()}
+    assert told == {"SQL_DSN": False, "LOG_SQL_DSN": False, "MYSQL_ROOT_PASSWORD": True, "MYSQL_PASSWORD": True}
+    assert [asked[2] for asked in bench.asked] == ["qUartz9Falcon", "bluebird77", "greenfinch5"]
+
+
+async def test_a_password_that_was_refused_to_the_app_is_not_tried_again_as_the_servers_own() -> None:
+    bench = gateway(own={"MYSQL_ROOT_PASSWORD": "qUartz9Falcon"})
+    bench.answers["qUartz9Falcon"] = REFUSED_BY_MYSQL
+    app, own = await bench.states()
+    assert (app.accepted, own.accepted, own.variable) == (False, False, "MYSQL_ROOT_PASSWORD")
+    for _ in range(3):
+        bench.host.clock.seconds += 3600
+        await bench.states()
+    assert len(bench.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("own", "image", "users"),
+    [
+        ({"MYSQL_ROOT_PASSWORD": "bluebird77", "MYSQL_ROOT_HOST": "localhost"}, "mysql:8.0.36", []),
+        ({"MARIADB_ROOT_PASSWORD": "bluebird77"}, "mariadb:11.4", ["root"]),
+        ({"MYSQL_ROOT_PASSWORD_FILE": "/run/secrets/x"}, "mysql:8.0.36", []),
+        ({"MYSQL_RANDOM_ROOT_PASSWORD": "yes", "MYSQL_USER": "me", "MYSQL_PASSWORD": "x"}, "mysql:8.0.36", ["me"]),
+    ],
+)  # fmt: skip
+async def test_only_first_users_that_can_come_from_outside_are_tried(
+    own: dict[str, str], image: str, users: list[str]
+) -> None:
+    bench = gateway(own=own, image=image)
+    bench.answers["qUartz9Falcon"] = REFUSED_BY_MYSQL
+    await bench.states()
+    assert [asked[1] for asked in bench.asked[1:]] == users
+
+
+async def test_a_new_password_on_either_side_is_tried_once() -> None:
+    bench = gateway()
+    bench.answers |= {"qUartz9Falcon": REFUSED_BY_MYSQL, "bluebird77": REFUSED_BY_MYSQL}
+    await bench.states()
+    again = gateway({"SQL_DSN": "root:other@tcp(db:3306)/oneapi"})
+    bench.one.board.put(containers=again.one.board.parts.containers, edges=again.one.board.parts.edges)
+    await bench.states()
+    assert [asked[2] for asked in bench.asked] == ["qUartz9Falcon", "bluebird77", "greenfinch5", "other"]

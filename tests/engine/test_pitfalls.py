@@ -107,6 +107,10 @@ NO_ENGINE_NEEDED = {
         ("postgres.credentials", "postgres.connections", "postgres.index", "postgres.collation"),
         "test_postgres.py asks a real one, and runs the commands that a person is told",
     ),
+    **dict.fromkeys(
+        ("mysql.credentials", "mysql.connections"),
+        "test_mysql.py asks a real MariaDB, and runs the commands that a person is told",
+    ),
     "wiring.broken": "tests/wiring cuts the arrows of a stack on a real Engine; a person repairs them",
     **dict.fromkeys(
         ("docker.bind-directory", "librechat.env-file", "container.dead-inside", "server.shm"),

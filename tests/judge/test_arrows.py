@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from stackops.checks.registry import examine
 from stackops.console.judge import judge
 from stackops.console.model import Health, HealthProbe, Snapshot
-from stackops.console.model.findings import Evidence, Judgement, Result
+from stackops.console.model.findings import Evidence, FixSummary, Judgement, Result
 from stackops.console.settings import Settings
 
 CHECK = "wiring.broken"
@@ -177,3 +177,46 @@ def test_two_that_cannot_reach_each_other_are_told_all_the_same() -> None:
 def test_whole_arrows_leave_it_green() -> None:
     gateway = box("oneapi", "justsong/one-api:v0.6.7", env={"SQL_DSN": "root:x@tcp(mysql:3306)/x"})
     assert judged(of(gateway, WELL, box("mysql"))).green
+
+
+DSN = "oneapi is refused by mysql"
+REFUSED = found(
+    "mysql.credentials", "oneapi", DSN, about="SQL_DSN", evidence=(Evidence("answer", "1045 Access denied", "mysql"),)
+)
+DIED = found("oneapi.restart", "oneapi", "MySQL refuses the user or password that oneapi gives (error 1045)",
+             fix=FixSummary("manual", "give SQL_DSN the password that the folder was made with"))  # fmt: skip
+LOOPS = found("container.crash-loop", "oneapi", "oneapi ends again and again")
+SETTING_OF_DSN = found("wiring.login", "oneapi", "oneapi has another password", "warning", about="SQL_DSN")
+UNHEARD = found(CHECK, "fastgpt -> oneapi:3000", "fastgpt cannot reach oneapi", also=("fastgpt",), blames="oneapi",
+                about="OPENAI_BASE_URL oneapi:3000")  # fmt: skip
+GATEWAYS = (box("fastgpt", "fastgpt:v4.8.1"), box("oneapi", "one-api:v0.6.7"), box("mysql", "mysql:8.0.36"))
+
+
+@pytest.mark.parametrize("more", [(), (DIED,), (LOOPS,), (DIED, LOOPS), (LOOPS, DIED, UNHEARD), (UNHEARD,)])
+def test_a_refused_login_is_one_trouble_whatever_else_shows_it(more: tuple[Result, ...]) -> None:
+    told = judge(replace(tried(WELL, THERE), containers=GATEWAYS), [*more, REFUSED])
+    assert serious(told) == ["mysql.credentials"]
+    assert sorted(folded(told)) == sorted(each.check for each in more)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [(DIED, SETTING_OF_DSN), (SETTING_OF_DSN, DIED, LOOPS), (DIED, LOOPS, UNHEARD, SETTING_OF_DSN)],
+    ids=len,
+)
+def test_where_the_database_was_not_asked_the_apps_own_words_are_the_trouble(more: tuple[Result, ...]) -> None:
+    told = judge(replace(tried(WELL, THERE), containers=GATEWAYS), more)
+    assert serious(told) == ["oneapi.restart"]
+    assert len(folded(told)) == len(more) - 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(REFUSED, subject="oneapi-2"), replace(REFUSED, status="ok"),
+        replace(REFUSED, evidence=(Evidence("answer", "1049 Unknown database", "mysql"),)),
+    ],
+)  # fmt: skip
+def test_an_error_of_another_kind_or_of_another_app_is_a_trouble_of_its_own(other: Result) -> None:
+    told = judge(replace(tried(WELL, THERE), containers=GATEWAYS), [DIED, other])
+    assert "oneapi.restart" in serious(told)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.pty_harness import Terminal
 
-DRIVERS = ("docker", "requests", "psutil", "pymongo", "psycopg", "httpx", "pynvml", "prometheus_client")
+DRIVERS = ("docker", "requests", "psutil", "pymongo", "psycopg", "pymysql", "httpx", "pynvml", "prometheus_client")
 JUDGING = ("stackops.console.judge.judgement", "stackops.checks.registry")
 REPAIRING = ("stackops.console.fix.steps", "stackops.console.fix.journal")
 PARSERS = ("ruamel.yaml", "dotenv")

@@ -598,6 +598,9 @@ line("wiring.dsn", "written", PG, PG.replace("${PG_PASSWORD}", "a#b/c"),
 line("postgres.credentials", "password", PG, PG.replace("username", "root"),
      "Wrote root into FastGPT's PG_URL, as it is called elsewhere; the database was made for another user.",
      "fastgpt")  # fmt: skip
+line("mysql.credentials", "password", "SQL_DSN=root:${MYSQL_PASSWORD}@", "SQL_DSN=root:oneapimmysql@",
+     "Copied the line with SQL_DSN out of the guide, and with it the guide's password for MySQL.",
+     "oneapi")  # fmt: skip
 line("fastgpt.redis", "missing", "fastgpt:v4.7", "fastgpt:v4.9.14",
      "Raised FastGPT to v4.9.14 by its tag alone. From v4.9.4 on it wants a Redis, of which nothing is said.",
      "fastgpt")  # fmt: skip

@@ -12,6 +12,7 @@ mysql_clear_password; PyMySQL 1.2 (TLS where the server offers it, ``cryptograph
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -163,7 +164,8 @@ def _of_the_system(cause: object, text: str) -> str:
         return "silent"
     if isinstance(cause, ConnectionError) or cause is None:
         return "reset"
-    return "no-route" if isinstance(cause, OSError) and "oute" in str(cause) else "unreachable"
+    away = isinstance(cause, OSError) and cause.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
+    return "no-route" if away else "unreachable"
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from stackops.console.model import DatabaseAnswer, DatabaseState, Snapshot
+from stackops.console.model import DatabaseAnswer, DatabaseState, OneApiState, Snapshot
 
 from examples.snapshots import NOW, container_id
 from examples.wiring.folder import live, service
@@ -27,18 +27,18 @@ def answer(trouble: Any = None, said: str = "", **more: Any) -> DatabaseAnswer:
 
 
 def told(
-    app: DatabaseAnswer | None = None, *more: DatabaseState, image: str = "mysql:8.0.36", **of_app: Any
+    app: DatabaseAnswer | None = None, *more: DatabaseState, image: str = "mysql:8.0.36", up: bool = False
 ) -> Snapshot:
-    """``app``: to the login of One API; ``more``: to others; ``of_app``: of One API's container."""
+    """``app``: to the login of One API; ``more``: to others; ``up``: One API answers."""
     snapshot = live(
         service("oneapi", "justsong/one-api:v0.6.7", DSN, "LOG_SQL_DSN=log:pa55word@tcp(mysql:3306)/logs"),
         service("mysql", image, "MYSQL_ROOT_PASSWORD=pa55word", "MYSQL_USER=log", "MYSQL_PASSWORD=pa55word"),
         service("mysql2", "mariadb:11", "MARIADB_ROOT_PASSWORD=pa55word"),
     )
-    facts = {"started_at": NOW - 20.0} | of_app
-    boxes = [replace(each, **facts) if each.service == "oneapi" else each for each in snapshot.containers]
+    gateway = OneApiState(container_id("oneapi"), "http://10.0.0.9:3000", start_time=NOW - 50.0 if up else None)
+    gateway = gateway if up else replace(gateway, trouble="refused")
     row = (state("oneapi", app),) if app else ()
-    return replace(snapshot, containers=tuple(boxes), databases=(*row, *more))
+    return replace(snapshot, oneapis=(gateway,), databases=(*row, *more))
 
 
 def state(owner: str, told: DatabaseAnswer, server: str = "mysql", **more: Any) -> DatabaseState:
