@@ -19,7 +19,7 @@ NEARLY = 0.9
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedLogin:
     """A login that a server does not take, or that leads to no database."""
 
     state: DatabaseState
@@ -51,7 +51,9 @@ class Refused:
         return Case(self.app.name, form, state, tuple(rows), words, about=state.variable)
 
 
-def logins(snapshot: Snapshot, kind: DatabaseKind, case: Callable[[Refused], Case[DatabaseState]]) -> Iterator[Found]:
+def logins(
+    snapshot: Snapshot, kind: DatabaseKind, case: Callable[[RefusedLogin], Case[DatabaseState]]
+) -> Iterator[Found]:
     """Each app whose login was tried: what is wrong with it, once for each account, else that it is good."""
     by_id = {container.id: container for container in snapshot.containers}
     tried: defaultdict[str, dict[tuple[object, ...], DatabaseState]] = defaultdict(dict)
@@ -68,7 +70,7 @@ def logins(snapshot: Snapshot, kind: DatabaseKind, case: Callable[[Refused], Cas
 
 def _judged(
     state: DatabaseState, server: Container, app: Container, snapshot: Snapshot,
-    case: Callable[[Refused], Case[DatabaseState]],
+    case: Callable[[RefusedLogin], Case[DatabaseState]],
 ) -> Found | None:  # fmt: skip
     doubt = state.answer.said if state.answer.trouble in DUMB else _runs_on(state, app, snapshot)
     if doubt is not None:
@@ -79,7 +81,7 @@ def _judged(
         return Fine(app.name, f"{server.name} takes the login of {app.name}", _account(state, server))
     own = [one for one in snapshot.databases if one.container == server.id == one.owner]
     own.sort(key=lambda one: one.user != state.user)
-    return case(Refused(state, server, app, next(iter(own), None)))
+    return case(RefusedLogin(state, server, app, next(iter(own), None)))
 
 
 def _runs_on(state: DatabaseState, app: Container, snapshot: Snapshot) -> str | None:

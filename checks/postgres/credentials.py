@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from ...console.model import DatabaseState
 from ..api import Case, Check, Form, Found, Settings, Snapshot, by_hand
-from ..databases import Refused, logins
+from ..databases import RefusedLogin, logins
 
 _FIX = "give both sides the same login"
 WRITTEN = Form(
@@ -69,7 +69,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     yield from logins(snapshot, "postgres", _case)
 
 
-def _case(refused: Refused) -> Case[DatabaseState]:
+def _case(refused: RefusedLogin) -> Case[DatabaseState]:
     state, server = refused.state, refused.server
     form = FORMS.get(state.answer.trouble or "", WRITTEN if refused.known else CHANGED)
     return refused.case(form, {

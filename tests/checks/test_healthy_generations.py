@@ -21,7 +21,8 @@ from support.corpus import CORPUS, needs_corpus
 STACKS = sorted(path for path in CORPUS.glob("*/*/d*-compose.yml") if "invalid" not in str(path))
 NOT_UPSTREAM = ("gpu.", "host.", "ollama.", "server.", "container.", "data.", "docker.daemon-json", "docker.disk",
                 "compose.port-conflict", "compose.networks", "librechat.azure", "wiring.broken", "postgres.credentials",
-                "postgres.connections", "postgres.index", "postgres.collation", "oneapi.channel")  # fmt: skip
+                "postgres.connections", "postgres.index", "postgres.collation", "mysql.credentials",
+                "mysql.connections", "oneapi.channel")  # fmt: skip
 """Checks of what no upstream stack brings along: GPUs, the machine, model servers and channels, containers that are not
 well, data that an earlier start left, what only a connection tells."""
 AS_SHIPPED = {

@@ -50,7 +50,7 @@ STARTING = frozenset({1053, 1927})
 """It goes down, or has cut this connection."""
 
 
-class TooMuch(Exception):
+class EndlessAnswer(Exception):
     """The server sent more than any answer holds."""
 
 
@@ -66,7 +66,7 @@ class Bounded(Connection):
     def _read_bytes(self, num_bytes: int) -> Any:  # noqa: ANN401 - as PyMySQL has it
         self.left -= num_bytes
         if self.left < 0:
-            raise TooMuch
+            raise EndlessAnswer
         return super()._read_bytes(num_bytes)  # type: ignore[misc]
 
 
@@ -95,7 +95,7 @@ def ask(login: dict[str, Any]) -> dict[str, Any]:
             return _told(login, plain=True)
     except pymysql.MySQLError as error:
         return _why(error)
-    except TooMuch:
+    except EndlessAnswer:
         return {"trouble": "another", "said": "it sent more than any answer holds"}
     except Unwilling:
         return {"trouble": "driver", "said": "it wants the password in a way that gives it away, so it was not sent"}
