@@ -18,6 +18,7 @@ import os
 import re
 import resource
 import ssl
+import struct
 import sys
 import threading
 import time
@@ -46,6 +47,11 @@ TROUBLES = {
 }  # fmt: skip
 """By error number: 1129 and 1130 are about our address, the others under ``barred`` about the account: its password is
 over, or it is locked."""
+NONSENSE = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
+    ValueError, struct.error,
+)  # fmt: skip
+"""What PyMySQL ends with where a server sends what is none of the protocol: it reads without looking."""
 STARTING = frozenset({1053, 1927})
 """It goes down, or has cut this connection."""
 
@@ -99,7 +105,7 @@ def ask(login: dict[str, Any]) -> dict[str, Any]:
         return {"trouble": "another", "said": "it sent more than any answer holds"}
     except Unwilling:
         return {"trouble": "driver", "said": "it wants the password in a way that gives it away, so it was not sent"}
-    except Exception as error:  # noqa: BLE001 - whatever a server sends, PyMySQL reads it without looking
+    except NONSENSE as error:
         lacks = "cryptography" in str(error)
         said = "its password needs TLS or the package cryptography, and neither is there" if lacks else (
             f"it does not speak as MySQL does ({type(error).__name__})"
