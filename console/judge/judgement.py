@@ -30,10 +30,7 @@ ARROW = "wiring.broken"
 """What was seen of one arrow alone: what else is found of that arrow, or of its target, says better what is wrong."""
 SETTINGS = ("wiring.address", "wiring.login")
 """What is concluded of one setting alone: what the program's own check finds of that setting says it better."""
-LATER = (
-    "wiring.login", "docker.exposed-databases", "docker.default-secrets", "mysql.", "postgres.",
-    "librechat.meilisearch",
-)  # fmt: skip
+LATER = ("wiring.login", "docker.exposed-", "docker.default-secrets", "mysql.", "postgres.", "librechat.meilisearch")
 """How checks of what comes after a connection begin: they do not explain one that fails."""
 ASKED = ".credentials"
 """How checks end that asked a database itself: the same error in the app's log is told under what those say."""
@@ -41,7 +38,6 @@ ESSENTIAL = ("engine", "engine-info", "container")
 """Sources without which nothing can be said of any container."""
 SECONDS = 120.0
 """Up to which a silence is told in seconds."""
-_ERROR = re.compile(r"\(error (\d+)\)")
 _SILENT = re.compile(r"not answer(?:ing|ed)?\b")
 LOADING = 600.0
 """Seconds in which a model may load without an answer of its server. fact: vLLM and SGLang listen only afterwards."""
@@ -89,8 +85,8 @@ class _Whole:
         """Whether it blames a container of which something is found that explains it."""
         blamed = next((each.id for each in self.snapshot.containers if each.name == result.blames), None)
         found = self.found(blamed) if blamed is not None else ()
-        ill = (each for each in found if each.severity == "error")
-        return any(not each.check.startswith(LATER) or each.check.endswith(ASKED) for each in ill)
+        told = (each for each in found if not each.check.startswith(LATER) or each.check.endswith(ASKED))
+        return any(each.severity == "error" for each in told)
 
 
 def judge(snapshot: Snapshot, results: Sequence[Result]) -> Judgement:
@@ -143,15 +139,13 @@ def _strangers(result: Result, snapshot: Snapshot, owners: Mapping[str, str]) ->
 
 def _said_better(result: Result, results: Sequence[Result], strangers: Collection[str]) -> Result | None:
     """Of a broken arrow the finding that names its address, or is about who asks and names setting or host."""
-    if result.status == "finding" and (number := _ERROR.search(result.title)) is not None:
+    if result.status == "finding" and (number := result.title.partition("(error ")[2].rstrip(")")):
         asked = (each for each in results if each.check.endswith(ASKED) and each.status == "finding")
-        return next((each for each in asked if each.subject == result.subject and number[1] in _words(each)), None)
+        return next((each for each in asked if each.subject == result.subject and number in _words(each)), None)
     if result.status != "finding" or not result.about:
         return None
-    if result.check in SETTINGS:
-        return _of_the_same_setting(result, results)
     if result.check != ARROW:
-        return None
+        return _of_the_same_setting(result, results) if result.check in SETTINGS else None
     *settings, address = result.about.replace(",", " ").split()
     host = address.rpartition(":")[0]
     own = {each for each in (*settings, host) if _is_name(each)}
