@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, date, datetime
 from importlib import import_module
+
+from msgspec.structs import replace
 
 from ..console.model import Snapshot
 from ..console.model.findings import Result
 from ..console.settings import Settings
-from ..console.text.cleaning import spare
+from ..console.text.cleaning import clean_line, spare
 from ..console.text.traces import caught
 from .api import Check
 
@@ -108,11 +111,26 @@ def examine(snapshot: Snapshot, settings: Settings, only: Iterable[str] | None =
     """What the enabled checks say, in the order of ALL; one that raises says ``crashed``."""
     wanted = None if only is None else set(only)
     results: list[Result] = []
+    day = datetime.fromtimestamp(snapshot.taken_at, tz=UTC).astimezone().date()
     for check in ALL:
         if check.id in settings.checks.disable or (wanted is not None and check.id not in wanted):
             continue
-        results.extend(_examine_one(check, snapshot, settings))
+        results.extend(_put_aside(each, settings, day) for each in _examine_one(check, snapshot, settings))
     return tuple(results)
+
+
+def _put_aside(result: Result, settings: Settings, day: date) -> Result:
+    """A finding that the settings ignore is none until its date has passed; then it says that it was."""
+    if result.status != "finding":
+        return result
+    meant = [each for each in settings.ignore if each.meant(result.check, result.subject)]
+    if not meant:
+        return result
+    last = max(meant, key=lambda each: each.until)
+    told = f"gnored until {last.until}: {clean_line(last.reason, 200)}"
+    if day <= last.until:
+        return replace(result, status="ignored", note=f"I{told}")
+    return replace(result, note=f"No longer i{told}")
 
 
 def _examine_one(check: Check, snapshot: Snapshot, settings: Settings) -> tuple[Result, ...]:
@@ -130,10 +148,5 @@ def _examine_one(check: Check, snapshot: Snapshot, settings: Settings) -> tuple[
         return (Result(check=check.id, subject="", status="not_applicable", title=check.title),)
     severity = settings.checks.severity.get(check.id)
     if severity in ("error", "warning", "info"):
-        return tuple(
-            r
-            if r.status != "finding"
-            else Result(**{**{f: getattr(r, f) for f in r.__struct_fields__}, "severity": severity})
-            for r in results
-        )
+        return tuple(each if each.status != "finding" else replace(each, severity=severity) for each in results)
     return results

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -79,6 +80,22 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Whether addresses of other machines that channels and configuration files name are asked too."""
     token_env: dict[str, str] = field(default_factory=dict)
     """A server (``NAME:PORT`` as it is listed, or ``HOST:PORT``) -> name of the environment variable with its key."""
+
+
+class IgnoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One ``[[ignore]]``: a finding that is known, and no trouble until a date has passed."""
+
+    check: str
+    """Id of the check."""
+    reason: Annotated[str, Meta(min_length=1, description="text in quotes that says why")]
+    until: date
+    """The last day on which it is ignored: ``2027-01-31``."""
+    subject: str | None = None
+    """The container, service or path, as ``check`` names it; None: whatever the check finds."""
+
+    def meant(self, check: str, subject: str) -> bool:
+        """Whether a finding of this check about this subject is meant."""
+        return self.check == check and self.subject in (None, subject)
 
 
 Consent = Literal["none", "key", "word"]
@@ -155,6 +172,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     confirm: dict[str, Consent] = field(default_factory=dict)
     """Action id -> how it is asked for. What loses something, or is done to a whole stack, is always asked for."""
     commands: tuple[CommandSettings, ...] = ()
+    ignore: tuple[IgnoreSettings, ...] = ()
     checks: CheckSettings = field(default_factory=CheckSettings)
     oneapi: OneApiSettings = field(default_factory=OneApiSettings)
     servers: ServerSettings = field(default_factory=ServerSettings)

@@ -84,8 +84,16 @@ def _finding(session: Session, check: Check, snapshot: Snapshot, subject: str | 
         raise click.UsageError(f"{check.id} has {len(findings)} findings; name one of them: {check.id} SUBJECT")
     if findings:
         return findings[0]
+    _require_wanted(results)
     _require_judged(results)
     return None
+
+
+def _require_wanted(results: Sequence[Result]) -> None:
+    """Stop where the settings ignore what would be repaired."""
+    for result in results:
+        if result.status == "ignored":
+            raise Stop(f"{result.note} (settings, [[ignore]]); take it out there to repair it", ExitCode.REFUSED)
 
 
 def _named(results: Sequence[Result], findings: Sequence[Result], subject: str) -> Result | None:
@@ -95,6 +103,7 @@ def _named(results: Sequence[Result], findings: Sequence[Result], subject: str) 
         if subject in (result.subject, *result.also):
             return result
     same = [result for result in results if subject in (result.subject, *result.also)]
+    _require_wanted(same)
     if same:
         _require_judged(same)
         return None

@@ -160,14 +160,18 @@ class Session:
         from ..settings import SettingsError, instead
         from ..text.cleaning import clean_line
 
-        if not settings.checks.disable and not settings.checks.severity:
+        ignored = [each.check for each in settings.ignore]
+        if not settings.checks.disable and not settings.checks.severity and not ignored:
             return  # the checks are 100 ms of imports that the first frame need not wait for
         known = [check.id for check in self.doors.checks()]
-        for section, ids in (("disable", settings.checks.disable), ("severity", settings.checks.severity)):
+        for section, ids in (
+            ("[checks] disable", settings.checks.disable), ("[checks] severity", settings.checks.severity),
+            ("[[ignore]]", ignored),
+        ):  # fmt: skip
             for check_id in ids:
                 if check_id not in known:
                     raise SettingsError(
-                        f'[checks] {section}: unknown check "{clean_line(check_id, 60)}"; {instead(check_id, known)}'
+                        f'{section}: unknown check "{clean_line(check_id, 60)}"; {instead(check_id, known)}'
                     )
 
     @property

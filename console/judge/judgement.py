@@ -20,7 +20,7 @@ from ..model import Container, Fault, Snapshot
 from ..model.findings import Judgement, Result, ServiceJudgement, ServiceState, Trouble
 from ..products.gateways import share_network
 from ..text.cleaning import duration
-from .needs import Needs, behind, needs_of
+from .needs import Needs, behind, needs_of, owners_of
 
 GENERIC = "container."
 """Area of the checks that know a container's facts and nothing of its program."""
@@ -100,11 +100,15 @@ def judge(snapshot: Snapshot, results: Sequence[Result]) -> Judgement:
     services = tuple(ServiceJudgement(c.id, _name(c), c.project, *_state(c, whole)) for c in snapshot.containers)
     doubts = tuple(_doubts(snapshot, services, results))
     bad = [trouble for trouble in troubles if trouble.result.severity != "info"]
-    return Judgement(_verdict(snapshot, bad, services, doubts), not bad and not doubts, troubles, services, doubts)
+    aside = sum(each.status == "ignored" for each in results)
+    more = f"; {aside} finding{' is' if aside == 1 else 's are'} ignored" if aside and not bad else ""
+    return Judgement(
+        _verdict(snapshot, bad, services, doubts) + more, not bad and not doubts, troubles, services, doubts
+    )
 
 
 def _gather(snapshot: Snapshot, results: Sequence[Result]) -> _Whole:
-    owners = _owners(snapshot)
+    owners = owners_of(snapshot)
     by_container: defaultdict[str, list[Result]] = defaultdict(list)
     homeless = []
     under: defaultdict[tuple[str, str, str | None], list[Result]] = defaultdict(list)
@@ -204,20 +208,6 @@ def _began(container: Container) -> float | None:
     return container.created_at if container.restart_count else container.started_at or container.created_at
 
 
-def _owners(snapshot: Snapshot) -> dict[str, str]:
-    """Every way in which a result may name a container; its own name counts before a service's."""
-    named: dict[str, str] = {}
-    for container in snapshot.containers:
-        named[container.name] = named[container.id] = container.id
-    for container in snapshot.containers:
-        if container.project and container.service:
-            named.setdefault(f"{container.project}/{container.service}", container.id)
-    for server in snapshot.servers:
-        if server.container:
-            named.setdefault(server.key, server.container)
-    return named
-
-
 def _cause(container: str, whole: _Whole) -> str:
     """The nearest needed one of which a check knows what is wrong, else the deepest that is ill; often itself."""
     if whole.own_cause(container):
@@ -314,6 +304,9 @@ def _state(container: Container, whole: _Whole) -> tuple[ServiceState, str]:
     if whole.ill(container.id):
         generic = next((_WORDS[each.check] for each in found if each.check in _WORDS), None)
         return "ill", generic or found[0].title
+    put_aside = (each.check for each in whole.results.get(container.id, ()) if each.status == "ignored")
+    if any(check.startswith(GENERIC) for check in put_aside):
+        return "stopped", "ignored"
     if container.state in ("exited", "dead", "paused", "created"):
         return "stopped", "paused" if container.state == "paused" else "stopped"
     doubtful = [each for each in whole.results.get(container.id, ()) if each.status in ("unknown", "crashed")]

@@ -82,3 +82,17 @@ def behind(start: str, needs: Needs) -> Iterator[str]:
                 seen.add(other)
                 waiting.append(other)
                 yield other
+
+
+def owners_of(snapshot: Snapshot) -> dict[str, str]:
+    """Every way in which a result may name a container; its own name counts before a service's."""
+    named: dict[str, str] = {}
+    for container in snapshot.containers:
+        named[container.name] = named[container.id] = container.id
+    for container in snapshot.containers:
+        if container.project and container.service:
+            named.setdefault(f"{container.project}/{container.service}", container.id)
+    for server in snapshot.servers:
+        if server.container:
+            named.setdefault(server.key, server.container)
+    return named

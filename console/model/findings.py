@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 Severity = Literal["error", "warning", "info"]
-Status = Literal["ok", "finding", "unknown", "not_applicable", "crashed"]
+Status = Literal["ok", "finding", "unknown", "not_applicable", "crashed", "ignored"]
 Safety = Literal["safe", "disruptive", "manual"]
 
 
@@ -53,6 +53,9 @@ class Result(Struct, frozen=True):
     """Other subjects that it says just as much of, and that say nothing themselves: the further members of a set."""
     blames: str | None = None
     """The container that it comes from. Where something is found about that one, this is what follows."""
+
+    note: str | None = None
+    """Of what the settings ignore: until when and why; of what they ignored before: that this is over."""
 
     @property
     def key(self) -> tuple[str, str]:

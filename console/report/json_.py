@@ -63,7 +63,7 @@ def result(each: Result) -> Document:
         "evidence": [{"label": e.label, "value": told(e), "source": e.source} for e in each.evidence],
         "because": each.because,
         "fix": None if each.fix is None else {"safety": each.fix.safety, "summary": each.fix.summary},
-        "form": each.form,
+        **fields(each, "form", "note"),
     }
 
 

@@ -33,6 +33,8 @@ def result(each: Result) -> Iterator[Facts]:
     who = (each.check, each.subject or DASH)
     severity = (each.severity or DASH,) if each.status == "finding" else ()
     yield (each.status, *who, *severity, each.title)
+    if each.note:
+        yield ("note", *who, each.note)
     for evidence in each.evidence:
         yield ("evidence", *who, evidence.label, told(evidence), evidence.source)
     if each.because:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Line = tuple[str, str, str]
 _WORD = 9
-_WORDS = {"not_applicable": "n/a", "crashed": "CRASHED", "unknown": "unknown", "ok": "ok"}
+_WORDS = {"not_applicable": "n/a", "crashed": "CRASHED", "unknown": "unknown", "ignored": "ignored", "ok": "ok"}
 _SEVERITIES = ("error", "warning", "info")
 
 
@@ -59,7 +59,7 @@ def check(
 def _order(each: Result) -> int:
     if each.status == "finding":
         return _SEVERITIES.index(each.severity or "info")
-    return {"crashed": 3, "unknown": 4, "ok": 5}.get(each.status, 6)
+    return {"crashed": 3, "unknown": 4, "ignored": 5, "ok": 6}.get(each.status, 7)
 
 
 def _follows(trouble: Trouble) -> list[str]:
@@ -77,6 +77,11 @@ def _result(each: Result, width: int, repair: Callable[[Result], str], follows: 
         return
     yield (word.ljust(_WORD), kind, who)
     yield from _part("", each.title, width)
+    if each.note:
+        yield from _part("note", each.note, width)
+    if each.status == "ignored":
+        yield ("", "", "")
+        return
     if each.because:
         yield from _part("because", each.because, width)
     for evidence in each.evidence:
@@ -124,7 +129,9 @@ def summary(results: Sequence[Result]) -> str:
     count = Counter[str](each.status for each in results)
     parts = [f"{found[s]} {s}{'s' if found[s] > 1 and s != 'info' else ''}" for s in _SEVERITIES if found[s]]
     parts += [
-        f"{count[s]} {w}" for s, w in (("crashed", "crashed"), ("unknown", "cannot tell"), ("ok", "ok")) if count[s]
+        f"{count[s]} {w}"
+        for s, w in (("crashed", "crashed"), ("unknown", "cannot tell"), ("ignored", "ignored"), ("ok", "ok"))
+        if count[s]
     ]
     if count["not_applicable"]:
         parts.append(f"{count['not_applicable']} not applicable")

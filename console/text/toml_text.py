@@ -20,7 +20,8 @@ from msgspec import Struct, inspect
 from ..paths import read
 from .cleaning import clean_line
 
-SettingPath = tuple[str, ...]
+SettingPath = tuple[str | int, ...]
+"""Keys from the top down; of a list the number of what is meant in it, counted from 0."""
 MOST = 1 << 20
 """Bytes of such a file."""
 _TABLE = re.compile(r"\s*\[\[?\s*([^\[\]#]+?)\s*\]\]?\s*(?:#.*)?$")
@@ -94,25 +95,30 @@ class TypeJudge:
         elif get_origin(kind) is tuple:
             if not isinstance(value, list):
                 raise self._wrong(value, path, f"a list in brackets, each {_describe(get_args(kind)[0])}")
-            for item in value:
-                self.check(item, get_args(kind)[0], path)
+            for number, item in enumerate(value):
+                self.check(item, get_args(kind)[0], (*path, number))
         else:
             self._leaf(value, kind, path)
 
     def _struct(self, value: object, kind: type[Struct], path: SettingPath) -> None:
         table = self._table(value, path)
         fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+        section = _dotted(path) or "top level"
         for key, item in table.items():
             if key not in fields:
-                section = ".".join(path) if path else "top level"
                 raise self._error(
                     (*path, key), f'unknown key "{clean_line(key, 60)}" in [{section}]; {instead(key, fields)}'
                 )
             self.check(item, fields[key], (*path, key))
+        for field in msgspec.structs.fields(kind):
+            if field.required and field.encode_name not in table:
+                raise self._error(
+                    path, f'"{field.encode_name}" is missing in [{section}]; give {_describe(field.type)}'
+                )
 
     def _table(self, value: object, path: SettingPath) -> dict[str, object]:
         if not isinstance(value, dict):
-            raise self._wrong(value, path, f"a section, written [{'.'.join(path)}]")
+            raise self._wrong(value, path, f"a section, written [{_dotted(path)}]")
         return value
 
     def _leaf(self, value: object, kind: Any, path: SettingPath) -> None:  # noqa: ANN401
@@ -126,7 +132,7 @@ class TypeJudge:
         hint = f'; did you mean "{guess}"?' if guess else ""
         if isinstance(value, dict) and expected.startswith("text"):
             hint = "; a name with dots goes in quotes"
-        return self._error(path, f'"{".".join(path)}" must be {expected}, not {_show(value)}{hint}')
+        return self._error(path, f'"{_dotted(path)}" must be {expected}, not {_show(value)}{hint}')
 
     def _error(self, path: SettingPath, sentence: str) -> SettingsError:
         line = line_of(self._lines, path)
@@ -178,10 +184,14 @@ def line_of(lines: list[str], path: SettingPath) -> int | None:
     """The line that sets the key, counted from 1; the section's own line when the key hides in an inline table."""
     table: SettingPath = ()
     section: int | None = None
+    count: dict[SettingPath, int] = {}
     for number, line in enumerate(lines, start=1):
         header = _TABLE.match(line)
         if header:
             table = _keys(header[1])
+            if line.lstrip().startswith("[["):
+                count[table] = count.get(table, -1) + 1
+                table = (*table, count[table])
             if table == path:
                 return number
             section = number if table == path[: len(table)] else section
@@ -191,6 +201,11 @@ def line_of(lines: list[str], path: SettingPath) -> int | None:
                 return number
             section = number if found and found == path[: len(found)] else section
     return section
+
+
+def _dotted(path: SettingPath) -> str:
+    """The path as it is written; of which one in a list the line tells."""
+    return ".".join(part for part in path if isinstance(part, str))
 
 
 def _keys(dotted: str) -> SettingPath:

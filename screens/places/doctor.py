@@ -64,4 +64,6 @@ class Doctor(ListPlace):
         selected = self.selected_finding()
         if selected is None:
             return self.unselected(self.table)
+        if selected.status == "ignored":
+            return f"{selected.note}. Take it out of [[ignore]] in the settings to repair it."
         return selected if selected.status == "finding" else "There is nothing to fix in the selected line."

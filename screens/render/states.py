@@ -123,6 +123,7 @@ _RESULTS: dict[str, tuple[str, Tone, str]] = {
     "unknown": (paint.ASK, "warning", "unknown"),
     "not_applicable": (paint.OFF, "muted", "not here"),
     "crashed": (paint.BAD, "error", "crashed"),
+    "ignored": (paint.OFF, "muted", "ignored"),
 }
 _SEVERITIES: dict[str, tuple[str, Tone, str]] = {
     "error": (paint.BAD, "error", "error"),
@@ -146,7 +147,7 @@ def result_row(result: Result, check: Tone | None = None) -> Row:
         "state": verdict_of(result),
         "check": Span(result.check, check or tone),
         "subject": Span(result.subject, "muted"),
-        "title": Span(result.title, tone),
+        "title": Span((result.note if result.status == "ignored" else None) or result.title, tone),
     }
     return Row(key_of(result), cells, values={"state": float(rank(result)[0])})
 
@@ -160,8 +161,8 @@ _RANK = {"error": 0, "warning": 1, "info": 2}
 
 
 def rank(result: Result) -> tuple[int, str, str]:
-    """Worst first: findings by severity, then crashed, unknown, ok, not applicable."""
-    order = {"finding": 0, "crashed": 3, "unknown": 4, "ok": 5, "not_applicable": 6}[result.status]
+    """Worst first: findings by severity, then crashed, unknown, ignored, ok, not applicable."""
+    order = {"finding": 0, "crashed": 3, "unknown": 4, "ignored": 5, "ok": 6, "not_applicable": 7}[result.status]
     if result.status == "finding":
         order = _RANK[result.severity or "error"]
     return (order, result.check, result.subject)
@@ -183,6 +184,8 @@ def in_full(result: Result, explanation: str = "") -> list[Line]:
     """One result."""
     subject = f"  {result.subject}" if result.subject else ""
     said = [line(verdict_of(result), (f"  {result.check}", "strong"), (subject, "muted")), line(result.title)]
+    if result.note:
+        said.append(line((result.note, "muted")))
     if result.because:
         said += [BLANK, line(("Because", "accent")), line(f"  {result.because}")]
     if result.evidence:
