@@ -88,6 +88,7 @@ class IgnoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     check: str
     """Id of the check."""
     reason: Annotated[str, Meta(min_length=1, description="text in quotes that says why")]
+    """Why, for whoever reads it later."""
     until: date
     """The last day on which it is ignored: ``2027-01-31``."""
     subject: str | None = None
@@ -110,6 +111,7 @@ class CommandSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One of the ``[[commands]]``: a program of the operator's own, with its arguments. No shell reads them."""
 
     name: str = ""
+    """What it is called in the palette and in the help."""
     run: tuple[str, ...] = ()
     """Program and arguments; ``{container}``, ``{id}``, ``{service}``, ``{stack}``, ``{image}`` are filled in."""
     key: str = ""
@@ -159,10 +161,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     project: str | None = None
     """Only this compose project."""
     read_only: bool = False
+    """Change nothing, whatever is asked."""
     theme: str = "dark"
+    """One of those that come with stackops, or the name of a file in the folder of themes."""
     ascii: bool = False
     """Draw and answer in ASCII alone, for consoles that lack the glyphs."""
     lang: Literal["en", "zh"] = "en"
+    """Language; all texts are English as yet."""
     period: Period = 1.0
     """Seconds between two sweeps of figures, 0.5 to 60."""
     project_dirs: tuple[str, ...] = ()
@@ -172,7 +177,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     confirm: dict[str, Consent] = field(default_factory=dict)
     """Action id -> how it is asked for. What loses something, or is done to a whole stack, is always asked for."""
     commands: tuple[CommandSettings, ...] = ()
+    """Commands of one's own on the selected container."""
     ignore: tuple[IgnoreSettings, ...] = ()
+    """Findings that are known, each with a reason and a last day."""
     checks: CheckSettings = field(default_factory=CheckSettings)
     oneapi: OneApiSettings = field(default_factory=OneApiSettings)
     servers: ServerSettings = field(default_factory=ServerSettings)
@@ -202,11 +209,23 @@ def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -
     A file that was named must exist, ``/dev/null`` means none; the user's own may be missing. Raises SettingsError
     with one sentence.
     """
+    file, text = located(path, env)
+    return Settings() if text is None else parse(text, str(file))
+
+
+def located(path: str | Path | None = None, env: Mapping[str, str] | None = None) -> tuple[Path, str | None]:
+    """Where the settings lie, by the same rules, and their text; None: there is none. Raises SettingsError."""
     env = os.environ if env is None else env
     named = path is not None or bool(env.get("STACKOPS_CONFIG"))
     file = Path(path) if path is not None else settings_file(env)
-    text = None if str(file) == os.devnull else _read(file, named=named)  # a common way to say: no settings
-    return Settings() if text is None else parse(text, str(file))
+    if str(file) == os.devnull:  # a common way to say: no settings
+        return file, None
+    try:
+        return file, text_of(file)
+    except FileNotFoundError:
+        if not named:
+            return file, None
+        raise SettingsError(f"{file}: there is no such settings file; create it or leave it out") from None
 
 
 def parse(text: str, name: str = "stackops.toml") -> Settings:
@@ -216,13 +235,14 @@ def parse(text: str, name: str = "stackops.toml") -> Settings:
     return settings
 
 
-def _read(file: Path, *, named: bool) -> str | None:
-    try:
-        return text_of(file)
-    except FileNotFoundError:
-        if not named:
-            return None
-        raise SettingsError(f"{file}: there is no such settings file; create it or leave it out") from None
-
-
-__all__ = ["CheckSettings", "MirrorSettings", "ServerSettings", "Settings", "SettingsError", "instead", "load", "parse"]
+__all__ = [
+    "CheckSettings",
+    "MirrorSettings",
+    "ServerSettings",
+    "Settings",
+    "SettingsError",
+    "instead",
+    "load",
+    "located",
+    "parse",
+]

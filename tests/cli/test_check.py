@@ -24,9 +24,9 @@ def test_the_document_has_exactly_the_promised_shape(stackops) -> None:
     assert document["host"] == "gpu-box-01"
     for row in document["results"]:
         assert list(row) == [
-            "check", "subject", "also", "status", "severity", "title", "evidence", "because", "fix", "form",
+            "check", "subject", "also", "status", "severity", "title", "evidence", "because", "fix", "form", "note",
         ]  # fmt: skip
-        assert row["status"] in {"ok", "finding", "unknown", "not_applicable", "crashed"}
+        assert row["status"] in {"ok", "finding", "unknown", "not_applicable", "crashed", "ignored"}
         assert row["severity"] in {"error", "warning", "info", None}
         assert row["fix"] is None or list(row["fix"]) == ["safety", "summary"]
         assert all(list(evidence) == ["label", "value", "source"] for evidence in row["evidence"])
@@ -47,7 +47,7 @@ def test_nothing_found_is_exit_code_0(stackops, doors) -> None:
 def test_plain_says_one_fact_per_line_with_the_status_word_first(stackops) -> None:
     answer = stackops("check", "--plain")
     words = {line.split("\t")[0] for line in answer.out.splitlines()}
-    statuses = {"ok", "finding", "unknown", "not_applicable", "crashed"}
+    statuses = {"ok", "finding", "unknown", "not_applicable", "crashed", "ignored"}
     assert words <= {"verdict", "trouble", *statuses, "evidence", "because", "fix", "fault"}
     assert answer.out.startswith("verdict\tnot-well\t")
     findings = [line.split("\t") for line in answer.out.splitlines() if line.startswith("finding\t")]
