@@ -64,6 +64,7 @@ IDS = (
     "fastgpt.base-url",
     "fastgpt.gateway-shadowed",
     "fastgpt.token",
+    "fastgpt.models",
     "compose.invalid",
     "compose.networks",
     "compose.port-conflict",

@@ -23,6 +23,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ...console.model import KeyAnswer, LogMark, OneApiState, Snapshot
@@ -35,7 +36,9 @@ from ...console.text.cleaning import duration
 from .. import compose
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..parties import Party, parties
+from .offered import severity_of, wanted
 
+SHOWN = 6
 RECENT = 600.0
 """Seconds for which a refusal in the log of FastGPT counts, where its gateway cannot be asked."""
 
@@ -88,6 +91,15 @@ NOT_ADMIN = Form(
     advice="{variable} of {service} and ADMIN_KEY of {gateway} have to be the same: {place}\n"
     "Change one of them, then: docker compose up -d {service}",
 )  # fmt: skip
+NOT_ALLOWED = Form(
+    "not-allowed", "The key of {subject} may not use models that {gateway} has channels for: {models}",
+    "Their channels are of the group {groups}. The user of the key in {variable} is of another group, or its token is "
+    "limited to other models.",
+    "put the user of the key, or the channels, into the right group", "warning",
+    advice="On One API's page of channels (渠道) add the group of the key's user, usually default."
+    f"\n{_PAGE} see whether the token is limited to some models.\n"
+    "With MEMORY_CACHE_ENABLED restart One API after the last change of a channel.",
+)  # fmt: skip
 ELSEWHERE = Form(
     "refused-elsewhere", "{gateway} has refused the key of {subject}: {said}",
     "The log of {subject} has said so {ago} ago. The gateway is not on this machine and was not asked.",
@@ -95,7 +107,7 @@ ELSEWHERE = Form(
     advice="See in {gateway} whether the key is known, enabled and has quota left.\n"
     "Write a good one into {variable} of {service}: {place}\nThen: docker compose up -d {service}",
 )  # fmt: skip
-FORMS = (UNKNOWN, CUT, DISABLED, EXPIRED, USED_UP, BANNED, REFUSED, NOT_ADMIN, ELSEWHERE)
+FORMS = (UNKNOWN, CUT, DISABLED, EXPIRED, USED_UP, BANNED, REFUSED, NOT_ADMIN, NOT_ALLOWED, ELSEWHERE)
 WORDS: tuple[tuple[re.Pattern[str], Form], ...] = (
     (re.compile(r"无效的令牌|[Ii]nvalid token"), UNKNOWN),
     (re.compile(r"状态不可用|token status"), DISABLED),
@@ -147,7 +159,8 @@ def _by_answer(
     """What the gateway itself said to the key."""
     said = answer.said or ""
     if answer.trouble is None:
-        return Fine(party.subject, f"{target.called} takes the key of {party.subject}")
+        fine = Fine(party.subject, f"{target.called} takes the key of {party.subject}")
+        return _not_allowed(party, gateway, target, snapshot) or fine
     if answer.trouble != "wrong-key":
         return _unknown(party, f"{target.called} gave no usable answer to it: {answer.trouble}")
     if not said or NOT_CHECKED.search(said):
@@ -159,6 +172,21 @@ def _by_answer(
         form = CUT
     rows = (Evidence("answer", said, f"GET {state.address}/v1/models with {answer.variable} of {party.subject}"),)
     return _case(form, party, gateway, target.called, rows, {"said": said})
+
+
+def _not_allowed(party: Party, gateway: Gateway, target: Party, snapshot: Snapshot) -> Case[None] | None:
+    """Models that have a channel, and are not listed for this key."""
+    models = tuple(wanted(party.container, snapshot))
+    known = [one for one in models if one.listed is not None]
+    kept = [one for one in known if one.channels and not one.listed]
+    if not kept:
+        return None
+    names = ", ".join(dict.fromkeys(one.offer.model for one in kept[:SHOWN]))
+    groups = ", ".join(dict.fromkeys(group for one in kept for each in one.channels or () for group in each.groups))
+    rows = tuple(Evidence(one.offer.kind, f"{one.offer.model}: not listed for this key", one.offer.place)
+                 for one in kept[:SHOWN])  # fmt: skip
+    found = _case(NOT_ALLOWED, party, gateway, target.called, rows, {"models": names, "groups": groups or "none"})
+    return replace(found, severity=compose.severity_of(party.container, severity_of(kept, known)))
 
 
 def _set_elsewhere(party: Party, snapshot: Snapshot) -> bool:
@@ -230,5 +258,5 @@ def _unknown(party: Party, why: str) -> Unknown:
 
 CHECK = Check(
     "fastgpt.token", "FastGPT's gateway takes its key", __doc__ or "", FORMS, find, by_hand,
-    reads=("containers", "projects", "oneapis", "json_files", "log_marks"),
+    reads=("containers", "projects", "oneapis", "json_files", "log_marks", "edges"),
 )  # fmt: skip

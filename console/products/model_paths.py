@@ -195,9 +195,9 @@ def _channels(
 ) -> Iterator[tuple[PathStep, OneApiChannel | None]]:
     """A step for each channel that may be taken."""
     model, channels = offer.model, state.channels if state is not None else None
-    listed = _listed(offer, gateway, state)
+    known = listed(offer, gateway, state)
     if channels is None:
-        yield _by_list(offer, gateway, state, listed), None
+        yield _by_list(offer, gateway, state, known), None
         return
     having = [one for one in channels if model in one.models]
     on = [one for one in having if one.status == ENABLED]
@@ -214,10 +214,10 @@ def _channels(
         if len(on) > len(top):
             about += f"; {len(on) - len(top)} more of lower priority"
         step = _ok("channel", _called(one), about)
-        if listed is False:
+        if known is False:
             why = f"{gateway.name} does not list {model} for this key; channel {_called(one)} is of group {groups}"
             step = (_unknown if "default" in one.groups else _failed)("channel", _called(one), why)
-        elif listed is None and one.groups and "default" not in one.groups:
+        elif known is None and one.groups and "default" not in one.groups:
             step = _unknown("channel", _called(one), f"{about}; the group of the key is not known")
         yield step, one
 
@@ -231,7 +231,7 @@ def _none(model: str, names: set[str]) -> str:
     return f"no channel offers {model}" + (f"; {near[0]} may be meant" if near else "")
 
 
-def _listed(offer: Offer, gateway: Container, state: OneApiState | None) -> bool | None:
+def listed(offer: Offer, gateway: Container, state: OneApiState | None) -> bool | None:
     """Whether the gateway lists the model for the app's own key; None where its list does not tell."""
     if state is None or state.models is None or state.client != offer.app.id:
         return None
@@ -241,13 +241,13 @@ def _listed(offer: Offer, gateway: Container, state: OneApiState | None) -> bool
     return offer.model in state.models
 
 
-def _by_list(offer: Offer, gateway: Container, state: OneApiState | None, listed: bool | None) -> PathStep:
+def _by_list(offer: Offer, gateway: Container, state: OneApiState | None, known: bool | None) -> PathStep:
     """Where channels are not known."""
     if role_of_container(gateway) == "aiproxy":
         return _unknown("channel", "", f"the channels of {gateway.name} lie in its database, which was not read")
-    if listed is None or state is None:
+    if known is None or state is None:
         return _unknown("channel", "", f"the channels of {gateway.name} take an administrator's access token to read")
-    if listed:
+    if known:
         why = f"{gateway.name} lists {offer.model} for this key; which channel it is takes an access token to read"
         return _ok("channel", "listed", why)
     return _failed("channel", "none", _none(offer.model, set(state.models or ())))

@@ -22,7 +22,7 @@ STACKS = sorted(path for path in CORPUS.glob("*/*/d*-compose.yml") if "invalid" 
 NOT_UPSTREAM = ("gpu.", "host.", "ollama.", "server.", "container.", "data.", "docker.daemon-json", "docker.disk",
                 "compose.port-conflict", "compose.networks", "librechat.azure", "wiring.broken", "postgres.credentials",
                 "postgres.connections", "postgres.index", "postgres.collation", "mysql.credentials",
-                "mysql.connections", "oneapi.channel")  # fmt: skip
+                "mysql.connections", "oneapi.channel", "fastgpt.models")  # fmt: skip
 """Checks of what no upstream stack brings along: GPUs, the machine, model servers and channels, containers that are not
 well, data that an earlier start left, what only a connection tells."""
 AS_SHIPPED = {

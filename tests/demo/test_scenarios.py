@@ -251,7 +251,11 @@ def await_state(seen: queue.Queue[Snapshot], name: str, state: str) -> dict[str,
 
 @pytest.mark.parametrize(
     ("check", "told"),
-    [("fastgpt.token", "/srv/fastgpt/docker-compose.yml"), ("oneapi.channel", "base URL http://192.0.2.10:8001")],
+    [
+        ("fastgpt.token", "/srv/fastgpt/docker-compose.yml"),
+        ("oneapi.channel", "base URL http://192.0.2.10:8001"),
+        ("fastgpt.models", "/srv/fastgpt/config.json"),
+    ],
 )
 def test_one_line_of_its_own_is_one_trouble_and_names_its_place(clock: FakeClock, check: str, told: str) -> None:
     host = open_demo(clock=clock, scenarios=())

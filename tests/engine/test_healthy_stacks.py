@@ -102,6 +102,7 @@ MODELLED = 15
 """Generations that tests/checks/test_healthy_generations.py models at least."""
 AS_SHIPPED = {
     ("docker.exposed-databases", "published-password", "warning"), ("postgres.pgvector", "old", "info"),
+    ("fastgpt.models", "no-channel", "info"),
 }  # fmt: skip
 SINGLE_NODE_KEY = "a2V5" * 200 + "\n"
 

@@ -149,6 +149,7 @@ NO_ENGINE_NEEDED = {
             "fastgpt.base-url",
             "fastgpt.gateway-shadowed",
             "fastgpt.token",
+            "fastgpt.models",
             "oneapi.channel",
             "host.file-limits",
             "host.clock",

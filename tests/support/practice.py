@@ -591,6 +591,16 @@ def doubled_path(hands: Hands) -> None:
     hands.tree.put(stacks.CHANNELS, json.dumps(rows).encode(), mode=0o640, uid=stacks.KEY_OWNER)
 
 
+def offered_alone(hands: Hands) -> None:
+    """Wrote the model into config.json as vLLM's page spells it, with capitals, and recreated FastGPT.
+
+    The channel has it in lower case, and One API takes a channel by the exact name: nobody can chat any more.
+    """
+    hands.edit(f"{stacks.FASTGPT}/config.json", '"qwen1.5-14b-chat"', '"Qwen1.5-14B-Chat"')
+    hands.compose(stacks.FASTGPT, "up", "-d", "--no-deps", "--force-recreate", "fastgpt")
+
+
+APART["fastgpt.models"] = {"missing": Scenario("fastgpt.models", "missing", offered_alone)}
 APART["oneapi.channel"] = {"doubled": Scenario("oneapi.channel", "doubled", doubled_path)}
 line("wiring.dsn", "written", PG, PG.replace("${PG_PASSWORD}", "a#b/c"),
      "Gave PostgreSQL a password with signs that mean something else in an address, and wrote it as it is.",

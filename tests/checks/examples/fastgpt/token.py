@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from stackops.console.model import JsonFact, KeyAnswer, LogMark, OneApiState, Snapshot
 
 from examples import Example
+from examples.fastgpt.models import M3E, QWEN, channel, offering
 from examples.snapshots import NOW, bind, container_id
 from examples.wiring.folder import FOLDER, folder, live, service
 
@@ -75,11 +76,16 @@ FINDS = (
     finds("named a channel in the key of a plain user", "refused", answered(said="普通用户不支持指定渠道")),
     finds("changed AI Proxy's ADMIN_KEY alone", "not-admin-key", proxied("another")),
     finds("changed it before the first start", "not-admin-key", proxied("another", up=False)),
+    finds("put the channel into a group of its own", "not-allowed",
+          offering(QWEN, M3E, channels=(channel("qwen", group="vip"), channel("m3e", 2)), listed="m3e")),
+    finds("limited the token to other models", "not-allowed", offering(QWEN, channels=(channel("qwen"),), listed="")),
     finds("has a gateway on another machine that refuses the key", "refused-elsewhere", elsewhere(60)),
 )  # fmt: skip
 
 FINDS_NOT = (
     Example("wrote the right key", answered(trouble=None, said=None), "ok"),
+    Example("wrote it, and the models may be used", offering(QWEN, channels=(channel("qwen"),), listed="qwen"), "ok"),
+    Example("wrote it, and no channel has the model", offering(QWEN, channels=(channel("m3e"),), listed="m3e"), "ok"),
     Example("wrote AI Proxy's ADMIN_KEY", proxied("do-not-show"), "ok"),
     Example("wrote it before the first start", proxied("do-not-show", up=False), "ok"),
     Example("has a One API whose database is away", answered(said="令牌验证失败"), "unknown"),
