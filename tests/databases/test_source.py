@@ -102,9 +102,11 @@ async def test_a_login_that_was_refused_is_not_tried_again_until_something_is_an
     bench.put(started_at=1.0)
     await bench.states()
     assert len(bench.asked) == 4
-    bench.one.source.anew(by_key=True)
-    await bench.states()
-    assert len(bench.asked) == 6
+    for seconds, by_key, asked in ((4, True, 4), (2, True, 6), (50, False, 6), (11, False, 8)):
+        bench.host.clock.seconds += seconds
+        bench.one.source.anew(by_key=by_key)
+        await bench.states()
+        assert len(bench.asked) == asked
 
 
 async def test_what_was_told_is_asked_again_after_five_minutes_and_not_sooner() -> None:

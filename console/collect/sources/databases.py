@@ -1,9 +1,9 @@
 """Each PostgreSQL and MySQL of the stacks asked what it is and how it is, with the stack's own logins, seldom.
 
 A login is tried once for each life of the server, whoever has it. One that was refused is only tried again when the
-server, the login or its owner is another, when somebody asks for it, and where a repair is proven: no account is locked
-by it. The server's own first users are tried where an app is refused, to tell which of the two is right, and where no
-app is set up to use it.
+server, the login or its owner is another, when somebody asks for it, and where a repair is proven, and then not every
+few seconds: no account is locked by it. The server's own first users are tried where an app is refused, to tell which
+of the two is right, and where no app is set up to use it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ PASSING = frozenset({"refused", "reset", "silent", "starting", "full", "no-route
 NEXT_WAY = frozenset({"refused", "no-route", "silent"})
 VARIABLES = {"postgres": "PGPORT", "mysql": "MYSQL_TCP_PORT"}
 """What is asked, and the variable with which an image's server is given another port."""
+PATIENCE, PATIENCE_BY_KEY = 60.0, 5.0
+"""Seconds after which a refused login is tried again: in a whole look, of which a proof takes many, and by key."""
 MOST = 24
 """Logins that are tried in one pass."""
 
@@ -93,9 +95,11 @@ class LoginsTried(Source):
             c.id: c.started_at for c in self.parts.containers if c.id in users
         }
 
-    def anew(self, *, by_key: bool) -> None:  # noqa: ARG002 - whoever asks may have changed a password
-        """Ask everybody again, also who was refused."""
-        self._told = {}
+    def anew(self, *, by_key: bool) -> None:
+        """Ask everybody again; who was refused after a while only, as many tries of one login may lock its account."""
+        since = self.host.clock.now() - (PATIENCE_BY_KEY if by_key else PATIENCE)
+        refused = {key: state for key, state in self._told.items() if state.accepted is False}
+        self._told = {key: state for key, state in refused.items() if (state.read_at or 0.0) > since}
 
     async def read(self) -> NewParts | None:
         """One look: at logins that are new, at states that may have passed, and after a while at everything."""
