@@ -7,7 +7,7 @@ import re
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -18,10 +18,12 @@ from ..console.hosts import Engine, HostError, NotFound
 from ..console.model import Role, Snapshot
 from ..console.model.findings import Result
 from ..console.products.versions import exit_meaning
-from ..console.text.cleaning import duration
-from .log_reading import BATCH_SECONDS, TAIL, Cleaner
+from ..console.text.cleaning import clean_line, duration, redact
 from .render.log_lines import QUOTED, STAMP, LogEntry, Traces, entry, in_order, stamp_of
 
+TAIL = 300
+"""Lines that are read of what was written before."""
+BATCH_SECONDS = 0.2
 CHUNK = 400
 """Lines of each container that are read at once of what is older."""
 AGAIN = 600
@@ -36,6 +38,13 @@ BACK = 7 * 86_400.0
 """Seconds of deaths that are asked for. The Engine keeps its last 256 events."""
 _EVENTS_COME = 0.15
 """Seconds within which the Engine hands out the events of the past."""
+
+LONGEST = 8192
+_GROUP = 64 << 10
+"""Characters that are redacted at once: a search in more of them would hold the screen's thread up."""
+_KEY_LINES = 200
+"""Lines after which a private key that does not end is taken for something else."""
+_BEGIN, _END = "-----BEGIN PRIVATE KEY-----", "-----END"
 
 
 class LogSource(NamedTuple):
@@ -53,6 +62,38 @@ def _stamped(raw: bytes) -> str:
 def stamp_at(at: float) -> str:
     """A time as the Engine writes it, to the microsecond."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S.%f}000Z"
+
+
+class Cleaner:
+    """Makes lines of one log fit to be shown. Remembers a private key of which only the beginning has come yet."""
+
+    def __init__(self) -> None:
+        self._in_key = 0
+        """Lines since a private key began that has not ended; 0 outside."""
+
+    def lines(self, raw: Iterable[bytes]) -> list[str]:
+        """The lines without what could steer a terminal, and without secrets. Slow for many: call it in a thread."""
+        texts = (part for line in raw for part in line.decode("utf-8", "replace").replace("\r", "\n").split("\n"))
+        cleaned = (clean_line(text, LONGEST) for text in texts)
+        return [line for group in self._groups(cleaned) for line in redact(group).split("\n") if line.strip()]
+
+    def _groups(self, lines: Iterable[str]) -> Iterator[str]:
+        """Lines joined into groups. A private key stays in one group, because it is recognised by its first line."""
+        group, size = ([_BEGIN], 0) if self._in_key else ([], 0)
+        for text in lines:
+            group.append(text)
+            size += len(text)
+            self._watch(text)
+            if size >= _GROUP and not self._in_key:
+                yield "\n".join(group)
+                group, size = [], 0
+        yield "\n".join(group)
+
+    def _watch(self, line: str) -> None:
+        if _END in line or self._in_key > _KEY_LINES:
+            self._in_key = 0
+        elif self._in_key or ("-----BEGIN" in line and "PRIVATE KEY-----" in line):
+            self._in_key += 1
 
 
 class _Tail:

@@ -106,7 +106,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("journal.undo", ("U",), "undo", "Show what taking back the selected entry would change", ("journal",)),
     Action("list.open", ("enter",), "open", "Go into the selected line", _LIST),
     Action("container.logs", ("l",), "logs", "Show the logs over the whole screen, or back", (*_HOLDERS, "wiring")),
-    Action("container.follow", ("f",), "follow", "Follow the logs as they come, or stop", _CONTAINER),
+    Action("container.follow", ("f",), "pause", "Hold what is shown of the log, or go on", _CONTAINER),
     Action("container.find", ("/",), "find", "Look for words in the log", _CONTAINER),
     Action("container.next_hit", ("n",), "next", "To the next line with those words", _CONTAINER, footer=False,
            both="Next, previous hit"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import on, work
@@ -14,7 +14,7 @@ from ...console.hosts import HostError
 from ...console.model import Container as ContainerModel
 from ...themes import sheet
 from ..acts import ContainerActs
-from ..log_reading import Batch, line_batches, newest_lines
+from ..log_feed import LogFeed, LogSource
 from ..place import entitle
 from ..render import details
 from ..widgets.log_view import LogView
@@ -31,12 +31,11 @@ class ContainerScreen(ContainerActs):
     CSS = sheet("container")
     AUTO_FOCUS = "#details"
 
-    def __init__(self, container_id: str, *, logs_first: bool = False) -> None:
+    def __init__(self, container_id: str) -> None:
         super().__init__()
         self._target = container_id
         self._last: ContainerModel | None = None
-        self._logs_first = logs_first
-        self._following = False
+        self._feed: LogFeed | None = None
 
     def body(self) -> Iterable[Widget]:
         yield Lines(BLANK, BLANK, id="summary")
@@ -48,9 +47,6 @@ class ContainerScreen(ContainerActs):
     def on_mount(self) -> None:
         self.query_one("#details").border_title = " Details "
         self.query_one("#logs").add_class("pane").border_title = " Log "
-        if self._logs_first:
-            self.add_class("-logs-only")
-            self.query_one("#logs").focus()
         self._read_log()
 
     def here(self) -> str:
@@ -89,42 +85,24 @@ class ContainerScreen(ContainerActs):
     # The log
 
     @work(exclusive=True, group="log", exit_on_error=False)
-    async def _read_log(self, *, follow: bool = False) -> None:
+    async def _read_log(self) -> None:
         view, engine = self.query_one("#logs", LogView), self.desk.host.engine
+        view.replace([])
         if engine is None:
-            view.replace([])
             view.note("There is no Engine to read the log from.")
             return
+        container = self.selected_container()
+        name = container.name if container else self._target[:12]
+        self._feed = LogFeed(engine, [LogSource(self._target, name)], lambda source: source)
         try:
-            if follow:
-                await self._follow(view, line_batches(engine, self._target))
-            else:
-                batch = await newest_lines(engine, self._target)
-                view.replace([])
-                self._show(view, batch)
+            async for batch in self._feed.batches():
+                view.append(batch)
                 if not view.lines:
                     view.note(self._why_empty())
         except HostError as error:
             view.note(str(error), "warning")
             if error.remedy:
                 view.note(error.remedy, "plain")
-        if follow:
-            self._set_following(following=False)
-
-    async def _follow(self, view: LogView, batches: AsyncIterator[Batch]) -> None:
-        """Keep the old lines until the first batch arrives, because that batch starts with the newest of them."""
-        fresh = True
-        async for batch in batches:
-            if fresh:
-                view.replace([])
-            self._show(view, batch)
-            fresh = False
-
-    @staticmethod
-    def _show(view: LogView, batch: Batch) -> None:
-        if batch.left_out:
-            view.note(f"{batch.left_out} lines are left out here: they came faster than they can be shown")
-        view.append(batch.lines)
 
     def _why_empty(self) -> str:
         driver = self._last.log_driver if self._last else None
@@ -133,12 +111,10 @@ class ContainerScreen(ContainerActs):
         return "It has not written anything yet."
 
     def action_follow(self) -> None:
-        self._set_following(following=not self._following)
-        self._read_log(follow=self._following)
-
-    def _set_following(self, *, following: bool) -> None:
-        self._following = following
-        entitle(self.query_one("#logs"), " Log, following " if following else " Log ")
+        """Hold what is shown, or go on."""
+        if (feed := self._feed) is not None:
+            feed.paused = not feed.paused
+            entitle(self.query_one("#logs"), " Log, held " if feed.paused else " Log ")
 
     # Looking for words in it
 
@@ -186,4 +162,4 @@ class ContainerScreen(ContainerActs):
             super().back()
 
     def look_again(self) -> None:
-        self._read_log(follow=self._following)
+        self._read_log()

@@ -15,7 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from stackops.screens.log_reading import Cleaner
+from stackops.screens.log_feed import Cleaner
 from stackops.screens.widgets.log_choice import ChoosingLog
 from support import stage
 from support.pilots import Stage, console

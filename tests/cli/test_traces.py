@@ -233,12 +233,12 @@ def test_a_thread_that_ends_with_an_exception_writes_nothing_over_the_screen() -
 
 
 async def test_a_worker_of_a_screen_that_breaks_is_told_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def breaks(*_arguments, **_options) -> None:
+    def breaks(*_arguments, **_options) -> None:
         raise ZeroDivisionError(f"api_key={SECRET}")
 
-    monkeypatch.setattr("stackops.screens.places.container.newest_lines", breaks)
+    monkeypatch.setattr("stackops.screens.places.container.LogFeed", breaks)
     async with console(stage.desk(stage.full(), stage.RESULTS), (120, 40)) as running:
-        running.app.open("container", stage.LIBRECHAT.id, logs_first=True)
+        running.app.open("container", stage.LIBRECHAT.id)
         await running.until(lambda _: "itself failed" in running.notices)
         assert "ZeroDivisionError in _read_log" in running.notices
         assert SECRET not in running.notices + running.text

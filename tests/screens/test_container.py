@@ -6,6 +6,8 @@ from msgspec.structs import replace
 from support import stage
 from support.pilots import Stage, console
 
+TWO_LINES = b"2025-10-09T08:53:20.100000000Z one\n2025-10-09T08:53:20.200000000Z two"
+
 
 async def _enter(running: Stage, container_id: str) -> str:
     running.app.open("container", container_id)
@@ -33,12 +35,13 @@ async def test_equal_health_probes_are_counted_not_repeated() -> None:
         assert "3 times" in shown
 
 
-async def test_the_log_is_read_and_followed() -> None:
+async def test_the_log_is_live_until_it_is_held() -> None:
     async with console(stage.desk(stage.full(), stage.RESULTS), (120, 40)) as running:
         await _enter(running, stage.LIBRECHAT.id)
         await running.until("Server listening on all interfaces")
-        await running.press("f")
         await running.until("one more")
+        assert "Log, held" in await running.press("f")
+        assert "Log, held" not in await running.press("f")
 
 
 async def test_logs_fill_the_screen_and_come_back() -> None:
@@ -109,7 +112,7 @@ async def test_words_are_found_in_the_log_and_n_goes_round() -> None:
 
 
 async def test_esc_ends_looking_and_only_then_leaves() -> None:
-    async with console(stage.desk(stage.full(), stage.RESULTS, log=b"one\ntwo"), (120, 40)) as running:
+    async with console(stage.desk(stage.full(), stage.RESULTS, log=TWO_LINES), (120, 40)) as running:
         await _enter(running, stage.LIBRECHAT.id)
         await running.until("two")
         await _look_for(running, "two")
@@ -120,7 +123,7 @@ async def test_esc_ends_looking_and_only_then_leaves() -> None:
 
 
 async def test_words_that_nobody_says_are_said_not_to_be_there() -> None:
-    async with console(stage.desk(stage.full(), stage.RESULTS, log=b"one\ntwo"), (120, 40)) as running:
+    async with console(stage.desk(stage.full(), stage.RESULTS, log=TWO_LINES), (120, 40)) as running:
         await _enter(running, stage.LIBRECHAT.id)
         await running.until("two")
         await running.press("n")

@@ -48,5 +48,5 @@ async def test_it_looks_as_it_did(screen: str, state: str, size: tuple[int, int]
         await running.press(*SCREENS[screen])
         await running.until(lambda text: "Reading" not in text)
         if screen == "container":
-            await running.until("Server listening")
+            await running.until("one more")
         compare(f"{screen}-{state}-{size[0]}x{size[1]}", running.text)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from stackops.console.hosts import EngineFailed
 from stackops.console.text.cleaning import SECRETS
-from stackops.screens import log_reading as logs
+from stackops.screens import log_feed as logs
 from stackops.screens.render.kept import Heights, KeptLines, Query
 from stackops.screens.render.log_lines import Beside, LogEntry, Style, Traces, entry, painted
 from stackops.screens.widgets import log_view
@@ -35,53 +32,16 @@ def texts(count: int, seed: int = 1, most: int = 120) -> list[str]:
     ]
 
 
-class LiveEngine:
-    """One container, whose log tests write while it is read."""
-
-    address = "live"
-    local = True
-
-    def __init__(self, *lines: bytes) -> None:
-        self.log = list(lines)
-        self._listeners: list[asyncio.Queue[bytes | Exception | None]] = []
-        self.between: list[bytes] = []
-        """Written after the log has been read, before anybody follows it."""
-
-    def write(self, *lines: bytes) -> None:
-        self.log += lines
-        for queue in self._listeners:
-            for each in lines:
-                queue.put_nowait(each)
-
-    def end(self, error: Exception | None = None) -> None:
-        for queue in self._listeners:
-            queue.put_nowait(error)
-
-    async def logs(self, container: str, *, tail: int = 200, since: float | None = None) -> bytes:
-        read = b"".join(each + b"\n" for each in self.log[-tail:])
-        self.write(*self.between)
-        self.between.clear()
-        return read
-
-    async def follow(self, container: str, *, tail: int = 100) -> AsyncIterator[bytes]:
-        queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
-        self._listeners.append(queue)
-        for each in self.log[len(self.log) - tail :] if tail else []:
-            yield each
-        while (each := await queue.get()) is not None:
-            if isinstance(each, Exception):
-                raise each
-            yield each
-
-
-async def enter(running: Stage, engine: Any = None) -> LogView:
-    """The log over the whole screen."""
-    if engine is not None:
-        running.app.desk.host.engine = engine
-    running.app.open("container", stage.LIBRECHAT.id, logs_first=True)
+async def enter(running: Stage) -> LogView:
+    """The log over the whole screen; all that comes later is what a test hands it."""
+    running.app.open("container", stage.LIBRECHAT.id)
     await running.until("─ Log")
     view = running.app.screen.query_one("#logs", LogView)
-    await running.until(lambda _: bool(view.lines))
+    running.app.screen.query_one("#details").display = False
+    view.styles.height, view.styles.width, view.styles.margin = "1fr", "1fr", 0
+    view.focus()
+    await running.until("one more")
+    await running.press("f")
     return view
 
 
@@ -268,73 +228,6 @@ async def test_a_hit_that_is_looked_at_stays_and_the_end_is_followed_again() -> 
         view.append(["the end"])
         await running.settle()
         assert "the end" in running.text
-
-
-# What comes from the Engine
-
-
-async def test_five_mebibytes_at_once_keep_their_newest_lines_in_order_and_tell_how_many_are_missing() -> None:
-    engine = LiveEngine(b"before the flood")
-    async with console(stage.desk(stage.full(), stage.RESULTS), (100, 30)) as running:
-        view = await enter(running, engine)
-        await running.press("f")
-        await running.until(lambda _: bool(engine._listeners))
-        count = (5 << 20) // 500
-        engine.write(*(b"%08d %s" % (number, b"x" * 490) for number in range(count)))
-        await running.until(f"{count - 1:08d}")
-        numbers = [int(text[:8]) for text in view.lines if text[:8].isdigit()]
-        assert len(numbers) >= (1 << 20) // 500
-        tail = numbers[-1000:]
-        assert tail == list(range(count - 1000, count))
-        assert numbers == sorted(numbers)
-        left_out = sum(int(text.split()[0]) for text in view.lines if "left out here" in text)
-        told = [text for text in view.lines if "left out here" not in text]
-        assert len(told) + left_out == len(engine.log)
-
-
-async def test_no_line_is_lost_between_reading_a_log_and_following_it() -> None:
-    engine = LiveEngine(b"one")
-    async with console(stage.desk(stage.full(), stage.RESULTS), (100, 30)) as running:
-        view = await enter(running, engine)
-        engine.between.append(b"two")
-        await running.press("r")
-        await running.until(lambda _: "two" in [each.decode() for each in engine.log])
-        await running.press("f")
-        await running.until("two")
-        engine.write(b"three")
-        await running.until("three")
-        assert list(view.lines) == ["one", "two", "three"]
-
-
-async def test_a_stream_that_breaks_is_told_under_what_was_read() -> None:
-    engine = LiveEngine(b"one")
-    async with console(stage.desk(stage.full(), stage.RESULTS), (100, 30)) as running:
-        view = await enter(running, engine)
-        await running.press("f")
-        await running.until("Log, following")
-        await running.until(lambda _: bool(engine._listeners))
-        engine.end(EngineFailed("The Engine at /run/docker.sock broke the connection", "systemctl status docker"))
-        await running.until("broke the connection")
-        assert view.lines[0] == "one"
-        assert "systemctl status docker" in running.text
-        assert "Log, following" not in running.text
-
-
-async def test_a_secret_in_a_log_is_never_shown_nor_kept() -> None:
-    body = [b"MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" + b"Ab3dEf6h" * 4, b"Zx9Kq2Lm5Np8Rs1Tu4Vw7Yz0Ab3Cd6Ef9"]
-    engine = LiveEngine(b"started with MONGO_PASSWORD=hunter2secret", b"retry hunter2secret")
-    async with console(stage.desk(stage.full(), stage.RESULTS), (140, 40)) as running:
-        view = await enter(running, engine)
-        await running.press("f")
-        await running.until(lambda _: bool(engine._listeners))
-        engine.write(b"-----BEGIN RSA PRIVATE KEY-----", body[0])
-        await running.until("BEGIN RSA PRIVATE KEY")
-        engine.write(body[1], b"-----END RSA PRIVATE KEY-----", b"the key was read")
-        text = await running.until("the key was read")
-        everything = text + "\n".join(view.lines)
-        for secret in ("hunter2secret", *(each.decode() for each in body)):
-            assert secret not in everything
-        assert "•••" in text
 
 
 async def test_a_secret_that_is_learned_later_goes_from_the_lines_that_showed_it() -> None:

@@ -468,6 +468,34 @@ async def test_a_paused_log_stands_still_and_goes_on() -> None:
 # Handing out, proofs
 
 
+async def test_a_flood_keeps_its_newest_lines_in_order_and_tells_that_some_are_missing() -> None:
+    engine = StackEngine(fastgpt=[line(0, "before the flood")])
+    async with console(desk(), (120, 40)) as running:
+        view = await enter(running, engine, "fastgpt")
+        count = (5 << 20) // 500
+        engine.write("fastgpt", *(line(1 + number / 1000, f"{number:08d} {'x' * 460}") for number in range(count)))
+        await running.until(f"{count - 1:08d}")
+        numbers = [int(found[1]) for text in view.lines if (found := re.search(r" (\d{8}) x", text))]
+        assert numbers == sorted(set(numbers))
+        assert numbers[-500:] == list(range(count - 500, count))
+        assert any("left out here" in text for text in view.lines)
+
+
+async def test_a_secret_in_a_log_is_never_shown_nor_kept() -> None:
+    body = ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" + "Ab3dEf6h" * 4, "Zx9Kq2Lm5Np8Rs1Tu4Vw7Yz0Ab3Cd6Ef9"]
+    before = [line(0, "started with MONGO_PASSWORD=hunter2secret"), line(0.1, "retry hunter2secret")]
+    engine = StackEngine(fastgpt=before)
+    async with console(desk(), (140, 40)) as running:
+        view = await enter(running, engine, "fastgpt")
+        engine.write("fastgpt", line(1, "-----BEGIN RSA PRIVATE KEY-----"), line(1.1, body[0]))
+        await running.until("BEGIN RSA PRIVATE KEY")
+        engine.write("fastgpt", line(2, body[1]), line(2.1, "-----END RSA PRIVATE KEY-----"), line(3, "it was read"))
+        everything = await running.until("it was read") + "\n".join(view.lines)
+        for secret in ("hunter2secret", *body):
+            assert secret not in everything
+        assert "•••" in everything
+
+
 async def test_what_is_exported_is_what_is_shown_and_masked(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     lines = [line(0, "MONGO_PASSWORD=hunter2secret needle"), line(1, "hay"), line(2, MONGOD + " "), line(3, "needle")]
