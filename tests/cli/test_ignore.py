@@ -164,7 +164,8 @@ def test_one_that_is_over_says_so_in_full() -> None:
 
 def test_the_command_lists_it_and_counts_it_not(stackops, tmp_path: Path, doors) -> None:
     said = json.loads(stackops("check", "--json").out)
-    subject = next(r["subject"] for r in said["results"] if r["check"] == "mongo.keyfile" and r["status"] == "finding")
+    subjects = [r["subject"] for r in said["results"] if r["check"] == "mongo.keyfile" and r["status"] == "finding"]
+    subject = subjects[0]
     file = tmp_path / "ignore.toml"
     file.write_text(ENTRY.replace("2027-01-31", "9000-01-31") + f'subject = "{subject}"\n')
     config = ("--config", str(file))
@@ -180,6 +181,8 @@ def test_the_command_lists_it_and_counts_it_not(stackops, tmp_path: Path, doors)
         if r["subject"] == subject
     )
     assert (row["status"], row["note"]) == ("ignored", "Ignored until 9000-01-31: known")
+    assert stackops("check", "mongo.keyfile", "--fail-on", "info").code == 1
+    assert stackops("check", "mongo.keyfile", "--fail-on", "info", *config).code == int(len(subjects) > 1)
     refused = stackops("fix", "mongo.keyfile", subject, "--dry-run", *config)
     assert refused.code == 5
     assert "take it out there to repair it" in refused.err
