@@ -229,10 +229,10 @@ MUTANTS = (
     ),
     # screens
     Mutant(
-        "screens/log_reading.py",
+        "screens/log_feed.py",
         'in redact(group).split("\\n")',
         'in group.split("\\n")',
-        "screens/test_log_view.py::test_a_secret_in_a_log_is_never_shown_nor_kept",
+        "screens/test_logs.py::test_a_secret_in_a_log_is_never_shown_nor_kept",
     ),
     Mutant(
         "screens/places/overview.py",
@@ -333,8 +333,8 @@ MUTANTS = (
     ),
     Mutant(
         "console/text/secret_shapes.py",
-        '_shape(":thin: @//", r"(?i)(?::thin:|',
-        '_shape(":thin: @//", r"(?i)(?:thin|',
+        '_Shape(":thin: @//", r"(?i)(?::thin:|',
+        '_Shape(":thin: @//", r"(?i)(?:thin|',
         "text/test_redaction.py::test_a_form_from_the_wild_hides_its_secret",
     ),
     Mutant(
