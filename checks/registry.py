@@ -76,6 +76,7 @@ IDS = (
     "docker.exposed-databases",
     "docker.default-secrets",
     "docker.disk",
+    "docker.log-growth",
     "docker.unpinned",
     "gpu.driver",
     "gpu.toolkit",

@@ -21,6 +21,7 @@ from ..hosts.engine_api import (
     HostConfig,
     ImageInspected,
     Info,
+    Inspected,
     Listed,
     ListedPort,
     NetworkSettings,
@@ -165,24 +166,14 @@ def _from_list(row: Listed, identity: str) -> Container:
     labels = _labels(row.labels)
     status = row.status or ""
     return Container(
-        id=identity,
-        name=_listed_name(row.names, identity),
-        image=clean_line(row.image or ""),
-        image_id=row.image_id or None,
-        state=state_of(row.state),
-        health=health_of_status(status),
-        exit_code=status_exit_code(status),
-        created_at=row.created,
-        project=labels.get(PROJECT),
-        service=labels.get(SERVICE),
-        command=(clean_line(row.command, NAMES_LIMIT),) if row.command else (),
-        labels=labels,
-        ports=listed_ports(row.ports),
-        mounts=_mounts(row.mounts),
-        networks=_networks(row.network_settings),
+        id=identity, name=_listed_name(row.names, identity), image=clean_line(row.image or ""),
+        image_id=row.image_id or None, state=state_of(row.state), health=health_of_status(status),
+        exit_code=status_exit_code(status), created_at=row.created, project=labels.get(PROJECT),
+        service=labels.get(SERVICE), command=(clean_line(row.command, NAMES_LIMIT),) if row.command else (),
+        labels=labels, ports=listed_ports(row.ports), mounts=_mounts(row.mounts),
+        networks=_networks(row.network_settings), detailed=False,
         network_mode=row.host_config.network_mode if row.host_config else None,
-        detailed=False,
-    )
+    )  # fmt: skip
 
 
 def container(raw: bytes) -> Container:
@@ -221,9 +212,20 @@ def container(raw: bytes) -> Container:
         devices=devices(host),
         runtime=_line(host.runtime),
         extra_hosts=extra_hosts(host),
-        log_driver=clean_line(host.log_config.type) if host.log_config and host.log_config.type else None,
+        **_log(reply),
         **_process(config),
     )
+
+
+def _log(reply: Inspected) -> dict[str, Any]:
+    """Who keeps its log, where, and how much of it. fact: the Engine writes its own default into what it makes."""
+    told = reply.host_config.log_config if reply.host_config else None
+    limit = (told.config or {}).get("max-size") if told else None
+    return {
+        "log_driver": clean_line(told.type) if told and told.type else None,
+        "log_path": clean_line(reply.log_path, NAMES_LIMIT) if reply.log_path else None,
+        "log_limit": clean_line(limit, 40) if isinstance(limit, str) and limit not in ("", "-1") else None,
+    }
 
 
 def _process(config: Config) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..hosts import CgroupSample, SystemSample
 from ..hosts.engine_api import BlockStats, ContainerStats, InterfaceStats, MemoryStats, decode
-from ..model import Disk, Figures, Gpu, System
+from ..model import Disk, Figures, Gpu, LogFile, System
 
 
 def figures(
@@ -127,6 +127,7 @@ def system(
     *,
     at: float,
     disks: tuple[Disk, ...] = (),
+    logs: tuple[LogFile, ...] = (),
     longest_gap: float | None = None,
 ) -> System:
     """The host at Unix time ``at``; the processor's share is of all cores together, 0 to 100, None at first."""
@@ -139,6 +140,7 @@ def system(
         swap_total=now.swap_total,
         swap_used=now.swap_used,
         disks=disks,
+        logs=logs,
     )
 
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from ..hosts import Host, HostError, ProcessRow
 from ..hosts.call import call_async
-from ..model import Disk, GpuProcess, HostInfo, Snapshot
+from ..model import Disk, GpuProcess, HostInfo, LogFile, Snapshot
 from ..settings import Settings
 from ..text.cleaning import clean_line
 from .board import NewParts, SnapshotBuilder
@@ -196,6 +196,7 @@ class Site:
         self.held: tuple[GpuProcess, ...] = ()
         """Who holds memory of GPUs, as the driver says it."""
         self.disks: tuple[Disk, ...] = ()
+        self.logs: tuple[LogFile, ...] = ()
         self.missed: dict[str, int] = {}
         """Container id -> sweeps in a row in which the kernel had no figures of it."""
 

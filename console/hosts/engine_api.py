@@ -116,6 +116,7 @@ class _RestartPolicy(Api, frozen=True):
 
 class _LogConfig(Api, frozen=True):
     type: str | None = None
+    config: dict[str, Any] | None = None
 
 
 class ApiDeviceRequest(Api, frozen=True):
@@ -186,6 +187,7 @@ class Inspected(Api, frozen=True):
     created: str | None = None
     image: str | None = None
     restart_count: int | None = None
+    log_path: str | None = None
     state: State | None = None
     host_config: HostConfig | None = None
     config: Config | None = None

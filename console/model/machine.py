@@ -120,6 +120,10 @@ class Container(Struct, frozen=True):
     """``name:address``, ``host-gateway`` as it is written."""
     tty: bool = False
     log_driver: str | None = None
+    log_path: str | None = None
+    """The file on the Engine's machine in which its log is, where its driver keeps one."""
+    log_limit: str | None = None
+    """``max-size`` of its log, as it is written; None: the log grows without limit."""
     detailed: bool = True
     """False while only the list has been read and ``inspect`` is still to come."""
 
@@ -227,6 +231,16 @@ class Disk(Struct, frozen=True):
     free: int | None = None
 
 
+class LogFile(Struct, frozen=True):
+    """The log of a container that grows without limit."""
+
+    container: str
+    """Container id."""
+    path: str
+    size: int | None = None
+    """Bytes; None: the file may not be looked at."""
+
+
 class System(Struct, frozen=True):
     """The host's own figures."""
 
@@ -239,6 +253,7 @@ class System(Struct, frozen=True):
     swap_total: int | None = None
     swap_used: int | None = None
     disks: tuple[Disk, ...] = ()
+    logs: tuple[LogFile, ...] = ()
 
 
 NATIVE = "pid:"

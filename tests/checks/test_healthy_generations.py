@@ -20,6 +20,7 @@ from support.corpus import CORPUS, needs_corpus
 
 STACKS = sorted(path for path in CORPUS.glob("*/*/d*-compose.yml") if "invalid" not in str(path))
 NOT_UPSTREAM = ("gpu.", "host.", "ollama.", "server.", "container.", "data.", "docker.daemon-json", "docker.disk",
+                "docker.log-",
                 "compose.port-conflict", "compose.networks", "librechat.azure", "wiring.broken", "postgres.credentials",
                 "postgres.connections", "postgres.index", "postgres.collation", "mysql.credentials",
                 "mysql.connections", "oneapi.channel", "fastgpt.models")  # fmt: skip

@@ -98,7 +98,8 @@ UNPLAYED = {
     "server.too-old-card", "server.shm", "docker.daemon-json", "data.other-release", "container.cpu",
     "container.dead-inside", "container.not-started", "fastgpt.config", "librechat.env-file", "server.unreachable",
     "librechat.env", "librechat.default-secrets", "librechat.rag-api", "librechat.meilisearch", "librechat.azure",
-    "compose.networks", "compose.port-conflict", "docker.exposed-databases", "docker.disk", "docker.unpinned",
+    "compose.networks", "compose.port-conflict", "docker.exposed-databases", "docker.disk", "docker.log-growth",
+    "docker.unpinned",
     "postgres.connections", "postgres.index", "postgres.collation", "host.file-limits", "host.clock",
     "mysql.connections",
 }  # fmt: skip

@@ -143,6 +143,7 @@ NO_ENGINE_NEEDED = {
             "docker.exposed-databases",
             "docker.default-secrets",
             "docker.disk",
+            "docker.log-growth",
             "docker.unpinned",
             "postgres.pgvector",
             "mysql.auth-plugin",

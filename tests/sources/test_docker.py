@@ -58,6 +58,16 @@ def test_an_inspected_container_says_the_same_in_every_api_version(version: str)
     assert box.detailed
 
 
+@pytest.mark.parametrize(
+    ("config", "limit"),
+    [({}, None), (None, None), ({"max-size": "50m"}, "50m"), ({"max-size": "-1"}, None), ({"max-size": ""}, None),
+     ({"max-size": 5}, None), ({"max-file": "3"}, None)],
+)  # fmt: skip
+def test_the_log_s_file_and_bound_are_told(config: Any, limit: str | None) -> None:
+    box = read(HostConfig__LogConfig={"Type": "json-file", "Config": config}, LogPath="/var/lib/docker/x-json.log")
+    assert (box.log_driver, box.log_path, box.log_limit) == ("json-file", "/var/lib/docker/x-json.log", limit)
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_health_log_is_kept_with_its_times_and_exit_codes(version: str) -> None:
     health = containers.container(recorded("inspect", version)).health

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
-from ...hosts import CgroupSample, Host, HostError, Kernel, ProcessRow, SystemSample
-from ...model import NATIVE, Container, Disk, Figures, NativeProcess, Role
+from ...hosts import CgroupSample, Files, Host, HostError, Kernel, ProcessRow, SystemSample
+from ...model import NATIVE, Container, Disk, Figures, LogFile, NativeProcess, Role
 from ...products.roles import LAUNCHERS, role_of_program
 from ...text.cleaning import clean, clean_line
 from ..board import NewParts
@@ -60,12 +60,9 @@ def _above(row: ProcessRow, by_pid: dict[int, ProcessRow]) -> list[ProcessRow]:
 
 def _native(row: ProcessRow) -> NativeProcess:
     return NativeProcess(
-        pid=row.pid,
-        name=clean_line(row.name),
-        command=tuple(clean(word) for word in row.command),
-        started_at=row.started_at,
-        user=clean_line(row.user) if row.user else None,
-    )
+        pid=row.pid, name=clean_line(row.name), command=tuple(clean(word) for word in row.command),
+        started_at=row.started_at, user=clean_line(row.user) if row.user else None,
+    )  # fmt: skip
 
 
 class _OfKernel(Source):
@@ -82,10 +79,9 @@ class _OfKernel(Source):
     @property
     def kernel(self) -> Kernel:
         """The kernel; the source is only made where there is one."""
-        kernel = self.host.kernel
-        if kernel is None:
+        if self.host.kernel is None:
             raise HostError("The kernel of this machine cannot be asked")
-        return kernel
+        return self.host.kernel
 
 
 class NativeProcesses(_OfKernel):
@@ -130,12 +126,14 @@ class Disks(_OfKernel):
     what = "The file system"
     every = "disks"
     within = "files_deadline"
-    after = ("engine-info", "compose")
+    after = ("engine", "engine-info", "compose")
 
     async def read(self) -> NewParts:
-        """Ask each file system once."""
+        """Ask each file system once, and how large the logs are that nobody bounds."""
         found = await self.call(_disks, self.kernel, self._paths())
         self.site.disks = one_per_file_system(found)
+        unbound = [c for c in self.parts.containers if c.log_driver == "json-file" and c.log_limit is None]
+        self.site.logs = await self.call(_logs, self.host.files, unbound) if self.site.local else ()
         return NewParts()
 
     def _paths(self) -> dict[str, str]:
@@ -158,6 +156,26 @@ def _replaced(kernel: Kernel, containers: Sequence[Container]) -> dict[str, froz
         except HostError:
             continue  # it ended meanwhile, or is hidden: not known
     return found
+
+
+LOGS, FAILURES = 400, 5
+"""Logs that are looked at, and those after which no more are, as each may have cost its deadline."""
+
+
+def _logs(files: Files, containers: Sequence[Container]) -> tuple[LogFile, ...]:
+    """Each log that is there. fact: only root may look into the Engine's folder."""
+    found, failures = [], 0
+    for container, path in [(c, c.log_path or "") for c in containers if (c.log_path or "").startswith("/")][:LOGS]:
+        try:
+            fact = files.stat(path)
+        except HostError:
+            failures += 1
+            if failures == FAILURES:
+                break
+            continue
+        if fact.kind in ("file", "unreadable"):
+            found.append(LogFile(container.id, path, fact.size if fact.kind == "file" else None))
+    return tuple(found)
 
 
 def _disks(kernel: Kernel, wanted: dict[str, str]) -> list[Disk]:
@@ -263,7 +281,9 @@ class Meters(Source):
     def _take_system(self, machine: SystemSample) -> None:
         before, self._system = self._system, machine
         at, gap = self.host.clock.now(), self._longest_gap()
-        self.site.board.put(system=system(before, machine, at=at, disks=self.site.disks, longest_gap=gap))
+        self.site.board.put(
+            system=system(before, machine, at=at, disks=self.site.disks, logs=self.site.logs, longest_gap=gap)
+        )
         self._complete = self._complete and before is not None
 
     def _longest_gap(self) -> float:
