@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
 from importlib import import_module
 
 from msgspec.structs import replace
@@ -113,15 +112,16 @@ def examine(snapshot: Snapshot, settings: Settings, only: Iterable[str] | None =
     """What the enabled checks say, in the order of ALL; one that raises says ``crashed``."""
     wanted = None if only is None else set(only)
     results: list[Result] = []
-    day = datetime.fromtimestamp(snapshot.taken_at, tz=UTC).astimezone().date()
     for check in ALL:
         if check.id in settings.checks.disable or (wanted is not None and check.id not in wanted):
             continue
-        results.extend(_put_aside(each, settings, day) for each in _examine_one(check, snapshot, settings))
+        results.extend(
+            _put_aside(each, settings, snapshot.taken_at) for each in _examine_one(check, snapshot, settings)
+        )
     return tuple(results)
 
 
-def _put_aside(result: Result, settings: Settings, day: date) -> Result:
+def _put_aside(result: Result, settings: Settings, at: float) -> Result:
     """A finding that the settings ignore is none until its date has passed; then it says that it was."""
     if result.status != "finding":
         return result
@@ -130,9 +130,9 @@ def _put_aside(result: Result, settings: Settings, day: date) -> Result:
         return result
     last = max(meant, key=lambda each: each.until)
     told = f"gnored until {last.until}: {clean_line(last.reason, 200)}"
-    if day <= last.until:
-        return replace(result, status="ignored", note=f"I{told}")
-    return replace(result, note=f"No longer i{told}")
+    if last.over(at):
+        return replace(result, note=f"No longer i{told}")
+    return replace(result, status="ignored", note=f"I{told}")
 
 
 def _examine_one(check: Check, snapshot: Snapshot, settings: Settings) -> tuple[Result, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -97,6 +97,10 @@ class IgnoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     def meant(self, check: str, subject: str) -> bool:
         """Whether a finding of this check about this subject is meant."""
         return self.check == check and self.subject in (None, subject)
+
+    def over(self, at: float) -> bool:
+        """Whether its last day has passed at this time, in Unix seconds, where this machine is."""
+        return datetime.fromtimestamp(at, tz=UTC).astimezone().date() > self.until
 
 
 Consent = Literal["none", "key", "word"]

@@ -45,6 +45,12 @@ def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_
         session.tell_open_intents()
         snapshot = session.look(on_request=asked)
     results = session.doors.examine(snapshot, session.settings, ids or None)
+    for each in session.settings.ignore:
+        if each.over(snapshot.taken_at):
+            what = f"{each.check} {each.subject or ''}".rstrip()
+            session.output.say(
+                f"stackops: {what} was ignored until {each.until}; take that out of the settings, or renew it"
+            )
     _print(session, snapshot, results, None if ids or project_dir is not None else judge(snapshot, results))
     if project_dir is not None:
         _require_judged(snapshot, results, fail_on)

@@ -187,6 +187,8 @@ def test_the_command_lists_it_and_counts_it_not(stackops, tmp_path: Path, doors)
     assert refused.code == 5
     assert "take it out there to repair it" in refused.err
     file.write_text(ENTRY.replace("2027-01-31", "2001-01-31"))
+    over = stackops("check", "mongo.cpu", *config)
+    assert "mongo.keyfile was ignored until 2001-01-31; take that out" in over.err
     assert "No longer ignored until 2001-01-31: known" in " ".join(
         stackops("check", "mongo.keyfile", *config).out.split()
     )

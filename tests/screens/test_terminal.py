@@ -165,6 +165,19 @@ def test_it_is_readable_on_poor_terminals(state, env) -> None:
         assert terminal.quit() == 0
 
 
+def test_a_console_in_ascii_writes_nothing_else(state) -> None:
+    """The installed command, every byte of it: frames, glyphs, bars, titles, notices."""
+    with Terminal([*STACKOPS, "demo", "--ascii"], size=(120, 40), env=state) as terminal:
+        terminal.wait_for("problem")
+        for keys, shown in (("2", "In full"), ("4", "driver"), ("?", "esc closes")):
+            terminal.send(keys)
+            terminal.wait_for(shown)
+        terminal.send("\x1b")
+        terminal.wait_for(lambda text: "esc closes" not in text)
+        assert terminal.quit() == 0
+        assert terminal.output.isascii()
+
+
 def test_fifty_sizes_a_second_are_lived_through(state) -> None:
     with Terminal([*FROZEN, "full"], env=state) as terminal:
         terminal.wait_for("problems")
