@@ -30,7 +30,10 @@ ARROW = "wiring.broken"
 """What was seen of one arrow alone: what else is found of that arrow, or of its target, says better what is wrong."""
 SETTINGS = ("wiring.address", "wiring.login")
 """What is concluded of one setting alone: what the program's own check finds of that setting says it better."""
-LATER = ("wiring.login", "docker.exposed-", "docker.default-secrets", "mysql.", "postgres.", "librechat.meilisearch")
+LATER = (
+    "wiring.login", "docker.exposed-databases", "docker.default-secrets", "mysql.auth-plugin", "postgres.",
+    "librechat.meilisearch",
+)  # fmt: skip
 """How checks of what comes after a connection begin: they do not explain one that fails."""
 ASKED = ".credentials"
 """How checks end that asked a database itself: the same error in the app's log is told under what those say."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from examples import Example
-from examples.wiring.broken import FINDS, GATEWAY, MONGO, NOBODY, THERE, WELL, box, of, tried
+from examples.wiring.broken import FINDS, GATEWAY, MONGO, NOBODY, THERE, WELL, box, of, said, tried
 from msgspec.structs import replace
 from stackops.checks.registry import examine
 from stackops.console.judge import judge
-from stackops.console.model import Health, HealthProbe, Snapshot
+from stackops.console.model import DatabaseAnswer, DatabaseState, Health, HealthProbe, OneApiState, Snapshot
 from stackops.console.model.findings import Evidence, FixSummary, Judgement, Result
 from stackops.console.settings import Settings
 
@@ -220,3 +220,24 @@ def test_where_the_database_was_not_asked_the_apps_own_words_are_the_trouble(mor
 def test_an_error_of_another_kind_or_of_another_app_is_a_trouble_of_its_own(other: Result) -> None:
     told = judge(replace(tried(WELL, THERE), containers=GATEWAYS), [DIED, other])
     assert "oneapi.restart" in serious(told)
+
+
+MYSQL = {"env": {"SQL_DSN": "root:p@tcp(mysql:3306)/oneapi"}}
+SPEAKS = {
+    "barred": (said("refuses: this host is not allowed (1130)"), "1130 Host '10.0.0.9' is not allowed to connect"),
+    "full": (said("refuses: too many connections (1040)"), "1040 Too many connections"),
+}
+
+
+@pytest.mark.parametrize(("kind", "died"), [("barred", False), ("barred", True), ("full", False)])
+def test_what_mysql_answers_an_arrow_and_us_alike_is_one_trouble(kind: Any, died: bool) -> None:
+    hops, words = SPEAKS[kind]
+    snapshot = of(box("oneapi", "one-api:v0.6.7", **MYSQL), hops, box("mysql", "mysql:8.0.36"))
+    app, server = snapshot.containers
+    state = DatabaseState("mysql", server.id, app.id, "SQL_DSN", "root", "oneapi",
+                          DatabaseAnswer(trouble=kind, said=words))  # fmt: skip
+    seen = replace(snapshot, databases=(state,), oneapis=(OneApiState(app.id, trouble="refused"),))
+    log = found("oneapi.restart", "oneapi", "MySQL does not let oneapi in from its address (error 1130)")
+    told = judged(seen, *([log] if died else []))
+    assert serious(told) == ["mysql.credentials" if kind == "barred" else "mysql.connections"]
+    assert CHECK in folded(told)
