@@ -35,7 +35,7 @@ WRITTEN = Form(
     "password", "{subject} is refused by {server}: another user or password than it was made with",
     "{server} takes the login that its own variables name, and {subject} has another one in {variable}.", _FIX,
     advice="Write into {variable} of {subject} the user and the password that {own} of {server} names.\n"
-    "In Go's form nothing is encoded: user:password@tcp(host:port)/database\n" + _AGAIN,
+    "In user:password@tcp(host:port)/database no character is encoded.\n" + _AGAIN,
 )  # fmt: skip
 CHANGED = Form(
     "changed", "{subject} is refused by {server}, which has another password than its variables say",
@@ -69,7 +69,7 @@ BARRED = Form(
     advice="What the server says stands in the evidence. Log in as root: {inside}\n"
     "1130, not allowed from this host: the first start was cut off, or the account is for other hosts. There: "
     "CREATE USER '{user}'@'%' IDENTIFIED BY 'the password'; GRANT ALL ON {schema}.* TO '{user}'@'%';\n"
-    "1129, blocked: FLUSH HOSTS;\n"
+    "1129, blocked: FLUSH HOSTS; or, from MySQL 8.4 on: TRUNCATE TABLE performance_schema.host_cache;\n"
     "Locked: ALTER USER '{user}'@'%' ACCOUNT UNLOCK;\n"
     "The password is over: ALTER USER '{user}'@'%' IDENTIFIED BY 'the password that {variable} names';",
 )  # fmt: skip
