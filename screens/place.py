@@ -210,9 +210,13 @@ class Place(WatchedWorkers, Screen[None]):
             self.look_for(table, "")
             table.focus()
 
+    def first_pane(self) -> Widget | None:
+        """Where esc leads to before it leads away."""
+        return self.query(self.AUTO_FOCUS).first(Widget) if self.AUTO_FOCUS else None
+
     def back(self) -> None:
         """What esc does here: close this, else go to its first pane, else to the place that was seen before."""
-        first = self.query(self.AUTO_FOCUS).first(Widget) if self.AUTO_FOCUS else None
+        first = self.first_pane()
         if self.has_class("-filtering"):
             self._end_filter()
         elif self.has_class("-peeking"):

@@ -151,7 +151,6 @@ ACTIONS: tuple[Action, ...] = (
            footer=False),
     Action("overview.flat", ("v",), "flat", "Show one list of services, or the stacks", _OVERVIEW, footer=False),
     Action("overview.welcome", ("x",), "close welcome", "Close the welcome for ever", _OVERVIEW),
-    Action("overview.side", ("h",), "findings", "Show or hide the findings", _OVERVIEW, footer=False),
     Action("servers.test", ("T",), "test", "Send one real request to the server, after asking: it costs", ("servers",),
            changes=True),
     Action("wiring.models", ("m",), "models", "Show the way of each offered model, or the arrows", ("wiring",)),

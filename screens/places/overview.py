@@ -1,4 +1,4 @@
-"""The overview: what is wrong, how the machine is, and every service of every stack."""
+"""The overview: what is wrong, how the machine is, what needs somebody, and every service of every stack."""
 
 from __future__ import annotations
 
@@ -12,23 +12,18 @@ from textual.widget import Widget
 
 from ...console.model import Container as ContainerModel
 from ...console.model import Snapshot
-from ...console.model.findings import Result
+from ...console.model.findings import Result, Trouble
 from ...console.text.traces import caught
 from ..acts import ContainerActs
-from ..place import FilterInput, entitle
-from ..render import details, stacks, states, strip
+from ..place import WIDE, FilterInput, entitle
+from ..registry import find, first_key
+from ..render import details, stacks, states, strip, troubles
 from ..render.timeline import Night
 from ..widgets import paint
-from ..widgets.paint import Line, Span, line
-from ..widgets.table import Column, Table
+from ..widgets.paint import Line, line
+from ..widgets.table import Table
 from ..widgets.text import Document, Lines, wrap
 
-FINDINGS: tuple[Column, ...] = (
-    Column("state", "", 9),
-    Column("title", "", 56, most=110),
-    Column("subject", "", 14, rank=3, most=24),
-    Column("check", "", 22, rank=2, most=28),
-)
 WELCOMED = "welcomed"
 """Name under which is kept that the welcome was read."""
 WELCOME: tuple[Line, ...] = (
@@ -55,31 +50,50 @@ class Overview(ContainerActs):
         self._night = Night()
         self._seen = False
         """Whether containers have been there: native services are known earlier and stand below them."""
+        self._height = 0
+        """Of the stacks, when it was decided what is folded."""
+        self._read = "stacks"
+        """The list that had the focus last: of its row all is told."""
 
     def body(self) -> Iterable[Widget]:
         yield Lines((), id="verdict")
         yield Lines((), id="host")
         yield Lines(id="faults")
         yield Lines(id="welcome")
-        yield Container(
-            Table(stacks.WITHOUT_GPUS, id="stacks", classes="pane", by="name"),
-            Container(
-                Table(FINDINGS, id="findings", classes="pane", titles=False),
-                Document(id="finding", classes="pane"),
-                Document(id="peek", classes="pane"),
-                id="side",
-            ),
-            id="panes",
-        )
+        with Container(id="panes"):
+            with Container(id="lists"):
+                yield Table(troubles.COLUMNS, id="needs", classes="pane", titles=False)
+                yield Table(stacks.WITHOUT_GPUS, id="stacks", classes="pane", by="name")
+            yield Document(id="peek", classes="pane")
+        yield Lines(id="hour", classes="pane")
         yield FilterInput()
 
     def on_mount(self) -> None:
-        self.query_one("#stacks").border_title = " Stacks "
-        self.query_one("#findings").border_title = " Findings "
-        self.query_one("#finding").border_title = " Why "
+        self.needs.display = False
+        entitle(self.stacks, " Stacks ")
+        entitle(self.query_one("#peek"), " In full ")
+        entitle(self.query_one("#hour"), " Last hour ")
         if self.desk.memory.lasts and not self.desk.memory.get(WELCOMED):
             self.query_one("#welcome", Lines).show(WELCOME)
             self.add_class("-welcoming", update=False)  # all is styled when the screen is shown, next
+
+    @property
+    def needs(self) -> Table:
+        """The troubles; not there where there are none."""
+        return self.query_one("#needs", Table)
+
+    @property
+    def stacks(self) -> Table:
+        """The services."""
+        return self.query_one("#stacks", Table)
+
+    def on_screen_resume(self) -> None:
+        """Whoever comes back from a repair finds the next trouble selected; nothing typed elsewhere is meant for it."""
+        super().on_screen_resume()
+        self.needs.take_first()
+
+    def first_pane(self) -> Table:
+        return self.needs if self.needs.display else self.stacks
 
     # Drawing
 
@@ -96,9 +110,12 @@ class Overview(ContainerActs):
         cpu = self.console.spark("host")
         self.query_one("#host", Lines).show(strip.host(snapshot, width, cpu, tall=tall))
         self.query_one("#faults", Lines).show(self._faults(snapshot, width))
-        table = self.query_one("#stacks", Table)
-        self._view = replace(self._view, opened=self._view.opened | self._stack_of(snapshot, table.cursor))
-        room = max(0, table.size.height - 1)
+        self._draw_needs(snapshot)
+        table = self.stacks
+        if not self.console.keys.untouched:
+            self._view = replace(self._view, opened=self._view.opened | self._entered(snapshot), at=table.cursor)
+        self._height = table.size.height
+        room = max(0, self._height - 1)
         rows = stacks.rows(snapshot, results or (), self._view, self.console.judgement, airy=tall, room=room)
         empty = states.no_service(snapshot, offer_demo=self.desk.offer_demo and self._without_engine)
         table.use_columns(stacks.columns(snapshot))
@@ -107,27 +124,52 @@ class Overview(ContainerActs):
             self._seen = True
             table.action_top()
         if self.console.keys.untouched:
-            self._begin_at_the_trouble(snapshot)
-        self._draw_findings()
+            table.take_first()
+            self._begin_at_the_trouble()
+        self._draw_peek()
+        roomy = tall and not self.has_class("-too-small")
+        hour = self._night.hour(snapshot, self.console.last_here, width) if roomy else []
+        self.query_one("#hour", Lines).show(hour)
+        self.query_one("#hour").display = bool(hour)
+        self.call_after_refresh(self._fit)
 
-    @staticmethod
-    def _stack_of(snapshot: Snapshot, key: str | None) -> frozenset[str]:
-        """The stack of the selected container: it does not fold under the cursor, nor once the cursor has moved on."""
-        return frozenset(each.project for each in snapshot.containers if each.id == key and each.project)
+    def _fit(self) -> None:
+        """Fold as many stacks as have to be once what stands above them has taken its room."""
+        if self.stacks.size.height != self._height:
+            self.draw()
 
-    def _begin_at_the_trouble(self, snapshot: Snapshot) -> None:
-        """Until somebody touches it, the selected row is what the verdict says first: a container, or a finding."""
-        first = next(iter(self.console.judgement.troubles), None) if self.console.judgement else None
-        if first is None:
-            return
-        table = self.query_one("#stacks", Table)
-        ill = next((c.id for c in snapshot.containers if stacks.concerns(first.result, c)), None)
-        if ill is None:
-            table = self.query_one("#findings", Table)
-        if self.focused is not table or (ill or table.cursor) != table.cursor:
-            table.focus()
-            if ill is not None:
-                table.select(ill)
+    def _draw_needs(self, snapshot: Snapshot) -> None:
+        needing = troubles.needing(self.console.judgement)
+        seen = {states.key_of(each.result): each.at for each in self.console.changes if each.came}
+        keymap = self.desk.settings.keymap
+        keys = tuple(first_key(action, keymap) for name in ("finding.fix", "list.open") if (action := find(name)))
+        narrow = self.size.width < WIDE
+        self.needs.show(troubles.rows(snapshot, needing, seen, (keys[0], keys[1]), narrow=narrow))
+        if self.needs.query_words:
+            entitle(self.needs, f" Needs you {len(self.needs.keys)} of {len(needing)} ")
+        else:
+            entitle(self.needs, f" Needs you {len(needing)} ")
+        if self.needs.display != bool(needing):
+            led = self.needs.has_focus
+            self.needs.display = bool(needing)
+            if led:  # what is typed for the row that has gone is meant for no other
+                self.stacks.focus()
+                self.console.keys.renew()
+
+    def _entered(self, snapshot: Snapshot) -> frozenset[str]:
+        """The stack in which somebody is, if all of it is shown: it does not fold around the cursor, nor later."""
+        table = self.stacks
+        stack = {each.project for each in snapshot.containers if each.id == table.cursor and each.project}
+        members = {each.id for each in snapshot.containers if each.project in stack}
+        shown = self.focused is table and members <= set(table.keys)
+        return frozenset(each for each in stack if each and shown)
+
+    def _begin_at_the_trouble(self) -> None:
+        """Until somebody touches it, the selected row is the trouble that the verdict says first."""
+        first = next((row.key for row in self.needs.rows), None)
+        if first is not None and (self.focused is not self.needs or self.needs.cursor != first):
+            self.needs.focus()
+            self.needs.select(first)
             self.console.keys.renew()
 
     def _faults(self, snapshot: Snapshot, width: int) -> Sequence[Line]:
@@ -138,88 +180,78 @@ class Overview(ContainerActs):
         missed = self._night.lines(snapshot, self.console.last_here)[: 1 if width >= 60 else 0]
         return [*wrap(missed, width)[:1], *wrap(states.fault_lines(snapshot, most), width)[: most * 2]]
 
-    def _draw_findings(self) -> None:
-        table = self.query_one("#findings", Table)
-        told = self.console.judgement
-        rows = [states.result_row(each.result, "muted") for each in (told.troubles if told else ())]
-        table.show(rows, empty=[(Span(f"  {self._nothing()}", "muted"),)])
-        entitle(table, f" Findings {len(rows)} " if rows else " Findings ")
-        selected = self.selected_finding()
-        self.query_one("#finding", Document).show(states.in_full(selected) if selected else [])
-        self._draw_peek()
-
     def _draw_peek(self, *, top: bool = False) -> None:
-        """The selected row in full, where somebody peeks."""
-        snapshot, container = self.console.snapshot, self.selected_container()
-        if not self.has_class("-peeking") or snapshot is None:
+        """The selected row in full, where somebody peeks or there is room beside the lists."""
+        snapshot, peek = self.console.snapshot, self.query_one("#peek", Document)
+        if not peek.display or snapshot is None:
             return
-        finding, stack = self.selected_finding(), self.selected_stack()
-        results = self.console.results or ()
-        if self.focused is self.query_one("#findings"):
-            said = states.in_full(finding) if finding else []
+        trouble, stack = self.selected_trouble(), self._at_stack()
+        container = self.console.container(self.stacks.cursor)
+        if self._read == "needs":
+            said = troubles.in_full(trouble, snapshot.taken_at) if trouble else []
         elif container is not None:
-            said = details.document(container, snapshot, results)
+            said = details.document(container, snapshot, self.console.results or ())
         else:
-            said = stacks.told(snapshot, stack, self.console.judgement) if stack else [line((self.nobody(), "muted"))]
-        peek = self.query_one("#peek", Document)
-        entitle(peek, " In full   space closes ")
-        peek.show(said, top=top)
+            said = stacks.told(snapshot, stack, self.console.judgement) if stack else []
+        peek.show(said or [line((self.nobody(), "muted"))], top=top)
 
-    def _nothing(self) -> str:
-        if self.console.results is None or self.console.snapshot is None:
-            return "Looking ..."
-        return "Nothing found in what could be read." if self.console.snapshot.faults else "Nothing found."
-
-    @on(Table.Moved, "#stacks")
-    def _container_moved(self) -> None:
+    @on(Table.Moved)
+    def _row_moved(self) -> None:
         self.refresh_bindings()
         self._draw_peek(top=True)
+
+    @on(Table.Edge)
+    def _over_the_edge(self, event: Table.Edge) -> None:
+        """The lists are one under the keys up and down."""
+        if event.step > 0 and event.table is self.needs and self.stacks.keys:
+            self.stacks.focus()
+            self.stacks.select(self.stacks.keys[0])
+        elif event.step < 0 and event.table is self.stacks and self.needs.display and self.needs.keys:
+            self.needs.focus()
+            self.needs.select(self.needs.keys[-1])
 
     @on(events.DescendantFocus)
     def _pane_changed(self) -> None:
-        self._draw_peek(top=True)
-
-    @on(Table.Moved, "#findings")
-    def _finding_moved(self) -> None:
+        if isinstance(self.focused, Table) and self.focused.id:
+            self._read = self.focused.id
         self.refresh_bindings()
-        selected = self.selected_finding()
-        self.query_one("#finding", Document).show(states.in_full(selected) if selected else [], top=True)
         self._draw_peek(top=True)
 
     # What is selected
 
-    def selected_finding(self) -> Result | None:
-        """The finding under the cursor of the findings pane."""
-        key = self.query_one("#findings", Table).cursor
-        return next((each for each in self.console.results or () if states.key_of(each) == key), None)
+    def selected_trouble(self) -> Trouble | None:
+        """The trouble under the cursor of the upper list."""
+        told = troubles.needing(self.console.judgement)
+        return next((each for each in told if states.key_of(each.result) == self.needs.cursor), None)
 
     def selected_container(self) -> ContainerModel | None:
-        """The container under the cursor of the stacks, while they have the focus."""
-        table = self.query_one("#stacks", Table)
-        return self.console.container(table.cursor) if self.focused is table else None
+        """The container under the cursor of the list that has the focus: of a trouble the one that it is about."""
+        if self.focused is self.needs:
+            trouble = self.selected_trouble()
+            return self.console.container(trouble.container) if trouble else None
+        return self.console.container(self.stacks.cursor) if self.focused is self.stacks else None
+
+    def _at_stack(self) -> str | None:
+        key = self.stacks.cursor or ""
+        return key.removeprefix(stacks.STACK) if key.startswith(stacks.STACK) else None
 
     def selected_stack(self) -> str | None:
         """The stack whose own row is under the cursor, while the stacks have the focus."""
-        table = self.query_one("#stacks", Table)
-        key = (table.cursor or "") if self.focused is table else ""
-        return key.removeprefix(stacks.STACK) if key.startswith(stacks.STACK) else None
+        return self._at_stack() if self.focused is self.stacks else None
 
     def nobody(self) -> str:
-        table = self.query_one("#stacks", Table)
-        if self.focused is not table:
-            return "No container is selected in this pane. Tab leads to the stacks."
-        return self.unselected(table) if table.cursor is None else "The selected service has no container."
+        if self.focused is self.needs:
+            return "This trouble is about no container." if self.selected_trouble() else self.unselected(self.needs)
+        if self.focused is not self.stacks:
+            return "No container is selected in this pane. Tab leads to the lists."
+        return self.unselected(self.stacks) if self.stacks.cursor is None else "The selected service has no container."
 
     def copied(self) -> str | None:
-        if self.focused is self.query_one("#stacks"):
+        if self.focused is self.stacks:
             container = self.selected_container()
             return container.name if container else self.selected_stack()
-        finding = self.selected_finding()
-        return f"{finding.check} {finding.subject}" if finding else None
-
-    @on(events.DescendantFocus, "#finding")
-    def _reading(self) -> None:
-        self.query_one("#findings", Table).hold()
+        trouble = self.selected_trouble()
+        return f"{trouble.result.check} {trouble.result.subject}".strip() if trouble else None
 
     # Actions
 
@@ -232,34 +264,38 @@ class Overview(ContainerActs):
         else:
             self.console.say("This service has no container to go into.")
 
-    @on(Table.Opened, "#findings")
-    def _open_finding(self) -> None:
-        if (finding := self.selected_finding()) is not None:
-            self.console.go("doctor", finding)
+    @on(Table.Opened, "#needs")
+    def _explain(self) -> None:
+        if (trouble := self.selected_trouble()) is not None:
+            self.console.go("doctor", trouble.result)
 
     def _fold(self, stack: str) -> None:
-        """Fold an open stack, open a folded one, whoever folded it."""
-        rows = self.query_one("#stacks", Table).rows
-        at = next(number for number, row in enumerate(rows) if row.key == f"{stacks.STACK}{stack}")
-        opens = at + 1 == len(rows) or rows[at + 1].heading is not None
+        """Show all of a stack, or fold it to a line where all of it is shown."""
+        snapshot = self.console.snapshot
+        members = {each.key for each in stacks.items(snapshot, ()) if each.group == stack} if snapshot else set()
+        opens = not members <= set(self.stacks.keys)
         folded, opened = self._view.folded - {stack}, self._view.opened - {stack}
         self._look_at(folded=folded if opens else folded | {stack}, opened=opened | {stack} if opens else opened)
 
     def to_fix(self) -> Result | str:
-        """The finding that is selected, or of those about the selected container the one that counts first."""
-        if self.focused is self.query_one("#stacks"):
-            container, stack = self.selected_container(), self.selected_stack()
-            if container is None and stack is None:
-                return self.nobody()
-            everybody = self.console.snapshot.containers if self.console.snapshot else ()
-            meant = [container] if container else [each for each in everybody if each.project == stack]
-            told = self.console.judgement.troubles if self.console.judgement else ()
-            found = (*(each.result for each in told), *states.findings(self.console.results or ()))
-            own = next((each for each in found if any(stacks.concerns(each, one) for one in meant)), None)
-            return own or f"Nothing to fix in {container.name if container else stack}: no finding is about it."
+        """What the selected trouble is, or of what is told of the selected container or stack that which counts first.
+
+        Who reads a row in full means that row.
+        """
         if self.focused is None:
             return "Nothing to fix: no pane has the focus."
-        return self.selected_finding() or f"Nothing to fix. {self.unselected(self.query_one('#findings', Table))}"
+        if self._read == "needs":
+            trouble = self.selected_trouble()
+            return trouble.result if trouble else f"Nothing to fix. {self.unselected(self.needs)}"
+        container, stack = self.console.container(self.stacks.cursor), self._at_stack()
+        if container is None and stack is None:
+            return self.nobody()
+        everybody = self.console.snapshot.containers if self.console.snapshot else ()
+        meant = [container] if container else [each for each in everybody if each.project == stack]
+        told = self.console.judgement.troubles if self.console.judgement else ()
+        found = (*(each.result for each in told), *states.findings(self.console.results or ()))
+        own = next((each for each in found if any(stacks.concerns(each, one) for one in meant)), None)
+        return own or f"Nothing to fix in {container.name if container else stack}: no finding is about it."
 
     def _look_at(self, **changes: Any) -> None:  # noqa: ANN401 - fields of StackView
         self._view = replace(self._view, **changes)
@@ -270,9 +306,16 @@ class Overview(ContainerActs):
         self._look_at(flat=not self._view.flat)
 
     def action_peek(self) -> None:
-        """The selected row in full beside the list, until the same key or esc."""
-        self.toggle_class("-peeking")
+        """The selected row in full beside the lists, until the same key or esc; a broad screen shows it anyway."""
+        self.toggle_class("-alone" if self.has_class("-broad") else "-peeking")
         self._draw_peek(top=True)
+
+    def action_order(self, step: int) -> None:
+        """Only the stacks: what needs somebody is in the order of the judgement."""
+        self.stacks.order_by_next(step)
+
+    def action_reverse(self) -> None:
+        self.stacks.turn_round()
 
     def action_welcome(self) -> None:
         """Close the welcome for ever; where nothing can be kept, for as long as the console is open."""
@@ -286,20 +329,22 @@ class Overview(ContainerActs):
     def select(self, about: object) -> None:
         """Put the cursor on this row of the stacks."""
         if isinstance(about, str):
-            table = self.query_one("#stacks", Table)
-            table.focus()
-            table.select(about)
-
-    def action_side(self) -> None:
-        self.toggle_class("-no-side")
+            self.stacks.focus()
+            self.stacks.select(about)
 
     def action_demo(self) -> None:
         self.console.leave_for_demo()
 
     def look_for(self, table: Table, words: str) -> None:
-        if table.id == "stacks":
-            self._look_at(words=words)
-        super().look_for(table, words)
+        """In both lists; whoever has found something goes on where something is left."""
+        self._look_at(words=words)
+        for each in (self.needs, self.stacks):
+            super().look_for(each, words)
+        there = [each for each in (table, self.needs, self.stacks) if each.display and each.keys]
+        self._filters = there[0] if there else table
+
+    def listed(self) -> Table:
+        return self.needs if self._read == "needs" and self.needs.display else self.stacks
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "welcome":

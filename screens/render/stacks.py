@@ -186,6 +186,8 @@ class StackView(Struct, frozen=True):
     """Stacks that somebody folded to a line."""
     opened: frozenset[str] = frozenset()
     """Stacks that are not folded by themselves: somebody unfolded them, or is in them."""
+    at: str | None = None
+    """Key of the selected row, which is never folded away."""
 
 
 STACK = "group:"
@@ -198,8 +200,8 @@ def rows(
 ) -> list[Row]:  # fmt: skip
     """Headings and rows by name; groups keep together, ``airy`` sets them apart.
 
-    Where all of it takes more lines than there is room for, stacks in which there is nothing to be seen fold to a line;
-    0: there is room for all.
+    Where all of it takes more lines than there is ``room`` for, stacks in which there is nothing to be seen fold to a
+    line; where that is not enough, in the others what is well folds into their own line. 0: there is room for all.
     """
     groups: dict[str, list[Item]] = {}
     for item in items(snapshot, results, told):
@@ -209,18 +211,30 @@ def rows(
         return [_row(each, snapshot.taken_at) for each in sorted(found, key=lambda item: item.name)]
     states_of = {each.container: each.state for each in told.services} if told else {}
     folders = {project.name: project.working_dir for project in snapshot.projects}
-    full = 0 < room < sum(map(len, groups.values())) + len(groups) * (1 + airy) - airy
+    names = sorted(groups, key=lambda group: (group.startswith("~"), group))
+    headings = {name: _Heading(name, groups[name], states_of, folders.get(name)) for name in names}
     made: list[Row] = []
-    for name in sorted(groups, key=lambda group: (group.startswith("~"), group)):
-        heading = _Heading(name, groups[name], states_of, folders.get(name))
-        folds = name in view.folded or (full and heading.quiet and name not in view.opened)
-        folded = folds and not view.words
-        if airy and made and not (folded and made[-1].stands):
+    for name, members in _folded(headings, view, room, airy=airy).items():
+        heading = headings[name].row(hidden=len(groups[name]) - len(members))
+        if airy and made and (members or not made[-1].stands):
             made.append(Row(key=f"gap:{name}", heading=()))
-        made.append(heading.row(folded=folded))
-        members = () if folded else sorted(groups[name], key=lambda item: item.name)
-        made += [_row(item, snapshot.taken_at) for item in members]
+        made.append(heading)
+        made += [_row(item, snapshot.taken_at) for item in sorted(members, key=lambda item: item.name)]
     return made
+
+
+def _folded(headings: Mapping[str, _Heading], view: StackView, room: int, *, airy: bool) -> Mapping[str, list[Item]]:
+    """What is shown of each group: as much as there is room for, least of the stacks that are well."""
+    shown = {name: [] if name in view.folded and not view.words else each.members for name, each in headings.items()}
+
+    def full() -> bool:
+        return 0 < room < sum(len(each) + 1 + (airy and bool(each)) for each in shown.values()) - airy
+
+    for whole in (True, False):
+        for name, heading in headings.items() if full() and not view.words else ():
+            if name not in view.opened and heading.quiet >= whole:
+                shown[name] = [each for each in shown[name] if each.key == view.at or not heading.is_quiet(each)]
+    return shown
 
 
 def told(snapshot: Snapshot, stack: str, judgement: Judgement | None) -> list[Line]:
@@ -246,8 +260,9 @@ def _alone(item: Item) -> Item:
 class _Heading:
     """Of a whole stack, whichever of its services are shown: how many of them are well, or run."""
 
-    def __init__(self, name: str, members: Sequence[Item], states_of: Mapping[str, str], folder: str | None) -> None:
-        self._name, self._members, self._folder = name, members, folder
+    def __init__(self, name: str, members: list[Item], states_of: Mapping[str, str], folder: str | None) -> None:
+        self.members = members
+        self._name, self._states, self._folder = name, states_of, folder
         known = [states_of.get(item.container.id) for item in members if item.container is not None]
         self._judged = len(known) == len(members) and None not in known
         self._well = known.count("well") if self._judged else sum(item.running for item in members)
@@ -259,27 +274,35 @@ class _Heading:
     @property
     def quiet(self) -> bool:
         """Whether there is nothing to be seen in it: all are known to be well, and no check says anything."""
-        all_well = self._judged and self._well == len(self._members)
-        return self._stands and all_well and not any(item.worst or item.unhealthy for item in self._members)
+        return all(map(self.is_quiet, self.members))
+
+    def is_quiet(self, item: Item) -> bool:
+        """Whether there is nothing to be seen of this one, and a line of its stack can stand for it."""
+        well = item.container is not None and self._states.get(item.container.id) == "well"
+        return self._stands and well and not (item.worst or item.unhealthy)
 
     def _sum(self, values: Iterable[float | None]) -> float | None:
         known = [value for value in values if value is not None]
         return sum(known) if known else None
 
-    def row(self, *, folded: bool) -> Row:
-        """Of a stack it can be selected, and acts are on all of it."""
-        figures = [item.figures for item in self._members if item.figures is not None]
+    def row(self, *, hidden: int) -> Row:
+        """Of a stack it can be selected, and acts are on all of it; ``hidden``: how many it stands for."""
+        folded = hidden == len(self.members)
+        figures = [item.figures for item in self.members if item.figures is not None]
         sums = {
             "cpu": self._sum(each.cpu_percent for each in figures),
             "memory": self._sum(each.memory for each in figures),
-            "vram": self._sum(item.vram for item in self._members),
+            "vram": self._sum(item.vram for item in self.members),
         }
-        of_all = f"  {self._well} of {len(self._members)} {'well' if self._judged else 'running'}"
+        all_well = self._well == len(self.members)
+        count = f"{self._well}" if all_well else f"{self._well} of {len(self.members)}"
+        of_all = f"  {count} {'well' if self._judged else 'running'}"
         cpu, memory = states.whole_percent(sums["cpu"]), states.short_size(sums["memory"])
         said = line(
-            (f"{paint.FOLDED if folded else paint.UNFOLDED} " if self._stands else " ", "muted"),
+            (f"{paint.FOLDED if hidden else paint.UNFOLDED} " if self._stands else " ", "muted"),
             (_TITLES.get(self._name, self._name), "strong"),
-            (of_all, "muted" if self._well == len(self._members) else "warning"),
+            (of_all, "muted" if all_well else "warning"),
+            (f", {hidden} folded" if hidden and not folded else "", "muted"),
             (f"  {self._folder}" if self._folder else "", "muted"),
             (f"  cpu {cpu}  mem {memory}" if folded and figures else "", "muted"),
         )

@@ -153,8 +153,8 @@ def result_row(result: Result, check: Tone | None = None) -> Row:
 
 
 def key_of(result: Result) -> str:
-    """What identifies a result over time."""
-    return "\n".join(result.key)
+    """What identifies a row over time. One check can find two faults in one subject."""
+    return "\n".join((*result.key, result.fault or ""))
 
 
 _RANK = {"error": 0, "warning": 1, "info": 2}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ...console.model import Snapshot
 from ...console.report.timeline import Moment, moments, since, summed
-from ...console.text.cleaning import ago, duration
+from ...console.text.cleaning import ago, cells, duration
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line, pairs
 from ..widgets.rows import Row
@@ -91,18 +91,42 @@ def nothing() -> list[Line]:
     ]
 
 
+HOUR = 3600.0
+"""Seconds."""
+
+
 class Night:
-    """What happened since somebody was here last, in one line; worked out again only when something has happened."""
+    """What happened while nobody looked, and in the last hour; worked out again only when something has happened."""
 
     def __init__(self) -> None:
         self._of: tuple[object, ...] = ()
         self._said = ""
+        self._told: tuple[Moment, ...] = ()
+
+    def _read(self, snapshot: Snapshot, last_here: float) -> None:
+        made_from = (snapshot.events, snapshot.containers, last_here)
+        if len(self._of) != len(made_from) or any(a is not b for a, b in zip(made_from, self._of, strict=True)):
+            self._of, self._told = made_from, moments(snapshot)
+            self._said = summed(since(self._told, last_here)) if last_here else ""
+
+    def hour(self, snapshot: Snapshot, last_here: float, width: int) -> list[Line]:
+        """One line of the last hour, newest first, as much as the width holds; none where nothing happened."""
+        self._read(snapshot, last_here)
+        told = since(self._told, snapshot.taken_at - HOUR)
+        spans: list[Span] = []
+        for number, each in enumerate(told):
+            times = f" {each.count} times" if each.count > 1 else ""
+            said = line((time.strftime("%H:%M ", time.localtime(each.at)), "muted"), (f"{each.subject} ", "strong"),
+                        (f"{each.words}{times}   ", _MARKS[each.kind][1] if each.grave else "plain"))  # fmt: skip
+            left = line((f"{len(told) - number} more: ", "muted"), ("e", "key"))
+            if sum(cells(span.text) for span in (*spans, *said, *left)) > width:
+                return [(*spans, *left)]
+            spans += said
+        return [tuple(spans)] if spans else []
 
     def lines(self, snapshot: Snapshot, last_here: float) -> list[Line]:
         """One line, or none."""
-        made_from = (snapshot.events, snapshot.containers, last_here)
-        if len(self._of) != len(made_from) or any(a is not b for a, b in zip(made_from, self._of, strict=True)):
-            self._of, self._said = made_from, summed(since(moments(snapshot), last_here)) if last_here else ""
+        self._read(snapshot, last_here)
         if not self._said:
             return []
         gone = duration(

@@ -52,6 +52,12 @@ class Table(ScrollView, can_focus=True):
     class Opened(Moved):
         """Enter was pressed on a row."""
 
+    @dataclass
+    class Edge(Told):
+        """A key would move the cursor beyond the last row, or above the first."""
+
+        step: int
+
     def __init__(
         self, columns: Sequence[Column], *, id: str | None = None, classes: str | None = None, titles: bool = True,
         by: str = "",
@@ -198,7 +204,7 @@ class Table(ScrollView, can_focus=True):
         self._led = True
 
     def take_first(self) -> None:
-        """Where a filter removed the selected row."""
+        """Where a filter, or what folded by itself, removed the selected row."""
         if self._lost is not None:
             self.action_top()
 
@@ -261,14 +267,15 @@ class Table(ScrollView, can_focus=True):
         self._step(self._anchor + (self._cursor is not None), 1)
 
     def _step(self, index: int, step: int) -> None:
+        found = self._nearest(index, step) if 0 <= index < len(self._rows) else self._cursor_row
         if self._cursor is None:
             self._go(self._nearest(index, step))
-        elif 0 <= index < len(self._rows):
-            found = self._nearest(index, step)
-            if (found - self._cursor_row) * step > 0:
-                self._go(found)
-            elif step < 0:
+        elif (found - self._cursor_row) * step > 0:
+            self._go(found)
+        else:
+            if step < 0:
                 self.scroll_to(y=0, animate=False, immediate=True)
+            self.post_message(self.Edge(self, step))
 
     def action_top(self) -> None:
         self._go(self._first())

@@ -163,7 +163,7 @@ async def test_all_keys_of_a_place_are_seen_at_once_on_the_smallest_usual_screen
 
 def test_on_a_wide_screen_the_help_says_sentences() -> None:
     said = plain(help_lines("overview", {}, 120, read_only=False))
-    assert sum(action.help in said for action in at("overview")) > 12
+    assert sum(action.help in said for action in at("overview")) > 10
 
 
 async def test_the_palette_offers_what_can_be_done_here() -> None:
@@ -200,16 +200,18 @@ async def test_the_palette_goes_to_all_that_is_known(words, title, place, about)
         if place == "container":
             assert running.app.screen.selected_container().id == about
         elif about:
-            assert next(iter(running.app.screen.query(Table))).cursor == about
+            lists = [each.cursor for each in running.app.screen.query(Table)]
+            assert about in lists
 
 
 async def test_the_palette_names_what_an_act_is_done_to() -> None:
     async with console(stage.desk(stage.full(), stage.RESULTS), (100, 40)) as running:
-        await running.press("g", "colon")
+        await running.stacks()
+        await running.press("colon")
         await running.type("restart")
         await running.until("container: restart fastgpt  (R)")
         await running.press("escape")
-        running.app.screen.query_one(Table).select("group:librechat")
+        await running.stacks("group:librechat")
         await running.press("colon")
         await running.type("restart")
         await running.until("container: restart all of librechat  (R)")

@@ -13,7 +13,7 @@ from support.pilots import console
 
 STATES = {"full": stage.full, "empty": stage.empty, "failed": stage.failed, "half": stage.half, "read-only": stage.full}
 SCREENS = {
-    "overview": (), "doctor": ("2",), "journal": ("3",), "container": ("enter",),
+    "overview": (), "doctor": ("2",), "journal": ("3",), "container": ("tab", "g", *"jjjj", "enter"),
     "help": ("question_mark",), "restart": ("R",),
 }  # fmt: skip
 CASES = [

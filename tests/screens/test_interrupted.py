@@ -80,5 +80,5 @@ async def test_without_a_journal_the_place_says_so() -> None:
     async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
         await running.press("3")
         await running.until("No state folder can be written")
-        await running.press("1", "tab", "F")
+        await running.press("1", "F")
         await running.until("no state folder can be written for the journal")

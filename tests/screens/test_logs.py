@@ -186,7 +186,7 @@ async def test_a_stack_is_merged_by_time_with_a_column_for_the_service(size) -> 
     async with console(desk(), size) as running:
         await running.until("fastgpt")
         running.app.desk.host.engine = engine
-        running.app.screen.query_one("#stacks").select(stage.ONEAPI.id)
+        await running.stacks(stage.ONEAPI.id)
         await running.press("L")
         text = await running.until("four")
         rows = [row.split() for row in text.splitlines() if " 08:53:" in row]

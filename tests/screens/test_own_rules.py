@@ -27,7 +27,8 @@ async def test_one_key_refuses_every_change_and_only_a_question_allows_them_agai
     host = open_demo(clock=FakeClock(), scenarios=[])
     async with console(desk_on(host, Journal(tmp_path)), (120, 40)) as running:
         await running.until(lambda _: running.app.judgement is not None)
-        assert "READ-ONLY" in await running.press("g", "j", "W")
+        await running.stacks()
+        assert "READ-ONLY" in await running.press("j", "W")
         await running.press("R")
         assert "Read-only" in running.notices
         assert not running.app.screen.is_modal
@@ -75,7 +76,8 @@ def _desk(**confirm: str):
 async def test_an_act_without_a_question_is_done_at_once_to_the_selected_row() -> None:
     desk = _desk(restart="none")
     async with console(desk) as running:
-        await running.press("g", "R")
+        await running.stacks()
+        await running.press("R")
         await running.until("Restart fastgpt: done")
         assert not running.app.screen.is_modal
         await running.press("S")
@@ -86,7 +88,8 @@ async def test_an_act_without_a_question_is_done_at_once_to_the_selected_row() -
 async def test_a_word_can_be_asked_for_and_left_out_but_what_loses_something_is_always_asked_for() -> None:
     desk = _desk(stop="word", remove="none")
     async with console(desk) as running:
-        await running.press("g", "S")
+        await running.stacks()
+        await running.press("S")
         assert "Type fastgpt to go on" in running.text
         await running.press("A", "escape", "D")
         assert "Remove fastgpt?" in running.text
@@ -104,7 +107,8 @@ async def test_read_only_refuses_what_needs_no_question_too() -> None:
         settings=Settings(read_only=True, confirm={"container.restart": "none"}),
     )
     async with console(desk) as running:
-        await running.press("g", "R")
+        await running.stacks()
+        await running.press("R")
         assert "Read-only" in running.notices
     assert desk.host.control.calls == []
 
@@ -141,7 +145,8 @@ def _with(*commands: CommandSettings, **more: object):
 
 async def test_a_harmless_command_runs_at_once_and_a_dangerous_one_asks(ran) -> None:
     async with console(_with(TOP, BACKUP), (120, 40)) as running:
-        await running.press("g", "ctrl+t")
+        await running.stacks()
+        await running.press("ctrl+t")
         assert ran == [["docker", "top", "fastgpt"]]
         shown = await running.press("B")
         assert "back up?" in shown
@@ -157,7 +162,8 @@ async def test_a_harmless_command_runs_at_once_and_a_dangerous_one_asks(ran) -> 
 
 async def test_a_dangerous_command_is_refused_read_only_and_a_harmless_one_is_not(ran) -> None:
     async with console(_with(TOP, BACKUP, read_only=True), (120, 40)) as running:
-        await running.press("g", "B")
+        await running.stacks()
+        await running.press("B")
         assert "Read-only" in running.notices
         assert not running.app.screen.is_modal
         await running.press("ctrl+t")
@@ -187,7 +193,8 @@ async def test_a_label_that_looks_like_an_option_is_not_handed_to_a_program(ran)
 
 async def test_commands_are_in_the_palette_with_their_target_and_in_the_help(ran) -> None:
     async with console(_with(TOP, BACKUP), (120, 40)) as running:
-        shown = await running.press("g", "question_mark")
+        await running.stacks()
+        shown = await running.press("question_mark")
         assert "Your own commands" in shown
         assert "back up" in shown
         await running.press("escape", "colon")
@@ -208,7 +215,8 @@ async def test_commands_are_in_the_palette_with_their_target_and_in_the_help(ran
 async def test_a_key_that_is_taken_or_too_easily_pressed_is_not_given_away(ran, command, says) -> None:
     async with console(_with(command)) as running:
         await running.until(lambda _: says in running.notices)
-        await running.press("g", command.key)
+        await running.stacks()
+        await running.press(command.key)
         assert "Run" not in running.text
     assert ran == []
 
@@ -219,7 +227,8 @@ async def test_a_dangerous_command_is_in_the_audit_log_and_none_runs_in_the_prac
 
     async def enter(running: Stage) -> None:
         await running.until(lambda _: running.app.judgement is not None)
-        await running.press("g", "j")
+        await running.stacks()
+        await running.press("j")
 
     async with console(desk, (120, 40)) as running:
         await enter(running)

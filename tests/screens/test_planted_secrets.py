@@ -96,6 +96,9 @@ async def test_names_that_hold_a_secret_stay_whole_and_a_standing_one_does_not(t
 
     garden = planted.Garden()
     async with console(_desk(garden, tmp_path)[0], (200, 50)) as running:
+        await running.press("tab")
+        await running.stacks("group:bluebox-chat")
+        await running.press("enter")  # all is well in it, so it is folded
         assert "bluebox-web" in running.text
         assert "bluebox-chat" in running.text
         running.app.open("container", stage.container(77, "bluebox-chat-bluebox-web-1").id)

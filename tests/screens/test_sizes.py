@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
+from stackops.console.paths import Memory
 from stackops.screens.registry import PLACES
 from support import stage
 from support.pilots import console
@@ -25,6 +28,14 @@ async def test_below_the_least_size_one_line_says_so(size) -> None:
     async with console(stage.desk(stage.full(), stage.RESULTS), size) as running:
         await running.until("Too small")
         assert "Stacks" not in running.text
+
+
+async def test_nothing_else_is_seen_on_a_tall_narrow_screen_either(tmp_path) -> None:
+    desk = dataclasses.replace(stage.desk(stage.full(), stage.RESULTS), memory=Memory(tmp_path))
+    async with console(desk, (59, 40)) as running:
+        shown = await running.until("Too small")
+        await running.settle()
+        assert running.text.strip() == shown.strip() == "Too small: 60x15 is needed"
 
 
 @pytest.mark.parametrize("place", ["1", "2", "3"])

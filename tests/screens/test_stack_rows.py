@@ -196,7 +196,7 @@ def test_a_folded_stack_is_one_line_and_others_show_all() -> None:
     assert stage.MONGO.id not in keys
     assert stage.OLLAMA.id in keys, "what has no row of its own to unfold it stays open"
     (folded,) = [row for row in made if row.key == "group:librechat"]
-    assert plain([folded.heading or ()]).split()[1:5] == ["librechat", "4", "of", "4"]
+    assert plain([folded.heading or ()]).split()[1:4] == ["librechat", "4", "well"]
 
 
 @pytest.mark.parametrize(
@@ -229,13 +229,40 @@ def test_a_well_stack_folds_to_a_line_where_there_is_no_room_for_all(room, opene
     assert (stage.MONGO.id in [row.key for row in made]) is open_
     if not open_:
         (heading,) = [row.heading for row in made if row.key == "group:librechat"]
-        assert "4 of 4 well" in plain([heading or ()])
+        assert "librechat  4 well" in plain([heading or ()])
         assert "  mem " in plain([heading or ()])
 
 
-def test_a_stack_with_a_finding_does_not_fold() -> None:
-    made = rows(_whole(), stage.RESULTS, StackView(), _told(), room=8)
-    assert stage.LIBRECHAT.id in [row.key for row in made]
+def test_of_a_stack_with_a_finding_only_what_is_well_folds_and_nothing_under_the_cursor() -> None:
+    def shown(room: int, **view: object) -> tuple[set[str], str]:
+        made = rows(_whole(), stage.RESULTS, StackView(**view), _told(), room=room)  # type: ignore[arg-type]
+        heading = next(plain([row.heading or ()]) for row in made if row.key == "group:librechat")
+        return {row.key for row in made} & {c.id for c in stage.full().containers if c.project == "librechat"}, heading
+
+    ill = {stage.LIBRECHAT.id, stage.MONGO.id}
+    whole = ill | {stage.SEARCH.id, stage.RAG.id}
+    assert shown(40) == (whole, "▾ librechat  4 well  /srv/librechat")
+    assert shown(10)[0] == whole, "the well stack beside it folds first"
+    assert shown(9) == (ill, "▸ librechat  4 well, 2 folded  /srv/librechat")
+    assert shown(1, at=stage.RAG.id)[0] == ill | {stage.RAG.id}
+    assert shown(1, opened=frozenset({"librechat"}))[0] == whole
+    assert shown(1, words="x")[0] == whole
+    assert shown(40, folded=frozenset({"librechat"}))[0] == set()
+
+
+async def test_enter_on_a_stack_of_which_some_is_folded_opens_it_then_folds_it() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (80, 15)) as running:
+        table = running.app.screen.query_one("#stacks", Table)
+        await running.press("tab")
+        await running.stacks("group:librechat")
+        assert stage.RAG.id in table.keys
+        assert stage.SEARCH.id not in table.keys, "it is well"
+        await running.press("enter")
+        assert stage.SEARCH.id in table.keys
+        await running.press("enter")
+        assert stage.RAG.id not in table.keys
+        await running.press("enter")
+        assert stage.SEARCH.id in table.keys
 
 
 async def test_enter_opens_a_stack_that_folded_by_itself_and_folds_it_again() -> None:

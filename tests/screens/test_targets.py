@@ -30,7 +30,7 @@ async def _focus(running: Stage, pane: str) -> None:
 
 async def _select(running: Stage, key: str) -> None:
     table = running.app.screen.query_one("#stacks")
-    await running.press("g")
+    await running.stacks()
     while table.cursor != key:  # type: ignore[attr-defined]
         await running.press("j")
 
@@ -79,12 +79,14 @@ async def test_every_act_names_the_selected_row(target, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("key", [*ACTS, "s", "l"])
-@pytest.mark.parametrize("pane", ["findings", "finding"])
-async def test_no_act_of_another_pane_touches_the_container_under_the_cursor(pane, key, monkeypatch) -> None:
+@pytest.mark.parametrize("list_", ["needs", "stacks"])
+async def test_no_act_of_what_is_read_touches_the_container_under_the_cursor(list_, key, monkeypatch) -> None:
     desk = stage.desk(stage.full(), stage.RESULTS)
     opened = _shells(desk, monkeypatch)
     async with console(desk, (120, 40)) as running:
-        await _focus(running, pane)
+        await _focus(running, list_)
+        await running.press("space")
+        await _focus(running, "peek")
         await running.press(key)
         assert _dialog(running) is None
         assert running.app.screen.PLACE == "overview"
@@ -92,9 +94,94 @@ async def test_no_act_of_another_pane_touches_the_container_under_the_cursor(pan
     assert (desk.host.control.calls, opened) == ([], [])
 
 
+@pytest.mark.parametrize("key", ["R", "S", "A", "D"])
+@pytest.mark.parametrize(("down", "target"), [(0, stage.LIBRECHAT), (1, stage.MONGO)], ids=["first", "second"])
+async def test_an_act_on_a_trouble_is_one_on_its_own_container(key, down, target) -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS)
+    async with console(desk) as running:
+        await running.stacks(stage.PG.id)
+        await _focus(running, "needs")
+        await running.press("g", *"j" * down, key)
+        assert (_dialog(running) or "").startswith(f"{ACTS[key]} {target.name}?")
+        assert target.id[:12] in (_dialog(running) or "")
+        await running.press("escape", "l")
+        assert running.app.screen._wanted == [target.id]  # type: ignore[attr-defined]
+    assert desk.host.control.calls == []
+
+
+@pytest.mark.parametrize("down", [0, 1])
+async def test_f_on_a_trouble_and_on_what_is_read_of_it_is_about_that_one(down) -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (120, 40)) as running:
+        await running.stacks(stage.LIBRECHAT.id)
+        await _focus(running, "needs")
+        await running.press("g", *"j" * down, "space")
+        assert running.app.screen.to_fix() == stage.FINDINGS[down]
+        await running.press("shift+tab")
+        assert running.app.focused.id == "peek"
+        assert running.app.screen.to_fix() == stage.FINDINGS[down]
+        await running.stacks(stage.LIBRECHAT.id)
+        await _focus(running, "peek")
+        assert running.app.screen.to_fix() == stage.FINDINGS[0]
+
+
+async def test_of_two_faults_in_one_service_that_one_check_finds_the_selected_one_is_meant() -> None:
+    one, other = (
+        replace(stage.FINDINGS[1], form="mode"),
+        replace(stage.FINDINGS[1], form="owner", title="Another owner"),
+    )
+    async with console(stage.desk(stage.full(), (one, other))) as running:
+        await running.press("j")
+        assert running.app.screen.to_fix() == other
+        await running.press("enter")
+        assert running.app.screen.PLACE == "doctor"
+        assert running.app.screen.selected_finding() == other
+
+
+@pytest.mark.parametrize("key", [*ACTS, "s", "l", "F"])
+async def test_a_trouble_that_is_gone_gives_its_place_to_no_other(key, monkeypatch) -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS)
+    opened = _shells(desk, monkeypatch)
+    async with console(desk) as running:
+        await running.press("j", "k")
+        desk.checks.results = stage.RESULTS[1:]  # type: ignore[attr-defined]
+        desk.feed.push(replace(stage.full(), containers=stage.full().containers[:-1]))
+        await running.until("Needs you 1")
+        await running.press(key)
+        assert _dialog(running) is None
+        assert running.app.screen.PLACE == "overview"
+        assert "The selected row is gone" in running.notices
+    assert (desk.host.control.calls, opened) == ([], [])
+
+
+async def test_when_the_last_trouble_goes_what_was_typed_for_it_is_dropped() -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS)
+    async with console(desk) as running:
+        await running.press("j")
+        typed = Key("R", "R")
+        desk.checks.results = stage.RESULTS[2:]  # type: ignore[attr-defined]
+        desk.feed.push(replace(stage.full(), containers=stage.full().containers[:-1]))
+        await running.until(lambda text: "Needs you" not in text)
+        running.app.keys.put(typed)
+        await running.settle()
+        assert running.app.focused.id == "stacks"
+        assert _dialog(running) is None
+        await running.press("R")
+        assert (_dialog(running) or "").startswith("Restart fastgpt?")
+
+
+@pytest.mark.parametrize("key", [*ACTS, "s", "l"])
+async def test_a_trouble_of_the_machine_has_no_container_to_act_on(key) -> None:
+    about = replace(stage.FINDINGS[0], subject="/etc/docker/daemon.json")
+    async with console(stage.desk(stage.full(), (about,))) as running:
+        await running.press(key)
+        assert _dialog(running) is None
+        assert "This trouble is about no container" in running.notices
+
+
 @pytest.mark.parametrize("key", [*ACTS, "s", "l", "F"])
 async def test_a_row_that_is_no_container_is_told_so(key) -> None:
     async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
+        await running.stacks()
         await running.press("G")
         await running.press(key)
         assert _dialog(running) is None
@@ -181,6 +268,7 @@ async def test_the_row_that_takes_the_place_of_one_that_is_gone_is_not_acted_on(
     opened = _shells(desk, monkeypatch)
     async with console(desk) as running:
         full = stage.full()
+        await running.stacks(stage.LIBRECHAT.id)
         desk.feed.push(replace(full, containers=tuple(each for each in full.containers if each != stage.LIBRECHAT)))
         running.app.keys.put(Key(key, key))
         await running.until(lambda _: running.notices)

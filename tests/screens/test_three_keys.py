@@ -64,13 +64,14 @@ async def test_the_first_selected_row_is_the_one_of_the_verdict_until_somebody_p
         await stage.until(lambda _: stage.app.judgement is not None)
         first = _selected(stage)
         assert first == stage.app.judgement.troubles[0].result.subject == "mysql"
-        await stage.press("k")
-        above = _selected(stage)
-        assert above != first
+        assert stage.app.focused.id == "needs"
+        await stage.press("j", "j")
+        below = _selected(stage)
+        assert below not in ("", first)
         host.control.stop("vectordb")
         stage.app.desk.feed.request()
-        await stage.until(lambda text: "exited" in text.split("vectordb")[1].splitlines()[0])
-        assert _selected(stage) == above
+        await stage.until(lambda text: any("vectordb" in row and "exited" in row for row in text.splitlines()))
+        assert _selected(stage) == below
 
 
 async def test_a_row_that_was_clicked_stays_the_selected_one(tmp_path: Path) -> None:
@@ -83,19 +84,20 @@ async def test_a_row_that_was_clicked_stays_the_selected_one(tmp_path: Path) -> 
         assert _selected(stage) == "vectordb"
         host.control.stop("chat-mongodb")  # the service is called mongodb
         stage.app.desk.feed.request()
-        await stage.until(lambda text: "exited" in text.split(" mongodb ")[1].splitlines()[0])
+        await stage.until(lambda text: any(" mongodb " in row and "exited" in row for row in text.splitlines()))
         assert _selected(stage) == "vectordb"
 
 
-async def test_what_the_verdict_says_first_of_no_container_is_selected_among_the_findings(tmp_path: Path) -> None:
+async def test_what_the_verdict_says_first_of_no_container_is_selected_too(tmp_path: Path) -> None:
     """``F`` must not repair another trouble that happens to be a container's."""
     host = open_demo(clock=FakeClock(), scenarios=["gpu.driver", "server.default-key"])
     async with console(desk_on(host, Journal(tmp_path)), (120, 40)) as stage:
         await stage.until(lambda _: stage.app.judgement is not None)
         first = stage.app.judgement.troubles[0].result
         assert first.check == "gpu.driver"
-        assert stage.app.screen.focused.id == "findings"
-        assert stage.app.screen.selected_finding() == first
+        assert stage.app.screen.focused.id == "needs"
+        assert stage.app.screen.selected_trouble().result == first
+        assert stage.app.screen.to_fix() == first
 
 
 def _selected(stage: Stage) -> str:

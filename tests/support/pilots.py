@@ -17,6 +17,7 @@ from stackops.console.model import Snapshot
 from stackops.console.settings import Settings
 from stackops.screens.app import StackopsApp
 from stackops.screens.desk import Desk
+from stackops.screens.widgets.table import Table
 from textual.pilot import Pilot
 
 QUICK = Cadence(second_sample=0.01)
@@ -65,6 +66,15 @@ class Stage:
                 return
             await self.press("j")
         raise AssertionError(f"no finding of {check}:\n{self.text}")
+
+    async def stacks(self, key: str = "") -> None:
+        """Put the cursor on a row of the overview's stacks, or on the first service."""
+        self.app.keys.untouched = False  # whoever goes there by hand has touched something
+        table = self.app.screen.query_one("#stacks", Table)
+        table.focus()
+        await self.settle()
+        table.select(key) if key else table.action_top()
+        await self.settle()
 
     async def consent(self) -> None:
         """Apply the plan that is shown; where a name is asked for, type it, where only consent is, give it."""
