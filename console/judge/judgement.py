@@ -37,6 +37,8 @@ LATER = (
 """How checks of what comes after a connection begin: they do not explain one that fails."""
 ASKED = ".credentials"
 """How checks end that asked a database itself: the same error in the app's log is told under what those say."""
+UNEXPLAINED = frozenset({("oneapi.restart", "dies"), ("server.unreachable", "silent")})
+"""Forms that say what is seen from outside and no cause: any other error of that service tells more."""
 ESSENTIAL = ("engine", "engine-info", "container")
 """Sources without which nothing can be said of any container."""
 SECONDS = 120.0
@@ -270,11 +272,12 @@ def _without_generic(found: list[Result]) -> list[Result]:
 
 
 def _is_specific(result: Result) -> bool:
-    return not result.check.startswith(GENERIC) or result.check in CAUSES
+    known = not result.check.startswith(GENERIC) or result.check in CAUSES
+    return known and (result.check, result.form) not in UNEXPLAINED
 
 
-def _weight(result: Result) -> tuple[int, bool]:
-    return (_SEVERITY[result.severity or "error"], not _is_specific(result))
+def _weight(result: Result) -> tuple[int, bool, bool]:
+    return (_SEVERITY[result.severity or "error"], not _is_specific(result), result.check.startswith(GENERIC))
 
 
 def _placed(trouble: Trouble, whole: _Whole) -> Trouble:

@@ -189,10 +189,27 @@ LOOPS = found("container.crash-loop", "oneapi", "oneapi ends again and again")
 SETTING_OF_DSN = found("wiring.login", "oneapi", "oneapi has another password", "warning", about="SQL_DSN")
 UNHEARD = found(CHECK, "fastgpt -> oneapi:3000", "fastgpt cannot reach oneapi", also=("fastgpt",), blames="oneapi",
                 about="OPENAI_BASE_URL oneapi:3000")  # fmt: skip
+SILENT = found("server.unreachable", "oneapi", "oneapi does not answer at oneapi:3000", about="oneapi:3000")
+SILENT = replace(SILENT, form="silent")
+DIES = replace(found("oneapi.restart", "oneapi", "oneapi ends right after its start"), form="dies")
 GATEWAYS = (box("fastgpt", "fastgpt:v4.8.1"), box("oneapi", "one-api:v0.6.7"), box("mysql", "mysql:8.0.36"))
 
 
-@pytest.mark.parametrize("more", [(), (DIED,), (LOOPS,), (DIED, LOOPS), (LOOPS, DIED, UNHEARD), (UNHEARD,)])
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        (DIED,),
+        (LOOPS,),
+        (DIED, LOOPS),
+        (LOOPS, DIED, UNHEARD),
+        (UNHEARD,),
+        (SILENT,),
+        (SILENT, UNHEARD),
+        (DIES, LOOPS, SILENT),
+        (DIED, SILENT),
+    ],
+)
 def test_a_refused_login_is_one_trouble_whatever_else_shows_it(more: tuple[Result, ...]) -> None:
     told = judge(replace(tried(WELL, THERE), containers=GATEWAYS), [*more, REFUSED])
     assert serious(told) == ["mysql.credentials"]
@@ -201,13 +218,34 @@ def test_a_refused_login_is_one_trouble_whatever_else_shows_it(more: tuple[Resul
 
 @pytest.mark.parametrize(
     "more",
-    [(DIED, SETTING_OF_DSN), (SETTING_OF_DSN, DIED, LOOPS), (DIED, LOOPS, UNHEARD, SETTING_OF_DSN)],
+    [
+        (DIED, SETTING_OF_DSN),
+        (DIED, SETTING_OF_DSN, SILENT),
+        (SETTING_OF_DSN, DIED, LOOPS),
+        (DIED, LOOPS, UNHEARD, SETTING_OF_DSN),
+    ],
     ids=len,
 )
 def test_where_the_database_was_not_asked_the_apps_own_words_are_the_trouble(more: tuple[Result, ...]) -> None:
     told = judge(replace(tried(WELL, THERE), containers=GATEWAYS), more)
     assert serious(told) == ["oneapi.restart"]
     assert len(folded(told)) == len(more) - 1
+
+
+@pytest.mark.parametrize(
+    ("results", "first"),
+    [
+        ((SILENT,), "server.unreachable"), ((DIES,), "oneapi.restart"), ((LOOPS, DIES), "oneapi.restart"),
+        ((LOOPS, SILENT), "server.unreachable"), ((SILENT, UNHEARD), "server.unreachable"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_seen_from_outside_alone_is_the_trouble_where_nothing_explains_it(
+    results: tuple[Result, ...], first: str
+) -> None:
+    told = judge(replace(tried(WELL, THERE), containers=GATEWAYS), results)
+    assert serious(told) == [first]
+    assert len(folded(told)) == len(results) - 1
 
 
 @pytest.mark.parametrize(
