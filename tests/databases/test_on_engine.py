@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 from stackops.checks.registry import examine, find
 from stackops.console.collect.collector import look as look_once
 from stackops.console.collect.scheduler import Scheduler
@@ -179,9 +180,10 @@ def test_a_password_that_was_changed_inside_is_told_from_one_that_was_written_wr
 LIVE = (f"{NAME}-gateway", f"{NAME}-app")
 
 
-def troubles() -> list[str]:
-    """Of ours alone, as others use this Engine too."""
+def troubles(later: float = 0.0) -> list[str]:
+    """Of ours alone, as others use this Engine too; ``later``: judged so many seconds after it was seen."""
     snapshot = look_once(open_local(Settings(), environ=dict(os.environ)), Settings())
+    snapshot = replace(snapshot, taken_at=snapshot.taken_at + later)
     told = judge(snapshot, examine(snapshot, Settings())).troubles
     ours = [one.result for one in told if any(name in f"{one.result.subject} {one.result.also}" for name in LIVE)]
     return [one.check for one in ours if one.severity != "info"]
@@ -202,6 +204,7 @@ def test_a_one_api_with_a_wrong_password_is_one_trouble_from_the_first_look_on(
             docker("run", "-d", "--name", LIVE[1], "--network", NAME, "-e", "OPENAI_BASE_URL=http://oneapi:3000/v1",
                    "-e", "CHAT_API_KEY=sk-x", image, "sleep", "100000")  # fmt: skip
             assert troubles() == ["mysql.credentials"]
+            assert troubles(3600.0) == ["mysql.credentials"]
             wait_for(lambda: int(docker("inspect", "-f", "{{.RestartCount}}", LIVE[0])) > 5, 90)
             assert troubles() == ["mysql.credentials"]
             gateway(images["one-api"], PASSWORD)
