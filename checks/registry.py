@@ -34,6 +34,7 @@ IDS = (
     "mongo.version-files",
     "mongo.root-user",
     "mongo.data-folder",
+    "mongo.bind-ip",
     "postgres.credentials",
     "postgres.pgvector",
     "postgres.connections",

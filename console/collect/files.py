@@ -182,7 +182,8 @@ def mongod_configs(
             continue
         key, name = _scalar(root, "security", "keyFile"), _scalar(root, "replication", "replSetName")
         users = _scalar(root, "security", "authorization") == "enabled"
-        found[path] = MongodConfig(path, key, name, users, _scalar(root, "security", "clusterAuthMode"))
+        bind = "*" if _scalar(root, "net", "bindIpAll") == "true" else _scalar(root, "net", "bindIp")
+        found[path] = MongodConfig(path, key, name, users, bind, _scalar(root, "security", "clusterAuthMode"))
     return tuple(found.values())
 
 

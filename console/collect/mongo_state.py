@@ -21,14 +21,16 @@ from ..hosts import (
     DatabaseTarget,
     Files,
     HostError,
+    Kernel,
     MongoLogin,
     MongoRefused,
     MongoReply,
     MongoUnreachable,
     ReadOnlyRefused,
 )
-from ..model import Container, EnvVar, MongoMember, MongoState, MongoTrial
+from ..model import Container, EnvVar, MongoMember, MongoState, MongoTrial, NativeProcess
 from ..products.mongo import Client, Credentials, credentials, port_of, secret_files
+from ..products.roles import role_of_program
 from ..text.cleaning import SECRETS, clean, clean_line
 
 ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - as the Engine writes a published port
@@ -376,3 +378,17 @@ def _line(text: str | None) -> str | None:
 
 
 __all__ = ["MongoMemory", "alive", "as_login", "may_help", "opened", "read", "targets"]
+
+
+def heard(
+    kernel: Kernel, found: Sequence[NativeProcess], before: Sequence[NativeProcess]
+) -> tuple[NativeProcess, ...]:  # fmt: skip
+    """With where each mongod takes connections: asked once in its life, and again while it takes none."""
+    known = {(one.pid, one.started_at): one.listens for one in before if one.listens}
+    mongods = {one.pid for one in found if role_of_program(one.command) == "mongo"}
+    missing = {one.pid for one in found if one.pid in mongods and (one.pid, one.started_at) not in known}
+    told = {pid: tuple(ports) for pid, ports in kernel.listening(missing).items()} if missing else {}
+    return tuple(
+        replace(one, listens=known.get((one.pid, one.started_at), told.get(one.pid))) if one.pid in mongods else one
+        for one in found
+    )

@@ -268,6 +268,8 @@ class NativeProcess(Struct, frozen=True):
     command: tuple[str, ...]
     started_at: float | None = None
     user: str | None = None
+    listens: tuple[tuple[str, int], ...] | None = None
+    """Of a mongod the addresses and ports that it takes connections on; None where that is not known."""
 
 
 class PullFailure(Struct, frozen=True):

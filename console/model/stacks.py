@@ -206,6 +206,8 @@ class MongodConfig(Struct, frozen=True):
     """``replication.replSetName``."""
     users: bool = False
     """``security.authorization: enabled``."""
+    bind: str | None = None
+    """``net.bindIp``; ``*`` for ``net.bindIpAll``."""
     cluster_auth: str | None = None
     """``security.clusterAuthMode``: how members know each other where that is not by a key file."""
 

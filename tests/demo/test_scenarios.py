@@ -94,7 +94,8 @@ def tree(host: DemoHost) -> dict[str, tuple[object, ...]]:
 
 UNPLAYED = {
     "fastgpt.gateway-shadowed",
-    "mongo.root-user", "mongo.data-folder", "wiring.login", "container.unhealthy", "container.permission",
+    "mongo.root-user", "mongo.data-folder", "mongo.bind-ip", "wiring.login", "container.unhealthy",
+    "container.permission",
     "server.too-old-card", "server.shm", "docker.daemon-json", "data.other-release", "container.cpu",
     "container.dead-inside", "container.not-started", "fastgpt.config", "librechat.env-file", "server.unreachable",
     "librechat.env", "librechat.default-secrets", "librechat.rag-api", "librechat.meilisearch", "librechat.azure",

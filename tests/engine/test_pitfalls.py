@@ -127,6 +127,7 @@ NO_ENGINE_NEEDED = {
             "fastgpt.redis",
             "mongo.root-user",
             "mongo.data-folder",
+            "mongo.bind-ip",
             "docker.daemon-json",
             "data.other-release",
             "fastgpt.config",

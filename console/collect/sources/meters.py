@@ -14,6 +14,7 @@ from ...products.roles import LAUNCHERS, role_of_program
 from ...text.cleaning import clean, clean_line
 from ..board import NewParts
 from ..figures import figures, one_per_file_system, sample_of_stats, system
+from ..mongo_state import heard
 from ..owners import is_local
 from ..source import Site, Source
 
@@ -89,15 +90,14 @@ class NativeProcesses(_OfKernel):
 
     name = "processes"
     gives = ("processes",)
-    what = "The process table"
-    every = "processes"
-    after = ()
+    what, every, after = "The process table", "processes", ()
 
     async def read(self) -> NewParts:
         """Read the table."""
         self.site.rows = await self.call(self.kernel.processes)
         self.site.joined()
-        return NewParts({"processes": native(self.site.rows)})
+        found = native(self.site.rows)
+        return NewParts({"processes": await self.call(heard, self.kernel, found, self.parts.processes)})
 
 
 class Mounts(_OfKernel):
@@ -130,8 +130,7 @@ class Disks(_OfKernel):
 
     async def read(self) -> NewParts:
         """Ask each file system once, and how large the logs are that nobody bounds."""
-        found = await self.call(_disks, self.kernel, self._paths())
-        self.site.disks = one_per_file_system(found)
+        self.site.disks = one_per_file_system(await self.call(_disks, self.kernel, self._paths()))
         unbound = [c for c in self.parts.containers if c.log_driver == "json-file" and c.log_limit is None]
         self.site.logs = await self.call(_logs, self.host.files, unbound) if self.site.local else ()
         return NewParts()
