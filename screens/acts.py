@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from ..console.fix.steps import ComposeUp, StepContext
     from .dialogs import Confirm
 
-VERBS = frozenset({"logs", "stack_logs", "shell", "restart", "stop", "start", "recreate", "remove"})
+VERBS = frozenset({"logs", "stack_logs", "shell", "restart", "stop", "start", "pause", "kill", "recreate", "remove"})
 """What is done with one container."""
 NO_PULL = ("--no-build", "--pull", "never")
 """No image is pulled or built for an act."""
 Act = Callable[[Container, Control], object]
-STACK_ACTS = VERBS - {"shell"}
+STACK_ACTS = VERBS - {"shell", "pause", "kill"}
 """What is done with a whole stack."""
 _OF_ALL: dict[str, tuple[str, tuple[str, ...], str]] = {
     "restart": ("Restart", ("restart",), "Each stops for up to 10 seconds; whoever uses it is cut off."),
@@ -51,6 +51,10 @@ def refusal(verb: str, container: Container) -> str:
     """Why this cannot be done to the container as it is now, in a sentence; empty when it can be tried."""
     if verb == "shell" and container.state != "running":
         return f"No shell in {container.name}: {_NO_SHELL.get(container.state, 'it is stopped')}."
+    if (verb == "pause" and container.state not in {"running", "paused"}) or (
+        verb == "kill" and container.state not in {"running", "paused", "restarting"}
+    ):
+        return f"{container.name} does not run."
     return ""
 
 
@@ -146,6 +150,17 @@ class ContainerActs(Place):
     def action_start(self) -> None:
         if not self._of_all("start"):
             self._ask("Start", "It starts with the definition it was made with.", lambda c, x: x.start(c.id))
+
+    def action_pause(self) -> None:
+        """Hold a container that runs; let a paused one go on."""
+        container = self.selected_container()
+        if container is not None and container.state == "paused":
+            self._ask("Unpause", "It goes on where it was held.", lambda c, x: x.unpause(c.id))
+        else:
+            self._ask("Pause", "It answers nobody until it goes on; what it holds stays.", lambda c, x: x.pause(c.id))
+
+    def action_kill(self) -> None:
+        self._ask("Kill", "It ends at once and writes nothing more; it stays stopped.", lambda c, x: x.kill(c.id))
 
     def action_remove(self) -> None:
         lost = "What it wrote outside its volumes is lost. Volumes and folders stay."

@@ -139,6 +139,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("container.restart", ("R",), "restart", "Restart the container, after asking", _HOLDERS, changes=True),
     Action("container.stop", ("S",), "stop", "Stop the container, after asking", _HOLDERS, changes=True),
     Action("container.start", ("A",), "start", "Start the container, after asking", _CONTAINERS, changes=True),
+    Action("container.pause", ("Z",), "pause", "Hold the container, or let it go on, after asking", _CONTAINERS,
+           changes=True, footer=False),
+    Action("container.kill", ("K",), "kill", "End the container at once, after asking", _CONTAINERS, changes=True,
+           footer=False),
     Action("container.recreate", ("C",), "recreate", "Recreate the service through compose", _CONTAINERS, changes=True),
     Action("container.remove", ("D",), "remove", "Remove the container; its name is typed", _CONTAINERS, changes=True),
     Action("table.order", ("o", ">"), "order", "Order by the next column", _TABLES, footer=False, near=_OVERVIEW,
@@ -186,7 +190,7 @@ ACTIONS: tuple[Action, ...] = (
 # fmt: on
 """In the order of the footer."""
 CONFIRMED = frozenset({
-    f"container.{verb}" for verb in ("restart", "stop", "start", "recreate", "remove")
+    f"container.{verb}" for verb in ("restart", "stop", "start", "pause", "kill", "recreate", "remove")
 })  # fmt: skip
 """Acts whose question the settings may choose."""
 

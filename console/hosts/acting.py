@@ -184,6 +184,15 @@ class Control(Protocol):
     def stop(self, container: str, *, stop_timeout: int = 10) -> None:
         """Stop, after ``stop_timeout`` seconds by force."""
 
+    def kill(self, container: str) -> None:
+        """End it at once, with SIGKILL. Its restart policy does not bring it back."""
+
+    def pause(self, container: str) -> None:
+        """Hold all of its processes where they are. It answers nobody until ``unpause``."""
+
+    def unpause(self, container: str) -> None:
+        """Let them go on."""
+
     def remove(self, container: str) -> None:
         """Remove a stopped container, never its volumes."""
 

@@ -299,6 +299,18 @@ class DemoControl:
         self._may("stopped")
         self._world.stop(self._world.find(container))
 
+    def kill(self, container: str) -> None:
+        self._may("ended")
+        self._world.stop(self._world.find(container), exit_code=137)
+
+    def pause(self, container: str) -> None:
+        self._may("paused")
+        self._world.pause(self._world.find(container))
+
+    def unpause(self, container: str) -> None:
+        self._may("changed")
+        self._world.unpause(self._world.find(container))
+
     def remove(self, container: str) -> None:
         self._may("removed")
         with self._world.lock:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ..model import DeviceRequest
 from .stand import Definition, Program
 
-State = Literal["created", "running", "restarting", "exited"]
+State = Literal["created", "running", "paused", "restarting", "exited"]
 LOG_LINES = 2000
 LONGEST_PAUSE = 60.0
 """Seconds. fact: the Engine doubles the pause before a restart from 100 ms up to a minute."""

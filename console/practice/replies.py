@@ -151,9 +151,9 @@ def _digest(text: str) -> str:
 
 
 def _state(container: Instance) -> Json:
-    restarting = container.state == "restarting"
+    restarting, paused = container.state == "restarting", container.state == "paused"
     return {
-        "Status": container.state, "Running": container.state == "running" or restarting, "Paused": False,
+        "Status": container.state, "Running": container.state == "running" or restarting or paused, "Paused": paused,
         "Restarting": restarting, "OOMKilled": False, "Dead": False, "Pid": container.pid,
         "ExitCode": container.exit_code, "Error": container.error, "StartedAt": moment(container.started_at),
         "FinishedAt": moment(container.finished_at),
@@ -161,8 +161,9 @@ def _state(container: Instance) -> Json:
 
 
 def _status(container: Instance, now: float) -> str:
-    if container.state == "running":
-        return f"Up {_span(now - (container.started_at or now))}"
+    if container.state in ("running", "paused"):
+        held = " (Paused)" if container.state == "paused" else ""
+        return f"Up {_span(now - (container.started_at or now))}{held}"
     if container.state == "created":
         return "Created"
     word = "Restarting" if container.state == "restarting" else "Exited"
@@ -224,7 +225,7 @@ def _mount(bind: Bind) -> Json:
 
 def _networks(container: Instance) -> Json:
     of = container.definition
-    running = container.state == "running"
+    running = container.state in ("running", "paused")
     aliases = sorted(container.answers_to) if of.network != "bridge" else None
     return {
         of.network: {

@@ -15,7 +15,18 @@ from dataclasses import replace
 
 from ..hosts import Clock, EngineFailed, HostError, NotFound
 from . import programs
-from .containers import DROP_IN, LONGEST_PAUSE, NVIDIA_RULES, RULES, Cards, Events, Instance, LogLine, PracticeEvent
+from .containers import (
+    DROP_IN,
+    LONGEST_PAUSE,
+    NVIDIA_RULES,
+    RULES,
+    Cards,
+    Events,
+    Instance,
+    LogLine,
+    PracticeEvent,
+    State,
+)
 from .files import FileNode, Tree
 from .stand import Answer, Bind, Definition, Fate, Request, Stand, dice
 
@@ -119,15 +130,31 @@ class World:
                 if container.error:
                     raise EngineFailed(container.error)
 
-    def stop(self, container: Instance) -> None:
-        """Stop it, as by hand: the restart policy is suspended."""
+    def stop(self, container: Instance, exit_code: int = 0) -> None:
+        """Stop it, as by hand: the restart policy is suspended. With 137 it is killed."""
         with self.lock:
-            if container.state == "running":
-                self.emit(container, "kill", signal="15")
-                self._died(container, 0)
-                self.emit(container, "stop")
+            if container.state in ("running", "paused"):
+                self.emit(container, "kill", signal="9" if exit_code else "15")
+                self._died(container, exit_code)
+                if not exit_code:
+                    self.emit(container, "stop")
             container.state = "exited" if container.state != "created" else "created"
             container.next_try = None
+
+    def pause(self, container: Instance) -> None:
+        """Hold it. HostError where it does not run."""
+        self._hold(container, "running", "paused", "pause")
+
+    def unpause(self, container: Instance) -> None:
+        """Let it go on. HostError where it is not paused."""
+        self._hold(container, "paused", "running", "unpause")
+
+    def _hold(self, container: Instance, before: State, after: State, event: str) -> None:
+        with self.lock:
+            if container.state != before:
+                raise EngineFailed(f"Container {container.id} is not {before}", status=409)
+            container.state = after
+            self.emit(container, event)
 
     def restart(self, container: Instance) -> None:
         """Stop and start with the definition it has."""

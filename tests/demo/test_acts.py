@@ -50,6 +50,18 @@ def test_an_orderly_stack_runs_whole(orderly: DemoHost) -> None:
     assert "buffering timed out" not in logged(orderly, "fastgpt")
 
 
+def test_a_paused_one_answers_nobody_and_goes_on_and_a_killed_one_stays_down(orderly: DemoHost) -> None:
+    before = found(orderly, "fastgpt").started_at
+    orderly.control.pause("fastgpt")
+    with pytest.raises(EngineFailed, match="is not running"):
+        orderly.control.pause("fastgpt")
+    assert found(orderly, "fastgpt").state == "paused"
+    orderly.control.unpause("fastgpt")
+    assert (found(orderly, "fastgpt").state, found(orderly, "fastgpt").started_at) == ("running", before)
+    orderly.control.kill("fastgpt")
+    assert (found(orderly, "fastgpt").state, found(orderly, "fastgpt").exit_code) == ("exited", 137)
+
+
 def test_up_leaves_what_follows_its_files(orderly: DemoHost) -> None:
     before = found(orderly, "fastgpt").id
     code, output = compose(orderly, FASTGPT, "up", "-d")

@@ -51,7 +51,7 @@ def program(folder: Path, name: str, body: str) -> None:
     place.chmod(0o755)
 
 
-def test_containers_are_restarted_stopped_started_and_removed(fake: FakeEngine) -> None:
+def test_containers_are_restarted_stopped_started_paused_killed_and_removed(fake: FakeEngine) -> None:
     acts = control(fake.url)
     acts.restart(WEB, stop_timeout=0)
     assert "POST /v1.41/containers/" + WEB + "/restart?t=0" in fake.targets
@@ -59,6 +59,12 @@ def test_containers_are_restarted_stopped_started_and_removed(fake: FakeEngine) 
     assert fake.containers[WEB]["State"]["Status"] == "exited"
     acts.start("web")
     assert fake.containers[WEB]["State"]["Running"]
+    acts.pause("web")
+    assert fake.containers[WEB]["State"]["Paused"]
+    acts.unpause("web")
+    assert not fake.containers[WEB]["State"]["Paused"]
+    acts.kill("web")
+    assert fake.targets[-1].partition("?")[0] == "POST /v1.41/containers/web/kill"
     acts.remove("done")
     assert container_id("done") not in fake.containers
     path, _, query = fake.targets[-1].partition("?")
@@ -133,6 +139,9 @@ def test_read_only_sends_nothing(fake: FakeEngine, tmp_path: Path, monkeypatch: 
             lambda acts: acts.restart(WEB),
             lambda acts: acts.start(WEB),
             lambda acts: acts.stop(WEB),
+            lambda acts: acts.kill(WEB),
+            lambda acts: acts.pause(WEB),
+            lambda acts: acts.unpause(WEB),
             lambda acts: acts.remove(WEB),
             lambda acts: acts.compose(ComposeProject("p", "/"), ["up"]),
             lambda acts: acts.shell(WEB),

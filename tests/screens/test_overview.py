@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from stackops.console.hosts import HostError
 from stackops.console.paths import Memory
+from stackops.screens.acts import refusal
 from stackops.screens.desk import Desk
 from stackops.screens.widgets.table import Table
 from support import stage
@@ -87,7 +88,14 @@ async def test_enter_on_a_trouble_goes_to_what_the_doctor_says_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "verb", "call"), [("R", "Restart", "restart"), ("S", "Stop", "stop"), ("A", "Start", "start")]
+    ("key", "verb", "call"),
+    [
+        ("R", "Restart", "restart"),
+        ("S", "Stop", "stop"),
+        ("A", "Start", "start"),
+        ("Z", "Pause", "pause"),
+        ("K", "Kill", "kill"),
+    ],
 )
 async def test_an_act_names_its_target_and_waits_on_cancel(key: str, verb: str, call: str) -> None:
     desk = stage.desk(stage.full(), stage.RESULTS)
@@ -102,6 +110,28 @@ async def test_an_act_names_its_target_and_waits_on_cancel(key: str, verb: str, 
         await running.until(lambda _: desk.host.control.calls)
         assert desk.host.control.calls == [(call, stage.FASTGPT.id)]
         await running.until(f"{verb} fastgpt: done")
+
+
+async def test_a_paused_container_is_let_go_on() -> None:
+    full = stage.full()
+    containers = tuple(replace(c, state="paused") if c.id == stage.FASTGPT.id else c for c in full.containers)
+    desk = stage.desk(replace(full, containers=containers), stage.RESULTS)
+    async with console(desk, (120, 40)) as running:
+        await running.press("/")
+        await running.type("fastgpt")
+        await running.press("enter")
+        assert "Unpause fastgpt?" in await running.press("Z")
+        await running.press("tab", "enter")
+        await running.until("Unpause fastgpt: done")
+        assert desk.host.control.calls == [("unpause", stage.FASTGPT.id)]
+
+
+@pytest.mark.parametrize(
+    ("verb", "state", "allowed"),
+    [("pause", "exited", False), ("kill", "created", False), ("kill", "restarting", True), ("pause", "paused", True)],
+)
+def test_only_what_runs_is_held_or_killed(verb, state, allowed) -> None:
+    assert (refusal(verb, replace(stage.FASTGPT, state=state)) == "") is allowed
 
 
 async def test_removing_wants_the_name_typed() -> None:

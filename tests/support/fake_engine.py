@@ -329,7 +329,9 @@ class FakeEngine:
         if verb == "destroy":
             return self.remove(one["Id"])
         state = one["State"]
-        if verb in {"stop", "restart"}:
+        if verb in {"pause", "unpause"}:
+            state.update(Status="paused" if verb == "pause" else "running", Paused=verb == "pause")
+        if verb in {"stop", "restart", "kill"}:
             state.update(Status="exited", Running=False, Pid=0, ExitCode=137, FinishedAt=_now())
             self.emit("die", one["Id"], exitCode="137")
         if verb in {"start", "restart"}:

@@ -126,6 +126,15 @@ class LocalControl:
         """Stop; nothing happens when it is stopped already."""
         self._act(container, stop_timeout + SPARE, lambda api: api.stop(container, timeout=stop_timeout))
 
+    def kill(self, container: str) -> None:
+        self._act(container, SPARE * 2, lambda api: api.kill(container))
+
+    def pause(self, container: str) -> None:
+        self._act(container, SPARE * 2, lambda api: api.pause(container))
+
+    def unpause(self, container: str) -> None:
+        self._act(container, SPARE * 2, lambda api: api.unpause(container))
+
     def remove(self, container: str) -> None:
         self._act(container, SPARE * 2, lambda api: api.remove_container(container, v=False, force=False))
 
