@@ -6,6 +6,7 @@ python docs/picture.py          needs cairosvg (pip install cairosvg), which not
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import re
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import cairosvg
 from stackops.console.app import CollectorFeed, _desk
+from stackops.console.paths import Memory
 from stackops.console.practice import open_demo
 from stackops.console.settings import Settings
 from stackops.screens.app import StackopsApp
@@ -32,7 +34,8 @@ async def paint() -> dict[str, str]:
     """Each place as SVG."""
     host, settings = open_demo(), Settings()
     feed = CollectorFeed(host, settings)
-    app = StackopsApp(_desk(host, settings, feed, offer_demo=False))
+    desk = _desk(host, settings, feed, offer_demo=False)
+    app = StackopsApp(dataclasses.replace(desk, memory=Memory(None)))  # without the welcome
     drawn: dict[str, str] = {}
     async with app.run_test(size=(150, 40)) as pilot:
         await pilot.pause(SETTLE)

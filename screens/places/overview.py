@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from msgspec.structs import replace
 from textual import events, on
 from textual.containers import Container
+from textual.geometry import Size
 from textual.widget import Widget
 
 from ...console.model import Container as ContainerModel
@@ -50,7 +51,7 @@ class Overview(ContainerActs):
         self._night = Night()
         self._seen = False
         """Whether containers have been there: native services are known earlier and stand below them."""
-        self._height = 0
+        self._room = Size(0, 0)
         """Of the stacks, when it was decided what is folded."""
         self._read = "stacks"
         """The list that had the focus last: of its row all is told."""
@@ -114,8 +115,8 @@ class Overview(ContainerActs):
         table = self.stacks
         if not self.console.keys.untouched:
             self._view = replace(self._view, opened=self._view.opened | self._entered(snapshot), at=table.cursor)
-        self._height = table.size.height
-        room = max(0, self._height - 1)
+        self._room = table.size
+        room = max(0, self._room.height - 1)
         rows = stacks.rows(snapshot, results or (), self._view, self.console.judgement, airy=tall, room=room)
         empty = states.no_service(snapshot, offer_demo=self.desk.offer_demo and self._without_engine)
         table.use_columns(stacks.columns(snapshot))
@@ -134,8 +135,8 @@ class Overview(ContainerActs):
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
-        """Fold as many stacks as have to be once what stands above them has taken its room."""
-        if self.stacks.size.height != self._height:
+        """Say and fold as much as there is room for, once whatever stands around the lists has taken its own."""
+        if self.stacks.size != self._room:
             self.draw()
 
     def _draw_needs(self, snapshot: Snapshot) -> None:
@@ -143,7 +144,8 @@ class Overview(ContainerActs):
         seen = {states.key_of(each.result): each.at for each in self.console.changes if each.came}
         keymap = self.desk.settings.keymap
         keys = tuple(first_key(action, keymap) for name in ("finding.fix", "list.open") if (action := find(name)))
-        narrow = self.size.width < WIDE
+        narrow = self.stacks.size.width < WIDE
+        self.needs.use_columns(troubles.NARROW if narrow else troubles.COLUMNS)
         self.needs.show(troubles.rows(snapshot, needing, seen, (keys[0], keys[1]), narrow=narrow))
         if self.needs.query_words:
             entitle(self.needs, f" Needs you {len(self.needs.keys)} of {len(needing)} ")
@@ -309,6 +311,7 @@ class Overview(ContainerActs):
         """The selected row in full beside the lists, until the same key or esc; a broad screen shows it anyway."""
         self.toggle_class("-alone" if self.has_class("-broad") else "-peeking")
         self._draw_peek(top=True)
+        self.call_after_refresh(self._fit)
 
     def action_order(self, step: int) -> None:
         """Only the stacks: what needs somebody is in the order of the judgement."""

@@ -20,6 +20,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("key", "", 9, rank=2),
     Column("age", "", 5, "right", rank=1),
 )
+NARROW = tuple(column._replace(most=14) if column.key == "who" else column for column in COLUMNS)
+"""Where no stack is named with its service: the room is the sentence's."""
 _PATH = re.compile(r"(?<![\w/:.])(?:/[\w.@-]+)+/(?=[\w.@-])")
 
 
