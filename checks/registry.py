@@ -65,6 +65,7 @@ IDS = (
     "fastgpt.gateway-shadowed",
     "fastgpt.token",
     "fastgpt.models",
+    "fastgpt.upgrade",
     "compose.invalid",
     "compose.networks",
     "compose.port-conflict",

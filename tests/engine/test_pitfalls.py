@@ -152,6 +152,7 @@ NO_ENGINE_NEEDED = {
             "fastgpt.gateway-shadowed",
             "fastgpt.token",
             "fastgpt.models",
+            "fastgpt.upgrade",
             "oneapi.channel",
             "host.file-limits",
             "host.clock",

@@ -611,6 +611,9 @@ line("postgres.credentials", "password", PG, PG.replace("username", "root"),
 line("mysql.credentials", "password", "SQL_DSN=root:${MYSQL_PASSWORD}@", "SQL_DSN=root:oneapimmysql@",
      "Copied the line with SQL_DSN out of the guide, and with it the guide's password for MySQL.",
      "oneapi")  # fmt: skip
+line("fastgpt.upgrade", "missing", "fastgpt:v4.7", "fastgpt:v4.8.4",
+     "Raised FastGPT to v4.8.4 by its tag alone. From v4.8.2 on code in flows runs in a sandbox, which nobody added.",
+     "fastgpt")  # fmt: skip
 line("fastgpt.redis", "missing", "fastgpt:v4.7", "fastgpt:v4.9.14",
      "Raised FastGPT to v4.9.14 by its tag alone. From v4.9.4 on it wants a Redis, of which nothing is said.",
      "fastgpt")  # fmt: skip
