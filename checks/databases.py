@@ -89,8 +89,9 @@ def _runs_on(state: DatabaseState, app: Container, snapshot: Snapshot) -> str | 
 
     fact: one-api v0.6.7, main.go: it ends where its database does not take it, before it listens.
     """
-    answers = any(one.container == app.id and one.trouble is None for one in snapshot.oneapis)
-    if state.kind != "mysql" or state.accepted is not False or not answers:
+    if state.kind != "mysql" or state.accepted is not False:
+        return None
+    if not any(one.container == app.id and one.trouble is None for one in snapshot.oneapis):
         return None
     return (
         f"it refuses it from this machine: {state.answer.said}. {app.name} answers, so it was let in when it started: "

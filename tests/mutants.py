@@ -165,13 +165,13 @@ MUTANTS = (
         "console/hosts/local/control.py",
         "v=False",
         "v=True",
-        "hosts/test_control.py::test_containers_are_restarted_stopped_started_and_removed",
+        "hosts/test_control.py::test_containers_are_restarted_stopped_started_paused_killed_and_removed",
     ),
     Mutant(
         "console/hosts/local/control.py",
         "force=False",
         "force=True",
-        "hosts/test_control.py::test_containers_are_restarted_stopped_started_and_removed",
+        "hosts/test_control.py::test_containers_are_restarted_stopped_started_paused_killed_and_removed",
     ),
     Mutant(
         "console/hosts/local/http.py",

@@ -133,5 +133,5 @@ def _row(one: GatewayOffer) -> Evidence:
 
 CHECK = Check(
     "fastgpt.models", "FastGPT's models have channels", __doc__ or "", (MISSING, EMPTY, IGNORED), find, by_hand,
-    reads=("containers", "projects", "services", "oneapis", "json_files", "files", "edges"),
+    reads=("containers", "projects", "services", "oneapis", "json_files", "files", "edges", "servers"),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from ...console.model import Container, OneApiChannel, OneApiState, Snapshot
 from ...console.model.findings import Severity
 from ...console.products.gateways import environment
 from ...console.products.model_paths import ENABLED, listed
-from ...console.products.offers import Offer, lead_of, offers
+from ...console.products.offers import Offer, lead_of, offers_of
 from ...console.products.services import role_of_container
 
 VECTORS = frozenset({"vectorModels", "VectorModels"})
@@ -65,8 +65,8 @@ class GatewayOffer:
 
 def wanted(app: Container, snapshot: Snapshot) -> Iterator[GatewayOffer]:
     """Each model of one FastGPT."""
-    for offer in offers(snapshot):
-        if offer.app.id != app.id or not offer.model or offer.told.state != "ok" or offer.gateway is None:
+    for offer in offers_of(app, snapshot):
+        if not offer.model or offer.told.state != "ok" or offer.gateway is None:
             continue
         gateway = lead_of(app, offer.address, snapshot).container
         if gateway is None or role_of_container(gateway) != "oneapi":

@@ -215,5 +215,5 @@ def _by_log(gateway: _Gateway) -> Iterator[Case[OneApiChannel]]:
 
 CHECK = Check(
     "oneapi.channel", "The channels of One API can work", __doc__ or "", FORMS, find, by_hand,
-    reads=("containers", "services", "oneapis", "servers", "edges", "log_marks"),
+    reads=("containers", "projects", "services", "oneapis", "servers", "edges", "log_marks"),
 )  # fmt: skip

@@ -52,10 +52,11 @@ def offers(snapshot: Snapshot) -> Iterator[Offer]:
     """Every offer, in a steady order."""
     for container in snapshot.containers:
         if container.detailed:
-            yield from _offers(container, snapshot)
+            yield from offers_of(container, snapshot)
 
 
-def _offers(app: Container, snapshot: Snapshot) -> Iterator[Offer]:
+def offers_of(app: Container, snapshot: Snapshot) -> Iterator[Offer]:
+    """Those of one app."""
     role = role_of_container(app)
     if role == "fastgpt":
         yield from _of_fastgpt(app, snapshot)

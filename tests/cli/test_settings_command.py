@@ -113,13 +113,15 @@ def test_the_schema_is_one_document_and_every_setting_has_words(stackops) -> Non
 VALID = fastjsonschema.compile(json_schema())
 
 
-def plain(value: Any) -> Any:
-    """A date as JSON has it."""
+def plain(value: Any, name: str = "") -> Any:
+    """A date as JSON has it where one is wanted; elsewhere it is no text, as in TOML."""
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: plain(item, key) for key, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
-    return value.isoformat() if isinstance(value, date) else value
+    if isinstance(value, date):
+        return value.isoformat() if name == "until" else {"date": value.isoformat()}
+    return value
 
 
 def by_schema(data: dict[str, Any]) -> bool:
