@@ -1,4 +1,4 @@
-"""Draws docs/overview.png and docs/gpus.png: the real places on the practice stack, as Textual paints them.
+"""Draws docs/PLACE.png and docs/PLACE-light.png: the real places on the practice stack, as Textual paints them.
 
 python docs/picture.py          needs cairosvg (pip install cairosvg), which nothing else here does
 """
@@ -26,13 +26,18 @@ PAUSE = 3.0
 """Seconds for a place to draw itself at its size."""
 
 
-PICTURES = {"overview": ("1", 40), "gpus": ("4", 32)}
+PICTURES = {
+    "overview": ("1", 40), "doctor": ("2", 40), "gpus": ("4", 32), "servers": ("5", 36), "wiring": ("6", 40),
+    "timeline": ("e", 36), "fit": ("w", 32),
+}  # fmt: skip
 """Place -> its key, and how many lines the picture has."""
+THEMES = {"dark": "", "light": "-light"}
+"""Theme -> what it adds to the name of a picture."""
 
 
-async def paint() -> dict[str, str]:
+async def paint(theme: str) -> dict[str, str]:
     """Each place as SVG."""
-    host, settings = open_demo(), Settings()
+    host, settings = open_demo(), Settings(theme=theme)
     feed = CollectorFeed(host, settings)
     desk = _desk(host, settings, feed, offer_demo=False)
     app = StackopsApp(dataclasses.replace(desk, memory=Memory(None)))  # without the welcome
@@ -43,16 +48,18 @@ async def paint() -> dict[str, str]:
             await pilot.resize_terminal(150, height)
             await pilot.press(key)
             await pilot.pause(PAUSE)
-            drawn[name] = app.export_screenshot(title="stackops")
+            drawn[name + THEMES[theme]] = app.export_screenshot(title="stackops")
     feed.stop()
     return drawn
 
 
 def main() -> None:
-    """Write the picture."""
-    with tempfile.TemporaryDirectory() as state:
-        os.environ["STACKOPS_STATE_DIR"] = state
-        drawn = asyncio.run(paint())
+    """Write the pictures."""
+    drawn: dict[str, str] = {}
+    for theme in THEMES:
+        with tempfile.TemporaryDirectory() as state:
+            os.environ["STACKOPS_STATE_DIR"] = state
+            drawn |= asyncio.run(paint(theme))
     for name, svg in drawn.items():
         plain = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code", "DejaVu Sans Mono")
         cairosvg.svg2png(bytestring=plain.encode(), write_to=str(HERE / f"{name}.png"), output_width=1600)
