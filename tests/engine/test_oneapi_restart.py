@@ -149,3 +149,27 @@ def test_a_broken_config_json_is_told_and_fastgpt_left_alone(fastgpt):
     started = state(fastgpt, "fastgpt")["StartedAt"]
     assert fastgpt.fix(CHECK, "fastgpt").returncode == 5
     assert state(fastgpt, "fastgpt")["StartedAt"] == started
+
+
+def test_a_wrong_key_of_fastgpt_is_one_trouble_that_names_its_place_and_a_right_one_ends_it(fastgpt):
+    up(fastgpt)
+    right, wrong = "CHAT_API_KEY=sk-fastgpt", "CHAT_API_KEY=sk-ofanothergateway"
+    compose = fastgpt.path("docker-compose.yml")
+    whole = compose.read_text()
+    compose.write_text(whole.replace(right, wrong))
+    fastgpt.up("fastgpt")
+
+    def told() -> list[str]:
+        done = fastgpt.stackops("check", "--json")
+        troubles = json.loads(done.stdout)["judgement"]["troubles"]
+        assert "ofanothergateway" not in done.stdout + done.stderr
+        return [one["check"] for one in troubles if one["subject"] == "fastgpt"
+                and one["severity"] == "error"]  # fmt: skip
+
+    try:
+        wait_for(lambda: told() == ["fastgpt.token"])
+        assert str(compose) in fastgpt.stackops("fix", "fastgpt.token", "fastgpt", "--dry-run").stderr
+    finally:
+        compose.write_text(whole)
+        fastgpt.up("fastgpt")
+    wait_for(lambda: told() == [])
