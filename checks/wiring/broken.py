@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
+from ...console.judge.better import ARROW
 from ...console.model import Container, Edge, Hop, Snapshot
 from ...console.model.findings import Evidence, Severity
 from ...console.products.addresses import place
@@ -235,6 +236,6 @@ def _elsewhere(edge: Edge, boxes: Mapping[str, Container]) -> Container | None:
 
 
 CHECK = Check(
-    "wiring.broken", "Services reach what they are set up to reach", __doc__ or "", FORMS, find, by_hand,
+    ARROW, "Services reach what they are set up to reach", __doc__ or "", FORMS, find, by_hand,
     reads=("containers", "edges"), proves=("wiring",),
 )  # fmt: skip

@@ -11,34 +11,17 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from ..model import Container, Fault, Snapshot
 from ..model.findings import Judgement, Result, ServiceJudgement, ServiceState, Trouble
-from ..products.gateways import share_network
 from ..text.cleaning import duration
+from .better import ARROW, ASKED, GENERIC, LATER, SEVERITY, better_than, is_specific
 from .needs import Needs, behind, needs_of, owners_of
 
-GENERIC = "container."
-"""Area of the checks that know a container's facts and nothing of its program."""
-CAUSES = ("container.needed", "container.permission", "container.cpu", "container.dead-inside")
-"""Those of them that know a cause."""
-ARROW = "wiring.broken"
-"""What was seen of one arrow alone: what else is found of that arrow, or of its target, says better what is wrong."""
-SETTINGS = ("wiring.address", "wiring.login")
-"""What is concluded of one setting alone: what the program's own check finds of that setting says it better."""
-LATER = (
-    "wiring.login", "docker.exposed-databases", "docker.default-secrets", "mysql.auth-plugin", "postgres.",
-    "librechat.meilisearch",
-)  # fmt: skip
-"""How checks of what comes after a connection begin: they do not explain one that fails."""
-ASKED = ".credentials"
-"""How checks end that asked a database itself: the same error in the app's log is told under what those say."""
-UNEXPLAINED = frozenset({("oneapi.restart", "dies"), ("server.unreachable", "silent")})
-"""Forms that say what is seen from outside and no cause: any other error of that service tells more."""
 ESSENTIAL = ("engine", "engine-info", "container")
 """Sources without which nothing can be said of any container."""
 SECONDS = 120.0
@@ -46,7 +29,6 @@ SECONDS = 120.0
 _SILENT = re.compile(r"not answer(?:ing|ed)?\b")
 LOADING = 600.0
 """Seconds in which a model may load without an answer of its server. fact: vLLM and SGLang listen only afterwards."""
-_SEVERITY = {"error": 0, "warning": 1, "info": 2}
 _WORDS = {
     "container.crash-loop": "crash loop", "container.unhealthy": "unhealthy", "container.ended": "ended",
     "container.not-started": "never started",
@@ -83,7 +65,7 @@ class _Whole:
 
     def own_cause(self, container: str) -> bool:
         """Whether a check knows what is wrong with this very service, so that nobody else need be the cause."""
-        found = (each for each in self.found(container) if each.severity == "error" and _is_specific(each))
+        found = (each for each in self.found(container) if each.severity == "error" and is_specific(each))
         return any(not self.follows(each) for each in found)
 
     def follows(self, result: Result) -> bool:
@@ -118,7 +100,7 @@ def _gather(snapshot: Snapshot, results: Sequence[Result]) -> _Whole:
     homeless = []
     under: defaultdict[tuple[str, str, str | None], list[Result]] = defaultdict(list)
     for result in results:
-        if (better := _said_better(result, results, _strangers(result, snapshot, owners))) is not None:
+        if (better := better_than(result, results, snapshot, owners)) is not None:
             under[_key(better)].append(result)
             continue
         whose = dict.fromkeys(owners[name] for name in (result.subject, *result.also) if name in owners)
@@ -131,67 +113,6 @@ def _gather(snapshot: Snapshot, results: Sequence[Result]) -> _Whole:
 
 def _key(result: Result) -> tuple[str, str, str | None]:
     return result.check, result.subject, result.fault
-
-
-def _strangers(result: Result, snapshot: Snapshot, owners: Mapping[str, str]) -> frozenset[str]:
-    """What names containers that whoever asks has nothing to do with: of theirs, the same address is another one."""
-    if result.check != ARROW or result.status != "finding":
-        return frozenset()
-    asking = [each for each in snapshot.containers if each.name in result.also]
-    near = {
-        each.id for each in snapshot.containers for one in asking
-        if each.name == result.blames or (each.project and each.project == one.project)
-        or share_network(each, one) is not False
-    }  # fmt: skip
-    return frozenset(name for name, container in owners.items() if container not in near)
-
-
-def _said_better(result: Result, results: Sequence[Result], strangers: Collection[str]) -> Result | None:
-    """Of a broken arrow the finding that names its address, or is about who asks and names setting or host."""
-    if result.status == "finding" and (number := result.title.partition("(error ")[2].rstrip(")")):
-        asked = (each for each in results if each.check.endswith(ASKED) and each.status == "finding")
-        return next((each for each in asked if each.subject == result.subject and number in _words(each)), None)
-    if result.status != "finding" or not result.about:
-        return None
-    if result.check != ARROW:
-        return _of_the_same_setting(result, results) if result.check in SETTINGS else None
-    *settings, address = result.about.replace(",", " ").split()
-    host = address.rpartition(":")[0]
-    own = {each for each in (*settings, host) if _is_name(each)}
-    for other in sorted(results, key=lambda each: each.check in SETTINGS):
-        if other.status != "finding" or other.severity == "info" or other.check.startswith((ARROW, *LATER)):
-            continue
-        if other.subject in strangers:
-            continue
-        whose = {other.subject, *other.also} & set(result.also)
-        words = _words(other)
-        if _is_specific(other) and (address in words or (whose and not words.isdisjoint(own))):
-            return other
-    return None
-
-
-def _of_the_same_setting(result: Result, results: Sequence[Result]) -> Result | None:
-    """The finding of a program's own check that is about the same service, as serious, and names the variable."""
-    variable, *more = (result.about or "").split()
-    if not _is_name(variable) or "," in (result.about or "") or (not more and result.check != "wiring.login"):
-        return None  # several settings, of which another finding may know one
-    for other in results:
-        own = other.status == "finding" and not other.check.startswith(("wiring.", "docker.", GENERIC))
-        serious = _SEVERITY[other.severity or "error"] <= _SEVERITY[result.severity or "error"]
-        if own and serious and result.subject in (other.subject, *other.also) and variable in _words(other):
-            return other
-    return None
-
-
-def _is_name(word: str) -> bool:
-    """Whether it is a variable or an address: ``of`` in ``baseURL of endpoint Ollama`` stands in any finding."""
-    return "_" in word or "." in word
-
-
-def _words(result: Result) -> set[str]:
-    fix = result.fix.summary if result.fix else ""
-    said = (result.title, result.because or "", result.about or "", fix, *(row.value for row in result.evidence))
-    return set(re.split(r"[\s,;()/@]+", " ".join(said).replace(". ", " ")))
 
 
 def _put_aside(whole: _Whole) -> None:
@@ -264,20 +185,15 @@ def _troubles(whole: _Whole) -> list[Trouble]:
 
 def _without_generic(found: list[Result]) -> list[Result]:
     """What a check of its own found in error replaces what the container's facts tell."""
-    known = any(each.severity == "error" and _is_specific(each) for each in found)
-    generic = [each for each in found if not _is_specific(each)]
-    return [each for each in found if _is_specific(each)] if known else [
-        *generic[:1], *(each for each in found if _is_specific(each))
+    known = any(each.severity == "error" and is_specific(each) for each in found)
+    generic = [each for each in found if not is_specific(each)]
+    return [each for each in found if is_specific(each)] if known else [
+        *generic[:1], *(each for each in found if is_specific(each))
     ]  # fmt: skip
 
 
-def _is_specific(result: Result) -> bool:
-    known = not result.check.startswith(GENERIC) or result.check in CAUSES
-    return known and (result.check, result.form) not in UNEXPLAINED
-
-
 def _weight(result: Result) -> tuple[int, bool, bool]:
-    return (_SEVERITY[result.severity or "error"], not _is_specific(result), result.check.startswith(GENERIC))
+    return (SEVERITY[result.severity or "error"], not is_specific(result), result.check.startswith(GENERIC))
 
 
 def _placed(trouble: Trouble, whole: _Whole) -> Trouble:
@@ -302,7 +218,7 @@ def _how(container: Container, found: Sequence[Result]) -> str:
 def _order(trouble: Trouble) -> tuple[int, int, float, str, str]:
     """What takes down most comes first, then severity, then age; what is of unknown age comes last."""
     result, since = trouble.result, float("inf") if trouble.since is None else trouble.since
-    return (-len(trouble.takes_down), _SEVERITY[result.severity or "error"], since, result.check, result.subject)
+    return (-len(trouble.takes_down), SEVERITY[result.severity or "error"], since, result.check, result.subject)
 
 
 def _state(container: Container, whole: _Whole) -> tuple[ServiceState, str]:

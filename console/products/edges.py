@@ -88,6 +88,8 @@ _BY_SCHEME: dict[str, Speaks] = {
 }  # fmt: skip
 _USUAL = {"redis": 6379, "milvus": 19530, "mongo": 27017, "postgres": 5432, "mysql": 3306}
 _HOST = re.compile(r"[\w.-]{1,253}|[0-9a-fA-F:.]{2,45}")
+_SERVES: frozenset[str] = frozenset({"ollama", "oneapi", "aiproxy"})
+"""Who may be meant where a model server is looked for; whoever else is at that address was never meant."""
 CONFIG = "/app/data/config.json"
 """Where a FastGPT looks for it."""
 MOST = 24
@@ -236,7 +238,8 @@ def _of_uses(
             continue
         where = "One API's channels" if origin.startswith("One API channel") else f"environment of {container.name}"
         target = lead(address, container, containers, ()).container
-        kind = use.hint or (role_of_container(target) if target is not None else "model_server")
+        role = role_of_container(target) if target is not None and target.id != container.id else "unknown"
+        kind = use.hint or (role if role in _SERVES else "model_server")
         yield _Given("model_server" if kind == "unknown" else kind, use.address, origin, where, address.host,
                      address.port, "http", address.scheme == "https", use.address)  # fmt: skip
 

@@ -11,7 +11,7 @@ from examples.wiring.broken import FINDS, GATEWAY, MONGO, NOBODY, THERE, WELL, b
 from msgspec.structs import replace
 from stackops.checks.registry import examine
 from stackops.console.judge import judge
-from stackops.console.model import DatabaseAnswer, DatabaseState, Health, HealthProbe, OneApiState, Snapshot
+from stackops.console.model import DatabaseAnswer, DatabaseState, Health, HealthProbe, Hop, OneApiState, Snapshot
 from stackops.console.model.findings import Evidence, FixSummary, Judgement, Result
 from stackops.console.settings import Settings
 
@@ -75,13 +75,61 @@ SETTING = found("wiring.address", "fastgpt", "fastgpt looks elsewhere", about="M
 LOGIN = found("wiring.login", "fastgpt", "fastgpt logs in with another password", "warning", about="MONGODB_URI")
 KNOWS = found("mongo.replica-set", "mongo", "mongo is looked for elsewhere", also=("fastgpt",),
               evidence=(Evidence("names", "MONGODB_URI", "x"),))  # fmt: skip
+KNOWING = {
+    "names the setting": KNOWS,
+    "is about the app": replace(KNOWS, also=(), about="fastgpt"),
+    "has the setting as a row": replace(KNOWS, evidence=(Evidence("MONGODB_URI", "mango:27017/x", "x"),)),
+    "is mended in the setting": replace(KNOWS, evidence=(), fix=FixSummary("manual", "write it into MONGODB_URI")),
+}
 
 
 @pytest.mark.parametrize("other", [SETTING, LOGIN], ids=lambda other: other.check)
-def test_what_the_programs_own_check_finds_of_a_setting_says_it_better(other: Result) -> None:
-    told = judged(tried(NOBODY, THERE), other, KNOWS)
+@pytest.mark.parametrize("knows", KNOWING)
+def test_what_the_programs_own_check_finds_of_a_setting_says_it_better(other: Result, knows: str) -> None:
+    told = judged(tried(NOBODY, THERE), other, KNOWING[knows])
     assert serious(told) == ["mongo.replica-set"]
     assert sorted(folded(told)) == sorted([CHECK, other.check])
+
+
+def test_what_names_the_address_of_a_setting_says_it_better_too() -> None:
+    knows = found("oneapi.restart", "fastgpt", "fastgpt looks for its database at mango:27017")
+    assert serious(judged(tried(WELL, THERE), SETTING, knows)) == ["oneapi.restart"]
+
+
+@pytest.mark.parametrize(("check", "form"), [("oneapi.restart", "dies"), ("server.unreachable", "silent")])
+def test_what_is_only_seen_from_outside_follows_from_any_cause(check: str, form: str) -> None:
+    seen = replace(found(check, "oneapi", "oneapi does not work"), form=form)
+    cause = found("wiring.dsn", "oneapi", "oneapi cannot use SQL_DSN as it is written", about="SQL_DSN")
+    told = judged(tried(WELL, box("oneapi"), env=GATEWAY), seen, cause)
+    assert (serious(told), folded(told)) == (["wiring.dsn"], [check])
+    assert serious(judged(tried(WELL, box("oneapi"), env=GATEWAY), seen)) == [check]
+
+
+NAMELESS = {"OPENAI_BASE_URL": "http://host.docker.internal:3001/v1"}
+ABSENT = found("server.unreachable", "host:3001", "Nobody listens at host:3001", "warning", about="host:3001",
+               evidence=(Evidence("used by", "fastgpt at http://host.docker.internal:3001", "x"),))  # fmt: skip
+
+
+def test_who_cannot_resolve_the_machines_name_never_gets_to_its_port() -> None:
+    cut = tried((Hop("name", "failed", "Docker's name server knows no host.docker.internal"),), env=NAMELESS)
+    alone = judge(cut, [*examine(cut, Settings(), only=(CHECK,)), ABSENT])
+    assert (serious(alone), folded(alone)) == ([CHECK], [ABSENT.check])
+    told = judged(cut, ABSENT)
+    assert (serious(told), sorted(folded(told))) == (["ollama.host-gateway"], [ABSENT.check, CHECK])
+
+
+def test_who_looks_at_itself_is_told_by_the_setting_that_says_so() -> None:
+    about = "localhost:11434 from fastgpt"
+    seen = found("server.unreachable", about, "No model server is at localhost:11434", "warning", about=about)
+    setting = replace(SETTING, about="baseURL of endpoint Ollama localhost:11434")
+    told = judged(tried(WELL, THERE), seen, setting)
+    assert (serious(told), folded(told)) == ([SETTING.check], [seen.check])
+    assert len(serious(judged(tried(WELL, THERE), seen, replace(setting, subject="another")))) == 2
+
+
+def test_at_a_port_of_the_machine_that_somebody_reaches_nobody_listens() -> None:
+    assert ABSENT.check in serious(judged(tried(NOBODY, env=NAMELESS), ABSENT))
+    assert serious(judged(tried(WELL, THERE), ABSENT)) == [ABSENT.check]
 
 
 @pytest.mark.parametrize(

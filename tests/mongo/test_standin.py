@@ -198,8 +198,16 @@ async def by_op_query(port: int, document: dict[str, Any]) -> dict[str, Any]:
 async def test_bytes_that_are_no_frame_end_the_connection() -> None:
     async with Mongod() as mongod:
         reader, writer = await asyncio.open_connection("127.0.0.1", mongod.port)
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write(b"\0\0\0\x08\x04\xd2\x16\x2f")  # PostgreSQL's SSLRequest
         assert await reader.read() == b""
+        writer.close()
+
+
+async def test_http_is_told_that_it_is_wrong_here() -> None:
+    async with Mongod() as mongod:
+        reader, writer = await asyncio.open_connection("127.0.0.1", mongod.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"MongoDB over HTTP" in await reader.read()
         writer.close()
 
 

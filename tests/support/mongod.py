@@ -173,9 +173,14 @@ class Mongod:
         self._writers.add(writer)
         connection = _Connection(self)
         try:
-            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, wire.NotMongo):
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
                 while True:
-                    request = await wire.read(reader)
+                    try:
+                        request = await wire.read(reader)
+                    except wire.NotMongo as error:
+                        writer.write(error.answer)
+                        await writer.drain()
+                        break
                     if self.stalled:
                         await asyncio.Event().wait()
                     await asyncio.sleep(self.slow.get(request.name, 0))

@@ -16,6 +16,9 @@ OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
 HEADER = struct.Struct("<iiii")
 MORE_TO_COME = 2
 LARGEST = 48_000_000
+_SAID = b"It looks like you are trying to access MongoDB over HTTP on the native driver port.\r\n"
+HTTP = b"HTTP/1.0 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(_SAID), _SAID)
+"""fact: librechat-stack 14"""
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,23 @@ class Request:
 
 
 class NotMongo(Exception):
-    """Bytes that are no frame."""
+    """Bytes that are no frame; what a mongod says to them before it closes the connection."""
+
+    def __init__(self, why: str, answer: bytes = b"") -> None:
+        super().__init__(why)
+        self.answer = answer
 
 
 async def read(reader: asyncio.StreamReader) -> Request:
     """The next command. Raises NotMongo, or IncompleteReadError at the end."""
-    head = await reader.readexactly(HEADER.size)
-    length, ident, _, opcode = HEADER.unpack(head)
-    if not HEADER.size < length <= LARGEST or opcode not in (OP_QUERY, OP_MSG):
+    first = await reader.readexactly(4)
+    if first == b"GET ":
+        raise NotMongo("HTTP", HTTP)
+    length = int.from_bytes(first, "little")
+    if not HEADER.size < length <= LARGEST:  # fact: mongod looks at the length before it waits for more
+        raise NotMongo(f"length {length}")
+    _, ident, _, opcode = HEADER.unpack(first + await reader.readexactly(HEADER.size - 4))
+    if opcode not in (OP_QUERY, OP_MSG):
         raise NotMongo(f"opcode {opcode}, length {length}")
     body = await reader.readexactly(length - HEADER.size)
     if opcode == OP_QUERY:

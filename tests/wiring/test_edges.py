@@ -169,6 +169,15 @@ def test_channels_that_are_on_are_arrows_of_their_gateway() -> None:
     ]
 
 
+def test_a_channel_looks_for_a_model_server_whoever_is_at_its_address() -> None:
+    gateway = box("oneapi", "one-api:v0.6.7")
+    urls = ("http://localhost:6008", "http://pg:5432", "http://ollama:11434", "http://oneapi2:3000")
+    channels = tuple(OneApiChannel(number, "x", 1, base_url=url) for number, url in enumerate(urls))
+    boxes = (gateway, box("pg", "postgres:15"), box("ollama", "ollama/ollama"), box("oneapi2", "one-api:v0.6.7"))
+    found = edges(boxes, oneapis=(OneApiState(gateway.id, channels=channels),))
+    assert [edge.kind for edge in found] == ["model_server", "model_server", "ollama", "oneapi"]
+
+
 def test_redis_of_a_one_api_that_has_it_switched_off_is_no_arrow() -> None:
     env = {"REDIS_CONN_STRING": "redis://redis:6379"}
     assert not edges((box("oneapi", "one-api:v0.6.7", env=env),))

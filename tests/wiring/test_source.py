@@ -236,6 +236,30 @@ async def test_a_mysql_counts_on_while_its_client_starts_again_and_again() -> No
     assert (edge.by, states(edge)) == ("reasoning", ["ok", "unknown", "unknown"])  # nothing of an earlier life
 
 
+async def test_a_mysql_that_has_left_the_network_is_tried_again() -> None:
+    gateway = box("oneapi", "one-api:v0.6.7", env={"SQL_DSN": "root:p@tcp(mysql:3306)/oneapi"}, pid=100)
+    bench = Bench()
+    bench.one.board.put(containers=(gateway, bench.boxes[2]))
+    bench.answer(WELL)
+    await bench.edge()
+    bench.one.board.put(containers=(gateway, replace(bench.boxes[2], networks=())))
+    bench.answer((Hop("name", "failed", "Docker's name server knows no mysql"),), reached=None)
+    assert (await bench.edge()).broken is not None
+    bench.one.board.put(containers=(gateway, bench.boxes[2]))
+    bench.answer(WELL)
+    assert (await bench.edge()).broken is None
+    assert len(bench.passes) == 3
+
+
+@pytest.mark.parametrize("said", ["closes the connection without a word", "resets the connection"])
+async def test_who_works_on_one_request_at_a_time_is_silent_and_does_not_close(said: str) -> None:
+    bench, env = Bench(), {"OPENAI_API_BASE_URL": "http://vllm:8000/v1"}
+    bench.one.board.put(containers=(box("open-webui", env=env, pid=100), bench.boxes[3]))
+    bench.answer((NAME, Hop("port", "ok"), Hop("protocol", "failed", said)), soft=True)
+    await bench.edge()
+    assert states(await bench.edge())[-1] == "failed"
+
+
 async def test_a_refused_connection_costs_a_mysql_nothing() -> None:
     gateway = box("oneapi", "one-api:v0.6.7", env={"SQL_DSN": "root:p@tcp(mysql:3306)/oneapi"}, pid=100)
     bench = Bench()

@@ -46,6 +46,8 @@ class Heard(NamedTuple):
     """What was heard on an arrow the last time, for the life of both its ends."""
 
     life: tuple[object, ...]
+    links: tuple[object, ...]
+    """The networks of both ends: who has left one is to be tried again."""
     at: float
     """Monotonic seconds of the last time that a connection was taken."""
     times: int
@@ -83,9 +85,9 @@ class Wiring(Source):
         return any(asked.soft == 1 for asked in self._asked.values())
 
     def of_interest(self) -> object:
-        """A container came, went, started or ended; a file or a channel names other addresses."""
+        """A container came, went, started, ended or changed networks; a file or a channel names other addresses."""
         parts = self.parts
-        lives = {c.id: (c.state, c.started_at, c.detailed) for c in parts.containers}
+        lives = {c.id: (c.state, c.started_at, c.detailed, _networks(c)) for c in parts.containers}
         channels = tuple(state.channels for state in parts.oneapis)
         addresses = tuple(one.addresses for one in parts.config_verdicts)
         return lives, addresses, channels, id(parts.projects), tuple(one.gateway for one in parts.json_files)
@@ -151,14 +153,17 @@ class Wiring(Source):
             soft = (before.soft if before else 0) + 1 if reading.soft else 0
             at, times = (before.at, before.times) if before else (-SELDOM, 0)
             at, times = (now, times + 1) if reading.reached is not None else (at, times)
-            self._asked[edge.key] = Heard(_life(edge, lives), at, times, soft, reading, taken_at)
+            life, links = _life(edge, lives), _links(edge, lives)
+            self._asked[edge.key] = Heard(life, links, at, times, soft, reading, taken_at)
 
     def _known(self, edge: Edge, lives: Mapping[str, Container]) -> Heard | None:
-        asked, life = self._asked.get(edge.key), _life(edge, lives)
-        if asked is None or asked.life == life:
+        asked, life, links = self._asked.get(edge.key), _life(edge, lives), _links(edge, lives)
+        if asked is None or (asked.life, asked.links) == (life, links):
             return asked
         if edge.speaks == "mysql" and asked.times and asked.life[1] == life[1]:  # it goes on counting
-            return asked._replace(life=life, soft=0, reading=WireReading(edge.key, refused=LEFT))
+            at = asked.at if asked.links == links else -SELDOM
+            left = WireReading(edge.key, refused=LEFT)
+            return asked._replace(life=life, links=links, at=at, soft=0, reading=left)
         return None
 
     def _told(self, edge: Edge, refused: str | None, lives: Mapping[str, Container]) -> Edge:
@@ -176,7 +181,8 @@ class Wiring(Source):
             hops[-1] = last = replace(last, state="failed", reason=f"answers, and is {edge.source_name} itself")
         there = lives.get(edge.target or "")
         still = there is not None and there.state == "paused"
-        slow = last.name == "protocol" and edge.kind in _SLOW_KINDS and not still
+        mute = last.name == "protocol" and "gives no answer" in (last.reason or "")
+        slow = mute and edge.kind in _SLOW_KINDS and not still
         if last.state == "failed" and asked.reading.soft and (asked.soft < 2 or slow):
             doubt = "it may be busy" if slow else "it is tried again"
             hops[-1] = replace(last, state="unknown", reason=f"{last.reason}; {doubt}")
@@ -208,3 +214,12 @@ def _due(edge: Edge, asked: Heard | None, now: float) -> bool:
 def _life(edge: Edge, lives: Mapping[str, Container]) -> tuple[object, ...]:
     ends = (lives.get(edge.source), lives.get(edge.target or ""))
     return tuple((end.id, end.state, end.started_at) if end is not None else None for end in ends)
+
+
+def _links(edge: Edge, lives: Mapping[str, Container]) -> tuple[object, ...]:
+    ends = (lives.get(edge.source), lives.get(edge.target or ""))
+    return tuple(_networks(end) if end is not None else None for end in ends)
+
+
+def _networks(container: Container) -> frozenset[str]:
+    return frozenset(link.network for link in container.networks)

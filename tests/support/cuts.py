@@ -1,0 +1,367 @@
+"""A live stack in which one arrow after another is cut and mended, and what one judgement says of it each time.
+
+Upstream's own compose file as Compose reads it, with names and images of our own, so that it runs beside anything. What
+is cut is made anew alone; the judgement is of an hour later, as of what was just started nothing is said yet.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from stackops.checks.registry import examine
+from stackops.console.collect.scheduler import Scheduler
+from stackops.console.collect.sources.wiring import TRIED
+from stackops.console.hosts.call import Loop
+from stackops.console.hosts.local import open_local
+from stackops.console.judge import judge
+from stackops.console.model import Snapshot
+from stackops.console.model.findings import Judgement, Result, Trouble
+from stackops.console.settings import Settings
+
+from . import python_image
+from .corpus import CORPUS
+from .stacks import Stack, docker, wait_for
+
+OURS = "stackops-cuts"
+"""Before the names of images, which must not be upstream's: another run takes those away when it ends."""
+LATER = 3600.0
+PATIENCE = 60.0
+READY = {"oneapi": "token encoders initialized"}
+"""What a service says when it is about to listen. Asked earlier it is asked again only after a while."""
+TAGS = {f"pgvector:{tag}": "pgvector:0.8.0-pg17" for tag in ("0.7.0-pg15", "0.8.0-pg15", "0.8.0-pg15-trixie")}
+"""What the stand-in really is: its data tell so."""
+BEHIND = {
+    "wiring.login": "login", "fastgpt.base-url": "path", "mongo.replica-set app-login": "login",
+    "postgres.credentials password": "login", "postgres.credentials no-database": "database",
+    "oneapi.restart unknown-database": "database", "wiring.dsn": "address",
+}  # fmt: skip
+"""The hop of findings behind a connection that was taken, by check or check and form."""
+BEFORE = {"wrong-host": "name", "other-network": "name", "loopback": "port", "host-port": "port"}
+"""The hop of what a One API that ends again and again says of its database: nobody can try an arrow from there."""
+
+
+def own(image: str) -> str:
+    """What we call it: the last part is what an image is recognised by."""
+    last = image.rpartition("/")[2]
+    return f"{OURS}/{TAGS.get(last, last)}"
+
+
+class CutStack(Stack):
+    """One release; ``more`` are services beside those of upstream's file, ``added`` what those get that it has."""
+
+    def __init__(
+        self, base: Path, release: str, more: Mapping[str, Any], added: Mapping[str, Mapping[str, Any]],
+        files: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(base, release, ("docker-compose.yml",))
+        for name, text in (files or {}).items():
+            self.write(name, text)
+        if (CORPUS / release / "config.json").exists():
+            shutil.copyfile(CORPUS / release / "config.json", self.path("config.json"))
+        told = json.loads(self.compose("config", "--format", "json"))
+        services = {name: _with(one, added.get(name, {})) for name, one in {**told["services"], **more}.items()}
+        self.images = {service["image"] for service in services.values()}
+        told["services"] = {name: _ours(name, one) for name, one in services.items()}
+        told["networks"] = {name: {} for name in told.get("networks", {"default": None})}
+        told["name"] = self.name
+        self.write("docker-compose.yml", json.dumps(told, indent=1))
+        self._looking: tuple[Loop, Scheduler] | None = None
+        self._pressed = False
+
+    # -- hands ------------------------------------------------------------------------------------------------------
+
+    def container(self, service: str) -> str:
+        return f"{self.name}-{service}-1"
+
+    def again(self, service: str, override: Mapping[str, Any] | None) -> None:
+        """Make this one anew, with another definition or with its own."""
+        path = self.path("docker-compose.override.yml")
+        path.unlink(missing_ok=True)
+        if override is not None:
+            self.write(path.name, json.dumps({"services": {service: override}}))
+        self.compose("up", "-d", "--no-deps", "-t", "0", service)
+        if override is None and service in READY:
+            wait_for(lambda: READY[service] in self.logs(self.container(service)), PATIENCE)
+
+    def part(self, service: str) -> None:
+        """Take it out of its networks."""
+        for network in self.inspect(self.container(service))["NetworkSettings"]["Networks"]:
+            docker("network", "disconnect", network, self.container(service))
+
+    def join(self, service: str) -> None:
+        """Put it back where Compose had it."""
+        networks = json.loads(self.path("docker-compose.yml").read_text())["services"][service]["networks"]
+        for network, given in networks.items():
+            aliases = [part for alias in {service, *given["aliases"]} for part in ("--alias", alias)]
+            docker("network", "connect", *aliases, f"{self.name}_{network}", self.container(service))
+
+    # -- eyes -------------------------------------------------------------------------------------------------------
+
+    def anew(self) -> None:
+        """Forget what was remembered between two looks."""
+        if self._looking is not None:
+            loop, scheduler = self._looking
+            scheduler.close()
+            loop.close()
+            self._looking = None
+
+    def press(self) -> None:
+        """Let the next look ask everybody again, as the key ``r`` does; not each look, as a One API counts requests."""
+        self._pressed = True
+
+    def look(self) -> Snapshot:
+        """Through the same sources each time, as in the console."""
+        if self._looking is None:
+            loop, settings = Loop(), Settings(project=self.name)
+            host = open_local(settings, environ=dict(os.environ))
+
+            async def made() -> Scheduler:
+                return Scheduler(host, settings)
+
+            self._looking = loop, loop.run(made())
+        loop, scheduler = self._looking
+
+        async def looked() -> Snapshot:
+            if self._pressed:
+                scheduler.request()
+            return await scheduler.look((TRIED,))
+
+        seen, self._pressed = loop.run(looked()), False
+        return seen
+
+    def judged(self) -> tuple[Snapshot, Judgement]:
+        seen = self.look()
+        later = replace(seen, taken_at=seen.taken_at + LATER)
+        return later, judge(later, examine(later, Settings(project=self.name)))
+
+    def green(self) -> bool:
+        """Whether all is well, but for what is true of this machine."""
+        judgement = self.judged()[1]
+        return not self.troubles(judgement) and not judgement.doubts
+
+    def troubles(self, judgement: Judgement) -> list[Trouble]:
+        """Those of this stack."""
+        return [
+            each for each in judgement.troubles
+            if each.result.severity != "info" and not each.result.check.startswith(("host.", "docker."))
+        ]  # fmt: skip
+
+    def said(self, text: str) -> str:
+        """As people read it, with the services' names for the containers'."""
+        return re.sub(rf"{self.name}-([\w-]+?)-1(?!\d)", r"\1", text)
+
+    def down(self) -> None:
+        self.anew()
+        super().down()
+
+
+def _with(service: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
+    """As Compose merges a second file."""
+    merged = {**service, **added}
+    if "environment" in added:
+        merged["environment"] = {**service.get("environment", {}), **added["environment"]}
+    if "volumes" in added:
+        merged["volumes"] = [*service.get("volumes", ()), *added["volumes"]]
+    return merged
+
+
+def _ours(name: str, service: Mapping[str, Any]) -> dict[str, Any]:
+    """Without a name and ports of its own, which others on this machine may have; the name stays as an alias."""
+    made = {key: value for key, value in service.items() if key not in ("container_name", "ports")}
+    alias = service.get("container_name", name)
+    return made | {
+        "image": own(service["image"]), "labels": {"stackops.test": "1"}, "stop_grace_period": "1s",
+        "networks": {each: {"aliases": [alias]} for each in service.get("networks", {"default": None})},
+    }  # fmt: skip
+
+
+@contextmanager
+def standing(stack: CutStack) -> Iterator[CutStack]:
+    """Up, with the stand-ins under our names; all of it is removed afterwards."""
+    made = python_image.images()
+    names = {own(image): _speaking(image) for image in stack.images}
+    try:
+        subprocess.run(["docker", "compose", "version"], capture_output=True, check=True, timeout=20)
+        for name, image in names.items():
+            made.put(name, image)
+    except (OSError, subprocess.SubprocessError, made.CannotBuild) as error:
+        pytest.skip(f"no stack can be made here: {error}")
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack.down()
+        docker("image", "rm", "--force", *names, check=False)
+
+
+def _speaking(image: str) -> Any:
+    """Of MongoDB always one that speaks."""
+    made = python_image.images()
+    last, _, tag = image.rpartition("/")[2].partition(":")
+    return made.mongo(tag) if last == "mongo" else made.IMAGES[image]
+
+
+# -- what is cut ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Given:
+    """A service is given other variables."""
+
+    service: str
+    env: Mapping[str, str]
+
+    def cut(self, stack: CutStack) -> None:
+        stack.again(self.service, {"environment": dict(self.env)})
+
+    def mend(self, stack: CutStack) -> None:
+        stack.again(self.service, None)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One command of docker to a service's container, and the one that takes it back."""
+
+    service: str
+    there: tuple[str, ...]
+    back: tuple[str, ...]
+
+    def cut(self, stack: CutStack) -> None:
+        docker(*self.there, stack.container(self.service))
+
+    def mend(self, stack: CutStack) -> None:
+        docker(*self.back, stack.container(self.service))
+
+
+@dataclass(frozen=True)
+class Parted:
+    """A service is taken out of its networks."""
+
+    service: str
+
+    def cut(self, stack: CutStack) -> None:
+        stack.part(self.service)
+
+    def mend(self, stack: CutStack) -> None:
+        stack.join(self.service)
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A row of One API's database; its lists are read once in a while, so it is looked at anew."""
+
+    there: str
+    back: str
+
+    def cut(self, stack: CutStack) -> None:
+        sql(stack, self.there)
+        stack.anew()
+
+    def mend(self, stack: CutStack) -> None:
+        sql(stack, self.back)
+        stack.anew()
+
+
+@dataclass(frozen=True)
+class Written:
+    """Words of a file that a service reads at its start are others."""
+
+    service: str
+    file: str
+    words: str
+    others: str
+
+    def _swap(self, stack: CutStack, old: str, new: str) -> None:
+        text = stack.path(self.file).read_text(encoding="utf-8")
+        assert old in text
+        stack.write(self.file, text.replace(old, new))
+        docker("restart", "-t", "0", stack.container(self.service))
+
+    def cut(self, stack: CutStack) -> None:
+        self._swap(stack, self.words, self.others)
+
+    def mend(self, stack: CutStack) -> None:
+        self._swap(stack, self.others, self.words)
+
+
+def stopped(service: str) -> Told:
+    return Told(service, ("stop", "-t", "0"), ("start",))
+
+
+def paused(service: str) -> Told:
+    return Told(service, ("pause",), ("unpause",))
+
+
+def sql(stack: CutStack, statement: str, *, check: bool = True) -> str:
+    """One API's database asked by hand."""
+    login = ("mariadb", "-uroot", "-poneapimmysql", "-S", "/run/mysqld/mysqld.sock", "oneapi", "-N", "-e", statement)
+    return docker("exec", stack.container("mysql"), *login, check=check)
+
+
+# -- and what is said -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One arrow cut in one way. ``says``: what the one trouble is called; more than one where a service goes round."""
+
+    name: str
+    act: Given | Told | Parted | Rewritten | Written
+    arrow: str
+    hop: str
+    says: Sequence[str]
+    seen: list[str] = field(default_factory=list, compare=False, repr=False)
+
+
+def play(stack: CutStack, cut: Cut) -> None:
+    """Cut, looked at until the one trouble names it, mended, green."""
+    cut.act.cut(stack)
+    stack.press()
+    try:
+        wait_for(lambda: _is_told(stack, cut), PATIENCE)
+    except AssertionError:
+        pytest.fail(f"{cut.name}: {cut.seen[-1:]}")
+    finally:
+        cut.act.mend(stack)
+        stack.press()
+    wait_for(stack.green, PATIENCE)
+
+
+def _is_told(stack: CutStack, cut: Cut) -> bool:
+    snapshot, judgement = stack.judged()
+    troubles = stack.troubles(judgement)
+    cut.seen.append(" | ".join(stack.said(f"{each.result.check}: {each.result.title}") for each in troubles))
+    if len(troubles) != 1 or judgement.green:
+        return False
+    (trouble,) = troubles
+    hop = _hop(stack, trouble, cut)
+    cut.seen[-1] += f" [{hop}]"
+    broken = {stack.said(f"{e.source_name} -> {e.host}:{e.port}") for e in snapshot.edges if e.broken}
+    folded = {stack.said(each.subject) for each in (trouble.result, *trouble.consequences)}
+    return stack.said(trouble.result.title) in cut.says and hop == cut.hop and broken <= folded
+
+
+def _hop(stack: CutStack, trouble: Trouble, cut: Cut) -> str | None:
+    """The first hop that fails, as the arrow's own result tells it, whether it leads or is folded."""
+    result = trouble.result
+    for each in (result, *trouble.consequences):
+        if each.check == "wiring.broken" and stack.said(each.subject) == cut.arrow:
+            return _failed(each)
+    if result.check == "oneapi.restart" and result.form in BEFORE:
+        return BEFORE[result.form]
+    return BEHIND.get(f"{result.check} {result.form}") or BEHIND.get(result.check)
+
+
+def _failed(result: Result) -> str | None:
+    return next((row.label for row in result.evidence if row.value.startswith("failed")), None)
