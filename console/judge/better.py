@@ -124,10 +124,11 @@ def _unresolved(result: Result, results: Sequence[Result], snapshot: Snapshot) -
 
 
 def _at_itself(result: Result, results: Sequence[Result]) -> Result | None:
-    """Of an address that leads to whoever asks, ``localhost:11434 from api``, the finding of the setting it is in."""
+    """Of an address that leads to whoever asks, ``localhost:11434 from api``, the finding of where it is written."""
     address, _, asks = (result.about or "").partition(" from ")
-    settings = (each for each in results if each.check == SETTINGS[0] and each.status == "finding")
-    return next((each for each in settings if asks == each.subject and address in (each.about or "").split()), None)
+    own = (each for each in results if each.subject == asks and each.check not in (ARROW, ABSENT))
+    told = (each for each in own if each.status == "finding" and each.severity != "info")
+    return next((each for each in told if address in _words(each)), None)
 
 
 def _is_name(word: str) -> bool:
