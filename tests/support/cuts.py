@@ -335,8 +335,16 @@ def play(stack: CutStack, cut: Cut) -> None:
         pytest.fail(f"{cut.name}: {cut.seen[-1:]}")
     finally:
         cut.act.mend(stack)
-        stack.anew()  # an answer that failed is kept for up to a minute, and whoever waits is a test
-    wait_for(stack.green, PATIENCE)
+        stack.anew()
+    wait_for(lambda: _is_mended(stack), PATIENCE)
+
+
+def _is_mended(stack: CutStack) -> bool:
+    """An answer that failed is kept for up to a minute: whoever is not up yet is asked anew."""
+    if stack.green():
+        return True
+    stack.anew()
+    return False
 
 
 def _is_told(stack: CutStack, cut: Cut) -> bool:
