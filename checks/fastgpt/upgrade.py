@@ -1,11 +1,12 @@
 """FastGPT was raised to a release whose services and variables its compose project does not have.
 
 What it does
-    For each FastGPT whose release is known, goes through what upstream's upgrade notes and compose files added up to
-    that release: the sandbox (v4.8.2), the plugin service and AES256_SECRET_KEY (v4.10.0), object storage (S3_* from
-    v4.13.1, STORAGE_* from v4.14.5 in their place), CODE_SANDBOX_URL (v4.14.10.1), INVOKE_TOKEN_SECRET
-    (v4.15.0); which plugin service belongs to which release; secrets that v4.15 wants 32 characters long. The replica
-    set (v4.6.8), Redis (v4.9.4) and pgvector have checks of their own.
+    For each FastGPT whose release is known and that was made from upstream's compose file (DEFAULT_ROOT_PSW and
+    ROOT_KEY are set), goes through what upstream's upgrade notes and compose files added up to that release: the
+    sandbox (v4.8.2), the plugin service and AES256_SECRET_KEY (v4.10.0), object storage (S3_* from v4.13.1, STORAGE_*
+    from v4.14.5 in their place), CODE_SANDBOX_URL (v4.14.10.1), INVOKE_TOKEN_SECRET (v4.15.0); which plugin service
+    belongs to which release; secrets that v4.15 wants 32 characters long. The replica set (v4.6.8), Redis (v4.9.4)
+    and pgvector have checks of their own.
 
 Why it matters
     Only the tag is changed, FastGPT starts, and a part of it fails later: code in flows, tools, files, uploads. Or it
@@ -22,7 +23,7 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence
@@ -35,6 +36,8 @@ from ..parties import Party, parties
 
 Release = tuple[int, ...]
 V4_15: Release = (4, 15)
+UPSTREAM = ("DEFAULT_ROOT_PSW", "ROOT_KEY")
+"""Variables of upstream's compose files of all releases. Who wrote another file may do without the rest on purpose."""
 LONG = 32
 """Characters of a secret."""
 SECRETS = ("INVOKE_TOKEN_SECRET", "PLUGIN_TOKEN", "AGENT_SANDBOX_PROXY_SECRET")
@@ -113,7 +116,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         service = service_of(snapshot, party.place)
         version = (service.version if service else None) or version_of("fastgpt", party.container.image)
         number = release(version)
-        if number is None or number < (4, 8, 2):
+        if number is None or number < (4, 8, 2) or not all(party.env.get(name) for name in UPSTREAM):
             continue
         told = f"v{(version or '').lstrip('v')}"
         cases = [*_missing(party, number, told), *_plugin(party, number, told, everybody), *_short(party, number, told)]
@@ -130,7 +133,9 @@ def _missing(party: Party, number: Release, told: str) -> Iterator[Case[None]]:
         return
     rows = tuple(Evidence("not set", f"{one.any_of[0]}, although {one.why}", party.source) for one in lacking)
     lines = "\n".join(f"{one.any_of[0]} for {party.called}: {one.what} ({one.why})." for one in lacking)
-    yield _case(MISSING, party, told, rows, {"variables": ", ".join(one.any_of[0] for one in lacking), "lines": lines})
+    words = {"variables": ", ".join(one.any_of[0] for one in lacking), "lines": lines}
+    case = _case(MISSING, party, told, rows, words)
+    yield replace(case, severity="info") if all("CODE_SANDBOX_URL" in one.any_of for one in lacking) else case
 
 
 def _plugin(party: Party, number: Release, told: str, everybody: tuple[Party, ...]) -> Iterator[Case[None]]:

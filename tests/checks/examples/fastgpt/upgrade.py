@@ -14,11 +14,15 @@ SANDBOX, CODE = "SANDBOX_URL=http://sandbox:3000", "CODE_SANDBOX_URL=http://code
 TOOLS = ("PLUGIN_BASE_URL=http://fastgpt-plugin:3000", "AES256_SECRET_KEY=own")
 S3, STORAGE = "S3_ENDPOINT=fastgpt-minio", "STORAGE_VENDOR=minio"
 SECRET = "s" * 32
+UPSTREAM = ("DEFAULT_ROOT_PSW=1234", "ROOT_KEY=root_key")
 NEW = f"INVOKE_TOKEN_SECRET={SECRET}"
 
 
-def app(release: str, *env: str, plugin: str | None = None, up: bool = True, **facts: Any) -> Snapshot:
-    """A FastGPT of this release with these variables, and a plugin service of that tag."""
+def app(
+    release: str, *env: str, plugin: str | None = None, up: bool = True, own: bool = False, **facts: Any
+) -> Snapshot:
+    """A FastGPT of this release with these variables, and a plugin service of that tag. ``own``: of one's own file."""
+    env = env if own else (*UPSTREAM, *env)
     beside = (service("fastgpt-plugin", f"ghcr.io/labring/fastgpt-plugin:{plugin}"),) if plugin else ()
     snapshot = (live if up else folder)(service("fastgpt", f"ghcr.io/labring/fastgpt:{release}", *env), *beside)
     made = tuple(replace(one, **facts) if one.service == "fastgpt" else one for one in snapshot.containers)
@@ -62,6 +66,7 @@ FINDS_NOT = (
     Example("has a plugin service without a release", app("v4.12.0", SANDBOX, *TOOLS, plugin="latest"), "ok"),
     Example("fills the secret in later", app("v4.15.8", CODE, *TOOLS, STORAGE, "INVOKE_TOKEN_SECRET=${S}"), "ok"),
     Example("has v4.7", app("v4.7"), "not_applicable"),
+    Example("wrote a file of its own", app("v4.14.5", "MONGODB_URI=mongodb://mongo/x", own=True), "not_applicable"),
     Example("has an image without a release", app("latest"), "not_applicable"),
     Example("looks before it was inspected", app("v4.8.4", detailed=False), "unknown"),
 )  # fmt: skip
