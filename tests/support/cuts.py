@@ -42,7 +42,8 @@ READY = {"oneapi": "token encoders initialized"}
 TAGS = {f"pgvector:{tag}": "pgvector:0.8.0-pg17" for tag in ("0.7.0-pg15", "0.8.0-pg15", "0.8.0-pg15-trixie")}
 """What the stand-in really is: its data tell so."""
 BEHIND = {
-    "wiring.login": "login", "fastgpt.base-url": "path", "mongo.replica-set app-login": "login",
+    "wiring.login": "login", "fastgpt.token": "login", "fastgpt.base-url": "path",
+    "mongo.replica-set app-login": "login",
     "postgres.credentials password": "login", "postgres.credentials no-database": "database",
     "oneapi.restart unknown-database": "database", "mysql.credentials no-database": "database",
     "wiring.dsn": "address",

@@ -1,0 +1,79 @@
+"""FastGPT v4.14 with AI Proxy, its PostgreSQL, redis, plugins, object store: each arrow cut, told once, mended."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from support.cuts import Cut, CutStack, Given, Parted, play, standing, stopped
+from support.stacks import wait_for
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter the network of a container")
+
+
+def app(**env: str) -> Given:
+    return Given("fastgpt-app", env)
+
+
+def endpoint(url: str) -> Given:
+    return app(AIPROXY_API_ENDPOINT=url)
+
+
+def dsn(at: str, password: str = "aiproxy") -> Given:
+    return Given("aiproxy", {"SQL_DSN": f"postgres://postgres:{password}@{at}/aiproxy"})
+
+
+CUTS = (
+    Cut("aiproxy: another host", endpoint("http://ai-proxy:3000"), "fastgpt-app -> ai-proxy:3000", "name",
+        ["fastgpt-app looks for aiproxy under a name that nobody has: AIPROXY_API_ENDPOINT says ai-proxy"]),
+    Cut("aiproxy: another port", endpoint("http://aiproxy:3002"), "fastgpt-app -> aiproxy:3002", "port",
+        ["fastgpt-app asks aiproxy at port 3002, where it does not listen: AIPROXY_API_ENDPOINT says aiproxy:3002"]),
+    Cut("aiproxy: loopback", endpoint("http://localhost:3001"), "fastgpt-app -> localhost:3001", "port",
+        ["fastgpt-app looks for aiproxy at itself: AIPROXY_API_ENDPOINT says localhost"]),
+    Cut("aiproxy: https", endpoint("https://aiproxy:3000"), "fastgpt-app -> aiproxy:3000", "protocol",
+        ["fastgpt-app and aiproxy do not agree on TLS at aiproxy:3000"]),
+    Cut("aiproxy: /v1 twice", endpoint("http://aiproxy:3000/v1"), "fastgpt-app -> aiproxy:3000", "path",
+        ["fastgpt-app asks for /v1/v1: AIPROXY_API_ENDPOINT ends in /v1"]),
+    Cut("aiproxy: another token", app(AIPROXY_API_TOKEN="other"), "fastgpt-app -> aiproxy:3000", "login",
+        ["AIPROXY_API_TOKEN of fastgpt-app is not the ADMIN_KEY of aiproxy"]),
+    Cut("aiproxy: stopped", stopped("aiproxy"), "fastgpt-app -> aiproxy:3000", "name",
+        ["aiproxy is stopped, and fastgpt-app needs it"]),
+    Cut("aiproxy_pg: another password", dsn("aiproxy_pg:5432", "other"), "aiproxy -> aiproxy_pg:5432", "login",
+        ["aiproxy is refused by aiproxy_pg: another user or password than it was made with"]),
+    Cut("aiproxy_pg: stopped", stopped("aiproxy_pg"), "aiproxy -> aiproxy_pg:5432", "name",
+        ["aiproxy_pg is stopped, and aiproxy needs it"]),
+    Cut("aiproxy_pg: no network", Parted("aiproxy_pg"), "aiproxy -> aiproxy_pg:5432", "name",
+        ["aiproxy cannot reach PostgreSQL: aiproxy and aiproxy_pg share no network"]),
+    Cut("redis: another host", app(REDIS_URL="redis://default:mypassword@cache:6379"), "fastgpt-app -> cache:6379",
+        "name", ["fastgpt-app looks for Redis under a name that nobody has: REDIS_URL says cache"]),
+    Cut("plugin: another host", app(PLUGIN_BASE_URL="http://plugin:3000"), "fastgpt-app -> plugin:3000", "name",
+        ["fastgpt-app cannot reach its plugins: the name plugin does not resolve"]),
+    Cut("minio: another port", app(STORAGE_S3_ENDPOINT="http://fastgpt-minio:9002"),
+        "fastgpt-app -> fastgpt-minio:9002", "port",
+        ["fastgpt-app cannot reach its object store: nobody listens at fastgpt-minio:9002"]),
+    Cut("sandbox: another host", app(CODE_SANDBOX_URL="http://sandbox:3000"), "fastgpt-app -> sandbox:3000", "name",
+        ["fastgpt-app cannot reach its sandbox: the name sandbox does not resolve"]),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CutStack]:
+    made = CutStack(tmp_path_factory.mktemp("cuts"), "fastgpt/v4.14.10.1-pg", {}, {})
+    with standing(made):
+        wait_for(made.green, 120.0)
+        yield made
+
+
+def test_the_whole_stack_is_green_and_each_arrow_whole(stack: CutStack) -> None:
+    snapshot, judgement = stack.judged()
+    whole = [stack.said(e.source_name) for e in snapshot.edges if e.hops[-1].state == "ok"]
+    assert {name: whole.count(name) for name in whole} == {
+        "fastgpt-app": 7, "aiproxy": 1, "fastgpt-mcp-server": 1, "fastgpt-plugin": 3
+    }  # fmt: skip
+    assert not judgement.doubts
+
+
+@pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.name)
+def test_a_cut_arrow_is_one_trouble_that_names_it_and_its_first_failing_hop(stack: CutStack, cut: Cut) -> None:
+    play(stack, cut)
