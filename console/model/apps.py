@@ -215,6 +215,7 @@ class ConfigAddress(Struct, frozen=True):
     host: str
     port: int
     line: int | None = None
+    tls: bool = False
 
 
 class ConfigRepair(Struct, frozen=True):

@@ -256,7 +256,7 @@ def _of_file(verdict: ConfigVerdict) -> Iterator[_Given]:
         written = place(one.host, one.port)
         kind = "ollama" if one.port == 11434 else "model_server" if one.key == "baseURL" else "endpoint"
         yield _Given(kind, written, clean_line(f"{one.key} of {one.whose}"), where, one.host, one.port, "http",
-                     one.port == 443, written)  # fmt: skip
+                     one.tls, written)  # fmt: skip
 
 
 def _merged(found: Iterator[Edge]) -> dict[tuple[str, int, str], Edge]:

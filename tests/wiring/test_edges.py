@@ -27,6 +27,7 @@ from stackops.console.model import (
     Snapshot,
 )
 from stackops.console.products.edges import edges
+from stackops.console.products.librechat.custom import addresses
 
 SECRETS = ("hunter2", "sk-very-secret", "s3cr3t")
 
@@ -123,6 +124,16 @@ def test_an_agent_of_librechat_needs_its_database_its_search_and_what_its_file_n
     }
     assert found["api -> ollama"].place == "/srv/librechat.yaml:12"
     assert found["rag_api -> postgres"].effective == "postgres://vectordb:5432"
+
+
+def test_an_https_address_of_a_librechat_yaml_is_tried_with_tls_at_whatever_port() -> None:
+    text = {"endpoints": {"custom": [{"name": "One", "baseURL": "https://ollama:11434/v1"},
+                                     {"name": "Two", "baseURL": "http://vllm:443/v1"}]}}  # fmt: skip
+    api = box("api", "librechat:v0.8.2", mounts=())
+    told = tuple(address for _, address in addresses(text, {}))
+    verdict = ConfigVerdict("/srv/librechat.yaml", "0.8.2", "image", container=api.id, addresses=told)
+    found = arrows(api, box("ollama"), box("vllm"), verdicts=(verdict,))
+    assert {name: edge.tls for name, edge in found.items()} == {"api -> ollama": True, "api -> model_server": False}
 
 
 def test_a_variable_that_librechat_reads_of_its_own_env_file_is_an_arrow_from_that_file() -> None:

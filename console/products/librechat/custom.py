@@ -288,7 +288,7 @@ def addresses(data: Any, env: Mapping[str, str]) -> Iterator[tuple[Path, ConfigA
             continue
         if url.scheme in ("http", "https", "ws", "wss") and host and "$" not in url.netloc:
             secure = url.scheme in ("https", "wss")
-            yield one.path, ConfigAddress(one.whose, one.key, host, port or (443 if secure else 80))
+            yield one.path, ConfigAddress(one.whose, one.key, host, port or (443 if secure else 80), tls=secure)
 
 
 def faults(data: Any, release: Version, env: Mapping[str, str] | None) -> Iterator[ConfigIssue]:  # noqa: ANN401
