@@ -114,7 +114,7 @@ def _shut(party: Party, snapshot: Snapshot) -> Case[Denied] | None:
         found = reach(path, mounts)
         fact = fact_of(snapshot, found.source) if found and found.kind == "bind" and found.exact else None
         if found is not None and fact is not None and _is_shut(fact, int(uid), int(gid) if gid.isdecimal() else 0):
-            well = party.runs and container.state == "running" and not container.restart_count
+            well = party.runs and container.alive and not container.restart_count
             return _case(SHUT, Denied(life, path, found, fact), party, "warning" if well else None)
     return None
 

@@ -187,7 +187,7 @@ def _read(place: Placed, snapshot: Snapshot) -> OtherRelease | Fine | None:
         return None  # Meilisearch carries them over by itself
     if _series(told.release, product) == _series(service.version, product):
         return Fine(place.subject, f"{place.subject} has data of its own release, {told.release}")
-    runs = container is not None and container.state == "running" and not container.restart_count
+    runs = container is not None and container.alive and not container.restart_count
     if runs or compose.put_away(container):
         return None  # it opened them, or ended well: its image may carry them over, or keep its own elsewhere
     return OtherRelease(place, product, told.release, service.version, Evidence("release", told.release, told.path))

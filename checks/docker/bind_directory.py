@@ -133,7 +133,7 @@ def _form(each: FileMount) -> Form | None:
     container, fact = each.place.container, each.fact
     error = (container.error if container else None) or ""
     refused = "not a directory" in error and f'"{each.mount.source}"' in error
-    settled = container is not None and container.state == "running" and not container.restart_count
+    settled = container is not None and container.alive and not container.restart_count
     if fact.kind == "file" and (_path(each) in FOLDERS or _path(each).endswith(".d")):
         return None if settled else FILE_FOR_FOLDER
     if fact.kind == "file":
@@ -152,7 +152,7 @@ def _case(form: Form, each: FileMount) -> Case[FileMount]:
         Evidence("mounted at", each.mount.target, place.source),
         *((Evidence("the Engine says", container.error, place.source),) if container and container.error else ()),
     )
-    runs = form is MISSING and container is not None and container.state == "running"
+    runs = form is MISSING and container is not None and container.alive
     words = {"source": each.mount.source, "service": place.service or place.subject, "target": each.mount.target}
     severity = "warning" if runs else compose.severity_of(container, "error")
     return Case(place.subject, form, each, rows, words, severity, about=each.mount.source)

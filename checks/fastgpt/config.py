@@ -135,7 +135,7 @@ def _case(config: MountedConfig, form: Form) -> Case[MountedConfig]:
         "path": fact.path, "version": config.version or "you run", "mode": f"{fact.mode or 0:o}", "user": config.user,
         "complaint": config.complaint or "",
     }  # fmt: skip
-    runs = form is MISSING and place.state == "running"
+    runs = form is MISSING and place.container is not None and place.container.alive
     return Case(
         place.subject, form, config, rows, words, "warning" if runs else compose.severity_of(place.container, "error")
     )

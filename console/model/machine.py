@@ -127,6 +127,11 @@ class Container(Struct, frozen=True):
     detailed: bool = True
     """False while only the list has been read and ``inspect`` is still to come."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether its processes are there: it runs, or is held."""
+        return self.state in ("running", "paused")
+
 
 class Figures(Struct, frozen=True):
     """What one container uses, measured over the time since the sample before."""

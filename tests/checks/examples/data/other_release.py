@@ -86,6 +86,7 @@ FINDS_NOT = (
     Example("has another minor release", folder("16", version="16.2"), "ok"),
     Example("has another patch of Meilisearch", folder("1.12.0", "meilisearch", "1.12.3"), "ok"),
     Example("has an image that carries the data over by itself", folder("15", container=RUNS), "not_applicable"),
+    Example("holds one that had opened them", folder("15", container=RUNS | {"state": "paused"}), "not_applicable"),
     Example("has an image that does not tell its release", folder("15", version=None), "not_applicable"),
     Example("has a folder that cannot be read", folder(None), "not_applicable"),
     Example("has stopped the database", folder("15", container={"state": "exited", "exit_code": 0}), "not_applicable"),

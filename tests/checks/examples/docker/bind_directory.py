@@ -72,6 +72,7 @@ FINDS_NOT = (
     Example("put the file there first", given("file"), "ok"),
     Example("put it there and has not started anything", declared("file"), "ok"),
     Example("mounts a file for such a folder, and it runs", given("file", f"{HERE}/d", "/etc/profile.d"), "ok"),
+    Example("mounts such a file, and it is held", given("file", f"{HERE}/d", "/etc/profile.d", state="paused"), "ok"),
     Example("mounts a file into such a folder", declared("file", target="/docker-entrypoint-initdb.d/init.sql"), "ok"),
     Example("mounts a folder", stack("unknown", HERE, name="web", service="client", image="x",
                                      container={"mounts": (bind(f"{HERE}/data", "/data"),)}), "not_applicable"),
