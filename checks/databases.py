@@ -94,8 +94,8 @@ def _runs_on(state: DatabaseState, app: Container, snapshot: Snapshot) -> str | 
     if not any(one.container == app.id and one.trouble is None for one in snapshot.oneapis):
         return None
     return (
-        f"it refuses it from this machine: {state.answer.said}. {app.name} answers, so it was let in when it started: "
-        "its account may be for other hosts only, or its password has been changed since"
+        f"{app.name} answers, so it was let in when it started: its account may be for other hosts only, or its "
+        f"password has been changed since. To this machine it says: {state.answer.said}"
     )
 
 

@@ -40,7 +40,7 @@ MUTANTS = (
         "judge/test_arrows.py::test_a_part_that_one_works_without_is_a_warning_and_folded_all_the_same",
     ),
     Mutant(
-        "console/judge/judgement.py",
+        "console/judge/better.py",
         "(whose and not words.isdisjoint(own))",
         "not words.isdisjoint(own)",
         "judge/test_arrows.py::test_what_is_about_another_matter_does_not_hide_it",

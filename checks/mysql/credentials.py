@@ -35,14 +35,14 @@ WRITTEN = Form(
     "password", "{subject} is refused by {server}: another user or password than it was made with",
     "{server} takes the login that its own variables name, and {subject} has another one in {variable}.", _FIX,
     advice="Write into {variable} of {subject} the user and the password that {own} of {server} names.\n"
-    "In user:password@tcp(host:port)/database no character is encoded.\n" + _AGAIN,
+    "No character of the password is encoded in {variable}.\n" + _AGAIN,
 )  # fmt: skip
 CHANGED = Form(
     "changed", "{subject} is refused by {server}, which has another password than its variables say",
     "Its variables count on an empty data folder alone: changed later, they change nothing inside.",
     "give the account the password that the app has",
     advice="Log in with the password of the first start: {inside}\n"
-    "There: ALTER USER '{user}'@'%' IDENTIFIED BY 'the password that {variable} of {subject} names';\n"
+    "There: ALTER USER '{user}'@'%' IDENTIFIED BY '<the password that {variable} of {subject} names>';\n"
     "Or write the password of the first start into {variable}. " + _AGAIN + "\n"
     "Nobody knows it? MySQL's manual has a way for that: How to Reset the Root Password. No data is lost by it.",
 )  # fmt: skip
@@ -64,14 +64,14 @@ NO_RIGHT = Form(
 )  # fmt: skip
 BARRED = Form(
     "barred", "{server} refuses {user} of {subject} whatever the password",
-    "The account is locked, its password is over, or no account is for the address from which it comes.",
+    "The account is locked, its password has expired, or no account is for the address from which it comes.",
     "let the account in",
     advice="What the server says stands in the evidence. Log in as root: {inside}\n"
     "1130, not allowed from this host: the first start was cut off, or the account is for other hosts. There: "
-    "CREATE USER '{user}'@'%' IDENTIFIED BY 'the password'; GRANT ALL ON {schema}.* TO '{user}'@'%';\n"
+    "CREATE USER '{user}'@'%' IDENTIFIED BY '<the password>'; GRANT ALL ON {schema}.* TO '{user}'@'%';\n"
     "1129, blocked: FLUSH HOSTS; or, from MySQL 8.4 on: TRUNCATE TABLE performance_schema.host_cache;\n"
     "Locked: ALTER USER '{user}'@'%' ACCOUNT UNLOCK;\n"
-    "The password is over: ALTER USER '{user}'@'%' IDENTIFIED BY 'the password that {variable} names';",
+    "The password has expired: ALTER USER '{user}'@'%' IDENTIFIED BY '<the password that {variable} names>';",
 )  # fmt: skip
 PLUGIN = Form(
     "plugin", "{server} no longer knows the way in which {user} of {subject} logs in",
@@ -80,7 +80,7 @@ PLUGIN = Form(
     advice="Start MySQL 8.4 with --mysql-native-password=ON in its command. Where 9.0 or newer has opened the data, "
     "this is no longer possible: root has to change the account.\n"
     "Log in as root: {inside}\n"
-    "There: ALTER USER '{user}'@'%' IDENTIFIED WITH caching_sha2_password BY 'the password that {variable} names';\n"
+    "There: ALTER USER '{user}'@'%' IDENTIFIED WITH caching_sha2_password BY '<the password that {variable} names>';\n"
     "Then take the option out again.",
 )  # fmt: skip
 FORMS = {"no-database": NO_DATABASE, "no-right": NO_RIGHT, "barred": BARRED, "plugin": PLUGIN}

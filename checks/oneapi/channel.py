@@ -1,7 +1,7 @@
 """A channel of One API that cannot work: /v1 twice, an address inside its own container, a wrong type, switched off.
 
 What it does
-    Reads the channels with an access token: the operator's (settings: [oneapi] access_token_env), else the
+    Reads the channels with an access token, the operator's (settings: [oneapi] access_token_env), else the
     INITIAL_ROOT_ACCESS_TOKEN of One API's own container. Without one it looks for what One API's log says of channels
     that it switched off, together with requests that found no channel since. Channels that somebody switched off by
     hand are left alone.

@@ -167,9 +167,9 @@ def test_a_wrong_key_of_fastgpt_is_one_trouble_that_names_its_place_and_a_right_
                 and one["severity"] == "error"]  # fmt: skip
 
     try:
-        wait_for(lambda: told() == ["fastgpt.token"])
+        wait_for(lambda: told() == ["fastgpt.token"], 180)
         assert str(compose) in fastgpt.stackops("fix", "fastgpt.token", "fastgpt", "--dry-run").stderr
     finally:
         compose.write_text(whole)
         fastgpt.up("fastgpt")
-    wait_for(lambda: "fastgpt.token" not in told())
+    wait_for(lambda: "fastgpt.token" not in told(), 180)

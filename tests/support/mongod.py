@@ -18,6 +18,7 @@ import os
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Self
 
@@ -316,9 +317,13 @@ class _Connection:
 
 
 def _resolves_to_here(port: int) -> Callable[[str], bool]:
-    """mongod's own question in a container: does the name resolve to an address of mine, and is the port mine?"""
+    """mongod's own question in a container: does the name resolve to an address of mine, and is the port mine?
 
-    def is_me(host: str) -> bool:
+    A resolver may take seconds for a name that it does not know. Nobody waits for it: what was known before counts.
+    """
+    pool, known, asked = ThreadPoolExecutor(), dict[str, bool](), dict[str, Future[bool]]()
+
+    def look(host: str) -> bool:
         name, _, number = host.rpartition(":")
         with contextlib.suppress(OSError, ValueError):
             found = {info[4][0] for info in socket.getaddrinfo(name, int(number), socket.AF_INET)}
@@ -328,6 +333,14 @@ def _resolves_to_here(port: int) -> Callable[[str], bool]:
             }
             return int(number) == port and bool(found & own)
         return False
+
+    def is_me(host: str) -> bool:
+        if (future := asked.get(host)) is None:
+            future = asked[host] = pool.submit(look, host)
+        if wait([future], 0.01 if host in known else 0.2).done:
+            known[host] = future.result()
+            asked.pop(host, None)
+        return known.setdefault(host, False)
 
     return is_me
 
