@@ -114,14 +114,12 @@ VALID = fastjsonschema.compile(json_schema())
 
 
 def plain(value: Any, name: str = "") -> Any:
-    """A date as JSON has it where one is wanted; elsewhere it is no text, as in TOML."""
+    """A date as JSON has it where one is wanted; elsewhere it stays what no JSON has, as in TOML it is no text."""
     if isinstance(value, dict):
         return {key: plain(item, key) for key, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
-    if isinstance(value, date):
-        return value.isoformat() if name == "until" else {"date": value.isoformat()}
-    return value
+    return value.isoformat() if isinstance(value, date) and name == "until" else value
 
 
 def by_schema(data: dict[str, Any]) -> bool:
