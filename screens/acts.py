@@ -134,7 +134,8 @@ class ContainerActs(Place):
 
     def _consent(self, verb: str, *, whole: bool = False) -> Consent:
         """How an act is asked for. Of a whole stack, or where something is lost, never without a question."""
-        given = self.desk.settings.confirm.get(f"container.{verb}", "word" if verb in _LOSES else "key")
+        asked = "pause" if verb == "unpause" else verb
+        given = self.desk.settings.confirm.get(f"container.{asked}", "word" if verb in _LOSES else "key")
         return "key" if given == "none" and (whole or verb in _LOSES) else given
 
     def action_restart(self) -> None:

@@ -33,8 +33,8 @@ from ...console.products.gateways import gateway_of
 from ...console.products.versions import version_of
 from ...console.settings import Settings
 from .. import compose
-from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
-from ..parties import Party, parties
+from ..api import Answers, Case, Check, Fine, Form, Found, manual
+from ..parties import Party, inspected, parties
 
 MARKS = ("fastgpt.embedding-bad-reply", "fastgpt.chat-empty")
 ENDS = ("/chat/completions", "/embeddings", "/models", "/completions")
@@ -66,13 +66,9 @@ class Misaddressed:
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each FastGPT that is told where its gateway is."""
     everybody = parties(snapshot)
-    for party in everybody:
-        if party.role != "fastgpt":
-            continue
-        if party.runs and not party.container.detailed:
-            title = f"Cannot say where {party.subject} sends its requests"
-            yield Unknown(party.subject, title, "it has not been inspected yet")
-            continue
+    known, unknown = inspected(everybody, "fastgpt", "Cannot say where {subject} sends its requests")
+    yield from unknown
+    for party in known:
         gateway = gateway_of(party.env, version_of("fastgpt", party.container.image))
         value = party.env.get(gateway.variable, "") if gateway else ""
         if gateway is None or "$" in value:

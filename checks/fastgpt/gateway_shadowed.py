@@ -25,9 +25,9 @@ from ...console.model.findings import Evidence
 from ...console.products.gateways import release, token_left
 from ...console.products.versions import version_of
 from ...console.settings import Settings
-from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
+from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..compose import service_of
-from ..parties import Party, parties
+from ..parties import Party, inspected, parties
 
 AIPROXY_SINCE, ONEAPI_URL_FROM, ONEAPI_URL_UNTIL = (4, 8, 20), (4, 7), (4, 8, 20)
 
@@ -47,13 +47,9 @@ TOKEN_LEFT = Form(
 
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each FastGPT."""
-    for party in parties(snapshot):
-        if party.role != "fastgpt":
-            continue
-        if party.runs and not party.container.detailed:
-            title = f"Cannot say which gateway {party.subject} uses"
-            yield Unknown(party.subject, title, "it has not been inspected yet")
-            continue
+    known, unknown = inspected(parties(snapshot), "fastgpt", "Cannot say which gateway {subject} uses")
+    yield from unknown
+    for party in known:
         service = service_of(snapshot, party.place)
         version = (service.version if service else None) or version_of("fastgpt", party.container.image)
         yield _judge(party, release(version))

@@ -35,7 +35,7 @@ from ...console.settings import Settings
 from ...console.text.cleaning import duration
 from .. import compose
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
-from ..parties import Party, parties
+from ..parties import Party, inspected, parties
 from .offered import severity_of, wanted
 
 SHOWN = 6
@@ -123,12 +123,9 @@ NOT_CHECKED = re.compile(r"令牌验证失败|指定网段")
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each FastGPT that sends a key to a gateway."""
     everybody = parties(snapshot)
-    for party in everybody:
-        if party.role != "fastgpt":
-            continue
-        if party.runs and not party.container.detailed:
-            yield _unknown(party, "it has not been inspected yet")
-            continue
+    known, unknown = inspected(everybody, "fastgpt", "Cannot say whether the key of {subject} is good")
+    yield from unknown
+    for party in known:
         gateway = gateway_of(party.env, version_of("fastgpt", party.container.image))
         key = (gateway.key or "").strip() if gateway else ""
         if gateway is None or not key or "$" in key or key[0] in "'\"" or token_left(party.env):

@@ -30,9 +30,9 @@ from ...console.model.findings import Evidence
 from ...console.products.gateways import release
 from ...console.products.versions import parts_of, version_of
 from ...console.settings import Settings
-from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
+from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..compose import service_of, severity_of
-from ..parties import Party, parties
+from ..parties import Party, inspected, parties
 
 Release = tuple[int, ...]
 V4_15: Release = (4, 15)
@@ -106,13 +106,9 @@ SHORT = Form(
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each FastGPT whose release is known."""
     everybody = parties(snapshot)
-    for party in everybody:
-        if party.role != "fastgpt":
-            continue
-        if party.runs and not party.container.detailed:
-            title = f"Cannot say whether {party.subject} has what its release needs"
-            yield Unknown(party.subject, title, "it has not been inspected yet")
-            continue
+    known, unknown = inspected(everybody, "fastgpt", "Cannot say whether {subject} has what its release needs")
+    yield from unknown
+    for party in known:
         service = service_of(snapshot, party.place)
         version = (service.version if service else None) or version_of("fastgpt", party.container.image)
         number = release(version)

@@ -37,7 +37,8 @@ from terminal import Terminal
 STACKOPS = [str(Path(sys.executable).with_name("stackops"))]
 PEER = ["docker", "stats"]
 ROW = re.compile(r"bench-\d{3}")
-FIGURE = re.compile(r"bench-\d{3}.*?\d+(\.\d+)? ?%|bench-\d{3}.*\d(\.\d)? ?[KM]iB")
+FIGURE = re.compile(r"bench(-\d{3}|\d ).*?(\d+(\.\d+)? ?%|\d(\.\d)? ?[KM](iB)?\b)")
+"""Of a container, or of a stack whose containers are folded to a line."""
 WARM_UP = 5.0
 """Seconds after which start-up is over and the steady state is measured."""
 
@@ -73,7 +74,7 @@ def measure(argv: Sequence[str], seconds: float, idle: float, more: Mapping[str,
     return {
         "first_frame_ms": _ms(terminal.first_time(lambda lines: sum(bool(line.strip()) for line in lines) >= 3)),
         "list_ms": _ms(terminal.first_time(_at_least(ROW, 20))),
-        "figures_ms": _ms(terminal.first_time(_at_least(FIGURE, 20))),
+        "figures_ms": _ms(terminal.first_time(_at_least(FIGURE, 3))),
         "own_percent": 100 * (own_2 - own_1) / span,
         "of_it_child_percent": 100 * (child_2 - child_1) / span,
         "engine_percent": max(0.0, 100 * (engine_2 - engine_1) / span - idle),

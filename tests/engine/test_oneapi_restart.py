@@ -142,13 +142,17 @@ def test_a_changed_config_json_recreates_fastgpt_and_nothing_else(fastgpt):
 def test_a_broken_config_json_is_told_and_fastgpt_left_alone(fastgpt):
     up(fastgpt)
     path = fastgpt.path("config.json")
-    path.write_text(path.read_text().replace("{", "{ // mine\n", 1))
+    whole = path.read_text()
+    path.write_text(whole.replace("{", "{ // mine\n", 1))
     fastgpt.change_later("config.json", "fastgpt")
-    found = judged(fastgpt, "fastgpt")
-    assert "could not read it" in found["title"]
-    started = state(fastgpt, "fastgpt")["StartedAt"]
-    assert fastgpt.fix(CHECK, "fastgpt").returncode == 5
-    assert state(fastgpt, "fastgpt")["StartedAt"] == started
+    try:
+        found = judged(fastgpt, "fastgpt")
+        assert "could not read it" in found["title"]
+        started = state(fastgpt, "fastgpt")["StartedAt"]
+        assert fastgpt.fix(CHECK, "fastgpt").returncode == 5
+        assert state(fastgpt, "fastgpt")["StartedAt"] == started
+    finally:
+        path.write_text(whole)
 
 
 def test_a_wrong_key_of_fastgpt_is_one_trouble_that_names_its_place_and_a_right_one_ends_it(fastgpt):
@@ -161,17 +165,15 @@ def test_a_wrong_key_of_fastgpt_is_one_trouble_that_names_its_place_and_a_right_
 
     def told() -> list[str]:
         done = fastgpt.stackops("check", "--json")
-        if not done.stdout:  # a busy Engine that did not tell of all its containers in time
-            return [done.stderr]
         troubles = json.loads(done.stdout)["judgement"]["troubles"]
         assert "ofanothergateway" not in done.stdout + done.stderr
         return [one["check"] for one in troubles if one["subject"] == "fastgpt"
                 and one["severity"] == "error"]  # fmt: skip
 
     try:
-        wait_for(lambda: told() == ["fastgpt.token"], 180)
+        wait_for(lambda: told() == ["fastgpt.token"])
         assert str(compose) in fastgpt.stackops("fix", "fastgpt.token", "fastgpt", "--dry-run").stderr
     finally:
         compose.write_text(whole)
         fastgpt.up("fastgpt")
-    wait_for(lambda: "fastgpt.token" not in told(), 180)
+    wait_for(lambda: "fastgpt.token" not in told())

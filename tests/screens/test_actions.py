@@ -163,7 +163,7 @@ async def test_all_keys_of_a_place_are_seen_at_once_on_the_smallest_usual_screen
 
 def test_on_a_wide_screen_the_help_says_sentences() -> None:
     said = plain(help_lines("overview", {}, 120, read_only=False))
-    assert sum(action.help in said for action in at("overview")) > 10
+    assert sum(action.help in said for action in at("overview")) > 12
 
 
 async def test_the_palette_offers_what_can_be_done_here() -> None:

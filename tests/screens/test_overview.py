@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from stackops.console.hosts import HostError
 from stackops.console.paths import Memory
+from stackops.console.settings import Settings
 from stackops.screens.acts import refusal
 from stackops.screens.desk import Desk
 from stackops.screens.widgets.table import Table
@@ -124,6 +125,14 @@ async def test_a_paused_container_is_let_go_on() -> None:
         await running.press("tab", "enter")
         await running.until("Unpause fastgpt: done")
         assert desk.host.control.calls == [("unpause", stage.FASTGPT.id)]
+    desk = stage.desk(
+        replace(full, containers=containers), stage.RESULTS, settings=Settings(confirm={"container.pause": "none"})
+    )
+    async with console(desk, (120, 40)) as running:
+        await running.press("/")
+        await running.type("fastgpt")
+        await running.press("enter", "Z")  # asked for not at all, in either direction
+        await running.until(lambda _: desk.host.control.calls == [("unpause", stage.FASTGPT.id)])
 
 
 @pytest.mark.parametrize(

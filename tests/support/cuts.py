@@ -159,6 +159,11 @@ class CutStack(Stack):
             if each.result.severity != "info" and not each.result.check.startswith(("host.", "docker."))
         ]  # fmt: skip
 
+    def whole(self, snapshot: Snapshot) -> set[tuple[str, str]]:
+        """Who has an arrow whose last hop was well, and to where."""
+        there = (each for each in snapshot.edges if each.hops[-1].state == "ok")
+        return {(self.said(each.source_name), f"{each.host}:{each.port}") for each in there}
+
     def said(self, text: str) -> str:
         """As people read it, with the services' names for the containers'."""
         return re.sub(rf"{self.name}-([\w-]+?)-1(?!\d)", r"\1", text)

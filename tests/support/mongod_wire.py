@@ -18,7 +18,7 @@ MORE_TO_COME = 2
 LARGEST = 48_000_000
 _SAID = b"It looks like you are trying to access MongoDB over HTTP on the native driver port.\r\n"
 HTTP = b"HTTP/1.0 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(_SAID), _SAID)
-"""fact: librechat-stack 14"""
+"""fact: mongo src/mongo/transport, what it says to HTTP on its own port"""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TextIO
 
-TURNS = ("upstream", "dockerd", "mongo-forms", "mongo-several")
+TURNS = ("upstream", "cuts", "dockerd", "mongo-forms", "mongo-several")
 """In this order everybody takes them, and keeps them to the end: so nobody waits for somebody who waits for him."""
 OTHERS = {"test_mirrors.py": "dockerd", "test_mongo_forms.py": "mongo-forms", "test_mongo_several.py": "mongo-several"}
 """Files of ``tests/engine`` that do not use upstream's container and image names, and what they use."""
@@ -22,7 +22,7 @@ def turn_of(file: str | Path) -> str | None:
     path = Path(file)
     if path.parent.name != "engine":
         return None
-    return OTHERS.get(path.name, "upstream")
+    return "cuts" if path.name.startswith("test_cut_") else OTHERS.get(path.name, "upstream")
 
 
 LONG = ("screens", "demo", "cli")
