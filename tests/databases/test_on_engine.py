@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from stackops.checks.registry import examine, find
 from stackops.console.collect.collector import look as look_once
 from stackops.console.collect.scheduler import Scheduler
-from stackops.console.collect.sources.databases import LoginsTried
+from stackops.console.collect.sources.databases import PASSING, LoginsTried
 from stackops.console.collect.sources.engine import Containers
 from stackops.console.collect.sources.wiring import Wiring
 from stackops.console.hosts.call import run
@@ -119,8 +119,10 @@ def looks(times: int = 1, tried: list[tuple[str, str]] | None = None) -> Snapsho
 
 
 def results(snapshot: Snapshot) -> dict[str, Result]:
-    found = (one for one in examine(snapshot, Settings(), only=CHECKS) if one.status != "not_applicable")
-    return {f"{one.check.partition('.')[2]} {one.subject.removeprefix(NAME)}": one for one in found}
+    """Of ours alone, as others use this Engine too."""
+    found = (one for one in examine(snapshot, Settings(), only=CHECKS) if one.subject.startswith(NAME))
+    applied = (one for one in found if one.status != "not_applicable")
+    return {f"{one.check.partition('.')[2]} {one.subject.removeprefix(NAME)}": one for one in applied}
 
 
 def advised(result: Result, snapshot: Snapshot) -> list[list[str]]:
@@ -195,8 +197,8 @@ def whole_look() -> Snapshot | None:
     snapshot = look_once(open_local(Settings(), environ=dict(os.environ)), Settings())
     unread = any(fault.source in ("wiring", "databases") for fault in snapshot.faults)
     ours = {each.id for each in snapshot.containers if each.name == NAME}
-    silent = any(each.container in ours and each.answer.trouble == "silent" for each in snapshot.databases)
-    return None if unread or silent else snapshot
+    untold = any(each.container in ours and each.answer.trouble in PASSING for each in snapshot.databases)
+    return None if unread or untold else snapshot
 
 
 def troubles(later: float = 0.0) -> list[str]:

@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -70,6 +71,13 @@ async def test_a_hung_engine_is_told_apart_and_cut_off_in_time(proxy: Proxy) -> 
     proxy.set(Toxic("hang"))
     with pytest.raises(EngineUnreachable, match="not answering"):
         await client(proxy.url, total=0.4).get("/info")
+
+
+async def test_a_program_that_stood_still_blames_nobody(engine: FakeEngine) -> None:
+    asked = client(engine.url, total=0.5)
+    asyncio.get_running_loop().call_soon(time.sleep, 1.0)
+    assert json.loads(await asked.get("/info"))
+    assert engine.requests["GET /_ping"] >= 1
 
 
 async def test_a_reply_that_trickles_is_cut_by_the_total_deadline(proxy: Proxy) -> None:

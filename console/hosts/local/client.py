@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
+from typing import TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -50,10 +52,8 @@ class EngineConnection:
 
     async def get(self, path: str, host: str) -> Head:
         """Send the request and read the head of the reply."""
-        request = (
-            f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: stackops\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-        )
-        self._writer.write(request.encode("ascii"))
+        rest = "User-Agent: stackops\r\nAccept: */*\r\nConnection: close"
+        self._writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{rest}\r\n\r\n".encode("ascii"))
         await self._writer.drain()
         try:
             return _parse(await self._reader.readuntil(b"\r\n\r\n"))
@@ -167,8 +167,11 @@ def _number(text: str, base: int) -> int:
     return number
 
 
-CONNECT = 1.0
-TOTAL = 3.0
+CONNECT, TOTAL = 1.0, 3.0
+"""Seconds for a connection over a network, and for a whole reply, the connection of a local socket included."""
+LATE, TRIES = 0.2, 3
+"""Seconds behind its time after which an alarm proves nothing, and how often such a request is made at most."""
+Asked = TypeVar("Asked")
 LIMIT = 16 << 20
 OLDEST = (1, 24)
 NEWEST = (1, 51)
@@ -189,28 +192,20 @@ class EngineClient:
 
     async def api(self) -> str:
         """The API version to use, for example ``1.41``; agreed once, and anew after the Engine was lost."""
-        with self._explained(self._total):
-            async with asyncio.timeout(self._total):
-                return await self._agreed()
+        return await self._within(self._total, self._agreed)
 
     async def ping(self) -> None:
         """Return when the Engine answers: no version needed, nothing started on its side."""
-        with self._explained(self._total):
-            async with asyncio.timeout(self._total):
-                head, body = await self._pinged()
-                if "api-version" not in head.headers and body.strip() != b"OK":
-                    raise self._stranger(body)
+        head, body = await self._within(self._total, partial(self._accepted, "/_ping"))
+        if "api-version" not in head.headers and body.strip() != b"OK":
+            raise self._stranger(body)
 
     async def get(
         self, path: str, *, total: float | None = None, versioned: bool = True, query: Query | None = None
     ) -> bytes:
         """The reply's bytes, proven to be JSON. ``path`` begins with a slash; the query is quoted here."""
-        seconds = total or self._total
-        with self._explained(seconds):
-            async with asyncio.timeout(seconds):
-                if versioned:
-                    return await self._versioned(_with_query(path, query))
-                return await self._asked(path)
+        ask = partial(self._versioned, _with_query(path, query)) if versioned else partial(self._asked, path)
+        return await self._within(total or self._total, ask)
 
     @asynccontextmanager
     async def open(
@@ -228,15 +223,30 @@ class EngineClient:
             finally:
                 connection.close()
 
+    async def _within(self, seconds: float, ask: Callable[[], Awaitable[Asked]], tries: int = TRIES) -> Asked:
+        """What is asked for, or that the Engine is silent; asked anew where it was this program that stood still.
+
+        An alarm that goes off long after its time tells of a machine that is too busy to run us, not of the Engine.
+        """
+        alarm = asyncio.get_running_loop().time() + seconds
+        with self._explained(seconds):
+            try:
+                async with asyncio.timeout_at(alarm):
+                    return await ask()
+            except TimeoutError:
+                if tries == 1 or asyncio.get_running_loop().time() < alarm + LATE:
+                    raise
+        return await self._within(seconds, ask, tries - 1)
+
     async def _agreed(self) -> str:
         if self._api is None:
-            head, _ = await self._pinged()
+            head, _ = await self._accepted("/_ping")
             theirs = head.headers.get("api-version") or _api_version(await self._asked("/version"))
             self._api = self._agree(theirs)
         return self._api
 
-    async def _pinged(self) -> tuple[Head, bytes]:
-        head, body = await self._once("/_ping")
+    async def _accepted(self, target: str) -> tuple[Head, bytes]:
+        head, body = await self._once(target)
         if head.status >= BAD_REQUEST:
             raise self._refusal(head, body)
         return head, body
@@ -263,9 +273,7 @@ class EngineClient:
         return await self._asked(f"/v{await self._agreed()}{target}")
 
     async def _asked(self, target: str) -> bytes:
-        head, body = await self._once(target)
-        if head.status >= BAD_REQUEST:
-            raise self._refusal(head, body)
+        _, body = await self._accepted(target)
         try:
             msgspec.json.decode(body, type=msgspec.Raw)
         except msgspec.MsgspecError as error:
@@ -285,7 +293,7 @@ class EngineClient:
 
     async def _send(self, target: str) -> tuple[EngineConnection, Head]:
         try:
-            async with asyncio.timeout(self._connect_timeout):
+            async with asyncio.timeout(None if self.address.socket else self._connect_timeout):
                 connection = await connect(self.address)
         except TimeoutError as error:
             raise reasons.hung(self.address, self._connect_timeout) from error
@@ -312,21 +320,17 @@ class EngineClient:
     def _explained(self, seconds: float) -> Iterator[None]:
         try:
             yield
-        except EngineUnreachable:
-            self._api = None
+        except HostError as error:
+            self._api = None if isinstance(error, EngineUnreachable) else self._api
             raise
-        except HostError:
-            raise
-        except LOST as error:
-            self._api = None
-            raise reasons.cut_short(self.address) from error
-        except TimeoutError as error:
-            self._api = None
-            raise reasons.hung(self.address, seconds) from error
         except NotHttp as error:
             raise self._stranger(error.args[0]) from error
-        except OSError as error:
+        except (CutShort, OSError) as error:
             self._api = None
+            if isinstance(error, LOST):
+                raise reasons.cut_short(self.address) from error
+            if isinstance(error, TimeoutError):
+                raise reasons.hung(self.address, seconds) from error
             raise reasons.unreachable(error, self.address) from error
 
     def _refusal(self, head: Head, body: bytes) -> HostError:
