@@ -6,6 +6,7 @@ to the screen. This is one of the two doors through which the console reaches th
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from copy import copy
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .exit_codes import ExitCode
+from .text import LANGUAGES, of_arguments, use
 
 if TYPE_CHECKING:
     from ..checks.api import Check
@@ -115,7 +117,7 @@ def _global_options() -> list[click.Parameter]:
         option("--plain", is_flag=True, help="Answer with one fact per line."),
         option("--no-color", is_flag=True, help="No colours."),
         option("--ascii", is_flag=True, help="Draw and answer in ASCII alone."),
-        option("--lang", type=click.Choice(["en", "zh"]), help="Language; all texts are English as yet."),
+        option("--lang", type=click.Choice(LANGUAGES), help="Language of all texts; else what LANG says."),
         option("--config", metavar="FILE", help="Settings file in place of the usual one."),
         option("--theme", metavar="NAME", help=f"Theme of the screens: {_THEMES}, or one of your own."),
         option("--debug", is_flag=True, callback=_debug, help="Write tracebacks, redacted, to the state folder."),
@@ -183,6 +185,8 @@ def _command() -> Stackops:
 def run(arguments: Sequence[str], doors: LazyDoors | None = None) -> int:
     """Run the command and return its exit code; never raises."""
     from .commands.guard import guarded
+
+    use(of_arguments(arguments, os.environ))
 
     def call() -> int:
         from .commands.session import Session

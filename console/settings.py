@@ -18,6 +18,7 @@ from msgspec import Meta, Struct, field
 
 from .model.findings import Severity
 from .paths import settings_file
+from .text import Language
 from .text.cleaning import clean_line
 from .text.toml_text import SettingsError, TypeJudge, instead, parsed, text_of
 
@@ -170,8 +171,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """One of those that come with stackops, or the name of a file in the folder of themes."""
     ascii: bool = False
     """Draw and answer in ASCII alone, for consoles that lack the glyphs."""
-    lang: Literal["en", "zh"] = "en"
-    """Language; all texts are English as yet."""
+    lang: Language | None = None
+    """Language of all texts: ``en`` or ``zh``; None: what LC_ALL, LC_MESSAGES and LANG say, else English."""
     period: Period = 1.0
     """Seconds between two sweeps of figures, 0.5 to 60."""
     project_dirs: tuple[str, ...] = ()

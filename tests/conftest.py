@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from stackops.console import text
 from support.corpus import CORPUS
 from support.turns import place_of, turn_of
 
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # a busy machine is no fault of the example: none of them has a time
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Each test begins in English, whatever the one before spoke."""
+    text.use("en")
+    yield
+    text.use("en")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -32,8 +42,11 @@ def pytest_runtest_makereport(item, call):
 def pytest_configure() -> None:
     """A run in the background has SIGINT ignored, and so would every program it starts: the tests send it.
 
+    Whoever runs them may read another language than English.
+
     Hypothesis asks how long an example takes, unless it is told not to: on a busy machine that fails by itself.
     """
+    os.environ["LC_ALL"] = "C.UTF-8"
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("any machine")

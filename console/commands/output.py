@@ -85,9 +85,14 @@ class Output:
         """One fact on a line of its own, parts separated by tabs, the status first."""
         _write(sys.stdout, self._letters("\t".join(shown(word).replace("\n", " ") for word in words)))
 
+    @property
+    def letters_only(self) -> bool:
+        """Whether it takes ASCII alone. What cannot be written in a terminal's own letters has no glyphs."""
+        return self.ascii or not _takes_utf8()
+
     def _letters(self, text: str) -> str:
-        """The text as this output may have it. What cannot be written in a terminal's own letters has no glyphs."""
-        return ascii_words(text) if self.ascii or not _takes_utf8() else text
+        """The text as this output may have it."""
+        return ascii_words(text) if self.letters_only else text
 
     @property
     def width(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -137,9 +138,18 @@ class Session:
             }
             chosen = self.options.get("config")
             settings = msgspec.structs.replace(load(None if chosen is None else str(chosen)), **given)
+            self._speak(settings)
             self._check_names(settings)
             self._settings = settings
         return self._settings
+
+    def _speak(self, settings: Settings) -> None:
+        """The language of the settings, else of the environment. What programs read, and ASCII, is English."""
+        from ..text import of_environment, use
+
+        output = self.output
+        english = output.json or output.plain or output.letters_only or settings.ascii
+        use("en" if english else settings.lang or of_environment(os.environ)[0])
 
     def lay_over(self, given: dict[str, str]) -> dict[str, str]:
         """Take what ``--set`` names of the settings into them, for this call; the rest answers a plan's questions."""

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..exit_codes import ExitCode
+from ..text import of_environment
 from .session import Session, pass_session
 
 _GIVEN_BY_FLAG = ("host", "project", "read_only", "theme", "ascii", "lang")
@@ -106,6 +107,8 @@ def _row(
         return SettingRow(name, value, "file", file if line is None else f"{file}:{line}")
     if name == "host" and value is None and (given := os.environ.get("DOCKER_HOST")):
         return SettingRow(name, given, "environment", "DOCKER_HOST")
+    if name == "lang" and (asked := of_environment(os.environ))[0] != "en":
+        return SettingRow(name, asked[0], "environment", asked[1])
     return SettingRow(name, value, "default", "")
 
 

@@ -1,1 +1,88 @@
-"""What may be shown: cleaning, redaction, units, differences between texts."""
+"""What may be shown: cleaning, redaction, units; and the language that it is told in.
+
+The source is English, catalogues of gettext have the other languages. ``_("{name} is down", name=name)`` takes the
+template and what fills it, where the sentence is made; never while a module is imported, as no language is chosen by
+then. Texts in a table of the source are marked with ``N_("…")`` and translated where they are shown.
+``docs/catalogues.py`` finds both and writes the catalogues; a text without an entry stays English.
+
+English costs nothing: gettext and the catalogues are loaded when another language is chosen. What other programs read
+(``--json``, ``--plain``) is English always. fact: gettext's manual, "Locale Environment Variables": LC_ALL, LC_MESSAGES
+and LANG, the first that is set.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from gettext import GNUTranslations
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+LOCALE = Path(__file__).parent / "locale"
+DOMAINS = ("console", "checks")
+"""Catalogues: what screens and commands say; what checks, and the steps of their repairs, say."""
+FOLDERS: Mapping[Language, str] = {"zh": "zh_CN"}
+_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+
+_used: GNUTranslations | None = None
+_name: Language = "en"
+
+
+def use(language: Language) -> None:
+    """Speak this language from now on, in this process."""
+    global _used, _name
+    if language != _name:
+        _used, _name = None if language == "en" else _loaded(language), language
+
+
+def of_environment(env: Mapping[str, str]) -> tuple[Language, str]:
+    """What the environment asks for, and the variable that does; empty where none does.
+
+    The kernel's own console has no Chinese letters: there it stays English unless somebody asks in so many words.
+    """
+    name = next((each for each in _VARIABLES if env.get(each)), "")
+    chinese = bool(name) and env[name].lower().startswith("zh") and env.get("TERM") != "linux"
+    return ("zh", name) if chinese else ("en", name)
+
+
+def of_arguments(arguments: Sequence[str], env: Mapping[str, str]) -> Language:
+    """What the arguments ask for before they are understood, so that help and usage errors are in that language."""
+    if any(each in {"--json", "--plain", "--ascii"} for each in arguments):
+        return "en"
+    asked = [each.partition("=")[2] for each in arguments if each.startswith("--lang=")]
+    asked += [value for option, value in pairwise(arguments) if option == "--lang"]
+    named = next((each for each in LANGUAGES if asked and each == asked[-1]), None)
+    return named or of_environment(env)[0]
+
+
+def _loaded(language: Language) -> GNUTranslations:
+    """The catalogues one behind the other."""
+    from gettext import GNUTranslations
+
+    folder = LOCALE / FOLDERS[language] / "LC_MESSAGES"
+    first, *others = (GNUTranslations(io.BytesIO((folder / f"{each}.mo").read_bytes())) for each in DOMAINS)
+    for other in others:
+        first.add_fallback(other)
+    return first
+
+
+def _(text: str, /, **values: object) -> str:
+    """A text in the language that is spoken, filled; where it has no entry, as it stands."""
+    told = text if _used is None or not text else _used.gettext(text)
+    return told.format_map(values) if values else told
+
+
+def n_(one: str, many: str, count: int, /, **values: object) -> str:
+    """The form of a text that goes with this number, which is its ``{count}``."""
+    told = (one if count == 1 else many) if _used is None else _used.ngettext(one, many, count)
+    return told.format_map({"count": count, **values})
+
+
+def N_(text: str, /) -> str:  # noqa: N802 - gettext's name for it
+    """Mark a text that is translated where it is shown."""
+    return text

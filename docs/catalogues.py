@@ -1,0 +1,125 @@
+"""Writes the catalogues of translations from the source: ``python docs/catalogues.py``.
+
+New texts get an empty entry, texts that are gone go, translations stay; then each ``.po`` is compiled to the ``.mo``
+that the program loads. What stands in a table of the source is taken from the table: places, actions, checks' forms.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import polib
+from stackops.console.text import DOMAINS, FOLDERS, LOCALE
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = {"console": ("console", "screens"), "checks": ("console/fix", "checks")}
+"""Folders whose texts a catalogue has; what lies in a folder of the second one is none of the first one's."""
+Texts = dict[tuple[str, str], set[str]]
+"""English and its plural, empty where it has none -> the files with it."""
+HEADER = {
+    "Project-Id-Version": "stackops", "Language": "", "MIME-Version": "1.0",
+    "Content-Type": "text/plain; charset=UTF-8", "Content-Transfer-Encoding": "8bit",
+    "Plural-Forms": "nplurals=1; plural=0;",
+}  # fmt: skip
+
+
+def calls(tree: ast.Module) -> Iterator[tuple[ast.Call, tuple[str, str]]]:
+    """Each call of ``_``, ``N_`` and ``n_`` with its text. Raises ValueError for ``N_`` and ``n_`` of a variable."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"_", "N_", "n_"}:
+            count = 2 if node.func.id == "n_" else 1
+            given = [each.value if isinstance(each, ast.Constant) else None for each in node.args[:count]]
+            if all(isinstance(each, str) for each in given):
+                yield node, (str(given[0]), str(given[1]) if count == 2 else "")
+            elif node.func.id != "_" or any(isinstance(each, ast.JoinedStr) for each in node.args):
+                raise ValueError(f"line {node.lineno}: a text has to stand in the call itself")
+
+
+def domain_of(path: Path) -> str:
+    """The catalogue for the texts of a file."""
+    name = path.relative_to(ROOT).as_posix()
+    return "checks" if name.startswith(ROOMS["checks"]) else "console"
+
+
+def files() -> Iterator[Path]:
+    """Every module whose texts are translated."""
+    for room in ("console", "screens", "checks"):
+        yield from sorted((ROOT / room).rglob("*.py"))
+
+
+def texts(domain: str) -> Texts:
+    """All texts of a domain."""
+    found: Texts = {}
+    for path in files():
+        if domain_of(path) == domain:
+            for _, text in calls(ast.parse(path.read_text("utf-8"))):
+                found.setdefault(text, set()).add(path.relative_to(ROOT).as_posix())
+    for text, place in {"console": _of_console, "checks": _of_checks}[domain]():
+        if text:
+            found.setdefault((text, ""), set()).add(place)
+    return found
+
+
+def _of_console() -> Iterator[tuple[str, str]]:
+    """What stands in the tables of the screens."""
+    from stackops.screens.registry import ACTIONS, PLACES
+
+    for place in PLACES:
+        for text in (place.title, place.help, place.short, place.label or place.name):
+            yield text, "screens/registry.py"
+    for action in ACTIONS:
+        for text in (action.label, action.help, action.both):
+            yield text, "screens/registry.py"
+
+
+def _of_checks() -> Iterator[tuple[str, str]]:
+    """What stands in the checks."""
+    return iter(())
+
+
+def placeholders(text: str) -> list[str]:
+    """The placeholders of a template, sorted; a text that is none has none."""
+    try:
+        return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
+    except ValueError:
+        return re.findall(r"\{(\w*)\}", text)
+
+
+def po_path(domain: str, folder: str) -> Path:
+    """Where a catalogue lies."""
+    return LOCALE / folder / "LC_MESSAGES" / f"{domain}.po"
+
+
+def merged(domain: str, folder: str) -> polib.POFile:
+    """The catalogue with exactly the texts of the source, and the translations that it has of them."""
+    path, made = po_path(domain, folder), polib.POFile(wrapwidth=110)
+    old = {(e.msgid, e.msgid_plural): e for e in polib.pofile(str(path))} if path.exists() else {}
+    made.metadata = {**HEADER, "Language": folder}
+    for text, places in sorted(texts(domain).items(), key=lambda item: (min(item[1]), item[0])):
+        before, one = old.get(text), polib.POEntry(msgid=text[0], occurrences=[(each, "") for each in sorted(places)])
+        if text[1]:
+            one.msgid_plural = text[1]
+            one.msgstr_plural = before.msgstr_plural if before else {0: ""}
+        elif before:
+            one.msgstr = before.msgstr
+        made.append(one)
+    return made
+
+
+def main() -> None:
+    """Write every catalogue and compile it."""
+    for folder in FOLDERS.values():
+        for domain in DOMAINS:
+            catalogue = merged(domain, folder)
+            catalogue.save(str(po_path(domain, folder)))
+            catalogue.save_as_mofile(str(po_path(domain, folder).with_suffix(".mo")))
+            waiting = len(catalogue.untranslated_entries())
+            print(f"{folder} {domain}: {len(catalogue)} texts, {waiting} without a translation")
+
+
+if __name__ == "__main__":
+    main()
