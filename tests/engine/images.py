@@ -133,7 +133,7 @@ IMAGES: dict[str, Image] = {
     **{f"{LABRING}/aiproxy:{tag}": AIPROXY for tag in ("v0.1.7", "v0.3.5", "v0.6.5")},
     f"{LABRING}/fastgpt:latest": fastgpt("v4.6.8"),
     f"{ALIYUN}/fastgpt:v4.6.9": fastgpt("v4.6.9"),
-    **{f"{LABRING}/fastgpt:{tag}": fastgpt(tag) for tag in ("v4.8.20", "v4.9.14", "v4.14.10", "v4.15.8")},
+    **{f"{LABRING}/fastgpt:{tag}": fastgpt(tag) for tag in ("v4.8.19", "v4.8.20", "v4.9.14", "v4.14.10", "v4.15.8")},
     **{f"{LABRING}/fastgpt-sandbox:{tag}": served(3000, "/health") for tag in ("v4.8.20", "v4.9.14")},
     **{f"{LABRING}/fastgpt-code-sandbox:{tag}": served(3000, "/health") for tag in ("v4.14.10", "v4.15.7")},
     **{f"{LABRING}/fastgpt-mcp_server:{tag}": served(3000, "/health") for tag in ("v4.9.14", "v4.14.10", "v4.14.23")},

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from support.cuts import Cut, CutStack, Given, Parted, Rewritten, paused, play, sql, standing, stopped
+from support.cuts import Cut, CutStack, Given, Parted, Rewritten, paused, play, sql, standing, states, stopped
 from support.stacks import wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter the network of a container")
@@ -17,11 +17,18 @@ MORE = {
     "ollama": {"image": "ollama/ollama:0.3.12", **NET},
 }
 ADDED = {
+    "fastgpt": {"image": "ghcr.io/labring/fastgpt:v4.8.19"},  # the last that reads its models from config.json
     "oneapi": {"environment": {
         "REDIS_CONN_STRING": "redis://default:mypassword@redis:6379", "SYNC_FREQUENCY": "60",
         "INITIAL_ROOT_ACCESS_TOKEN": "access-of-root",
     }},
 }  # fmt: skip
+CONFIG = """{
+  "llmModels": [{"model": "gemma:7b", "name": "Gemma", "maxContext": 8000}],
+  "vectorModels": [{"model": "m3e", "name": "M3E", "maxToken": 500}]
+}
+"""
+PATHS = {"llmModels gemma:7b 2": "ok", "vectorModels m3e 1": "ok"}
 CHANNELS = (
     "INSERT INTO channels (name, models, created_time, type, base_url) VALUES "
     "('m3e', 'm3e', 1700000000, 1, 'http://m3e:6008'), ('gemma', 'gemma:7b', 1700000000, 30, 'http://ollama:11434')"
@@ -200,10 +207,11 @@ CUTS = (
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CutStack]:
-    made = CutStack(tmp_path_factory.mktemp("cuts"), "fastgpt/v4.8.20-pgvector", MORE, ADDED)
+    made = CutStack(tmp_path_factory.mktemp("cuts"), "fastgpt/v4.8.20-pgvector", MORE, ADDED, {"config.json": CONFIG})
     with standing(made):
         wait_for(lambda: sql(made, "SELECT count(*) FROM channels", check=False) == "0")
         sql(made, CHANNELS)
+        made.paths = PATHS
         wait_for(made.green)
         yield made
 
@@ -215,6 +223,7 @@ def test_the_whole_stack_is_green_and_each_arrow_whole(stack: CutStack) -> None:
         *(("oneapi", at) for at in ("mysql:3306", "redis:6379", "m3e:6008", "ollama:11434")),
     }
     assert not judgement.doubts
+    assert states(snapshot) == PATHS
 
 
 @pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.name)

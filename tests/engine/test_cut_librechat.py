@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.corpus import CORPUS
-from support.cuts import Cut, CutStack, Given, Parted, Written, play, standing, stopped
+from support.cuts import Cut, CutStack, Given, Parted, Written, play, standing, states, stopped
 from support.stacks import wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter the network of a container")
@@ -30,6 +30,7 @@ endpoints:
         default: ["gemma:7b"]
         fetch: true
 """
+PATHS = {"endpoint Ollama gemma:7b": "ok"}
 FOLDERS = ("data-node", "images", "logs", "uploads", "meili_data_v1.12")
 
 
@@ -118,6 +119,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CutStack]:
     for name in FOLDERS:  # Docker would make them root's
         made.path(name).mkdir()
         os.chown(made.path(name), 1000, 1000)
+    made.paths = PATHS
     with standing(made):
         wait_for(made.green)
         yield made
@@ -130,6 +132,7 @@ def test_the_whole_stack_is_green_and_each_arrow_whole(stack: CutStack) -> None:
         *(("rag_api", at) for at in ("vectordb:5432", "ollama:11434")),
     }
     assert not judgement.doubts
+    assert states(snapshot) == PATHS
 
 
 @pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.name)

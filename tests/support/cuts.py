@@ -27,6 +27,7 @@ from stackops.console.hosts.local import open_local
 from stackops.console.judge import judge
 from stackops.console.model import Snapshot
 from stackops.console.model.findings import Judgement, Result, Trouble
+from stackops.console.report.wiring import path_state
 from stackops.console.settings import Settings
 
 from . import python_image
@@ -37,6 +38,8 @@ OURS = "stackops-cuts"
 """Before the names of images, which must not be upstream's: another run takes those away when it ends."""
 LATER = 3600.0
 PATIENCE = 60.0
+MODELS = ("gateway", "m3e", "ollama", "endpoint")
+"""How the names of cuts begin after which a model's path must not be as it was."""
 READY = {"oneapi": "token encoders initialized"}
 """What a service says when it is about to listen. Asked earlier it is asked again only after a while."""
 TAGS = {f"pgvector:{tag}": "pgvector:0.8.0-pg17" for tag in ("0.7.0-pg15", "0.8.0-pg15", "0.8.0-pg15-trixie")}
@@ -69,8 +72,9 @@ class CutStack(Stack):
         super().__init__(base, release, ("docker-compose.yml",))
         for name, text in (files or {}).items():
             self.write(name, text)
-        if (CORPUS / release / "config.json").exists():
-            shutil.copyfile(CORPUS / release / "config.json", self.path("config.json"))
+        own = CORPUS / release / "config.json"
+        if own.exists() and not self.path(own.name).exists():
+            shutil.copyfile(own, self.path(own.name))
         told = json.loads(self.compose("config", "--format", "json"))
         services = {name: _with(one, added.get(name, {})) for name, one in {**told["services"], **more}.items()}
         self.images = {service["image"] for service in services.values()}
@@ -78,6 +82,8 @@ class CutStack(Stack):
         told["networks"] = {name: {} for name in told.get("networks", {"default": None})}
         told["name"] = self.name
         self.write("docker-compose.yml", json.dumps(told, indent=1))
+        self.paths: Mapping[str, str] = {}
+        """How each model's path is while nothing is cut; where nobody says so, as it first was."""
         self._looking: tuple[Loop, Scheduler] | None = None
         self._pressed = False
 
@@ -148,9 +154,12 @@ class CutStack(Stack):
         return later, judge(later, examine(later, Settings(project=self.name)))
 
     def green(self) -> bool:
-        """Whether all is well, but for what is true of this machine."""
-        judgement = self.judged()[1]
-        return not self.troubles(judgement) and not judgement.doubts
+        """Whether all is well, but for what is true of this machine, and the models' paths are as they were."""
+        seen, judgement = self.judged()
+        if self.troubles(judgement) or judgement.doubts:
+            return False
+        self.paths = self.paths or states(seen)
+        return states(seen) == self.paths
 
     def troubles(self, judgement: Judgement) -> list[Trouble]:
         """Those of this stack."""
@@ -171,6 +180,11 @@ class CutStack(Stack):
     def down(self) -> None:
         self.anew()
         super().down()
+
+
+def states(snapshot: Snapshot) -> dict[str, str]:
+    """Each model's path, and how it is."""
+    return {f"{path.kind} {path.model} {path.channel or ''}".strip(): path_state(path) for path in snapshot.model_paths}
 
 
 def _with(service: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
@@ -360,6 +374,8 @@ def _is_told(stack: CutStack, cut: Cut) -> bool:
     if len(troubles) != 1 or judgement.green:
         return False
     (trouble,) = troubles
+    if states(snapshot) == stack.paths and cut.name.startswith(MODELS):
+        return False
     hop = _hop(stack, trouble, cut)
     cut.seen[-1] += f" [{hop}]"
     broken = {stack.said(f"{e.source_name} -> {e.host}:{e.port}") for e in snapshot.edges if e.broken}
