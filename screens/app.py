@@ -192,7 +192,7 @@ class StackopsApp(Navigator, inherit_bindings=False):
             self._leaving = True
             self._finish_and_exit(code)
 
-    @work(exit_on_error=False)
+    @work(exit_on_error=False, description="")
     async def _finish_and_exit(self, code: int) -> None:
         for fix in self._works:
             fix.stop()
@@ -262,7 +262,7 @@ class StackopsApp(Navigator, inherit_bindings=False):
         at, before = self._judged_moving
         return not 0 <= snapshot.taken_at - at < REJUDGE_SECONDS and moved(snapshot) != before
 
-    @work(thread=True, group="judge", exit_on_error=False)
+    @work(thread=True, group="judge", exit_on_error=False, description="")
     def _judge(self, snapshot: Snapshot) -> None:
         from ..console.judge import judge
 

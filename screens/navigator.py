@@ -186,7 +186,7 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
         self.say(f"{what} ...")
         self._do(what, act)
 
-    @work(thread=True, group="act", exit_on_error=False)
+    @work(thread=True, group="act", exit_on_error=False, description="")
     def _do(self, what: str, act: Callable[[Control], str]) -> None:
         try:
             more = act(self.desk.host.control)
@@ -368,7 +368,7 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
         ways = [("wait", "Wait"), ("end", f"{verb} after this step")]
         self.push_screen(Choose("A fix is running", body, ways), lambda how: end() if how == "end" else None)
 
-    @work(thread=True, group="journal", exit_on_error=False)
+    @work(thread=True, group="journal", exit_on_error=False, description="")
     def find_open_entries(self, journal: Journal) -> None:
         """Ask about the first fix on this machine that was interrupted."""
         mine = [entry for entry in journal.open_entries() if entry.intent.host == self.desk.host.name]

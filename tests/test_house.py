@@ -102,3 +102,15 @@ def test_facts_cite_what_everybody_can_read() -> None:
         for found in SHEETS.finditer(path.read_text("utf-8"))
     }
     assert named == set()
+
+
+def test_no_worker_is_described_by_its_arguments() -> None:
+    """Textual writes them out where no description is given: a whole Snapshot, in the loop that draws."""
+    told = [
+        line
+        for path in (house.ROOT / "screens").rglob("*.py")
+        for line in path.read_text().splitlines()
+        if "@work" in line
+    ]
+    assert len(told) > 5
+    assert [line for line in told if 'description=""' not in line] == []

@@ -56,6 +56,11 @@ def look(host: Host, settings: Settings, *, on_request: Collection[str] = ()) ->
     return run(collect(host, settings, cadence=Cadence(second_sample=0.0), on_request=on_request))
 
 
+RUNNING, LONGER = 8, 4
+"""After so many Snapshots, at each of which the next change waited already, so many gaps lie between two: all is drawn
+anew for each of them, and where containers come and go all the time that is most of what watching costs."""
+
+
 class Looks:
     """Looks one after another through the same sources, for a command: what they remember serves the next look."""
 
@@ -203,10 +208,12 @@ class Collector:
     async def _publish_changes(self, scheduler: Scheduler) -> None:
         board = scheduler.site.board
         self._say(board.snapshot())
+        running = 0
         while True:
             with board.catch("collector"):
+                running = running + 1 if board.changed.is_set() else 0
                 await self._publish_next(scheduler)
-            await asyncio.sleep(self._cadence.publish_gap)
+            await asyncio.sleep(self._cadence.publish_gap * (LONGER if running > RUNNING else 1))
 
     async def _publish_next(self, scheduler: Scheduler) -> None:
         """Wait for a change, or for the time when an unchanged Snapshot would look abandoned."""

@@ -84,7 +84,7 @@ class ContainerScreen(ContainerActs):
 
     # The log
 
-    @work(exclusive=True, group="log", exit_on_error=False)
+    @work(exclusive=True, group="log", exit_on_error=False, description="")
     async def _read_log(self) -> None:
         view, engine = self.query_one("#logs", LogView), self.desk.host.engine
         view.replace([])

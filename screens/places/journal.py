@@ -54,7 +54,7 @@ class JournalScreen(ListPlace):
         else:
             self._read(self.desk.journal)
 
-    @work(thread=True, exclusive=True, group="journal", exit_on_error=False)
+    @work(thread=True, exclusive=True, group="journal", exit_on_error=False, description="")
     def _read(self, journal: Journal) -> None:
         try:
             found, trouble = journal.entries(), None

@@ -125,7 +125,7 @@ class LogsScreen(Place):
         self.view.restyle(self.view.log_style._replace(names=names if len(names) > 1 else ()))
         self._read()
 
-    @work(exclusive=True, group="log", exit_on_error=False)
+    @work(exclusive=True, group="log", exit_on_error=False, description="")
     async def _read(self) -> None:
         engine = self.desk.host.engine
         if engine is None:
@@ -149,7 +149,7 @@ class LogsScreen(Place):
     def _at_top(self) -> None:
         self._read_older()
 
-    @work(exclusive=True, group="older", exit_on_error=False)
+    @work(exclusive=True, group="older", exit_on_error=False, description="")
     async def _read_older(self, since: float | None = None) -> None:
         """Fetch older lines: once, until the view is filled, or until a time is reached, which is gone to."""
         feed, view = self._feed, self.view
@@ -375,7 +375,7 @@ class LogsScreen(Place):
         else:
             self.console.say("That is too long for the clipboard. x writes all lines that are shown to a file.")
 
-    @work(exclusive=True, group="export", exit_on_error=False)
+    @work(exclusive=True, group="export", exit_on_error=False, description="")
     async def action_export(self) -> None:
         """Write all lines that are shown to a file, as they are shown."""
         texts = self._texts(self.view.kept.shown)

@@ -192,7 +192,7 @@ class ServersScreen(ContainerActs, ListPlace):
         self._worker = self._test(server, model)
         self.redraw()
 
-    @work(exclusive=True, group="test", exit_on_error=False)
+    @work(exclusive=True, group="test", exit_on_error=False, description="")
     async def _test(self, server: Server, model: str) -> None:
         from ...console.collect.smoke_test import deep_check, key_for
         from ...console.hosts import HostError

@@ -47,7 +47,7 @@ class Timeline(ListPlace):
         if self.desk.journal is not None:
             self._read(self.desk.journal)
 
-    @work(thread=True, exclusive=True, group="journal", exit_on_error=False)
+    @work(thread=True, exclusive=True, group="journal", exit_on_error=False, description="")
     def _read(self, journal: Journal) -> None:
         try:
             found, trouble = journal.entries(), ""

@@ -175,7 +175,7 @@ class WiringScreen(ContainerActs, ListPlace):
             self.console.say(f"Asking for {path.model} ...")
             self._test(path)
 
-    @work(exclusive=True, group="test", exit_on_error=False)
+    @work(exclusive=True, group="test", exit_on_error=False, description="")
     async def _test(self, path: ModelPath) -> None:
         from ...console.collect.path_test import send_down
         from ...console.hosts import HostError

@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from stackops.console.collect.board import SnapshotBuilder
 from stackops.console.collect.collector import Cadence, Collector
 from stackops.console.hosts import CgroupSample, EngineFailed, HostError
-from stackops.console.model import Gpu, GpuProcess, Snapshot
+from stackops.console.model import Gpu, GpuProcess, HostInfo, Snapshot
 from stackops.console.settings import Settings
 from support.fake_engine import container, container_id
 from support.memory_host import MemoryEngine, MemoryGpus, MemoryHost, host_with, unreachable, until
@@ -604,3 +606,26 @@ async def test_an_unchanged_machine_is_told_again_and_again_lest_it_looks_abando
         before = len(seen.published)
         await until(lambda: len(seen.published) > before + 3)
         assert seen.published[before].containers == seen.last.containers
+
+
+async def test_where_something_changes_all_the_time_it_is_told_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And at once again after a moment of calm."""
+    host, waits = host_with(), []
+    board = SnapshotBuilder(host.clock, HostInfo("box"))
+    calm = (20, 40)
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 45:
+            raise asyncio.CancelledError
+        if len(waits) in calm:
+            asyncio.get_running_loop().call_soon(board.changed.set)
+        else:
+            board.changed.set()
+
+    monkeypatch.setattr("stackops.console.collect.collector.asyncio.sleep", sleep)
+    collector = Collector(host, Settings(), lambda _: None, cadence=Cadence(publish_gap=1.0))
+    site = SimpleNamespace(board=board, pace=SimpleNamespace(period=60.0))
+    with pytest.raises(asyncio.CancelledError):
+        await collector._publish_changes(SimpleNamespace(site=site))  # type: ignore[arg-type]
+    assert waits == [*[1.0] * 9, *[4.0] * 11, *[1.0] * 9, *[4.0] * 11, *[1.0] * 5]
