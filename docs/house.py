@@ -156,8 +156,8 @@ def _reached(graph: dict[str, frozenset[str]], start: str) -> set[str]:
 
 
 CEILINGS = {
-    "product lines": 77_000,
-    "modules": 371,
+    "product lines": 84_000,
+    "modules": 390,
     "modules with a single importer in their own folder": 23,
     "circles": 0,
     "loose modules at the root of console/": 5,
