@@ -16,12 +16,13 @@ from . import stacks, states
 
 def document(container: Container, snapshot: Snapshot, results: Sequence[Result]) -> list[Line]:
     """All sections, most asked for first."""
-    concerned = [each for each in states.findings(tuple(results)) if stacks.concerns(each, container)]
+    told = (*states.findings(tuple(results)), *(each for each in results if each.status == stacks.IGNORED))
+    concerned = [
+        line(states.verdict_of(each), f"  {states.said_of(each)}", (f"  {each.check}", "muted"))
+        for each in told if stacks.concerns(each, container)
+    ]  # fmt: skip
     said = sections(
-        (
-            "Findings",
-            [line(states.verdict_of(each), f"  {each.title}", (f"  {each.check}", "muted")) for each in concerned],
-        ),
+        ("Findings", concerned),
         ("State", _state(container, snapshot)),
         ("Image and command", _image(container)),
         ("Limits", _limits(container)),
@@ -81,26 +82,19 @@ def _limits(c: Container) -> list[Line]:
 
 def _mount(mount: Mount) -> Line:
     mode = "read-only" if mount.read_only else "read-write"
-    stale = (
-        Span(f"  {paint.WARN} the container still holds an older file: recreate it", "warning")
-        if mount.stale
-        else Span("")
-    )
+    stale = f"  {paint.WARN} the container still holds an older file: recreate it" if mount.stale else ""
     return line(
-        (f"  {mount.kind:<7} ", "muted"), mount.target, (" ← ", "muted"), mount.source, (f"  {mode}", "muted"), stale
-    )
+        (f"  {mount.kind:<7} ", "muted"), mount.target, (" ← ", "muted"), mount.source, (f"  {mode}", "muted"),
+        (stale, "warning"),
+    )  # fmt: skip
 
 
 def _networks(c: Container) -> list[Line]:
     said = [
-        line(
-            (f"  {'network':<12} ", "muted"),
-            each.network,
-            (f"  {each.address or DASH}", "muted"),
-            (f"  {' '.join(each.aliases)}", "muted"),
-        )
+        line((f"  {'network':<12} ", "muted"), each.network,
+             (f"  {each.address or DASH}  {' '.join(each.aliases)}", "muted"))
         for each in c.networks
-    ]
+    ]  # fmt: skip
     if not c.networks and c.network_mode:
         said += pairs(("network", c.network_mode))
     exposed = " ".join(f"{port.container_port}/{port.protocol}" for port in c.ports if port.host_port is None)
@@ -133,30 +127,19 @@ def _environment(c: Container) -> list[Line]:
 
 def summary(container: Container, figures: Figures | None, cpu: Sequence[float | None], width: int) -> list[Line]:
     """Two lines above the sections: state and figures with a sparkline."""
-    first = line(
-        (f"{container.name}  ", "strong"),
-        states.state(container),
-        "  ",
-        states.health(container) if container.health else "",
-        (f"  {container.image}", "muted"),
-    )
+    health = states.health(container) if container.health else ""
+    first = line((f"{container.name}  ", "strong"), states.state(container), "  ", health,
+                 (f"  {container.image}", "muted"))  # fmt: skip
     if figures is None:
         words = states.exit_span(container)
         return [first, line(words) if words else line(("no figures", "muted"))]
-    spark = paint.sparkline(cpu, 24 if width >= 110 else 10)
+    spark, busy = paint.sparkline(cpu, 24 if width >= 110 else 10), states.cpu(figures)
     limit = f"/{states.short_size(figures.memory_limit)}" if container.memory_limit else ""
     second = line(
-        ("cpu ", "muted"),
-        Span(f"{states.cpu(figures).text:>4}", states.cpu(figures).tone),
-        (f" {spark}" if spark.strip() else "", "accent"),
-        ("  mem ", "muted"),
-        states.memory(figures),
-        limit,
-        ("  net ", "muted"),
-        states.pair(figures.net_rx, figures.net_tx),
-        ("  block ", "muted"),
-        states.pair(figures.block_read, figures.block_write),
-        ("  pids ", "muted"),
-        DASH if figures.pids is None else str(figures.pids),
-    )
+        ("cpu ", "muted"), Span(f"{busy.text:>4}", busy.tone), (f" {spark}" if spark.strip() else "", "accent"),
+        ("  mem ", "muted"), states.memory(figures), limit,
+        ("  net ", "muted"), states.pair(figures.net_rx, figures.net_tx),
+        ("  block ", "muted"), states.pair(figures.block_read, figures.block_write),
+        ("  pids ", "muted"), DASH if figures.pids is None else str(figures.pids),
+    )  # fmt: skip
     return [first, second]

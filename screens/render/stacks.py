@@ -34,6 +34,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("image", "IMAGE", 24, rank=11, most=44),
 )
 WITHOUT_GPUS = tuple(column for column in COLUMNS if column.key != "vram")
+IGNORED = "ignored"
+"""The judgement's word for a service that is not well, and of which the settings ignore that."""
 _OTHERS = "~containers outside compose"
 _NATIVE = "~native services"
 _TITLES = {_OTHERS: "Containers outside compose", _NATIVE: "Native services"}
@@ -209,7 +211,8 @@ def rows(
     if view.flat:
         found = [_alone(item) for members in groups.values() for item in members]
         return [_row(each, snapshot.taken_at) for each in sorted(found, key=lambda item: item.name)]
-    states_of = {each.container: each.state for each in told.services} if told else {}
+    services = told.services if told else ()
+    states_of = {each.container: IGNORED if each.words == IGNORED else each.state for each in services}
     folders = {project.name: project.working_dir for project in snapshot.projects}
     names = sorted(groups, key=lambda group: (group.startswith("~"), group))
     headings = {name: _Heading(name, groups[name], states_of, folders.get(name)) for name in names}
@@ -266,6 +269,7 @@ class _Heading:
         known = [states_of.get(item.container.id) for item in members if item.container is not None]
         self._judged = len(known) == len(members) and None not in known
         self._well = known.count("well") if self._judged else sum(item.running for item in members)
+        self._ignored = known.count(IGNORED) if self._judged else 0
 
     @property
     def _stands(self) -> bool:
@@ -278,8 +282,9 @@ class _Heading:
 
     def is_quiet(self, item: Item) -> bool:
         """Whether there is nothing to be seen of this one, and a line of its stack can stand for it."""
-        well = item.container is not None and self._states.get(item.container.id) == "well"
-        return self._stands and well and not (item.worst or item.unhealthy)
+        state = self._states.get(item.container.id) if item.container is not None else None
+        well = state == IGNORED or (state == "well" and not item.unhealthy)
+        return self._stands and well and item.worst is None
 
     def _sum(self, values: Iterable[float | None]) -> float | None:
         known = [value for value in values if value is not None]
@@ -294,9 +299,10 @@ class _Heading:
             "memory": self._sum(each.memory for each in figures),
             "vram": self._sum(item.vram for item in self.members),
         }
-        all_well = self._well == len(self.members)
-        count = f"{self._well}" if all_well else f"{self._well} of {len(self.members)}"
-        of_all = f"  {count} {'well' if self._judged else 'running'}"
+        all_well = self._well + self._ignored == len(self.members)
+        count = f"{self._well}" if self._well == len(self.members) else f"{self._well} of {len(self.members)}"
+        aside = f", {self._ignored} ignored" if self._ignored else ""
+        of_all = f"  {count} {'well' if self._judged else 'running'}{aside}"
         cpu, memory = states.whole_percent(sums["cpu"]), states.short_size(sums["memory"])
         said = line(
             (f"{paint.FOLDED if hidden else paint.UNFOLDED} " if self._stands else " ", "muted"),
@@ -337,7 +343,7 @@ def _new_row(item: Item, now: float) -> Row:
         "role": Span(DASH if item.role == "unknown" else item.role, "muted"),
     }
     if item.container is not None:
-        cells |= _container_cells(item.container, item.figures, now)
+        cells |= _container_cells(item.container, item.figures, now, ignored=IGNORED in item.states)
         cells["vram"] = Span(states.short_size(item.vram), "muted" if item.vram is None else "plain")
     elif item.process is not None:
         cells |= _process_cells(item.process, item.figures, now)
@@ -349,16 +355,16 @@ def _new_row(item: Item, now: float) -> Row:
     return Row(key=item.key, cells=cells, mark=mark, values=values, words=item.words)
 
 
-def _container_cells(c: Container, figures: Figures | None, now: float) -> dict[str, Span]:
+def _container_cells(c: Container, figures: Figures | None, now: float, *, ignored: bool) -> dict[str, Span]:
     return {
-        "state": states.state(c),
-        "health": states.health(c),
+        "state": states.state(c, ignored=ignored),
+        "health": states.health(c, ignored=ignored),
         "cpu": states.cpu(figures),
         "memory": states.memory(figures),
         "net": states.pair(figures.net_rx, figures.net_tx) if figures else Span(DASH, "muted"),
         "block": states.pair(figures.block_read, figures.block_write) if figures else Span(DASH, "muted"),
         "pids": Span(DASH if figures is None or figures.pids is None else str(figures.pids), "muted"),
-        "deaths": states.deaths(c),
+        "deaths": states.deaths(c, ignored=ignored),
         "up": Span(plain.uptime(c, now).replace(" ", ""), "muted"),
         "ports": Span(plain.ports(c).replace("->", "→") or DASH, "muted"),
         "image": Span(c.image, "muted"),

@@ -23,8 +23,10 @@ _STATES: dict[str, tuple[str, Tone]] = {
 }
 
 
-def state(container: Container) -> Span:
-    """Glyph and word: ``● running``, ``✖ exited 137``."""
+def state(container: Container, *, ignored: bool = False) -> Span:
+    """Glyph and word: ``● running``, ``✖ exited 137``; ``○ ignored`` where the settings ignore how it is."""
+    if ignored:
+        return Span(f"{paint.OFF} ignored", "muted")
     glyph, tone = _STATES[container.state]
     if container.state == "exited":
         if container.exit_code in {0, 143}:
@@ -48,8 +50,11 @@ def exit_span(container: Container, role: Role | None = None) -> Span | None:
     return Span(exit_words(container, role), "muted" if container.exit_code in {0, 143} else "error")
 
 
-def health(container: Container) -> Span:
-    """What the health check says; a dash where there is none."""
+def health(container: Container, *, ignored: bool = False) -> Span:
+    """What the health check says; a dash where there is none. Of what is ignored how it is, without its colour."""
+    if ignored:
+        said = container.health.status if container.health and container.state == "running" else state(container).text
+        return Span(said.split(" ", 1)[-1], "muted")
     if container.health is None or container.health.status == "none":
         return Span(DASH, "muted")
     status = container.health.status
@@ -60,14 +65,14 @@ def health(container: Container) -> Span:
     return Span(f"{paint.TURN} {status}", "warning")
 
 
-def deaths(container: Container) -> Span:
+def deaths(container: Container, *, ignored: bool = False) -> Span:
     """Restarts by policy and deaths that were seen: ``3/1``."""
     seen = len(container.deaths)
     restarts = container.restart_count
     if restarts is None and not seen:
         return Span(DASH, "muted")
     text = f"{DASH if restarts is None else restarts}/{seen}"
-    return Span(text, "warning" if restarts or seen else "muted")
+    return Span(text, "warning" if (restarts or seen) and not ignored else "muted")
 
 
 def short_size(count: float | None) -> str:
@@ -147,9 +152,14 @@ def result_row(result: Result, check: Tone | None = None) -> Row:
         "state": verdict_of(result),
         "check": Span(result.check, check or tone),
         "subject": Span(result.subject, "muted"),
-        "title": Span((result.note if result.status == "ignored" else None) or result.title, tone),
+        "title": Span(said_of(result), tone),
     }
     return Row(key_of(result), cells, values={"state": float(rank(result)[0])})
+
+
+def said_of(result: Result) -> str:
+    """Its title; of what is ignored until when and why, as that is what whoever asks wants to know."""
+    return (result.note if result.status == "ignored" else None) or result.title
 
 
 def key_of(result: Result) -> str:

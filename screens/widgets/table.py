@@ -281,8 +281,13 @@ class Table(ScrollView, can_focus=True):
         self._go(self._first())
 
     def _first(self) -> int:
-        """Below the headings: what is done to a whole group is chosen by moving there."""
-        return next((i for i, row in enumerate(self._rows) if row.heading is None), self._nearest(0, 1))
+        """Below the first heading: what is done to a whole group is chosen by moving there.
+
+        A folded one has none below it, and what lies below the next may be out of sight.
+        """
+        top = self._nearest(0, 1)
+        below = self._rows[top + 1 : top + 2] if top >= 0 and self._rows[top].stands else ()
+        return top + any(row.heading is None for row in below)
 
     def action_bottom(self) -> None:
         self._go(self._nearest(len(self._rows) - 1, -1))

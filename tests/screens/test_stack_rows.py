@@ -14,9 +14,11 @@ from stackops.console.compose.places import CONFIG_FILES, WORKING_DIR
 from stackops.console.fix import audit
 from stackops.console.fix.journal import Journal
 from stackops.console.hosts.local.locking import LocalLocks
-from stackops.console.model import Health
-from stackops.console.model.findings import Judgement, ServiceJudgement
+from stackops.console.judge import judge
+from stackops.console.model import Container, Health
+from stackops.console.model.findings import Judgement, Result, ServiceJudgement
 from stackops.console.practice import open_demo
+from stackops.screens.render.details import document
 from stackops.screens.render.stacks import StackView, rows
 from stackops.screens.widgets.paint import plain
 from stackops.screens.widgets.table import Table
@@ -304,3 +306,60 @@ async def test_down_on_the_practice_machine_takes_all_of_the_stack_away(tmp_path
         await running.press("enter", "enter")
         await running.until(lambda _: not any(c.project == "librechat" for c in running.app.snapshot.containers))
         assert any(c.project == "fastgpt" for c in running.app.snapshot.containers)
+
+
+def _crash_loop(*, ignored: bool) -> tuple[Result, ...]:
+    found = Result(check="container.crash-loop", subject="chat-mongodb", status="finding", severity="error",
+                   title="mongodb ends again and again")  # fmt: skip
+    note = "Ignored until 2026-12-31: moved to another machine"
+    return (replace(found, status="ignored", note=note) if ignored else found,)
+
+
+@pytest.mark.parametrize(
+    ("ignored", "state", "tone", "heading"),
+    [(True, "○ ignored", "muted", "2 of 4 well, 1 ignored"), (False, "↻ restarting", "error", "2 of 4 well")],
+)
+def test_an_ignored_crash_loop_is_drawn_as_ignored_in_a_word_too(ignored, state, tone, heading) -> None:
+    snapshot, results = stage.full(), _crash_loop(ignored=ignored)
+    made = rows(snapshot, results, StackView(), judge(snapshot, results))
+    row = next(each for each in made if each.key == stage.MONGO.id)
+    assert row.cells["state"] == (state, tone)
+    assert row.mark.text == ("" if ignored else "✖")
+    said = next(plain([each.heading or ()]) for each in made if each.key == "group:librechat")
+    assert f"librechat  {heading}  /srv" in said
+    if ignored:
+        assert row.cells["health"] == ("restarting", "muted"), "how it is can still be read"
+        assert "error" not in {span.tone for span in row.cells.values()}
+        assert "○ ignored  Ignored until 2026-12-31" in plain(document(stage.MONGO, snapshot, results))
+
+
+def test_a_stack_with_only_well_and_ignored_services_folds() -> None:
+    snapshot = replace(_whole(), containers=tuple(
+        replace(c, health=Health("unhealthy", 3, ())) if c.id == stage.MONGO.id else c for c in _whole().containers
+    ))  # fmt: skip
+    told = Judgement("", green=True, services=tuple(
+        ServiceJudgement(each.id, each.name, each.project, *_put_aside(each)) for each in snapshot.containers
+    ))  # fmt: skip
+    made = rows(snapshot, (), StackView(), told, room=3)
+    assert stage.MONGO.id not in [row.key for row in made]
+    (heading,) = [each.heading for each in made if each.key == "group:librechat"]
+    assert "librechat  3 of 4 well, 1 ignored" in plain([heading or ()])
+    assert {span.tone for span in heading or ()} <= {"muted", "strong"}
+
+
+def _put_aside(container: Container) -> tuple[str, str]:
+    return ("stopped", "ignored") if container.id == stage.MONGO.id else ("well", "")
+
+
+async def test_where_all_stacks_are_folded_the_cursor_starts_on_the_first_of_them() -> None:
+    many = tuple(stage.container(30 + n, f"svc{n}", project=f"stack{n:02}", service="web") for n in range(30))
+    alone = stage.container(70, "alone")
+    snapshot = replace(_whole(), containers=(*many, alone), services=(), projects=(), figures={})
+    async with console(stage.desk(snapshot, ())) as running:
+        await running.until(lambda _: running.app.judgement is not None)
+        table = running.app.screen.query_one("#stacks", Table)
+        assert table.cursor == "group:stack00"
+        assert "▌▸ stack00" in running.text
+        await running.press("G", "g")
+        assert table.cursor == "group:stack00"
+        assert "▌▸ stack00" in running.text
