@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ...console.model import Container, OneApiChannel, OneApiState, Snapshot
 from ...console.model.findings import Severity
 from ...console.products.gateways import environment
-from ...console.products.model_paths import ENABLED, listed
+from ...console.products.model_paths import ALL_READ, ENABLED, listed
 from ...console.products.offers import Offer, lead_of, offers_of
 from ...console.products.services import role_of_container
 
@@ -19,8 +19,6 @@ VECTORS = frozenset({"vectorModels", "VectorModels"})
 AUDIO = frozenset({"audioSpeechModels", "whisperModel"})
 BY_ITSELF = 3
 """fact: one-api model/channel.go: 1 enabled, 2 disabled by hand, 3 disabled by itself"""
-ALL_READ = 200
-"""From so many channels on not all of them were read."""
 
 
 @dataclass(frozen=True)

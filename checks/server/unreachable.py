@@ -29,6 +29,7 @@ from ...console.fix.steps import RestartContainer
 from ...console.model import Container, Server, ServerUser
 from ...console.products.edges import VARIABLES
 from ...console.products.model_servers import port_of
+from ...console.products.model_users import CHANNELS
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual, repair
 from ..compose import LABEL_DIRECTORY, used_by
 
@@ -115,7 +116,7 @@ def _case(form: Form, missing: Missing, users: tuple[ServerUser, ...]) -> Case[M
     who = ", ".join(user.who for user in users[:3])
     asks = f"{who} {'looks' if len(users) == 1 else 'look'}"
     subject = container.name if container else server.key
-    sure = form in (DEAD, LAST_FAILED, SILENT) or any(user.who.startswith("One API channel") for user in users)
+    sure = form in (DEAD, LAST_FAILED, SILENT) or any(user.who.startswith(CHANNELS) for user in users)
     rows = (Evidence("asked", server.reason or server.state, server.address), *used_by(users))
     words = {
         "reason": server.reason or "it does not answer", "remedy": server.remedy or "Correct the address.",

@@ -247,15 +247,14 @@ class Scheduler:
         for turn in turns:
             turn.source.anew(by_key=False)
         await asyncio.gather(*(self._once(turn, read, second_sample) for turn in turns))
-        await asyncio.gather(*(self._again(turn) for turn in turns))
+        read = {name: asyncio.Event() for name in read}
+        await asyncio.gather(*(self._again(turn, read) for turn in turns))
         snapshot = self.site.board.snapshot()
         self.site.board.changed.set()  # who publishes has not seen it
         return snapshot
 
     async def _once(self, turn: _Turn, read: dict[str, asyncio.Event], second_sample: float) -> None:
-        for name in turn.source.after:
-            if name in read:
-                await read[name].wait()
+        await self._in_order(turn, read)
         with self.site.board.catch(turn.source.name):
             async with turn.reading:
                 self.site.board.take(turn.source.name, await turn.source.once(second_sample))
@@ -264,10 +263,17 @@ class Scheduler:
         if turn.source.name == "figures":
             await asyncio.sleep(second_sample)  # for the second one, beside all else
 
-    async def _again(self, turn: _Turn) -> None:
+    async def _again(self, turn: _Turn, read: dict[str, asyncio.Event]) -> None:
+        await self._in_order(turn, read)
         with self.site.board.catch(turn.source.name):
             async with turn.reading:
                 self.site.board.take(turn.source.name, await turn.source.again())
+        read[turn.source.name].set()
+
+    async def _in_order(self, turn: _Turn, read: dict[str, asyncio.Event]) -> None:
+        for name in turn.source.after:
+            if name in read:
+                await read[name].wait()
 
     def close(self) -> None:
         """Let go of what was started for reading."""

@@ -226,6 +226,8 @@ class DatabaseLogin(Struct, frozen=True):
     password: str
     name: str
     """Of the database; empty for none, where a MySQL is asked."""
+    channels: bool = False
+    """Whether it is an AI Proxy's, and the channels that it keeps there are asked for too."""
 
     def __repr__(self) -> str:
         return f"DatabaseLogin({self.kind}, {self.user!r}, name={self.name!r})"

@@ -104,6 +104,10 @@ class DatabaseAnswer(Struct, frozen=True, kw_only=True):
     """Indexes that no query uses, as their making failed; none is told while one is being made."""
     collation: tuple[str, str] | None = None
     """Release of the sorting rules that the database was made with, and the system's; from PostgreSQL 15 on."""
+    channels: tuple[OneApiChannel, ...] | None = None
+    """PostgreSQL: those of an AI Proxy that keeps them here; None where they were not asked for, or not to be had."""
+    channels_trouble: str | None = None
+    """The server's own words where it did not give them."""
 
 
 class DatabaseState(Struct, frozen=True):
@@ -131,7 +135,7 @@ class DatabaseState(Struct, frozen=True):
 
 
 class OneApiChannel(Struct, frozen=True):
-    """One channel of a One API as its administrator sees it; its key is never asked for."""
+    """One channel of a One API or an AI Proxy as its administrator sees it; its key is never asked for."""
 
     id: int
     name: str
@@ -145,7 +149,8 @@ class OneApiChannel(Struct, frozen=True):
     type: int | None = None
     """fact: one-api relay/channeltype/define.go: 1 OpenAI, 3 Azure, 8 custom, 30 Ollama, 50 OpenAI compatible"""
     priority: int = 0
-    """Requests go to the channels with the highest one; the others are only tried after those failed."""
+    """One API: requests go to the channels with the highest one; the others are only tried after those failed. AI
+    Proxy: how large its part of the requests is."""
     mapping: tuple[tuple[str, str], ...] = ()
     """Names of models as they are asked for, and as the channel sends them on."""
     tested_at: float | None = None
@@ -167,13 +172,14 @@ class KeyAnswer(Struct, frozen=True):
 
 
 class OneApiState(Struct, frozen=True):
-    """What a One API says of itself over HTTP, or why it could not be asked."""
+    """What a One API says of itself over HTTP, or why it could not be asked; of an AI Proxy, what its database says."""
 
     container: str
     address: str | None = None
     """Where it was asked, for example ``http://127.0.0.1:3001``."""
     trouble: str | None = None
-    """Why nothing is known: ``not-running``, ``no-address``, ``rate-limited``, ``unexpected``, or as in HttpTrouble."""
+    """Why nothing is known: ``not-running``, ``no-address``, ``rate-limited``, ``unexpected``, or as in HttpTrouble;
+    of an AI Proxy ``database``: its channels could not be read there."""
     sentence: str | None = None
     """The same for people."""
     start_time: float | None = None
@@ -186,7 +192,7 @@ class OneApiState(Struct, frozen=True):
     models_trouble: str | None = None
     """``no-key``, ``wrong-key``, ``unexpected``, or as in HttpTrouble."""
     channels: tuple[OneApiChannel, ...] | None = None
-    """None without an administrator's access token, or when it was refused."""
+    """None without an administrator's access token, or when it was refused; of an AI Proxy read in its database."""
     keys: tuple[KeyAnswer, ...] = ()
     """What it says to the key of each FastGPT that comes here; the first is that of ``client``."""
 

@@ -39,7 +39,7 @@ from .addresses import Address, address_of, lead, place, shown
 from .gateways import connections, environment, gateway_of, names_of, release
 from .librechat.reading import dotenv_path
 from .librechat.reading import environment as librechat_environment
-from .model_users import uses
+from .model_users import CHANNELS, uses
 from .mongo_uri import parse
 from .services import role_of_container
 from .versions import parts_of, version_of
@@ -229,14 +229,15 @@ def _port(name: str, told: int | None, kind: str, env: Mapping[str, str]) -> int
 def _of_uses(
     container: Container, containers: Sequence[Container], projects: Sequence[Project], oneapis: Sequence[OneApiState]
 ) -> Iterator[_Given]:
-    """Model servers: addresses in further variables, and One API's channels that are not switched off."""
+    """Model servers: addresses in further variables, and a gateway's channels that are not switched off."""
     own = [state for state in oneapis if state.container == container.id]
     for use in uses((container,), own, projects):
         address = address_of(use.address)
         origin = use.who.removeprefix(f"{container.name}, ")
         if address is None or use.who.endswith(", switched off") or _followed(container, origin):
             continue
-        where = "One API's channels" if origin.startswith("One API channel") else f"environment of {container.name}"
+        channel = next((one for one in CHANNELS if origin.startswith(one)), None)
+        where = channel.replace(" channel", "'s channels") if channel else f"environment of {container.name}"
         target = lead(address, container, containers, ()).container
         role = role_of_container(target) if target is not None and target.id != container.id else "unknown"
         kind = use.hint or (role if role in _SERVES else "model_server")

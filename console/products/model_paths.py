@@ -3,7 +3,11 @@
 Made from what was collected, nothing is asked here. A step that is not known says why; behind one that failed nothing
 is said. A model has a row for each channel that may be taken.
 
-fact: songquanpeng/one-api model/cache.go (one of the enabled channels with the highest priority is taken, by group and
+An AI Proxy is another gateway: any enabled channel may be taken, its priority is only its part of the requests, and the
+path of a request is put behind the base URL without ``/v1``.
+
+fact: labring/aiproxy core/controller/relay-channel.go, core/relay/adaptor/openai/adaptor.go; songquanpeng/one-api
+model/cache.go (one of the enabled channels with the highest priority is taken, by group and
 by the exact name), relay/adaptor/openai/util.go (base URL and path are put together as they are, so a ``/v1`` in the
 base URL comes twice), controller/model.go (from v0.6.6 on /v1/models lists what the key may use)
 """
@@ -46,8 +50,12 @@ CONCATENATED = frozenset({1, 2, 4, 5, 6, 7, 8, 9, 10, 12, 13, 19, 20, 25, 26, 28
 fact: one-api relay/channeltype/define.go, relay/adaptor/openai/adaptor.go (all that have no rule of their own there);
 New API has the same number for OpenAI alone
 """
+UNDER_V1 = frozenset({"ollama", "vllm", "m3e", "m3e-large-api"})
+"""Servers that answer OpenAI's requests under ``/v1`` and nowhere else. fact: FastGPT issue 5032 (m3e by AI Proxy)"""
 ENDS = ("/v1/chat/completions", "/v1/embeddings", "/chat/completions", "/embeddings", "/v1", "/api/chat")
 """How base URLs end that were copied from somewhere else, the longest first."""
+ALL_READ = 200
+"""From so many channels on not all of them were read."""
 MOST = 400
 """Paths of one machine."""
 
@@ -201,13 +209,17 @@ def _channels(
         return
     having = [one for one in channels if model in one.models]
     on = [one for one in having if one.status == ENABLED]
+    if not on and len(channels) >= ALL_READ:
+        yield _unknown("channel", "", f"more than {ALL_READ} channels: not all of them were read"), None
+        return
     if not on:
         first = having[0] if having else None
         names = {name for one in channels if one.status == ENABLED for name in one.models}
         why = f"channel {_called(first)} is {OFF.get(first.status, 'not enabled')}" if first else _none(model, names)
         yield _failed("channel", _called(first) if first else "none", why), first
         return
-    top = [one for one in on if one.priority == max(each.priority for each in on)]
+    proxy = role_of_container(gateway) == "aiproxy"
+    top = on if proxy else [one for one in on if one.priority == max(each.priority for each in on)]
     for one in top:
         groups = ", ".join(one.groups) or "none"
         about = f"group {groups}, priority {one.priority}"
@@ -244,7 +256,8 @@ def listed(offer: Offer, gateway: Container, state: OneApiState | None) -> bool 
 def _by_list(offer: Offer, gateway: Container, state: OneApiState | None, known: bool | None) -> PathStep:
     """Where channels are not known."""
     if role_of_container(gateway) == "aiproxy":
-        return _unknown("channel", "", f"the channels of {gateway.name} lie in its database, which was not read")
+        why = f"could not be read: {state.sentence}" if state is not None and state.sentence else "was not read"
+        return _unknown("channel", "", f"the channels of {gateway.name} lie in its database, which {why}")
     if known is None or state is None:
         return _unknown("channel", "", f"the channels of {gateway.name} take an administrator's access token to read")
     if known:
@@ -264,6 +277,11 @@ def _upstream(
     if end:
         why = f"its base URL {base} ends with {end}, and {gateway.name} adds the path itself: requests go to {end}/v1"
         return _failed("upstream", base, why, to.edge.key if to.edge else None), to
+    bare = "/" not in base.rstrip("/").partition("://")[2]
+    if bare and channel.type == 1 and role_of_container(gateway) == "aiproxy":
+        why = f"its base URL {base} ends without /v1, and {gateway.name} adds none"
+        sure = to.server is not None and to.server.product in UNDER_V1
+        return (_failed if sure else _unknown)("upstream", base, why, to.edge.key if to.edge else None), to
     step = _arrow("upstream", base, to)
     if step.state == "ok" and channel.mapping and asked:
         step = _ok("upstream", base, f"{step.reason}, and sends {asked}", step.edge)
@@ -271,7 +289,9 @@ def _upstream(
 
 
 def doubled(channel: OneApiChannel, gateway: Container) -> str | None:
-    """The path at the end of a base URL that the gateway adds once more; None where there is none."""
+    """The path at the end of a base URL that the gateway adds once more; None where there is none, as of AI Proxy."""
+    if role_of_container(gateway) == "aiproxy":
+        return None
     known = channel.type == 1 or (channel.type in CONCATENATED and is_one_api(gateway))
     base = (channel.base_url or "").rstrip("/")
     if not known or base.startswith("https://gateway.ai.cloudflare.com"):

@@ -39,6 +39,8 @@ _ASKS_NOBODY: frozenset[Role] = frozenset({
 })  # fmt: skip
 """Who uses no model server whatever its environment says: one ``.env`` is often given to every service."""
 _CLIENTS: frozenset[Role] = frozenset({"fastgpt", "librechat", "open_webui"})
+CHANNELS = ("One API channel", "AI Proxy channel")
+"""How a channel is called that uses a model server."""
 MOST = 20
 """Addresses of one container, or channels of one gateway, that are followed."""
 
@@ -126,7 +128,8 @@ def _of_channels(state: OneApiState, gateway: Container) -> Iterator[Use]:
     """fact: one-api relay/channeltype/url.go: without a base URL a channel goes to the vendor of its type."""
     for channel in (state.channels or ())[:MOST]:
         if channel.base_url and address_of(channel.base_url) is not None:
-            who = f"One API channel {channel.id}" + (f" ({channel.name})" if channel.name else "")
+            brand = CHANNELS[role_of_container(gateway) == "aiproxy"]
+            who = f"{brand} {channel.id}" + (f" ({channel.name})" if channel.name else "")
             off = "" if channel.status == 1 else ", switched off"
             yield Use(clean_line(f"{who}{off}"), shown(channel.base_url), gateway.service or gateway.name, gateway.id)
 

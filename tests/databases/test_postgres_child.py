@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from stackops.console.hosts import DatabaseLogin, DatabaseTarget, HostError
 from stackops.console.hosts.local import asking, postgres_child
 from stackops.console.hosts.local.asking import ask_databases
-from stackops.console.model import DatabaseAnswer
+from stackops.console.model import DatabaseAnswer, OneApiChannel
 
 LOGIN = DatabaseLogin("postgres", "username", "qUartz9!Falcon", "postgres")
 Server = Callable[[socket.socket], None]
@@ -167,5 +168,120 @@ def test_one_that_ends_in_the_middle_is_a_fault_and_no_answer(monkeypatch: pytes
 
 
 def test_nothing_but_its_own_statements_is_sent() -> None:
-    said = (postgres_child.GENERAL, postgres_child.INVALID, postgres_child.COLLATION)
+    said = (postgres_child.GENERAL, postgres_child.INVALID, postgres_child.COLLATION, postgres_child.CHANNELS)
     assert all(one.split()[0] == "select" for one in said)
+
+
+# AI Proxy's channels, as a PostgreSQL sends them
+
+ROW = ("2", "local", "1", '["qwen", "m3e"]', '["a", "b"]', "1700000000", "http://vllm:8000/v1", "1", "10",
+       '{"qwen": "Qwen2"}')  # fmt: skip
+INT, TEXT, FLOAT = 20, 25, 701
+KINDS = (INT, TEXT, INT, TEXT, TEXT, FLOAT, TEXT, INT, INT, TEXT)
+Row = tuple[str | None, ...]
+
+
+def rows(kinds: tuple[int, ...], *told: Row) -> bytes:
+    """What follows a statement: the columns, each row, the end."""
+    columns = b"".join(b"x\0" + struct.pack("!ihihih", 0, 0, kind, 8, -1, 0) for kind in kinds)
+    sent = message(b"T", struct.pack("!h", len(kinds)) + columns)
+    for row in told:
+        cells = b"".join(
+            struct.pack("!i", -1) if one is None else struct.pack("!i", len(one.encode())) + one.encode() for one in row
+        )
+        sent += message(b"D", struct.pack("!h", len(row)) + cells)
+    return sent + message(b"C", b"SELECT\0")
+
+
+def database(*channels: Row, kinds: tuple[int, ...] = KINDS, instead: bytes | None = None) -> Server:
+    """A PostgreSQL 11 that is well, and has these channels."""
+
+    def serve(connection: socket.socket) -> None:
+        started(connection)
+        ready = message(b"Z", b"I")
+        connection.sendall(message(b"R", struct.pack("!i", 0)) + ready)
+        while said := connection.recv(1 << 16):
+            answer = message(b"C", b"SET\0")
+            if b"channels" in said:
+                answer = rows(kinds, *channels) if instead is None else instead
+            elif b"server_version_num" in said:
+                answer = rows((INT, INT, INT, TEXT, TEXT), ("110000", "3", "97", None, None))
+            connection.sendall(answer + ready)
+
+    return serve
+
+
+def channels_of(serve: Server) -> DatabaseAnswer:
+    with serving(serve) as target:
+        (answer,) = ask_databases([(target, replace(LOGIN, channels=True))])
+    assert (answer.trouble, answer.version, answer.used) == (None, 110000, 3), "the rest is told all the same"
+    return answer
+
+
+def test_channels_are_told_as_they_are_written() -> None:
+    answer = channels_of(database(ROW, ("3", "", "2", None, None, None, "", None, "0", None)))
+    assert answer.channels == (
+        OneApiChannel(2, "local", 1, ("qwen", "m3e"), ("a", "b"), 1_700_000_000.0, "http://vllm:8000/v1", 1, 10,
+                      (("qwen", "Qwen2"),)),
+        OneApiChannel(3, "", 2),
+    )  # fmt: skip
+    assert answer.channels_trouble is None
+
+
+def test_who_was_not_asked_for_channels_tells_none() -> None:
+    answer = asked(database(ROW))
+    assert (answer.version, answer.channels, answer.channels_trouble) == (110000, None, None)
+
+
+@pytest.mark.parametrize("at", [3, 4, 9])
+@pytest.mark.parametrize("wrong", ["qwen,m3e", '{"a": 1}', "[" * 50_000, "7", '"\\ud800"'])
+def test_what_is_no_list_and_no_mapping_is_a_reason_and_breaks_nothing(at: int, wrong: str) -> None:
+    answer = channels_of(database((*ROW[:at], wrong, *ROW[at + 1 :])))
+    assert (answer.channels is None) != (answer.channels_trouble is None)
+    told = [] if answer.channels is None else [answer.channels[0].models, answer.channels[0].mapping]
+    assert "\ud800" not in str(told)
+
+
+def test_columns_of_another_kind_or_number_are_a_reason() -> None:
+    for serve in (database(ROW[:3], kinds=KINDS[:3]), database((None, *ROW[1:])),
+                  database(("x", *ROW[1:]), kinds=(TEXT, *KINDS[1:]))):  # fmt: skip
+        answer = channels_of(serve)
+        assert answer.channels is None
+        assert "AI Proxy" in (answer.channels_trouble or "")
+
+
+def test_a_table_that_is_not_there_is_told_in_the_words_of_the_server() -> None:
+    fields = b"SERROR\0VERROR\0C42P01\0M" + b'relation "channels" does not exist\0\0'
+    answer = channels_of(database(instead=message(b"E", fields)))
+    assert (answer.channels, answer.channels_trouble) == (None, 'relation "channels" does not exist')
+
+
+def test_no_more_channels_and_names_are_told_than_are_kept() -> None:
+    many = str([f"model-{number}" for number in range(250)]).replace("'", '"')
+    answer = channels_of(database(*[(str(number), "x" * 900, "1", many, *ROW[4:]) for number in range(1, 250)]))
+    assert answer.channels is not None
+    assert (len(answer.channels), len(answer.channels[0].models), len(answer.channels[0].name)) == (200, 200, 300)
+
+
+def test_one_that_drips_is_silent() -> None:
+    def drips(connection: socket.socket) -> None:
+        started(connection)
+        connection.sendall(message(b"R", struct.pack("!i", 0)) + message(b"Z", b"I"))
+        while connection.recv(1 << 16):
+            connection.sendall(b"D")
+
+    with serving(drips) as slow, serving(refuses("53300", "sorry, too many clients already")) as full:
+        answers = ask_databases([(slow, LOGIN), (full, LOGIN)])
+    assert [answer.trouble for answer in answers] == ["silent", "full"]
+
+
+def test_one_that_tells_a_version_which_is_none_costs_the_others_nothing() -> None:
+    def lies(connection: socket.socket) -> None:
+        started(connection)
+        connection.sendall(message(b"R", struct.pack("!i", 0)) + message(b"Z", b"I"))
+        while connection.recv(1 << 16):
+            connection.sendall(rows((TEXT,) * 5, ("x",) * 5) + message(b"Z", b"I"))
+
+    with serving(lies) as liar, serving(refuses("53300", "sorry, too many clients already")) as full:
+        answers = ask_databases([(liar, LOGIN), (full, LOGIN)])
+    assert [answer.trouble for answer in answers] == ["another", "full"]

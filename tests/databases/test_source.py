@@ -10,7 +10,7 @@ from examples.snapshots import container_id
 from msgspec.structs import replace
 from stackops.console.collect.sources.databases import LoginsTried
 from stackops.console.hosts import DatabaseLogin, DatabaseTarget, HostError
-from stackops.console.model import DatabaseAnswer, DatabaseState, NetworkLink, Port
+from stackops.console.model import DatabaseAnswer, DatabaseState, NetworkLink, OneApiChannel, Port
 from stackops.console.products.edges import edges
 from stackops.console.settings import ServerSettings, Settings
 from support.memory_host import MemoryHost
@@ -33,6 +33,7 @@ class Bench:
     ) -> None:
         self.asked: list[tuple[str, str, str, str]] = []
         self.answers: dict[str, Any] = {}
+        self.logins: list[DatabaseLogin] = []
         self.host = MemoryHost(databases=self)
         self.host.clock = Clock()
         self.one = OneSource(LoginsTried, self.host, settings)
@@ -44,6 +45,7 @@ class Bench:
         self.one.board.put(containers=boxes, edges=edges(boxes))
 
     def ask_databases(self, asked: list[tuple[DatabaseTarget, DatabaseLogin]]) -> list[DatabaseAnswer]:
+        self.logins += [login for _, login in asked]
         self.asked += [(to.address, login.user, login.password, login.name) for to, login in asked]
         found = [self.answers.get(to.address, self.answers.get(login.password, GOOD)) for to, login in asked]
         return found[1:] if self.answers.get("short") else found
@@ -73,6 +75,36 @@ async def test_the_login_is_the_one_that_the_app_makes_of_its_variables(
     assert bench.asked == [("10.0.0.2:5432", *login)]
     assert (state.owner, state.user, state.database, state.accepted) == (container_id("app"), login[0], login[2], True)
     assert login[1] not in repr(state)
+
+
+PROXY = {"SQL_DSN": "postgres://postgres:t0psecret@pg:5432/aiproxy"}
+
+
+async def test_channels_are_asked_for_with_the_login_of_an_ai_proxy_alone_and_come_clean() -> None:
+    bench = Bench(PROXY, "aiproxy:v0.1.0")
+    foreign = OneApiChannel(1, "x\x1b[31m", 1, ("qw\nen",), (), base_url="http://me:t0psecret@vllm:8000/v1?key=s3cret",
+                            mapping=(("a\x00", "b"),))  # fmt: skip
+    bench.answers["t0psecret"] = replace(GOOD, channels=(foreign,), channels_trouble="none\x1b")
+    (state,) = await bench.states()
+    assert bench.logins[-1].channels
+    assert state.answer.channels is not None
+    (told,) = state.answer.channels
+    assert (told.base_url, told.groups) == ("http://vllm:8000/v1", ("default",))
+    assert "\x1b" not in repr(state)
+    assert "secret" not in repr(state)
+    other = Bench({"SQL_DSN": PROXY["SQL_DSN"]}, "one-api:v0.6.7")
+    await other.states()
+    assert not any(login.channels for login in other.logins)
+
+
+async def test_what_another_app_asks_with_the_same_login_does_not_cost_ai_proxy_its_channels() -> None:
+    bench = Bench()
+    env = {"SQL_DSN": "postgres://username:qUartz9Falcon@pg:5432/postgres"}
+    boxes = (box("app", "fastgpt:v4.9.0", env=URL), box("proxy", "aiproxy:v0.1.0", env=env), box("z", "fastgpt", env=URL),
+             box("pg", "pgvector/pgvector:0.8.0-pg15", env=OWN, networks=(AT,)))  # fmt: skip
+    bench.one.board.put(containers=boxes, edges=edges(boxes))
+    assert len(await bench.states()) == 3
+    assert [login.channels for login in bench.logins] == [True]
 
 
 @pytest.mark.parametrize("env", [{}, {"PG_URL": "postgresql://pg/x"}, {"PG_URL": "postgresql://u:${PW}@pg/x"}])

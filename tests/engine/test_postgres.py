@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import pytest
 from stackops.checks.registry import examine, find
 from stackops.console.collect.scheduler import Scheduler
+from stackops.console.collect.source import Source
 from stackops.console.collect.sources.databases import LoginsTried
 from stackops.console.collect.sources.engine import Containers
+from stackops.console.collect.sources.oneapi import OneApis
 from stackops.console.collect.sources.wiring import Wiring
 from stackops.console.hosts.call import run
 from stackops.console.hosts.local import open_local
@@ -61,12 +63,12 @@ def server(databases: None) -> Iterator[str]:
         docker("network", "rm", NAME, check=False)
 
 
-def look() -> Snapshot:
+def look(*more: type[Source]) -> Snapshot:
     host = open_local(Settings(), environ=dict(os.environ))
     scheduler: list[Scheduler] = []
 
     async def once() -> Snapshot:
-        scheduler.append(Scheduler(host, Settings(), sources=(Containers, Wiring, LoginsTried)))
+        scheduler.append(Scheduler(host, Settings(), sources=(Containers, Wiring, LoginsTried, *more)))
         return await scheduler[0].look()
 
     try:
@@ -138,6 +140,44 @@ def test_a_password_that_was_changed_inside_is_told_from_one_that_was_written_wr
         sql("alter user username password 'pa55word'")
     assert changed["credentials", f"{NAME}-good PG_URL"].form == "changed"
     assert results(look())["credentials", f"{NAME}-good"].status == "ok"
+
+
+CHANNELS = """
+create table channels (deleted_at timestamptz, created_at timestamptz default now(), model_mapping text, key text,
+  name text, base_url text, models text, id bigserial primary key, status bigint default 1, type bigint, priority integer);
+insert into channels (name, key, base_url, models, model_mapping, type, priority, status, deleted_at) values
+  ('local', 'sk-pl4nted', 'http://vllm:8000/v1', '["qwen","m3e"]', '{"qwen":"Qwen2"}', 1, 10, 1, null),
+  ('off', 'sk-pl4nted', '', '[]', '{}', 30, 0, 2, null), ('gone', 'sk-pl4nted', '', '["x"]', '', 1, 0, 1, now());
+"""
+"""As the first releases have it, without sets. fact: labring/aiproxy core/model/channel.go"""
+
+
+def test_channels_of_an_ai_proxy_are_read_and_become_its_arrows_in_one_look(server: str) -> None:
+    name = f"{NAME}-proxy"
+    sql("create database aiproxy")
+    with busybox("aiproxy") as image:
+        try:
+            docker("run", "-d", "--name", name, "--network", NAME, "--label", "stackops.test=1", "-e",
+                   "SQL_DSN=postgres://username:pa55word@pg:5432/aiproxy", image, "sleep", "100000")  # fmt: skip
+            bare = look(OneApis)
+            sql(CHANNELS, "aiproxy")
+            whole = look(OneApis)
+        finally:
+            docker("rm", "-f", name, check=False)
+            sql("drop database aiproxy")
+    proxy = next(one.id for one in whole.containers if one.name == name)
+    said = next(one for one in bare.oneapis if one.sentence and "channels" in one.sentence)
+    assert (said.trouble, said.sentence) == ("database", 'relation "channels" does not exist')
+    told = next(one for one in whole.oneapis if one.container == proxy).channels
+    assert told is not None
+    assert [(one.id, one.name, one.status, one.models, one.groups, one.base_url, one.priority) for one in told] == [
+        (1, "local", 1, ("qwen", "m3e"), ("default",), "http://vllm:8000/v1", 10),
+        (2, "off", 2, (), ("default",), None, 0),
+    ]
+    assert (told[0].mapping, told[0].created_at is not None) == ((("qwen", "Qwen2"),), True)
+    assert "pl4nted" not in repr(whole)
+    (edge,) = (one for one in whole.edges if one.source == proxy and one.speaks == "http")
+    assert (edge.origin, edge.host, edge.port) == ("AI Proxy channel 1 (local)", "vllm", 8000)
 
 
 def test_asking_leaves_no_connection(server: str) -> None:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from stackops.console.collect.sources.oneapi import PENALTY, OneApis
 from stackops.console.hosts.local.http import LocalHttp
-from stackops.console.model import Container, EnvVar, NetworkLink, Port
+from stackops.console.model import (
+    Container,
+    DatabaseAnswer,
+    DatabaseState,
+    EnvVar,
+    NetworkLink,
+    OneApiChannel,
+    Port,
+)
 from stackops.console.settings import OneApiSettings, Settings, SettingsError, parse
 from support.clock import FakeClock
 from support.memory_host import MemoryEngine, MemoryHost
@@ -238,3 +247,26 @@ async def test_each_fastgpt_is_tried_with_its_own_key_and_not_more_of_them_than_
     assert [answer.trouble for answer in state.keys] == [None, "wrong-key", "wrong-key", "wrong-key"]
     assert (state.client, state.models) == (FASTGPT, ("qwen", "m3e"))
     assert gateway.requests.count("GET /v1/models") == 4
+
+
+async def test_channels_of_an_ai_proxy_are_those_that_its_database_told(gateway) -> None:
+    world = World(gateway)
+    proxy = replace(world.one, id="ab" * 32, name="aiproxy", image="aiproxy:v0.2", ports=())
+    channel = OneApiChannel(3, "m3e", 1, ("m3e",))
+    told = DatabaseState("postgres", "pg", proxy.id, "SQL_DSN", "postgres", "aiproxy", DatabaseAnswer(channels=()))
+    world.board.put(containers=(world.one, world.fastgpt, proxy), databases=(told,))
+    await world.apis.read()
+    assert [(one.container, one.channels) for one in world.board.parts.oneapis] == [(GATEWAY, None), (proxy.id, ())]
+    asked = len(gateway.requests)
+    for answer, trouble in (
+        (DatabaseAnswer(channels=(channel,)), None), (DatabaseAnswer(trouble="login", said="refused"), "database"),
+        (DatabaseAnswer(channels_trouble="no such relation"), "database"),
+    ):  # fmt: skip
+        world.board.put(databases=(replace(told, answer=answer),))
+        world.board.take("oneapi", await world.apis.source.again())
+        state = world.board.parts.oneapis[1]
+        assert (state.trouble, state.channels, state.sentence) == (
+            trouble, answer.channels, answer.said or answer.channels_trouble
+        )  # fmt: skip
+        assert await world.apis.source.again() is None
+    assert len(gateway.requests) == asked

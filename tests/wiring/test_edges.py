@@ -180,6 +180,12 @@ def test_channels_that_are_on_are_arrows_of_their_gateway() -> None:
     ]
 
 
+def test_channels_of_an_ai_proxy_are_its_arrows() -> None:
+    proxy, channel = box("aiproxy", "aiproxy:v0.2"), OneApiChannel(4, "m3e", 1, base_url="http://m3e:6008/v1")
+    (edge,) = edges((proxy, box("m3e")), oneapis=(OneApiState(proxy.id, channels=(channel,)),))
+    assert (edge.origin, edge.place, edge.target_name) == ("AI Proxy channel 4 (m3e)", "AI Proxy's channels", "m3e")
+
+
 def test_a_channel_looks_for_a_model_server_whoever_is_at_its_address() -> None:
     gateway = box("oneapi", "one-api:v0.6.7")
     urls = ("http://localhost:6008", "http://pg:5432", "http://ollama:11434", "http://oneapi2:3000")

@@ -14,7 +14,10 @@ from stackops.console.model import (
     ModelPath,
     OfferedModel,
     Port,
+    OneApiChannel,
+    OneApiState,
     ServedModel,
+    Server,
     Snapshot,
 )
 from stackops.console.products import model_paths as paths_module
@@ -260,6 +263,59 @@ def test_ai_proxy_knows_its_own_key_and_its_channels_are_not_guessed() -> None:
     app = box("fastgpt", "fastgpt:v4.8.1", env, mounts=fastgpt().mounts)
     path = only(world(containers=(app, proxy), edges=(arrow("fastgpt", "aiproxy", 3000),)))
     assert (states(path)["key"], states(path)["channel"]) == ("ok", "unknown")
+
+
+def proxied(*channels: OneApiChannel, server: Server = VLLM, **state: Any) -> Snapshot:
+    """A FastGPT whose model goes through an AI Proxy."""
+    proxy = box("aiproxy", "aiproxy:v0.1", {"ADMIN_KEY": "token"})
+    env = {"AIPROXY_API_ENDPOINT": "http://aiproxy:3000", "AIPROXY_API_TOKEN": "token"}
+    app = box("fastgpt", "fastgpt:v4.8.1", env, mounts=fastgpt().mounts)
+    told = OneApiState("aiproxy-id", **{"channels": channels, **state})
+    return world(containers=(app, proxy, WHOLE.containers[2]), oneapis=(told,), servers=(server,),
+                 edges=(arrow("fastgpt", "aiproxy", 3000), arrow("aiproxy", "vllm", 8000)))  # fmt: skip
+
+
+BEHIND = replace(CHANNEL, base_url="http://vllm:8000/v1")
+
+
+def test_a_channel_of_ai_proxy_is_followed_to_the_server() -> None:
+    path = only(proxied(BEHIND))
+    assert set(states(path).values()) == {"ok"}
+    assert (path.channel, path.upstream, path.server) == (7, "http://vllm:8000/v1", "vllm:8000")
+
+
+def test_every_enabled_channel_of_ai_proxy_may_be_taken_whatever_its_priority() -> None:
+    found = model_paths(proxied(BEHIND, replace(BEHIND, id=8, priority=1), replace(BEHIND, id=9, status=2)))
+    assert [(path.channel, path.broken) for path in found] == [(7, None), (8, None)]
+
+
+def test_ai_proxy_puts_no_v1_behind_a_base_url() -> None:
+    bare = replace(BEHIND, base_url="http://vllm:8000")
+    path = only(proxied(bare))
+    assert states(path)["upstream"] == "failed"
+    assert "ends without /v1, and aiproxy adds none" in reason(path, "upstream")
+    assert states(only(proxied(bare, server=replace(VLLM, product="unknown"))))["upstream"] == "unknown"
+    assert states(only(proxied(replace(bare, type=30))))["upstream"] == "ok", "only of type OpenAI it is known"
+
+
+def test_channels_of_ai_proxy_that_are_off_or_lack_the_model_fail() -> None:
+    off = only(proxied(replace(BEHIND, status=2)))
+    assert (states(off)["channel"], reason(off, "channel")) == ("failed", "channel 7 (local) is switched off by hand")
+    assert states(only(proxied()))["channel"] == "failed"
+    assert states(only(proxied(replace(BEHIND, groups=("vip",)))))["channel"] == "unknown"
+
+
+def test_channels_of_ai_proxy_that_could_not_be_read_are_unknown_with_the_reason() -> None:
+    path = only(proxied(channels=None, trouble="database", sentence="password authentication failed"))
+    assert states(path)["channel"] == "unknown"
+    assert reason(path, "channel").endswith("which could not be read: password authentication failed")
+
+
+def test_where_not_all_channels_were_read_none_is_missed() -> None:
+    many = tuple(replace(CHANNEL, id=number, models=("other",)) for number in range(200))
+    path = only(with_channels(*many))
+    assert (states(path)["channel"], states(path)["upstream"]) == ("unknown", "unknown")
+    assert states(only(with_channels(*many[1:])))["channel"] == "failed"
 
 
 async def test_the_source_tells_paths_anew_when_a_server_dies() -> None:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from ...hosts import DatabaseLogin, DatabaseTarget, Host
-from ...model import Container, DatabaseAnswer, DatabaseKind, DatabaseState
+from ...model import Container, DatabaseAnswer, DatabaseKind, DatabaseState, OneApiChannel
+from ...products.addresses import shown
 from ...products.gateways import connections, environment
 from ...products.registry import by_role
 from ...products.services import role_of_container
@@ -139,7 +140,8 @@ class LoginsTried(Source):
             for variable in edge.origin.split(", "):
                 login = _login(environment(app), variable, kind)
                 if login is not None:
-                    yield Wanted(server, app.id, variable, login)
+                    channels = variable == "SQL_DSN" and role_of_container(app) == "aiproxy"
+                    yield Wanted(server, app.id, variable, replace(login, channels=channels))
 
     async def _ask(self, wanted: Sequence[Wanted]) -> None:
         """Each by the first way that leads anywhere."""
@@ -147,6 +149,7 @@ class LoginsTried(Source):
         if engine is None or databases is None:
             return
         new = [one for one in wanted if one.key not in self._told or self._told[one.key].answer.trouble in PASSING]
+        new.sort(key=lambda one: one.login.channels)  # who asks for more asks for all that have this login
         due = list({one.same: one for one in new}.values())[:MOST]
         ways = {one.same: list(_ways(one.server, engine.address)) for one in due}
         answers: dict[tuple[object, ...], DatabaseAnswer] = {}
@@ -226,6 +229,18 @@ def _state(one: Wanted, answer: DatabaseAnswer, at: float | None) -> DatabaseSta
         account=answer.account and clean_line(answer.account, 120),
         plugin=answer.plugin and clean_line(answer.plugin, 40),
         collation=answer.collation and (clean_line(answer.collation[0], 40), clean_line(answer.collation[1], 40)),
+        channels=answer.channels and tuple(map(_channel, answer.channels)),
+        channels_trouble=answer.channels_trouble and clean_line(SECRETS.redact(answer.channels_trouble), 300),
     )  # fmt: skip
     user, name = clean_line(one.login.user, 63), clean_line(one.login.name, 63)
     return DatabaseState(one.login.kind, one.server.id, one.owner, one.variable, user, name, answer, at)
+
+
+def _channel(one: OneApiChannel) -> OneApiChannel:
+    """With clean words, and no login in its address. fact: labring/aiproxy: without sets it is of ``default``."""
+    return replace(
+        one, name=clean_line(one.name, 80), models=tuple(clean_line(name, 200) for name in one.models),
+        groups=tuple(clean_line(name, 80) for name in one.groups) or ("default",),
+        base_url=shown(clean_line(one.base_url, 500)) if one.base_url else None,
+        mapping=tuple((clean_line(name, 200), clean_line(other, 200)) for name, other in one.mapping),
+    )  # fmt: skip

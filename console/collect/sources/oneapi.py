@@ -1,5 +1,7 @@
 """What each One API says over HTTP, read gently: the process every few seconds, models and channels once a minute.
 
+An AI Proxy is asked nothing here: its channels are what the source of databases has read.
+
 What was heard is remembered for the life of the container, so that the many looks of a fix being verified ask no
 more often than one look does. It never logs in.
 """
@@ -17,7 +19,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from ...hosts import Host, Http, HttpFailed, HttpReply
-from ...model import Container, Fault, KeyAnswer, OneApiChannel, OneApiState
+from ...model import Container, DatabaseState, Fault, KeyAnswer, OneApiChannel, OneApiState
 from ...products.addresses import place, reached, shown
 from ...products.gateways import Gateway, environment, gateway_of, leads_to
 from ...products.services import role_of_container
@@ -218,7 +220,7 @@ class OneApis(Source):
     name = "oneapi"
     gives = ("oneapis",)
     every = "oneapi"
-    wakes_on = ("containers",)
+    wakes_on = ("containers", "databases")
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
@@ -231,19 +233,34 @@ class OneApis(Source):
         return host.engine is not None and host.http is not None
 
     def of_interest(self) -> object:
-        """One came, went or was started again."""
-        return {c.id: _life(c) for c in self._wanted()}
+        """One came, went or was started again; the channels of an AI Proxy are others."""
+        return {c.id: _life(c) for c in self._wanted()}, self._ai_proxies()
 
     async def read(self) -> NewParts | None:
         """One round over all One APIs, each within its deadlines."""
         wanted = self._wanted()
         self._memory = {ident: known for ident, known in self._memory.items() if ident in {c.id for c in wanted}}
-        if not wanted and not self.parts.oneapis:
+        proxies = self._ai_proxies()
+        if not wanted and not proxies and not self.parts.oneapis:
             return None
         token, faults = self._token(wanted)
         states = await asyncio.gather(*(self._ask(container, token) for container in wanted))
         refused = tuple(fault for _, fault in states if fault is not None)
-        return NewParts({"oneapis": tuple(state for state, _ in states)}, (*faults, *refused), read=(self.name,))
+        told = (*(state for state, _ in states), *proxies)
+        return NewParts({"oneapis": told}, (*faults, *refused), read=(self.name,))
+
+    async def again(self) -> NewParts | None:
+        """With what databases told meanwhile of AI Proxies; nobody is asked once more."""
+        proxies = self._ai_proxies()
+        others = tuple(one for one in self.parts.oneapis if one.container not in {each.container for each in proxies})
+        told = (*others, *proxies)
+        return NewParts({"oneapis": told}) if told != self.parts.oneapis else None
+
+    def _ai_proxies(self) -> tuple[OneApiState, ...]:
+        """Each whose database was asked: its channels lie there. fact: labring/aiproxy core/model/channel.go"""
+        states = {one.owner: one for one in self.parts.databases if one.variable == "SQL_DSN"}
+        here = (c for c in self.parts.containers if c.detailed and role_of_container(c) == "aiproxy")
+        return tuple(_of_database(states[c.id]) for c in here if c.id in states)
 
     @property
     def _http(self) -> Http:
@@ -356,6 +373,14 @@ class OneApis(Source):
                 known.channels_at = now + REFUSED
                 remedy = f"give a valid access token in {self._token_variable}"
                 known.fault = Fault("oneapi", str(error), remedy, hides=False) if told else None
+
+
+def _of_database(told: DatabaseState) -> OneApiState:
+    answer = told.answer
+    if answer.channels is not None:
+        return OneApiState(told.owner, channels=answer.channels)
+    why = answer.channels_trouble or answer.said or "it was not asked for them"
+    return OneApiState(told.owner, trouble="database", sentence=why)
 
 
 def _life(container: Container) -> float | None:

@@ -74,6 +74,7 @@ class Wiring(Source):
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self._asked: dict[str, Heard] = {}
+        self._made_from: object = ()
 
     @property
     def interval(self) -> float:
@@ -101,14 +102,17 @@ class Wiring(Source):
         return await self._pass(again=False, tries=not self.site.on_request.isdisjoint((TRIED, GENTLY)))
 
     async def again(self) -> NewParts | None:
-        """Once more those that failed in a way that may pass: a single look is to say what they are."""
+        """Once more those that failed in a way that may pass, and those of channels that were only read meanwhile."""
         asked = not self.site.on_request.isdisjoint((TRIED, GENTLY))
-        return await self._pass(again=True) if self._doubtful and asked else None
+        if self.parts.oneapis is self._made_from and not (self._doubtful and asked):
+            return None
+        return await self._pass(again=True, tries=asked)
 
     async def _pass(self, *, again: bool, tries: bool = True) -> NewParts | None:
         parts, kernel = self.parts, self.host.kernel
         may = kernel is not None and self.site.local and self.site.settings.servers.probe
         own = await self.call(kernel.addresses) if kernel is not None and may else frozenset()
+        self._made_from = parts.oneapis
         found = edges(
             parts.containers, parts.projects, parts.config_verdicts, parts.oneapis, own, configs=parts.json_files
         )
@@ -141,7 +145,7 @@ class Wiring(Source):
         self._asked = known = {edge.key: asked for edge in found if (asked := self._known(edge, lives)) is not None}
         due = [edge for edge in found if _may_be_tried(lives[edge.source]) and _due(edge, known.get(edge.key), now)]
         if again:
-            due = [edge for edge in due if edge.key in known and known[edge.key].soft == 1]
+            due = [edge for edge in due if edge.key not in known or known[edge.key].soft == 1]
         wires = [
             Wire(edge.key, lives[edge.source].pid or 0, edge.source, edge.host, edge.port, edge.speaks, edge.tls)
             for edge in due[:MOST]

@@ -58,13 +58,24 @@ select datcollversion, pg_database_collation_actual_version(oid) from pg_databas
 """
 
 
+CHANNELS = """
+select (c->>'id')::bigint, coalesce(left(c->>'name', 80), ''), coalesce((c->>'status')::int, 0),
+  left(c->>'models', 60000), left(c->>'sets', 2000), extract(epoch from (c->>'created_at')::timestamptz)::float8,
+  left(c->>'base_url', 500), (c->>'type')::int, coalesce((c->>'priority')::int, 0), left(c->>'model_mapping', 60000)
+from (select to_jsonb(t) c from channels t limit 1000) each_one where c->>'deleted_at' is null order by 1 limit 200
+"""
+"""As a document, so that columns which another release lacks are empty; the column with the key is not asked for.
+
+fact: labring/aiproxy core/model/channel.go: lists and mappings are JSON as text, what is deleted keeps its row.
+"""
+MOST = 200
+"""Channels, and names of one list."""
+
+
 async def ask(login: dict[str, Any]) -> dict[str, Any]:
-    """What one database tells; never raises."""
+    """What one database tells. Raises what a driver ends with that is sent what is none of the protocol."""
     try:
-        async with asyncio.timeout(WITHIN):
-            return await _told(login)
-    except TimeoutError:
-        return {"trouble": "silent", "said": f"no answer within {WITHIN:g} s"}
+        return await _told(login)
     except MemoryError:
         return {"trouble": "another", "said": "it sent more than any answer holds"}
     except psycopg.Error as error:
@@ -90,9 +101,44 @@ async def _told(login: dict[str, Any]) -> dict[str, Any]:
         if told["version"] >= 150000:
             made, has = await _row(connection, COLLATION)
             told["collation"] = [made, has] if made and has else None
+        if login["channels"]:
+            told |= await _channels(connection)
         return told
     finally:
         await connection.close()
+
+
+async def _channels(connection: psycopg.AsyncConnection[Any]) -> dict[str, Any]:
+    """Those of an AI Proxy. What cannot be read here changes nothing of what the database told before."""
+    try:
+        rows = await (await connection.execute(CHANNELS)).fetchmany(MOST)
+        return {"channels": [_channel(*row) for row in rows]}
+    except psycopg.Error as error:
+        return {"channels_trouble": _why(error)["said"]}
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        return {"channels_trouble": f"they are not written as AI Proxy writes them ({type(error).__name__})"}
+
+
+def _channel(
+    number: int, name: str, status: int, models: str | None, sets: str | None, made: float | None, base: str | None,
+    kind: int | None, priority: int, mapping: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Of the types that they should have, whatever the server sent. Raises ValueError, TypeError, AttributeError."""
+    pairs = list((json.loads(mapping or "{}") or {}).items())[:MOST]
+    return {
+        "id": int(number), "name": _text(name), "status": int(status), "models": _list(models), "groups": _list(sets),
+        "created_at": made and float(made), "base_url": _text(base) if base else None,
+        "type": None if kind is None else int(kind), "priority": int(priority),
+        "mapping": [[_text(one), _text(other)] for one, other in pairs],
+    }  # fmt: skip
+
+
+def _list(text: str | None) -> list[str]:
+    return [_text(name) for name in (json.loads(text or "[]") or [])[:MOST]]
+
+
+def _text(value: object) -> str:
+    return str(value).encode("utf-8", "replace").decode()[:WORDS]
 
 
 async def _row(connection: psycopg.AsyncConnection[Any], statement: Any) -> tuple[Any, ...]:  # noqa: ANN401
@@ -101,7 +147,7 @@ async def _row(connection: psycopg.AsyncConnection[Any], statement: Any) -> tupl
 
 
 def _why(error: psycopg.Error) -> dict[str, Any]:
-    said = " ".join(str(error).split())
+    said = " ".join((error.diag.message_primary or str(error)).split())
     said = re.sub(r"^connection failed: (?:connection to server [^:]*(?:, port \d+)? failed: )?", "", said)
     kinds = {"57014": "silent", "53300": "full", "57P03": "starting"}
     trouble = kinds.get(error.sqlstate or "")
@@ -112,10 +158,22 @@ def _why(error: psycopg.Error) -> dict[str, Any]:
 
 
 async def main() -> None:
-    """Ask all, and tell them in order."""
+    """Ask all, and tell them in order; whoever hangs is left behind.
+
+    A task that waits for a server is not cancelled: psycopg then asks the server for some more seconds to end it.
+    """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    for told in await asyncio.gather(*map(ask, json.load(sys.stdin))):
+    tasks = [asyncio.create_task(ask(login)) for login in json.load(sys.stdin)]
+    done, _ = await asyncio.wait(tasks, timeout=WITHIN)
+    for task in tasks:
+        told = {"trouble": "silent", "said": f"no answer within {WITHIN:g} s"}
+        if task in done:
+            wrong = task.exception()
+            said = f"it does not speak as PostgreSQL does ({type(wrong).__name__})"
+            told = {"trouble": "another", "said": said} if wrong else task.result()
         print(json.dumps(told))
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
