@@ -100,8 +100,8 @@ async def test_channels_are_asked_for_with_the_login_of_an_ai_proxy_alone_and_co
 async def test_what_another_app_asks_with_the_same_login_does_not_cost_ai_proxy_its_channels() -> None:
     bench = Bench()
     env = {"SQL_DSN": "postgres://username:qUartz9Falcon@pg:5432/postgres"}
-    boxes = (box("app", "fastgpt:v4.9.0", env=URL), box("proxy", "aiproxy:v0.1.0", env=env), box("z", "fastgpt", env=URL),
-             box("pg", "pgvector/pgvector:0.8.0-pg15", env=OWN, networks=(AT,)))  # fmt: skip
+    server = box("pg", "pgvector/pgvector:0.8.0-pg15", env=OWN, networks=(AT,))
+    boxes = (box("app", "fastgpt", env=URL), box("proxy", "aiproxy", env=env), box("z", "fastgpt", env=URL), server)
     bench.one.board.put(containers=boxes, edges=edges(boxes))
     assert len(await bench.states()) == 3
     assert [login.channels for login in bench.logins] == [True]

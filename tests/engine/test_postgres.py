@@ -144,7 +144,8 @@ def test_a_password_that_was_changed_inside_is_told_from_one_that_was_written_wr
 
 CHANNELS = """
 create table channels (deleted_at timestamptz, created_at timestamptz default now(), model_mapping text, key text,
-  name text, base_url text, models text, id bigserial primary key, status bigint default 1, type bigint, priority integer);
+  name text, base_url text, models text, id bigserial primary key, status bigint default 1, type bigint,
+  priority integer);
 insert into channels (name, key, base_url, models, model_mapping, type, priority, status, deleted_at) values
   ('local', 'sk-pl4nted', 'http://vllm:8000/v1', '["qwen","m3e"]', '{"qwen":"Qwen2"}', 1, 10, 1, null),
   ('off', 'sk-pl4nted', '', '[]', '{}', 30, 0, 2, null), ('gone', 'sk-pl4nted', '', '["x"]', '', 1, 0, 1, now());

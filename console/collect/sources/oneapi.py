@@ -257,7 +257,7 @@ class OneApis(Source):
         return NewParts({"oneapis": told}) if told != self.parts.oneapis else None
 
     def _ai_proxies(self) -> tuple[OneApiState, ...]:
-        """Each whose database was asked: its channels lie there. fact: labring/aiproxy core/model/channel.go"""
+        """Each whose database was asked, as its channels lie there."""
         states = {one.owner: one for one in self.parts.databases if one.variable == "SQL_DSN"}
         here = (c for c in self.parts.containers if c.detailed and role_of_container(c) == "aiproxy")
         return tuple(_of_database(states[c.id]) for c in here if c.id in states)
