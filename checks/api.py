@@ -9,6 +9,8 @@ A check never touches the machine: what it needs to know, a source has collected
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -20,10 +22,15 @@ from ..console.fix.steps import AnyStep
 from ..console.model import Snapshot
 from ..console.model.findings import Evidence, FixSummary, Result, Severity
 from ..console.settings import Settings
+from ..console.text import N_, _, used
+from ..console.text.cleaning import wrapped
 
 Facts = TypeVar("Facts")
 Answers = Mapping[str, str]
-GONE = "There is nothing to repair any more."
+GONE = N_("There is nothing to repair any more.")
+PARTS = (N_("What it does"), N_("Why it matters"), N_("Fix"), N_("Sources"))
+"""The parts of a check's docstring, behind a first sentence. The last one names what is read in its own language."""
+_PLACEHOLDER = re.compile(r"\{\w+\}")
 _WORST: tuple[Severity, ...] = ("error", "warning", "info")
 
 
@@ -99,8 +106,8 @@ class Case(Generic[Facts]):
         return tuple(self.fill(line) for line in self.form.advice.splitlines())
 
     def fill(self, text: str) -> str:
-        """A text of the form, or of its plan, with this case's words in place of the placeholders."""
-        return text.format_map({"subject": self.subject, **self.words})
+        """A text of the form, or of its plan, translated, with this case's words in place of the placeholders."""
+        return _(text, **{"subject": self.subject, **self.words})
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,21 @@ class Unknown:
 Found = Case[Any] | Fine | Unknown
 Find = Callable[[Snapshot, Settings], Iterable[Found]]
 MakePlan = Callable[[Case[Any], Answers], Plan]
+
+
+def _parted(block: str) -> tuple[str, str]:
+    """A part of a docstring: its heading, empty where it has none, and its text in one line."""
+    head, _, body = block.partition("\n")
+    head, body = (head, body) if head in PARTS else ("", block)
+    return head, " ".join(line.strip() for line in body.splitlines())
+
+
+def _translated(block: str) -> str:
+    head, body = _parted(block)
+    if head == PARTS[-1]:
+        return block.replace(head, _(head), 1)
+    hang = "    " if head or block.startswith(" ") else ""
+    return "\n".join(([_(head)] if head else []) + wrapped(_(body), 112, hang, hang))
 
 
 def repair(
@@ -183,6 +205,24 @@ class Check:
         """The worst that a form of it usually is."""
         return min((form.severity for form in self.forms), key=_WORST.index)
 
+    @property
+    def explained(self) -> str:
+        """Its docstring, in the language that is spoken: line by line as it stands, or broken anew."""
+        told = inspect.cleandoc(self.doc)
+        if used() == "en":
+            return told
+        return "\n\n".join(_translated(block) for block in told.split("\n\n"))
+
+    def texts(self) -> Iterator[str]:
+        """Every text of it that has a translation: its title, its docstring, its forms."""
+        yield self.title
+        for block in inspect.cleandoc(self.doc).split("\n\n"):
+            head, body = _parted(block)
+            if head != PARTS[-1]:
+                yield body
+        for _name, text in self.messages():
+            yield from (line for line in text.splitlines() if re.search("[A-Za-z]{2}", _PLACEHOLDER.sub("", line)))
+
     def examine(self, snapshot: Snapshot, settings: Settings) -> Iterator[Result]:
         """What it says of each subject."""
         for found in self.find(snapshot, settings):
@@ -210,7 +250,7 @@ class Check:
         if cases:
             same = (case for case in cases if self._told(case).fault == result.fault)
             return self._planned(next(same, cases[0]), answers)
-        return replace(manual(GONE), check=self.id, subject=result.subject, title=result.title, fault=result.fault)
+        return replace(manual(_(GONE)), check=self.id, subject=result.subject, title=result.title, fault=result.fault)
 
     def messages(self) -> Iterator[tuple[str, str]]:
         """Message id and English text of all its forms."""

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from ..console.model import Snapshot
 from ..console.model.findings import Result
 from ..console.settings import Settings
+from ..console.text import _
 from ..console.text.cleaning import clean_line, spare
 from ..console.text.traces import caught
 from .api import Check
@@ -149,7 +150,7 @@ def _examine_one(check: Check, snapshot: Snapshot, settings: Settings) -> tuple[
             ),
         )  # fmt: skip
     if not results:
-        return (Result(check=check.id, subject="", status="not_applicable", title=check.title),)
+        return (Result(check=check.id, subject="", status="not_applicable", title=_(check.title)),)
     severity = settings.checks.severity.get(check.id)
     if severity in ("error", "warning", "info"):
         return tuple(each if each.status != "finding" else replace(each, severity=severity) for each in results)

@@ -118,7 +118,7 @@ class Registry:
         from ..checks import registry
 
         found = registry.find(check)
-        return found.doc if found else ""
+        return found.explained if found else ""
 
 
 def run_app(host: Host, settings: Settings, offer_demo: bool = False) -> int:

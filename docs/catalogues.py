@@ -77,8 +77,12 @@ def _of_console() -> Iterator[tuple[str, str]]:
 
 
 def _of_checks() -> Iterator[tuple[str, str]]:
-    """What stands in the checks."""
-    return iter(())
+    """What stands in the checks: titles, docstrings, forms."""
+    from stackops.checks.registry import ALL
+
+    for check in ALL:
+        for text in check.texts():
+            yield text, f"checks/{check.id.replace('.', '/').replace('-', '_')}.py"
 
 
 def placeholders(text: str) -> list[str]:

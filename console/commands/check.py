@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import click
 
 from ..exit_codes import ExitCode
 from ..judge import essential, judge
+from ..text import _
 from .session import Session, Stop, pass_session, project_dir_option, require_engine
 
 if TYPE_CHECKING:
@@ -122,12 +122,14 @@ def _list(session: Session, checks: Sequence[Check]) -> None:
     session.output.answer(
         lambda: {"checks": [_head(check) for check in checks]},
         lambda: [(check.severity, check.id, check.title) for check in checks],
-        lambda: [(check.severity.ljust(9), check.severity, f"{check.id:<{width}}  {check.title}") for check in checks],
+        lambda: [
+            (check.severity.ljust(9), check.severity, f"{check.id:<{width}}  {_(check.title)}") for check in checks
+        ],
     )
 
 
 def _one(session: Session, check: Check) -> None:
-    doc = inspect.cleandoc(check.doc)
+    doc = check.explained
     session.output.answer(
         lambda: {"check": {**_head(check), "doc": doc}},
         lambda: [(check.severity, check.id, line.strip()) for line in filter(str.strip, doc.splitlines())],

@@ -6,14 +6,13 @@ Lines as (word, kind, rest): the word may be painted in the colour of its kind, 
 from __future__ import annotations
 
 import shlex
-import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..model import NATIVE, Fault, Snapshot
 from ..model.findings import Judgement, Result, Trouble
-from ..text.cleaning import DASH, cells, clip, duration, percent, redact, size
+from ..text.cleaning import DASH, cells, clip, duration, percent, redact, size, wrapped
 from . import plain
 
 if TYPE_CHECKING:
@@ -98,16 +97,7 @@ def _part(name: str, text: str, width: int, beside: int = 8) -> Iterator[Line]:
     """A paragraph beside its name. Secrets are masked before it is broken, because half a secret is not recognised."""
     indent = " " * _WORD
     head = f"{indent}{name:<{beside}}" if name else indent
-    hang = " " * len(head)
-    for line in textwrap.wrap(
-        redact(text),
-        max(width, 40),
-        initial_indent=head,
-        subsequent_indent=hang,
-        break_long_words=False,
-        break_on_hyphens=False,
-    ):
-        yield ("", "", line)
+    yield from (("", "", line) for line in wrapped(redact(text), max(width, 40), head, " " * len(head)))
 
 
 def _fault(fault: Fault, width: int) -> Iterator[Line]:

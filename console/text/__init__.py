@@ -40,6 +40,11 @@ def use(language: Language) -> None:
         _used, _name = None if language == "en" else _loaded(language), language
 
 
+def used() -> Language:
+    """The language that is spoken."""
+    return _name
+
+
 def of_environment(env: Mapping[str, str]) -> tuple[Language, str]:
     """What the environment asks for, and the variable that does; empty where none does.
 

@@ -11,6 +11,7 @@ Lines around a change say where it is made and no more: what stands behind a nam
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import Literal
 
 from .redaction import MARK, SECRETS, Secrets, is_secret_name, redact, spare
@@ -202,9 +203,36 @@ def fit(text: str, width: int, align: Literal["left", "right"] = "left") -> str:
     return space + shown if align == "right" else shown + space
 
 
+_WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\uff60\uffe0-\uffe6"
+_CLOSING = "，。、；：！？）》」』”"
+_PIECE = re.compile(rf"[（《「『“]*(?:[{_WIDE}]|[^\s{_WIDE}]+)[{_CLOSING}]* *|\S+ *")
+"""What a line is not broken within."""
+
+
+def wrapped(text: str, width: int, first: str = "", hang: str = "") -> list[str]:
+    """The text in lines of at most so many cells; only a word that is wider than that makes a longer one.
+
+    Between wide characters a line may be broken anywhere, but for before a sign that closes what it follows.
+    """
+    if cells(text) == len(text):
+        return textwrap.wrap(
+            text, width, initial_indent=first, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False
+        )
+    lines: list[str] = []
+    line = ""
+    for piece in _PIECE.findall(" ".join(text.split())):
+        head = hang if lines else first
+        if line.strip() and cells(head + line + piece.rstrip()) > width:
+            lines.append((head + line).rstrip())
+            line = piece.lstrip()
+        else:
+            line += piece
+    return [*lines, ((hang if lines else first) + line).rstrip()] if line.strip() else lines
+
+
 __all__ = [
     "DASH", "MARK", "SECRETS", "Secrets", "ago", "cells", "clean", "clean_line", "clip", "duration", "fit",
-    "is_secret_name", "percent", "rate", "redact", "size", "spare",
+    "is_secret_name", "percent", "rate", "redact", "size", "spare", "wrapped",
 ]  # fmt: skip
 
 

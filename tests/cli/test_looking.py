@@ -45,6 +45,15 @@ def test_explain_lists_every_check_and_tells_one(stackops) -> None:
         assert "What it does" in json.loads(stackops("explain", check, "--json").out)["check"]["doc"]
 
 
+def test_explain_is_told_in_chinese_and_to_programs_in_english(stackops) -> None:
+    told = stackops("--lang", "zh", "explain", "mongo.keyfile").out
+    assert "为什么重要" in told
+    assert "Why it matters" not in told
+    assert "密钥文件" in stackops("--lang", "zh", "explain").out
+    for programs in ("--json", "--plain"):
+        assert stackops("--lang", "zh", programs, "explain", "mongo.keyfile").out.isascii()
+
+
 def test_explain_of_an_unknown_check_names_the_nearest(stackops) -> None:
     answer = stackops("explain", "mongo.key-file")
     assert answer.code == 2

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stackops.console.text.cleaning import DASH, ago, cells, clip, duration, fit, percent, rate, size
+from stackops.console.text.cleaning import DASH, ago, cells, clip, duration, fit, percent, rate, size, wrapped
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,16 @@ def test_clipping_never_cuts_a_wide_character_in_half() -> None:
 def test_fitting_gives_exactly_the_width(text: str, width: int) -> None:
     assert cells(fit(text, width)) == width
     assert cells(fit(text, width, "right")) == width
+
+
+@given(st.text(max_size=200), st.integers(10, 60))
+def test_no_text_is_lost_when_it_is_broken_into_lines(text: str, width: int) -> None:
+    lines = wrapped(text, width, "  * ", "    ")
+    assert "".join("".join(lines).split()).removeprefix("*" * bool(lines)) == "".join(text.split())
+    assert [one for one in lines if cells(one) > width + 4 and " " in one[4:].strip()] == []
+
+
+def test_a_chinese_text_is_broken_at_its_width_and_before_no_closing_sign() -> None:
+    lines = wrapped("容器 lab-vllm 已退出，退出码 137：内核结束了它（内存不足）。", 20)
+    assert lines == ["容器 lab-vllm 已退", "出，退出码 137：内核", "结束了它（内存不", "足）。"]
+    assert max(map(cells, lines)) <= 20
