@@ -244,12 +244,12 @@ class Session:
         With a project of the settings that is gone, what was done to it can still be read and taken back. One question
         to the Engine tells it where it runs.
         """
+        if "project" not in self.options:
+            return
         from ..collect.containers import containers
         from ..hosts import HostError as Failed
         from ..hosts.call import run
 
-        if "project" not in self.options:
-            return
         name, engine = self.settings.project, self.host.engine
         listed: set[str | None] = set()
         if engine is not None:
