@@ -105,8 +105,8 @@ def behave(line: socket.socket, manner: str, heard: bytes) -> None:
         for _ in itertools.count():
             line.sendall(b"H")
             time.sleep(0.9)
-    elif manner == "silent":
-        time.sleep(60)
+    elif manner == "silent" or (manner == "redis" and b"\n" not in heard.partition(b"\0")[0]):
+        time.sleep(60)  # a Redis looks for the end of a line, and no further than a zero byte
     else:
         line.sendall(SAYS.get(manner, b""))
         time.sleep(0.2)

@@ -128,14 +128,17 @@ def test_names_are_looked_up_as_the_container_does(tmp_path: Path) -> None:
 
 
 def test_tls_is_told_apart(tmp_path: Path) -> None:
-    with room(tmp_path, {1000: "tls-http", 1001: "http", 1002: "tls-mongo"}) as pid:
+    with room(tmp_path, {1000: "tls-http", 1001: "http", 1002: "tls-mongo", 1003: "redis", 1004: "silent"}) as pid:
         found = tried(
+            wire(pid, 1003, "redis", tls=True), wire(pid, 1004, "redis", tls=True),
             wire(pid, 1000, "http", tls=True), wire(pid, 1001, "http", "localhost", tls=True),
             wire(pid, 1002, "mongo"),
             wire(pid, 1002, "mongo", "localhost", tls=True),
         )  # fmt: skip
     assert states(found["http 127.0.0.1:1000"]) == WELL
     assert found["http localhost:1001"].hops[-1].reason == "does not speak TLS, and the address says so"
+    assert found["redis 127.0.0.1:1003"].hops[-1].reason == "does not speak TLS, and the address says so"
+    assert found["redis 127.0.0.1:1004"].hops[-1].reason == "takes the connection and gives no answer within 3 s"
     assert found["mongo 127.0.0.1:1002"].hops[-1].reason == "speaks TLS, and the address does not say so"
     assert states(found["mongo localhost:1002"]) == WELL
 

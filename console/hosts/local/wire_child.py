@@ -43,6 +43,7 @@ REPLIES = (struct.pack("<i", 2013), struct.pack("<i", 1))
 """What mongod calls an answer: OP_MSG, and OP_REPLY of old ones."""
 FIRST_WORDS = {"http": GET, "mongo": HELLO, "postgres": struct.pack("!ii", 8, 80877103), "redis": b"PING\r\n"}
 CALLED = {"http": "HTTP", "mongo": "MongoDB", "postgres": "PostgreSQL", "mysql": "MySQL", "redis": "Redis"}
+PLAIN = "does not speak TLS, and the address says so"
 REFUSALS = {1040: "too many connections", 1129: "this host is blocked", 1130: "this host is not allowed"}
 
 
@@ -217,7 +218,12 @@ def speak(line: socket.socket, wire: dict[str, Any], found: list[str]) -> None:
     if wire["speaks"] not in CALLED:
         raise WayEnds("unknown", "its protocol is not tried")
     if wire["tls"]:
-        line = _secured(line, wire["host"])
+        try:
+            line = _secured(line, wire["host"])
+        except WayEnds as stop:
+            if stop.soft and _speaks_plainly(found, wire):
+                raise WayEnds("failed", PLAIN) from None
+            raise
     answer, said = b"", "closes the connection without a word"
     try:
         if first := FIRST_WORDS.get(wire["speaks"]):
@@ -237,10 +243,10 @@ def speak(line: socket.socket, wire: dict[str, Any], found: list[str]) -> None:
     _judge(answer, wire["speaks"])
 
 
-def _heard(line: socket.socket, speaks: str) -> bytes:
+def _heard(line: socket.socket, speaks: str, within: float = SPEAK) -> bytes:
     """The first words, as many as tell who it is."""
     enough = {"http": 12, "mongo": 16, "mysql": 7, "postgres": 1, "redis": 5}[speaks]
-    heard, end = b"", time.monotonic() + SPEAK
+    heard, end = b"", time.monotonic() + within
     while len(heard) < enough:
         left = end - time.monotonic()
         if left <= 0:
@@ -300,7 +306,7 @@ def _secured(line: socket.socket, host: str) -> socket.socket:
         raise WayEnds("failed", f"takes the connection and gives no answer within {SPEAK:g} s", soft=True) from None
     except (OSError, ValueError) as error:
         soft = not isinstance(error, ssl.SSLError)
-        raise WayEnds("failed", "does not speak TLS, and the address says so", soft=soft) from None
+        raise WayEnds("failed", PLAIN, soft=soft) from None
 
 
 def _speaks_tls(found: list[str], wire: dict[str, Any]) -> bool:
@@ -310,6 +316,18 @@ def _speaks_tls(found: list[str], wire: dict[str, Any]) -> bool:
     except WayEnds:
         return False
     return True
+
+
+def _speaks_plainly(found: list[str], wire: dict[str, Any]) -> bool:
+    """fact: a Redis waits for the end of a line, which the first words of TLS need not have in them."""
+    try:
+        line, _ = connected(found, wire["port"])
+        with line:
+            wanted = str(wire["speaks"])
+            line.sendall(FIRST_WORDS.get(wanted, b""))
+            return _sounds_like(_heard(line, wanted, CONNECT), wanted) == wanted
+    except (WayEnds, OSError):
+        return False
 
 
 def tried(wire: dict[str, Any]) -> dict[str, Any]:
