@@ -101,11 +101,11 @@ class Registry:
     def plan(self, result: Result, snapshot: Snapshot, answers: Mapping[str, str]) -> Plan | None:
         """The plan of a finding's repair; where it needs what is only collected on request, from a look of its own."""
         from ..checks import registry
-        from .fix import plan
         from .fix.plan import settling
+        from .fix.wishes import WISHES
 
-        if result.check == plan.ACTION:  # no check found it: somebody asks for it
-            return plan.asked(result.subject, snapshot)
+        if (wish := WISHES.get(result.check)) is not None:  # no check found it: somebody asks for it
+            return wish.asked(result.subject, snapshot)
         check = registry.find(result.check)
         if check is None or check.plan is None:
             return None

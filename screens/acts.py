@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ..console.compose.places import BY_ITSELF, CONFIG_FILES, ENV_FILES, WORKING_DIR, listed
 from ..console.hosts import Control, HostError
 from ..console.model import Container, Project
 from ..console.settings import Consent
@@ -19,12 +17,14 @@ if TYPE_CHECKING:
     from ..console.fix.steps import ComposeUp, StepContext
     from .dialogs import Confirm
 
-VERBS = frozenset({"logs", "stack_logs", "shell", "restart", "stop", "start", "pause", "kill", "recreate", "remove"})
+VERBS = frozenset({
+    "logs", "stack_logs", "shell", "restart", "stop", "start", "pause", "kill", "recreate", "remove", "scale",
+})  # fmt: skip
 """What is done with one container."""
 NO_PULL = ("--no-build", "--pull", "never")
 """No image is pulled or built for an act."""
 Act = Callable[[Container, Control], object]
-STACK_ACTS = VERBS - {"shell", "pause", "kill"}
+STACK_ACTS = VERBS - {"shell", "pause", "kill", "scale"}
 """What is done with a whole stack."""
 _OF_ALL: dict[str, tuple[str, tuple[str, ...], str]] = {
     "restart": ("Restart", ("restart",), "Each stops for up to 10 seconds; whoever uses it is cut off."),
@@ -55,6 +55,8 @@ def refusal(verb: str, container: Container) -> str:
         verb == "kill" and container.state not in {"running", "paused", "restarting"}
     ):
         return f"{container.name} does not run."
+    if verb == "scale" and not (container.project and container.service):
+        return f"{container.name} was not made by Compose: only a service of a compose project has a number."
     return ""
 
 
@@ -64,24 +66,6 @@ def _about(container: Container) -> list[Line]:
     if container.state == "exited":
         said.append(line(("Exited    ", "muted"), exit_words(container)))
     return said
-
-
-def _recreate(container: Container, project: Project | None) -> ComposeUp | None:
-    """The step that recreates a container from what made it, and from the override that Compose reads by itself."""
-    if project is None or not (container.project and container.service):
-        return None
-    files = listed(container.labels, CONFIG_FILES) or tuple(file.path for file in project.files if file.in_use)
-    directory = container.labels.get(WORKING_DIR) or project.working_dir
-    if not (files and directory):
-        return None
-    from ..console.fix.steps import ComposeUp  # the steps of all repairs are not needed for the first frame
-
-    own_list = any(posixpath.basename(path) not in BY_ITSELF for path in files)
-    more = [] if own_list else [file.path for file in project.files if file.automatic_override][:1]
-    return ComposeUp(
-        container.project, directory, tuple(dict.fromkeys((*files, *more))), container.service,
-        env_files=listed(container.labels, ENV_FILES), force_recreate=True, container=container.id,
-    )  # fmt: skip
 
 
 def _compose(step: ComposeUp, bench: StepContext, arguments: Sequence[str]) -> None:
@@ -172,8 +156,10 @@ class ContainerActs(Place):
         """Recreate the service through compose, after its changes were shown and the container's name typed."""
         if self._of_all("recreate"):
             return
+        from ..console.fix.wishes import recreating
+
         container = self.selected_container()
-        step = _recreate(container, self._project(container)) if container else None
+        step = recreating(container, self._project(container)) if container else None
         if container is None or step is None:
             self.console.say("Only a service of a compose project whose folder is known can be recreated.")
             return
@@ -202,6 +188,24 @@ class ContainerActs(Place):
 
         self.console.run_worker(look, group="look", thread=True, exit_on_error=False)
 
+    def action_scale(self) -> None:
+        """Ask for the number of containers, then show what that would change."""
+        container, snapshot = self.selected_container(), self.console.snapshot
+        if container is None or snapshot is None:
+            return
+        from ..console.fix.wishes import MOST, members, scale_of
+        from .dialogs import AskNumber
+
+        now = len(members(snapshot, container.project or "", container.service or ""))
+        body = [line(f"Now {now}. What the new number changes is shown before anything is done.")]
+
+        def answered(count: int | None) -> None:
+            if count is not None:
+                self.console.open_plan(scale_of(container, count))
+
+        title = f"How many containers of {container.service}?"
+        self.console.push_screen(AskNumber(title, body, "Show", now=now, most=MOST), answered)
+
     def _locked(self, step: ComposeUp, bench: StepContext, act: Callable[[], object]) -> None:
         """Under the project's lock. Compose holds it too, so no fix acts beside it even when this run was killed."""
         journal = self.desk.journal
@@ -217,11 +221,12 @@ class ContainerActs(Place):
         if stack is None or snapshot is None:
             return False
         from ..console.fix.steps import StepContext
+        from ..console.fix.wishes import recreating
         from .dialogs import Confirm
 
         members = [each for each in snapshot.containers if each.project == stack]
         project = next((each for each in snapshot.projects if each.name == stack), None)
-        step = next((found for each in members if (found := _recreate(each, project)) is not None), None)
+        step = next((found for each in members if (found := recreating(each, project)) is not None), None)
         if step is None:
             self.console.say(f"Nothing can be done with all of {stack}: the folder of its compose files is not known.")
             return True

@@ -157,6 +157,34 @@ class Confirm(Asking[bool]):
         self.dismiss(False)
 
 
+class AskNumber(Asking[int]):
+    """A number to type, from 1 to ``most``, another one than ``now``; None where somebody leaves."""
+
+    def __init__(self, title: str, body: Sequence[Line], verb: str, *, now: int, most: int) -> None:
+        super().__init__(title, body, [("cancel", "Cancel"), ("yes", verb)])
+        self._now, self._most = now, most
+
+    def between(self) -> Iterable[Widget]:
+        yield Input(placeholder=f"1 to {self._most}", id="number", max_length=4, type="integer", compact=True)
+        yield Lines((), id="said")
+
+    @on(Button.Pressed, "#yes")
+    @on(Input.Submitted)
+    def _typed_in(self) -> None:
+        typed = self.query_one("#number", Input).value.strip()
+        number = int(typed) if typed.isdecimal() else 0
+        if 1 <= number <= self._most and number != self._now:
+            self.dismiss(number)
+        else:
+            why = f"It is {number} already." if number == self._now else f"Type a number from 1 to {self._most}."
+            self.query_one("#said", Lines).show([line((why, "warning"))])
+            self.query_one("#number").focus()
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
 class Choose(Asking[str]):
     """Several ways to go on."""
 

@@ -145,6 +145,8 @@ ACTIONS: tuple[Action, ...] = (
            footer=False),
     Action("container.recreate", ("C",), "recreate", "Recreate the service through compose", _CONTAINERS, changes=True),
     Action("container.remove", ("D",), "remove", "Remove the container; its name is typed", _CONTAINERS, changes=True),
+    Action("container.scale", ("X",), "scale", "Run more or fewer containers of the service, after showing how",
+           _CONTAINERS, changes=True, footer=False),
     Action("table.order", ("o", ">"), "order", "Order by the next column", _TABLES, footer=False, near=_OVERVIEW,
            does="order(1)",
            both="Order: next, last column"),

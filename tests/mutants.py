@@ -247,13 +247,19 @@ MUTANTS = (
         "screens/test_targets.py::test_nothing_is_repaired_for_a_row_without_a_finding",
     ),
     Mutant(
-        "screens/acts.py",
+        "console/fix/acts/scaling.py",
+        'return "before" if self.again or now == self.former else "moved"',
+        'return "before"',
+        "steps/test_scaling.py::test_a_step_knows_where_the_world_stands",
+    ),
+    Mutant(
+        "console/fix/wishes.py",
         "tuple(dict.fromkeys((*files, *more)))",
         "tuple(more)",
         "screens/test_targets.py::test_a_recreate_gives_compose_the_files_that_made_the_container",
     ),
     Mutant(
-        "screens/acts.py",
+        "console/fix/wishes.py",
         "more = [] if own_list else",
         "more =",
         "screens/test_targets.py::test_a_recreate_gives_compose_the_files_that_made_the_container",

@@ -94,8 +94,8 @@ class PreparedPlan:
 
     @property
     def harms(self) -> bool:
-        """Whether one of them is done while a service may be in use: consent to it is a typed word."""
-        return any(step.harms_for_good for step in self.lasting)
+        """Whether one of them is done while a service may be in use, or loses something: consent is a typed word."""
+        return any(step.harms_for_good for step in self.lasting) or any(row.step.loses for row in self.steps)
 
     @property
     def word(self) -> str:

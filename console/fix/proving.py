@@ -61,10 +61,10 @@ class Look:
 
     def __call__(self) -> Result:
         """What is said of the subject now; ``unknown`` where something needed to say so could not be read."""
-        from . import plan
+        from .wishes import WISHES
 
-        if self.check == plan.ACTION:
-            return self._seen(plan.READS, (), lambda snapshot: plan.left(self.subject, snapshot))
+        if (wish := WISHES.get(self.check)) is not None:
+            return self._seen(wish.reads, (), lambda snapshot: wish.left(self.subject, snapshot))
         check = self.find(self.check)
         if check is None:
             return self._unknown(f"this version has no check {self.check}")

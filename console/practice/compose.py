@@ -55,6 +55,8 @@ class Compose:
             return 0, f"Docker Compose version v{COMPOSE_VERSION}"
         if call.verb not in VERBS:
             return BAD_USAGE, f'unknown docker command: "compose {call.verb}"'
+        if "--scale" in call.flags:
+            return 1, "The practice stack runs one container of each service"
         for path in self._env_files:
             if self._files.stat(path).kind != "file":
                 return 1, f"Couldn't find env file: {path}"

@@ -17,6 +17,7 @@ from ...console.fix.engine import Outcome, PreparedPlan
 from ...console.fix.plan import Plan, Question
 from ...console.fix.records import Entry
 from ...console.fix.running import Progress
+from ...console.fix.wishes import WISHES
 from ...console.model.findings import Result
 from ...themes import sheet
 from ..dialogs import Confirm, apply_key, choice
@@ -105,7 +106,8 @@ class PlanScreen(Place):
         self._plan, self._exact = message.plan or self._plan, message.prepared
         self._trouble = message.trouble is not None
         if self._plan is not None:
-            self.show_lines("#title", plans.title(self._plan, "undo" if self._undo else "fix"))
+            plain = self._undo is not None or self._plan.check in WISHES
+            self.show_lines("#title", plans.title(self._plan, "" if plain else "Fix  "))
             await self._ask(self._plan.questions)
         if message.trouble is not None:
             remedy = [line(("Next: ", "accent"), message.trouble.remedy)] if message.trouble.remedy else []
@@ -179,7 +181,8 @@ class PlanScreen(Place):
         if exact.plan.safety == "safe":
             self._run(exact)
             return
-        title = f"Apply this {exact.kind} to {exact.word}?"
+        named = exact.plan.title if exact.plan.check in WISHES else f"Apply this {exact.kind} to {exact.word}"
+        title = f"{named}?"
         dialog = Confirm(title, plans.consequences(exact), "Apply", typed=exact.word if exact.harms else None)
         self.app.push_screen(dialog, lambda yes: self._run(exact) if yes else None)
 

@@ -51,11 +51,10 @@ def consequences(prepared: PreparedPlan) -> list[Line]:
     return [line(prepared.plan.title), BLANK, *map(bullet, said)]
 
 
-def title(plan: Plan, kind: str) -> list[Line]:
+def title(plan: Plan, verb: str) -> list[Line]:
     """What it is, and how dangerous."""
     words, tone = _SAFETY[plan.safety]
     restarts = f": {', '.join(plan.restarts)} will be restarted or recreated" if plan.restarts else ""
-    verb = "" if kind == "undo" else "Fix  "
     return [
         line((verb, "accent"), (plan.title, "strong")),
         line((words, tone), (restarts, tone), (f"  {plan.check}  {plan.subject}", "muted")),

@@ -178,6 +178,11 @@ class Step(Struct, frozen=True, tag=True, metaclass=AbstractStruct):
         return not self.left_behind
 
     @property
+    def loses(self) -> bool:
+        """Whether something is lost by it though there is a way back: consent is a typed word then too."""
+        return False
+
+    @property
     def affects(self) -> str | None:
         """Id of the container that it stops or replaces."""
         return None

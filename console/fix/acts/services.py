@@ -120,7 +120,7 @@ class ComposeUp(ServiceStep, frozen=True):
         return step, seen.whole if seen else ()
 
     def _exact(self, bench: StepContext) -> tuple[ComposeUp, ComposeUp, Foreseen | None]:
-        _plain_names(self.project, self.service)
+        require_plain_names(self.project, self.service)
         current = of_service(bench.host, self.project, self.service)
         there = self._the_one(current)
         running = there is not None and there.state == "running"
@@ -130,7 +130,7 @@ class ComposeUp(ServiceStep, frozen=True):
             container=there.id if there else None, was_running=running,
             started_at=started.started_at if started else None,
         )  # fmt: skip
-        _require_files(bench, step)
+        require_files(bench, step.source)
         inverse = replace(
             step, files=self._files_before(bench, there), force_recreate=True, container=None, absent=there is None,
             may_fail=there is not None and not running, again=True, start=there is None or there.state not in LYING,
@@ -140,7 +140,7 @@ class ComposeUp(ServiceStep, frozen=True):
 
     def prepare_back(self, bench: StepContext, step: Step) -> tuple[Step, Step] | None:
         """An inverse made exact again when it is to be done long after it was made; says what it cannot bring back."""
-        _require_files(bench, self)
+        require_files(bench, self.source)
         current = of_service(bench.host, self.project, self.service)
         start = self.start and not (current and all(one.state in LYING for one in current))
         exact, again = replace(self, start=start), replace(step.repeated(), start=start)
@@ -218,18 +218,12 @@ class ComposeUp(ServiceStep, frozen=True):
     def act(self, bench: StepContext) -> None:
         """Run Compose. Raises StepFailed with the end of its output, EngineUnreachable where the Engine went away."""
         reach("before_restart")
-        _require_files(bench, self)
+        require_files(bench, self.source)
         self._require_as_shown(bench)
         there = of_service(bench.host, self.project, self.service)
         # only a recreate gives a container its name back
         step = replace(self, force_recreate=self.force_recreate or any(half_renamed(one) for one in there))
-        result = bench.host.control.compose(self.source, step.arguments(), deadline=120.0)
-        if result.exit_code != 0:
-            verb, tail = step.arguments()[0], _tail(result.output)
-            said = f"docker compose {verb} of {self.service} ended with exit code {result.exit_code}: {tail}"
-            if _LOST.search(result.output):
-                raise EngineUnreachable(said)
-            raise StepFailed(said) if 0 < result.exit_code < _SIGNALLED else EndUnknown(said)
+        run_compose(bench, self.source, step.arguments())
         self.require_made(bench)
 
     def _require_as_shown(self, bench: StepContext) -> None:
@@ -259,22 +253,36 @@ class ComposeUp(ServiceStep, frozen=True):
         return [told(change) for change in differs(bench, ids[0], _kept(bench, wanted))]
 
 
-def _plain_names(*names: str) -> None:
+def run_compose(bench: StepContext, source: ServiceSource, arguments: Sequence[str]) -> None:
+    """Run Compose on one service. Raises StepFailed, EndUnknown, or EngineUnreachable, with the end of its output."""
+    result = bench.host.control.compose(source, arguments, deadline=120.0)
+    if result.exit_code == 0:
+        return
+    said = f"docker compose {arguments[0]} of {source.service} ended with exit code {result.exit_code}"
+    said += f": {_tail(result.output)}"
+    if _LOST.search(result.output):
+        raise EngineUnreachable(said)
+    raise StepFailed(said) if 0 < result.exit_code < _SIGNALLED else EndUnknown(said)
+
+
+def require_plain_names(*names: str) -> None:
+    """Raises StepFailed for what Compose would take for an option."""
     for name in names:
         if not name or name.startswith("-") or any(c.isspace() or not c.isprintable() for c in name):
             raise StepFailed(f"{name!r} is no name that Compose takes")
 
 
-def _require_files(bench: StepContext, step: ComposeUp) -> None:
-    if not step.files:
+def require_files(bench: StepContext, source: ServiceSource) -> None:
+    """Raises StepFailed where a file that the service is made from is not there."""
+    if not source.files:
         raise StepFailed("It is not known which compose files this service was made from")
-    missing = [path for path in step.files if stat(bench, path).kind != "file"]
+    missing = [path for path in source.files if stat(bench, path).kind != "file"]
     if missing:
         raise StepFailed(f"These compose files are not there: {', '.join(missing)}")
-    missing = [path for path in step.env_files if stat(bench, path).kind != "file"]
+    missing = [path for path in source.env_files if stat(bench, path).kind != "file"]
     if missing:
         raise StepFailed(
-            f"{step.service} was started with --env-file {', '.join(missing)}, which is not there",
+            f"{source.service} was started with --env-file {', '.join(missing)}, which is not there",
             "put it back, or bring the service up once with the env file that it shall have",
         )
 

@@ -1,0 +1,111 @@
+"""What somebody asks for without any finding: a plan with preview, proof, journal and, where there is one, a way back.
+
+A wish is told by its id, in place of a check's, and by its subject, from which everything else follows: so an entry of
+the journal can be gone on with. Adding a wish is one line in ``WISHES``.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..compose.places import BY_ITSELF, CONFIG_FILES, ENV_FILES, WORKING_DIR, listed
+from ..model import Container, Project, Snapshot
+from ..model.findings import FixSummary, Result
+from . import plan
+from .plan import Plan
+from .steps import ComposeUp, ScaleService
+
+MOST = 50
+"""Containers of one service: more is a slip of the finger."""
+SCALE = "service.scale"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One kind of wish."""
+
+    reads: tuple[str, ...]
+    """Parts of the Snapshot that tell whether it is done."""
+    asked: Callable[[str, Snapshot], Plan | None]
+    """The plan, from the subject; None where what it is about is gone. Raises HostError."""
+    left: Callable[[str, Snapshot], Result]
+    """A finding as long as it is not done."""
+
+
+def wanted(wish: str, subject: str, title: str) -> Result:
+    """What a screen opens the plan of a wish with."""
+    return Result(wish, subject, "finding", title, "info", fix=FixSummary("disruptive", title))
+
+
+def recreating(container: Container, project: Project | None) -> ComposeUp | None:
+    """The step that recreates a container from what made it, and from the override that Compose reads by itself."""
+    if project is None or not (container.project and container.service):
+        return None
+    files = listed(container.labels, CONFIG_FILES) or tuple(file.path for file in project.files if file.in_use)
+    directory = container.labels.get(WORKING_DIR) or project.working_dir
+    if not (files and directory):
+        return None
+    own_list = any(posixpath.basename(path) not in BY_ITSELF for path in files)
+    more = [] if own_list else [file.path for file in project.files if file.automatic_override][:1]
+    return ComposeUp(
+        container.project, directory, tuple(dict.fromkeys((*files, *more))), container.service,
+        env_files=listed(container.labels, ENV_FILES), force_recreate=True, container=container.id,
+    )  # fmt: skip
+
+
+def members(snapshot: Snapshot, project: str, service: str) -> tuple[Container, ...]:
+    """The containers of a service, one-off runs left out."""
+    own = (each for each in snapshot.containers if (each.project, each.service) == (project, service))
+    return tuple(each for each in own if each.labels.get("com.docker.compose.oneoff", "").lower() != "true")
+
+
+def scale_of(container: Container, count: int) -> Result:
+    """The wish to run so many containers of a service."""
+    subject = f"{container.project}/{container.service} {count}"
+    return wanted(SCALE, subject, f"Run {_many(count)} of {container.service}")
+
+
+def _many(count: int) -> str:
+    return f"{count} container{'s' if count != 1 else ''}"
+
+
+def _scaled(subject: str) -> tuple[str, str, int]:
+    name, _, count = subject.rpartition(" ")
+    project, _, service = name.partition("/")
+    return project, service, int(count) if count.isdecimal() else 0
+
+
+def _plan_scale(subject: str, snapshot: Snapshot) -> Plan | None:
+    project, service, count = _scaled(subject)
+    there = members(snapshot, project, service)
+    declared = next((each for each in snapshot.projects if each.name == project), None)
+    made = next((up for each in there if (up := recreating(each, declared)) is not None), None)
+    if made is None or not 1 <= count <= MOST:
+        return None
+    step = ScaleService(project, made.directory, made.files, service, count, env_files=made.env_files)
+    return Plan(
+        check=SCALE, subject=subject, title=f"Run {_many(count)} of {service}", steps=(step,), safety="disruptive",
+        says=(
+            "Containers that run already go on as they are, whatever was edited in the compose files since",
+            "Compose does not remember the number: the next `docker compose up` goes back to the one in its files",
+        ),
+        lock=made.directory, settle=5.0,
+    )  # fmt: skip
+
+
+def _left_scale(subject: str, snapshot: Snapshot) -> Result:
+    project, service, count = _scaled(subject)
+    there = members(snapshot, project, service)
+    up = sum(each.state == "running" for each in there)
+    if (len(there), up) == (count, count):
+        return Result(SCALE, subject, "ok", f"{_many(count)} of {service} run")
+    return Result(SCALE, subject, "finding", f"{up} of {len(there)} containers of {service} run, {count} are wanted")
+
+
+WISHES: Mapping[str, Wish] = {
+    plan.ACTION: Wish(plan.READS, plan.asked, plan.left),
+    SCALE: Wish(("containers",), _plan_scale, _left_scale),
+}
+"""By their ids."""
