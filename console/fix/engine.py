@@ -144,7 +144,8 @@ class Fixer:
             raise Refused(f"Changed since the preview: {'; '.join(moved)}", "look again and prepare a new plan")
         bench = StepContext(self.host, prepared.contents)
         for row in prepared.steps:
-            if row.step.is_service_step and row.step.state(bench) != "before":
+            fine = ("before", "after") if row.step.shared else ("before",)
+            if row.step.is_service_step and row.step.state(bench) not in fine:
                 raise Refused(f"{row.step.target} was recreated since the preview", "look again and prepare a new plan")
 
     # ---- a new entry -----------------------------------------------------------------------------------------------

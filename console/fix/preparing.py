@@ -45,13 +45,13 @@ from .verifying import Expectation, Look
 class HeldControl:
     """The Control of a host that only looks: a preview that acted on a container would be no preview."""
 
-    ACTS = ("restart", "start", "stop", "remove", "compose", "reload_engine")
+    LOOKS = frozenset({"service_config", "service_hashes", "validate_engine_config"})
 
     def __init__(self, base: Control) -> None:
         self._base = base
 
     def __getattr__(self, name: str) -> object:
-        if name in self.ACTS:
+        if name not in self.LOOKS:
             raise HostError(f"A preview does not {name} anything")
         return getattr(self._base, name)
 
@@ -286,7 +286,8 @@ def prepare(plan: Plan, host: Host, look: Look) -> PreparedPlan:
     """Make a plan exact. Raises StepFailed or another HostError when it cannot be done, Refused when it must not."""
     preview = _Preview(host)
     for step in plan.steps:
-        if step.is_service_step and not preview.steps and not _still_there(plan, look()):
+        asks = step.is_service_step and not (preview.steps or step.tells_itself)
+        if asks and not _still_there(plan, look()):
             break
         _require_foreign(step)
         preview.add(step)
@@ -395,6 +396,3 @@ def journalled(prepared: PreparedPlan) -> tuple[JournalStep, ...]:
 def _hash(plan: Plan, steps: Sequence[PreparedStep]) -> str:
     exact = [plan.check, plan.subject, plan.lock, [row.step for row in steps], [row.inverse for row in steps]]
     return hashlib.sha256(msgspec.json.encode(exact)).hexdigest()
-
-
-__all__ = ["HeldDatabases"]

@@ -216,8 +216,8 @@ class Run:
             if step.untouched(self.bench):
                 self.begun.discard(index)
             raise
-        if passed:
-            self.passed.append(passed)
+        self.passed += [*self.bench.notes, *([passed] if passed else [])]
+        self.bench.notes.clear()
 
     def _told(self, index: int, row: JournalStep, text: str) -> None:
         """A step that takes long says how it goes, and is ended here if somebody wants to stop."""

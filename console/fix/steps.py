@@ -24,6 +24,7 @@ from .acts.editing import EditJson, EnvLine, RepairConfig
 from .acts.engine import EngineReload
 from .acts.files import Chmod, Chown, CreateFile, Edit, EditFile, ReplaceDirectoryByFile, ReplaceFile
 from .acts.mongo import InitiateSet, MongoCommand, SetMember
+from .acts.pruning import Prune
 from .acts.scaling import ScaleService
 from .acts.servers import AskModel, UnloadModel, WaitFor
 from .acts.services import ComposeUp

@@ -9,17 +9,19 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from ..compose.places import BY_ITSELF, CONFIG_FILES, ENV_FILES, WORKING_DIR, listed
 from ..model import Container, Project, Snapshot
 from ..model.findings import FixSummary, Result
 from . import plan
+from .acts.pruning import WORDS, Kind
 from .plan import Plan
-from .steps import ComposeUp, ScaleService
+from .steps import ComposeUp, Prune, ScaleService
 
 MOST = 50
 """Containers of one service: more is a slip of the finger."""
-SCALE = "service.scale"
+SCALE, PRUNE = "service.scale", "host.prune"
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,31 @@ def _left_scale(subject: str, snapshot: Snapshot) -> Result:
     return Result(SCALE, subject, "finding", f"{up} of {len(there)} containers of {service} run, {count} are wanted")
 
 
+def prune_of(kind: str) -> Result:
+    """The wish to remove what nobody uses: of one kind, or ``all``."""
+    what = "what nobody uses" if kind == "all" else WORDS[cast("Kind", kind)][1]
+    return wanted(PRUNE, kind, f"Remove {what}")
+
+
+def _plan_prune(subject: str, _: Snapshot) -> Plan | None:
+    kinds = [kind for kind in WORDS if subject in (kind, "all")]
+    steps = tuple(Prune(kind, among=len(kinds) > 1) for kind in kinds)
+    stopped = "A stopped stack loses its containers: bringing it up makes them again, without what they wrote inside"
+    says = ("Volumes are never removed, anonymous ones neither", *((stopped,) if "containers" in kinds else ()))
+    return Plan(
+        check=PRUNE, subject=subject, title=prune_of(subject).title, steps=steps, safety="disruptive", says=says,
+        settle=0.0,
+    ) if steps else None  # fmt: skip
+
+
+def _done(subject: str, _: Snapshot) -> Result:
+    """The steps themselves see whether it is done; this only says that the Engine answers."""
+    return Result(PRUNE, subject, "ok", "The Engine answers")
+
+
 WISHES: Mapping[str, Wish] = {
     plan.ACTION: Wish(plan.READS, plan.asked, plan.left),
     SCALE: Wish(("containers",), _plan_scale, _left_scale),
+    PRUNE: Wish(("containers",), _plan_prune, _done),
 }
 """By their ids."""

@@ -196,6 +196,15 @@ class Control(Protocol):
     def remove(self, container: str) -> None:
         """Remove a stopped container, never its volumes."""
 
+    def remove_image(self, image: str) -> None:
+        """Remove an image by its id; never one that a container uses."""
+
+    def remove_network(self, network: str) -> None:
+        """Remove a network by its id; never one that a container is connected to."""
+
+    def prune_build_cache(self) -> None:
+        """Remove what ``docker builder prune`` removes."""
+
     def compose(self, project: ComposeProject, arguments: Sequence[str], *, deadline: float = 120.0) -> CommandResult:
         """``docker compose -p PROJECT --project-directory DIR -f ... --env-file ... ARGUMENTS``.
 

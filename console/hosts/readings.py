@@ -35,6 +35,12 @@ class Engine(Protocol):
     async def image(self, image: str) -> bytes:
         """``GET /images/NAME/json``."""
 
+    async def unused(self, kind: str) -> bytes:
+        """Stopped ``containers`` and dangling ``images`` with sizes, own ``networks``, what the ``build-cache`` holds.
+
+        May take a minute. Lists of the Engine's own, so networks that are in use are among them.
+        """
+
     async def logs(self, container: str, *, tail: int = 200, since: float | None = None) -> bytes:
         """The last lines with the Engine's time stamps, frames already taken apart, both streams as they came."""
 

@@ -321,6 +321,15 @@ class DemoControl:
                 raise EngineFailed(f"{found.name} is running and is not removed", "stop it first", status=409)
             self._world.remove(found)
 
+    def remove_image(self, image: str) -> None:
+        """The practice stack has no image that nobody uses."""
+        self._may("removed")
+
+    remove_network = remove_image
+
+    def prune_build_cache(self) -> None:
+        self._may("removed")
+
     def compose(self, project: ComposeProject, arguments: Sequence[str], *, deadline: float = 120.0) -> CommandResult:
         self._may("changed")
         exit_code, output = Compose(self._world, self._files, project).run(arguments)

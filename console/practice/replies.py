@@ -310,6 +310,12 @@ class DemoEngine:
         """``GET /images/NAME/json``; NotFound where no container ever used it, and nobody pulled it."""
         return await self._told(lambda: image_of(image, self._world.images))
 
+    async def unused(self, kind: str) -> bytes:
+        """Stopped containers, and nothing of any other kind."""
+        ended = ("created", "exited") if kind == "containers" else ()
+        found = [row(one, self._world.now()) for one in self._world.containers() if one.state in ended]
+        return await self._told(lambda: {} if kind == "build-cache" else found)
+
     async def archive(self, container: str, path: str, *, limit: int = 1 << 17) -> bytes:
         """The practice containers have no files of their own to hand out."""
         await self._built()

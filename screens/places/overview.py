@@ -320,6 +320,19 @@ class Overview(ContainerActs):
     def action_reverse(self) -> None:
         self.stacks.turn_round()
 
+    def action_prune(self) -> None:
+        """Ask of which kind; all that would go is listed before anything goes."""
+        from ...console.fix.wishes import prune_of
+        from ..dialogs import Choose
+
+        body = [line("What nobody uses is listed with its size before anything is removed. Volumes always stay.")]
+        ways = [("cancel", "Cancel"), ("containers", "Containers"), ("images", "Images"), ("networks", "Networks"),
+                ("build-cache", "Build cache"), ("all", "All")]  # fmt: skip
+        self.console.push_screen(
+            Choose("Remove what nobody uses?", body, ways),
+            lambda kind: self.console.open_plan(prune_of(kind)) if kind and kind != "cancel" else None,
+        )
+
     def action_welcome(self) -> None:
         """Close the welcome for ever; where nothing can be kept, for as long as the console is open."""
         self.remove_class("-welcoming")

@@ -123,6 +123,8 @@ class FakeEngine:
     def __init__(self, *containers: Json, api: str = "1.41", minimum: str = "1.12", socket: str | None = None) -> None:
         self.containers: dict[str, Json] = {c["Id"]: c for c in containers}
         self.images: dict[str, Json] = {}
+        self.networks: list[Json] = []
+        self.build_cache: list[Json] = []
         self.stats: dict[str, Json] = {}
         self.archives: dict[tuple[str, str], bytes] = {}
         """Container id and path -> the tar of that file."""
@@ -284,8 +286,19 @@ class FakeEngine:
         plain = {
             "/_ping": "OK", "/version": self._version(), "/info": self.info,
             "/containers/json": [self._row(c) for c in self.containers.values()],
-            "/images/json": list(self.images.values()),
+            "/images/json": list(self.images.values()), "/networks": self.networks,
+            "/system/df": {"BuildCache": self.build_cache},
         }  # fmt: skip
+        filters = json.loads(query.get("filters", "{}"))
+        if path == "/containers/json" and (states := filters.get("status")):
+            plain[path] = [{**row, "SizeRw": 1 << 20} for row in plain[path] if row["State"] in states]
+        if path == "/images/json" and filters.get("dangling"):
+            plain[path] = [row for row in self.images.values() if not row.get("RepoTags")]
+        if path == "/build/prune":
+            self.build_cache = [row for row in self.build_cache if row.get("InUse")]
+            plain[path] = {"SpaceReclaimed": 1}
+        if method == "DELETE" and (found := re.fullmatch(r"/(images|networks)/([^/]+)", path)):
+            return await self._drop(found[1], unquote(found[2]), writer)
         if path == "/events":
             return await self._events(query, writer)
         if path in plain:
@@ -301,6 +314,16 @@ class FakeEngine:
                 return await self._json(writer, {"message": f"No such container: {unquote(found[1])}"}, 404)
             return await self._container(method, found[2] or "", one, query, writer)
         return await self._json(writer, {"message": "page not found"}, 404)
+
+    async def _drop(self, kind: str, ident: str, writer: asyncio.StreamWriter) -> None:
+        if kind == "images":
+            gone = self.images.pop(ident, None)
+            answer: object = [{"Deleted": ident}]
+        else:
+            gone = next((row for row in self.networks if row["Id"] == ident), None)
+            self.networks, answer = [row for row in self.networks if row is not gone], None
+        refusal = {"message": f"No such {kind[:-1]}: {ident}"}
+        await self._json(writer, answer if gone else refusal, (200 if answer else 204) if gone else 404)
 
     async def _container(
         self, method: str, verb: str, one: Json, query: dict[str, str], writer: asyncio.StreamWriter

@@ -70,7 +70,7 @@ class StepContext:
         self.blobs: dict[str, bytes] = dict(blobs or {})
         """By SHA-256. In memory while previewing; the journal keeps them (mode 0600) before the first change."""
         self.notes: list[str] = []
-        """What preparing wants to tell the operator and no diff shows."""
+        """What preparing, or a step that acts, wants to tell the operator and no diff shows."""
         self.pending: dict[str, bytes] = {}
         """While previewing: files as earlier steps will have left them, by path."""
         self.tell: Callable[[str], None] = lambda _: None
@@ -136,6 +136,8 @@ class Step(Struct, frozen=True, tag=True, metaclass=AbstractStruct):
     """Set where nothing needs to take it back: what is said to somebody who wants to undo such steps alone."""
     shared: ClassVar[bool] = False
     """True where somebody else having done the very same meanwhile is as good as doing it."""
+    tells_itself: ClassVar[bool] = False
+    """True where the step alone sees whether there is anything to do, and whether it was done."""
     deadline: ClassVar[float] = 90.0
     """Seconds after which the step counts as unknown, whatever it is doing."""
 

@@ -125,7 +125,7 @@ def _made_with(labels: Mapping[str, str | None] | None) -> tuple[tuple[str, ...]
     return listed(told, CONFIG_FILES), listed(told, ENV_FILES)
 
 
-def asked(host: Host, question: Callable[[Engine], Awaitable[bytes]]) -> bytes:
+def asked(host: Host, question: Callable[[Engine], Awaitable[bytes]], deadline: float = _DEADLINE) -> bytes:
     """One read of the Engine from a worker thread. Raises HostError when it does not tell, or not in time."""
     engine = host.engine
     if engine is None:
@@ -134,13 +134,13 @@ def asked(host: Host, question: Callable[[Engine], Awaitable[bytes]]) -> bytes:
         )
 
     async def ask() -> bytes:
-        async with asyncio.timeout(_DEADLINE):
+        async with asyncio.timeout(deadline):
             return await question(engine)
 
     try:
         return run(ask())
     except TimeoutError:
-        raise EngineUnreachable(f"The Engine did not answer within {_DEADLINE:.0f} s") from None
+        raise EngineUnreachable(f"The Engine did not answer within {deadline:.0f} s") from None
 
 
 def engine_away(host: Host) -> EngineUnreachable | None:

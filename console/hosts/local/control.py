@@ -83,11 +83,13 @@ def validate(content: bytes, arguments: Sequence[str] = ()) -> CommandResult | N
 if TYPE_CHECKING:
     from docker import APIClient
 
+SLOW = 600
+"""Seconds for removing many files."""
 SPARE = 10
 """Seconds beyond the stop time-out, for the Engine itself."""
 EXEC_OUTPUT = 1 << 18
 """Characters of a program's output that are kept."""
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+_NAME = re.compile(r"(sha256:)?[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _HASH = re.compile(r"^(\S+) ([0-9a-f]{64})$", re.MULTILINE)
 """A line of ``config --hash``; warnings stand between them."""
 _BLAMES_FILES = (14, 15)
@@ -137,6 +139,15 @@ class LocalControl:
 
     def remove(self, container: str) -> None:
         self._act(container, SPARE * 2, lambda api: api.remove_container(container, v=False, force=False))
+
+    def remove_image(self, image: str) -> None:
+        self._act(image, SLOW, lambda api: api.remove_image(image))
+
+    def remove_network(self, network: str) -> None:
+        self._act(network, SPARE * 2, lambda api: api.remove_network(network))
+
+    def prune_build_cache(self) -> None:
+        self._act("build-cache", SLOW, lambda api: api.prune_builds())
 
     def compose(self, project: ComposeProject, arguments: Sequence[str], *, deadline: float = 120.0) -> CommandResult:
         """Run Compose on the project with exactly these files; the exit code is the caller's to judge."""

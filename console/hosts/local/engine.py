@@ -111,6 +111,14 @@ def _amount(size: int) -> str:
 
 SLOW = 5.0
 """Seconds for logs, top and stats."""
+WALK = 60.0
+"""Seconds for what makes the Engine walk over files."""
+UNUSED: dict[str, tuple[str, dict[str, object]]] = {
+    "containers": ("/containers/json", {"all": 1, "size": 1, "filters": {"status": ["created", "exited", "dead"]}}),
+    "images": ("/images/json", {"filters": {"dangling": ["true"]}}),
+    "networks": ("/networks", {"filters": {"type": ["custom"]}}),
+    "build-cache": ("/system/df", {}),
+}
 EVENT_LIMIT = 1 << 20
 IDLE = 120.0
 """Seconds without an event after which the stream is opened anew, where the Engine is reached over a network.
@@ -154,6 +162,11 @@ class LocalEngine:
 
     async def image(self, image: str) -> bytes:
         return await self.client.get(f"/images/{'/'.join(map(_segment, image.split('/')))}/json")
+
+    async def unused(self, kind: str) -> bytes:
+        path, query = UNUSED[kind]
+        told = {name: msgspec.json.encode(value).decode() for name, value in query.items()}
+        return await self.client.get(path, total=WALK, query=told)
 
     async def top(self, container: str, *, ps_args: str | None = None) -> bytes:
         query: dict[str, str | int] = {} if ps_args is None else {"ps_args": ps_args}
