@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from support.cuts import Cut, CutStack, Given, Parted, play, standing, stopped
+from support.cut_stack import CutStack, standing
+from support.cuts import Cut, Given, Parted, play, stopped
 from support.stacks import wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter the network of a container")
@@ -34,7 +35,7 @@ CUTS = (
     Cut("aiproxy: https", endpoint("https://aiproxy:3000"), "fastgpt-app -> aiproxy:3000", "protocol",
         ["fastgpt-app and aiproxy do not agree on TLS at aiproxy:3000"]),
     Cut("aiproxy: /v1 twice", endpoint("http://aiproxy:3000/v1"), "fastgpt-app -> aiproxy:3000", "path",
-        ["fastgpt-app asks for /v1/v1: AIPROXY_API_ENDPOINT ends in /v1"]),
+        ["fastgpt-app asks for /v1/v1: AIPROXY_API_ENDPOINT ends in /v1"], fixed=True),
     Cut("aiproxy: another token", app(AIPROXY_API_TOKEN="other"), "fastgpt-app -> aiproxy:3000", "login",
         ["AIPROXY_API_TOKEN of fastgpt-app is not the ADMIN_KEY of aiproxy"]),
     Cut("aiproxy: stopped", stopped("aiproxy"), "fastgpt-app -> aiproxy:3000", "name",
@@ -42,7 +43,7 @@ CUTS = (
     Cut("aiproxy_pg: another password", dsn("aiproxy_pg:5432", "other"), "aiproxy -> aiproxy_pg:5432", "login",
         ["aiproxy is refused by aiproxy_pg: another user or password than it was made with"]),
     Cut("aiproxy_pg: stopped", stopped("aiproxy_pg"), "aiproxy -> aiproxy_pg:5432", "name",
-        ["aiproxy_pg is stopped, and aiproxy needs it"]),
+        ["aiproxy_pg is stopped, and aiproxy needs it"], fixed=True),
     Cut("aiproxy_pg: no network", Parted("aiproxy_pg"), "aiproxy -> aiproxy_pg:5432", "name",
         ["aiproxy cannot reach PostgreSQL: aiproxy and aiproxy_pg share no network"]),
     Cut("redis: another host", app(REDIS_URL="redis://default:mypassword@cache:6379"), "fastgpt-app -> cache:6379",

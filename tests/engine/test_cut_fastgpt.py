@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from support.cuts import Cut, CutStack, Given, Parted, Rewritten, paused, play, sql, standing, states, stopped
+from support.cut_stack import CutStack, standing, states
+from support.cuts import Cut, Given, Parted, Rewritten, paused, play, sql, stopped
 from support.stacks import wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter the network of a container")
@@ -33,6 +34,9 @@ CHANNELS = (
     "INSERT INTO channels (name, models, created_time, type, base_url) VALUES "
     "('m3e', 'm3e', 1700000000, 1, 'http://m3e:6008'), ('gemma', 'gemma:7b', 1700000000, 30, 'http://ollama:11434')"
 )
+
+
+LOGIN = "mongodb://myusername:mypassword"
 
 
 def mongo(at: str, login: str = "myusername:mypassword", options: str = "") -> Given:
@@ -69,7 +73,7 @@ NAMELESS = "{} asks for host.docker.internal, which it cannot resolve".format
 ELSEWHERE = "fastgpt looks for MongoDB where mongo is not"
 CUTS = (
     # fastgpt -> mongo
-    Cut("mongo: another host", mongo("mango:27017"), "fastgpt -> mango:27017", "name", [ELSEWHERE]),
+    Cut("mongo: another host", mongo("mango:27017"), "fastgpt -> mango:27017", "name", [ELSEWHERE], fixed=True),
     Cut("mongo: another port", mongo("mongo:27018"), "fastgpt -> mongo:27018", "port", [ELSEWHERE]),
     Cut("mongo: loopback", mongo("127.0.0.1:27017"), "fastgpt -> 127.0.0.1:27017", "port", [ELSEWHERE]),
     Cut("mongo: at pg", mongo("pg:5432"), "fastgpt -> pg:5432", "protocol", [ELSEWHERE]),
@@ -78,11 +82,15 @@ CUTS = (
     Cut("mongo: TLS", mongo("mongo:27017", options="&tls=true"), "fastgpt -> mongo:27017", "protocol",
         ["fastgpt and mongo do not agree on TLS at mongo:27017"]),
     Cut("mongo: another password", mongo("mongo:27017", "myusername:other"), "fastgpt -> mongo:27017", "login",
-        ["fastgpt cannot log in to mongo"]),
+        ["fastgpt cannot log in to mongo"], fixed=True),
     Cut("mongo: another user", mongo("mongo:27017", "other:mypassword"), "fastgpt -> mongo:27017", "login",
         ["fastgpt cannot log in to mongo as other: its first user is myusername"]),
+    Cut("mongo: another authSource", Given("fastgpt", {"MONGODB_URI": f"{LOGIN}@mongo:27017/fastgpt"}),
+        "fastgpt -> mongo:27017", "login", ["fastgpt cannot log in to mongo: authSource=admin is missing"], fixed=True),
+    Cut("mongo: another set", mongo("mongo:27017", options="&replicaSet=rs1"), "fastgpt -> mongo:27017", "replica set",
+        ["fastgpt asks for another replica set than mongo has"], fixed=True),
     Cut("mongo: stopped", stopped("mongo"), "fastgpt -> mongo:27017", "name",
-        ["mongo is stopped, and fastgpt needs it"]),
+        ["mongo is stopped, and fastgpt needs it"], fixed=True),
     Cut("mongo: paused", paused("mongo"), "fastgpt -> mongo:27017", "protocol",
         ["mongo is paused, and fastgpt needs it"]),
     Cut("mongo: no network", Parted("mongo"), "fastgpt -> mongo:27017", "name",
@@ -127,9 +135,9 @@ CUTS = (
     Cut("gateway: at redis", gateway("http://redis:6379/v1"), "fastgpt -> redis:6379", "protocol",
         ["fastgpt does not find its model gateway at redis:6379: redis answers as Redis does"]),
     Cut("gateway: no /v1", gateway("http://oneapi:3000"), "fastgpt -> oneapi:3000", "path",
-        ["fastgpt gets web pages for answers: OPENAI_BASE_URL does not end in /v1"]),
+        ["fastgpt gets web pages for answers: OPENAI_BASE_URL does not end in /v1"], fixed=True),
     Cut("gateway: a whole path", gateway("http://oneapi:3000/v1/chat/completions"), "fastgpt -> oneapi:3000", "path",
-        ["fastgpt asks a path that does not exist: OPENAI_BASE_URL ends in /chat/completions"]),
+        ["fastgpt asks a path that does not exist: OPENAI_BASE_URL ends in /chat/completions"], fixed=True),
     Cut("gateway: stopped", stopped("oneapi"), "fastgpt -> oneapi:3000", "name",
         ["oneapi is stopped, and fastgpt needs it"]),
     Cut("gateway: paused", paused("oneapi"), "fastgpt -> oneapi:3000", "protocol",
@@ -160,7 +168,7 @@ CUTS = (
     Cut("mysql: another database", mysql("mysql:3306", "one_api"), "oneapi -> mysql:3306", "database",
         ["mysql has no database one_api, which oneapi asks for"]),
     Cut("mysql: stopped", stopped("mysql"), "oneapi -> mysql:3306", "name",
-        ["mysql is stopped, and oneapi needs it"]),
+        ["mysql is stopped, and oneapi needs it"], fixed=True),
     Cut("mysql: no network", Parted("mysql"), "oneapi -> mysql:3306", "name",
         ["oneapi cannot reach MySQL: oneapi and mysql share no network"]),
     # oneapi -> redis

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from support.corpus import CORPUS
-from support.cuts import Cut, CutStack, Given, Parted, Written, play, standing, states, stopped
+from support.cut_stack import CutStack, standing, states
+from support.cuts import Cut, Given, Parted, Written, play, stopped
 from support.stacks import wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter the network of a container")
@@ -58,7 +59,7 @@ ELSEWHERE = "api looks for MongoDB where mongodb is not"
 CUTS = (
     # api -> mongodb
     Cut("mongodb: another host", mongo("mongo:27017"), "api -> mongo:27017", "name", [ELSEWHERE]),
-    Cut("mongodb: another port", mongo("mongodb:27018"), "api -> mongodb:27018", "port", [ELSEWHERE]),
+    Cut("mongodb: another port", mongo("mongodb:27018"), "api -> mongodb:27018", "port", [ELSEWHERE], fixed=True),
     Cut("mongodb: loopback", mongo("127.0.0.1:27017"), "api -> 127.0.0.1:27017", "port", [ELSEWHERE]),
     Cut("mongodb: TLS", mongo("mongodb:27017", "?tls=true"), "api -> mongodb:27017", "protocol",
         ["api and mongodb do not agree on TLS at mongodb:27017"]),
@@ -83,7 +84,7 @@ CUTS = (
     Cut("rag_api: loopback", rag("http://localhost:8000"), "api -> localhost:8000", "port",
         ["api looks for rag_api at itself: RAG_API_URL says localhost"]),
     Cut("rag_api: stopped", stopped("rag_api"), "api -> rag_api:8000", "name",
-        ["rag_api is stopped, and api needs it"]),
+        ["rag_api is stopped, and api needs it"], fixed=True),
     # rag_api -> vectordb and Ollama
     Cut("vectordb: another password", vectors(POSTGRES_PASSWORD="other"), "rag_api -> vectordb:5432", "login",
         ["rag_api is refused by vectordb: another user or password than it was made with"]),
