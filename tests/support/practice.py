@@ -574,7 +574,7 @@ line("compose.drift", "changed", "TOKEN_KEY=practice-token-5d02", "TOKEN_KEY=pra
 line("fastgpt.base-url", "no-v1", "OPENAI_BASE_URL=http://oneapi:3000/v1", "OPENAI_BASE_URL=http://oneapi:3000",
      "Copied the address of One API out of the browser, and so without the /v1 that every client needs.",
      "fastgpt")  # fmt: skip
-line("fastgpt.token", "unknown-key", "CHAT_API_KEY=sk-practice-oneapi-3d11", "CHAT_API_KEY=sk-fastgpt",
+line("fastgpt.token", "unknown-key", "CHAT_API_KEY=sk-practiceoneapi3d11", "CHAT_API_KEY=sk-fastgpt",
      "Took the key of FastGPT's example file, which One API knows only where its own INITIAL_ROOT_TOKEN was the same.",
      "fastgpt")  # fmt: skip
 
