@@ -132,8 +132,8 @@ class Overview(ContainerActs):
         hour = self._night.hour(snapshot, self.console.last_here, width) if roomy else []
         self.query_one("#hour", Lines).show(hour)
         self.query_one("#hour").display = bool(hour)
-        self.call_after_refresh(self._fit)
 
+    @on(Table.Resized, "#stacks")
     def _fit(self) -> None:
         """Say and fold as much as there is room for, once whatever stands around the lists has taken its own."""
         if self.stacks.size != self._room:
@@ -311,7 +311,6 @@ class Overview(ContainerActs):
         """The selected row in full beside the lists, until the same key or esc; a broad screen shows it anyway."""
         self.toggle_class("-alone" if self.has_class("-broad") else "-peeking")
         self._draw_peek(top=True)
-        self.call_after_refresh(self._fit)
 
     def action_order(self, step: int) -> None:
         """Only the stacks: what needs somebody is in the order of the judgement."""

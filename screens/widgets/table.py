@@ -49,6 +49,9 @@ class Table(ScrollView, can_focus=True):
 
         key: str | None
 
+    class Resized(Told):
+        """There is more room for rows than before, or less."""
+
     class Opened(Moved):
         """Enter was pressed on a row."""
 
@@ -329,6 +332,7 @@ class Table(ScrollView, can_focus=True):
         self._place_columns()
         self._measure()
         self.call_after_refresh(self._keep_in_sight)
+        self.post_message(self.Resized(self))
 
     def _place_columns(self) -> None:
         self._placed = place(self._columns, self.scrollable_content_region.width)
