@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..screens.desk import Desk
+    from .collect.collector import Past
     from .fix.journal import Journal
     from .fix.plan import Plan
     from .fix.proving import Judge
@@ -70,13 +71,9 @@ class CollectorFeed:
             self._listener = None
         self._collector.stop()
 
-    def curve(self, key: str) -> Sequence[float | None]:
+    def curve(self, key: str) -> Past:
         """The last figures of the host, a container, a model server or a GPU, newest last."""
-        kind, _, name = key.partition(":")
-        history = self._collector.history
-        if kind == "server":
-            return history.server(name)
-        return {"container": history.container, "gpu": history.gpu}[kind](name).cpu if name else history.host().cpu
+        return self._collector.history.curve(key)
 
 
 class Registry:

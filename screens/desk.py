@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..console.paths import Memory
 
 if TYPE_CHECKING:
+    from ..console.collect.collector import Past
     from ..console.fix.journal import Journal
     from ..console.fix.plan import Plan
     from ..console.fix.proving import Judge
@@ -46,11 +47,8 @@ class Feed(Protocol):
     def stop(self) -> None:
         """End the looking and wait for it."""
 
-    def curve(self, key: str) -> Sequence[float | None]:
-        """The last figures of something, newest last: percent of the CPU, or tokens per second of a model server.
-
-        ``host``, ``container:ID``, ``server:KEY`` or ``gpu:UUID``.
-        """
+    def curve(self, key: str) -> Past:
+        """The figures of something with their times, newest last, by its name in the ``History``."""
 
 
 class Checks(Protocol):

@@ -32,18 +32,18 @@ from ..console.text.toml_text import SettingsError
 from ..console.text.traces import caught
 from .desk import DEMO
 from .registry import PLACES
-from .widgets.paint import shown
+from .widgets.paint import Line, line, shown
 
 if TYPE_CHECKING:
     from textual.theme import Theme
 
+    from ..console.collect.collector import Past
     from ..console.fix.journal import Journal
     from ..console.fix.records import Entry
     from ..console.report.timeline import TroubleChange
     from .desk import Desk
     from .fixwork import FixWork, Listener
     from .keys import KeyGate
-    from .widgets.paint import Line
 
 SPARK_SECONDS = 2.0
 SETTLED = 60.0
@@ -122,7 +122,7 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
         self._first_judged = 0.0
         self.last_here = 0.0
         """When this user's console was closed last, Unix seconds; 0 where that is not known."""
-        self._sparks: dict[str, tuple[float, tuple[float | None, ...]]] = {}
+        self._curves: tuple[float, dict[str, Past]] = (0.0, {})
 
     # What is seen
 
@@ -137,15 +137,17 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
             return None
         return next((each for each in self.snapshot.containers if each.id == key), None)
 
-    def spark(self, key: str) -> tuple[float | None, ...]:
+    def spark(self, key: str) -> list[float | None]:
+        """The figures of a curve alone."""
+        return [value for _, value in self.past(key)]
+
+    def past(self, key: str) -> Past:
         """A curve of the feed, held for two seconds: a curve that moves all the time costs more than it tells."""
         now = self.snapshot.taken_at if self.snapshot else 0.0
-        held = self._sparks.get(key)
-        if held is None or not 0 <= now - held[0] < SPARK_SECONDS:
-            young = {each: one for each, one in self._sparks.items() if 0 <= now - one[0] < SPARK_SECONDS}
-            held = (now, tuple(self.desk.feed.curve(key)))
-            self._sparks = young | {key: held}
-        return held[1]
+        if not 0 <= now - self._curves[0] < SPARK_SECONDS:
+            self._curves = (now, {})
+        held = self._curves[1]
+        return held[key] if key in held else held.setdefault(key, self.desk.feed.curve(key))
 
     def note_changes(self, before: Judgement | None, now: Judgement) -> None:
         """Keep which troubles came and which went. In the first minute only what was there already comes to light."""
@@ -177,9 +179,9 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
 
     def standing(self) -> None:
         """The first screen stands: say what was to be said before there was one."""
-        early, self._early = self._early or [], None
-        for show in early:
+        for show in self._early or ():
             self.call_after_refresh(show)
+        self._early = None
 
     def do(self, what: str, act: Callable[[Control], str]) -> None:
         """Do something to a container in a thread, and tell how it went; the act says what there is to add."""
@@ -359,7 +361,6 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
     def ask_to_end(self, verb: str, end: Callable[[], None]) -> None:
         """Wait for the fix that runs, or end after its running step."""
         from .dialogs import Choose
-        from .widgets.paint import line
 
         body = [
             line("A fix is running. It can go on, or end after the step that runs now;"),
@@ -379,7 +380,6 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
         """Ask what to do with a fix that was interrupted."""
         from .dialogs import Choose
         from .render.plans import open_words
-        from .widgets.paint import line
 
         if self.desk.read_only:
             self.say("A fix was interrupted; in read-only mode it is left as it is.", warning=True)

@@ -18,7 +18,7 @@ from ..model import DeepCheck, Snapshot
 from ..settings import Settings
 from ..text.cleaning import SECRETS
 from ..text.traces import caught
-from .figures import Curve, History
+from .figures import History, Past
 from .scheduler import Scheduler
 from .source import Cadence
 
@@ -247,4 +247,4 @@ async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
                     caught("the end of the collector", ended)
 
 
-__all__ = ["Cadence", "Collector", "Curve", "History", "Looks", "collect", "look"]
+__all__ = ["Cadence", "Collector", "History", "Looks", "Past", "collect", "look"]

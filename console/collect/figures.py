@@ -10,11 +10,10 @@ import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
 
 from ..hosts import CgroupSample, SystemSample
 from ..hosts.engine_api import BlockStats, ContainerStats, InterfaceStats, MemoryStats, decode
-from ..model import Disk, Figures, Gpu, LogFile, System
+from ..model import Disk, Figures, Gpu, LogFile, ServerFigures, System
 
 
 def figures(
@@ -171,94 +170,90 @@ def _same(one: Disk, other: Disk) -> bool:
     return one.total == other.total and abs(one.free - other.free) <= one.total / 1000
 
 
-LENGTH = 120
-
-
-class Curve(NamedTuple):
-    """Values oldest first; None where nothing could be told."""
-
-    cpu: tuple[float | None, ...] = ()
-    """Percent: of one core for containers, of all cores for the host; of a GPU's time."""
-    memory: tuple[int | None, ...] = ()
-    """Bytes."""
+LENGTH, FINE, MINUTES = 120, 300, 1440
+"""How much is kept: figures of a container, figures of a GPU or a model server, minutes behind those: a day."""
+MINUTE = 60.0
+Past = tuple[tuple[float, float | None], ...]
+"""Unix times and figures, oldest first; None where nothing could be told."""
 
 
 class _Ring:
-    def __init__(self, length: int) -> None:
-        self.cpu: deque[float | None] = deque(maxlen=length)
-        self.memory: deque[int | None] = deque(maxlen=length)
+    """The last figures one by one, and before them the highest of each minute."""
 
-    def add(self, cpu: float | None, memory: int | None) -> None:
-        self.cpu.append(cpu)
-        self.memory.append(memory)
+    def __init__(self, length: int, minutes: int) -> None:
+        self._recent: deque[tuple[float, float | None]] = deque(maxlen=length)
+        self._minutes: deque[tuple[float, float | None]] = deque(maxlen=minutes)
 
-    def curve(self) -> Curve:
-        return Curve(tuple(self.cpu), tuple(self.memory))
+    def add(self, at: float, value: float | None) -> None:
+        self._recent.append((at, value))
+        begun = at // MINUTE * MINUTE
+        if self._minutes and self._minutes[-1][0] == begun:
+            known = [each for each in (value, self._minutes.pop()[1]) if each is not None]
+            value = max(known, default=None)
+        self._minutes.append((begun, value))
+
+    def past(self) -> Past:
+        first = self._recent[0][0] if self._recent else 0.0
+        return (*(each for each in self._minutes if each[0] + MINUTE <= first), *self._recent)
 
 
 class History:
-    """Rings by container id, by UUID of a GPU, and one for the host."""
+    """What was, by name.
+
+    ``host`` and ``container:ID`` are percent of the processor, ``gpu:UUID`` of a GPU's time; ``vram:UUID`` is bytes,
+    ``heat:UUID`` degrees Celsius; ``server:KEY`` is tokens per second, ``queue:KEY`` requests that run or wait.
+    """
 
     def __init__(self, length: int = LENGTH) -> None:
         self._length = length
         self._lock = threading.Lock()
-        self._host = _Ring(length)
-        self._containers: dict[str, _Ring] = {}
-        self._gpus: dict[str, _Ring] = {}
-        self._servers: dict[str, deque[float | None]] = {}
+        self._rings: dict[str, _Ring] = {}
 
     def add(self, system: System | None, figures: Mapping[str, Figures]) -> None:
         """One sweep. Containers that have none any more are forgotten."""
         with self._lock:
             if system is not None:
-                total, available = system.memory_total, system.memory_available
-                used = None if total is None or available is None else total - available
-                self._host.add(system.cpu_percent, used)
-            for gone in self._containers.keys() - figures.keys():
-                del self._containers[gone]
+                self._add("host", system.at, system.cpu_percent)
+            self._keep("container", figures)
             for container, now in figures.items():
-                self._containers.setdefault(container, _Ring(self._length)).add(now.cpu_percent, now.memory)
+                self._add(f"container:{container}", now.at, now.cpu_percent)
 
-    def add_gpus(self, gpus: Iterable[Gpu]) -> None:
+    def add_gpus(self, gpus: Collection[Gpu], at: float) -> None:
         """One look at the GPUs. What was not read anew is a gap; GPUs that are not told of any more are forgotten."""
-        now = {gpu.uuid: gpu for gpu in gpus}
         with self._lock:
-            for gone in self._gpus.keys() - now.keys():
-                del self._gpus[gone]
-            for uuid, gpu in now.items():
-                fresh = gpu.health == "ok"
-                ring = self._gpus.setdefault(uuid, _Ring(self._length))
-                ring.add(gpu.utilisation if fresh else None, gpu.memory_used if fresh else None)
+            for kind in ("gpu", "vram", "heat"):
+                self._keep(kind, {gpu.uuid for gpu in gpus})
+            for gpu in gpus:
+                told = (gpu.utilisation, gpu.memory_used, gpu.temperature) if gpu.health == "ok" else (None, None, None)
+                for kind, value in zip(("gpu", "vram", "heat"), told, strict=True):
+                    self._add(f"{kind}:{gpu.uuid}", at, value, FINE, MINUTES)
 
-    def gpu(self, uuid: str) -> Curve:
-        """A GPU's curve, empty for an unknown one."""
+    def add_server(self, server: str, figures: ServerFigures | None, at: float) -> None:
+        """One look at a model server; one without figures leaves a gap."""
+        queue = [] if figures is None else [each for each in (figures.running, figures.waiting) if each is not None]
         with self._lock:
-            ring = self._gpus.get(uuid)
-            return ring.curve() if ring else Curve()
-
-    def add_server(self, server: str, tokens_per_second: float | None) -> None:
-        """One look at a model server."""
-        with self._lock:
-            self._servers.setdefault(server, deque(maxlen=self._length)).append(tokens_per_second)
+            self._add(f"server:{server}", at, figures.tokens_per_second if figures else None, FINE, MINUTES)
+            self._add(f"queue:{server}", at, sum(queue) if queue else None, FINE, MINUTES)
 
     def keep_servers(self, servers: Collection[str]) -> None:
         """Forget those that are gone."""
         with self._lock:
-            for gone in self._servers.keys() - set(servers):
-                del self._servers[gone]
+            self._keep("server", servers)
+            self._keep("queue", servers)
 
-    def server(self, server: str) -> tuple[float | None, ...]:
-        """Generated tokens per second of a model server, a value for each look, empty for an unknown one."""
+    def curve(self, name: str) -> Past:
+        """What is known of one, empty for an unknown one."""
         with self._lock:
-            return tuple(self._servers.get(server, ()))
+            ring = self._rings.get(name)
+            return ring.past() if ring else ()
 
-    def host(self) -> Curve:
-        """The host's curve."""
-        with self._lock:
-            return self._host.curve()
+    def _add(self, name: str, at: float, value: float | None, length: int = 0, minutes: int = 0) -> None:
+        ring = self._rings.get(name)
+        if ring is None:
+            ring = self._rings[name] = _Ring(length or self._length, minutes)
+        ring.add(at, value)
 
-    def container(self, container: str) -> Curve:
-        """A container's curve, empty for an unknown one."""
-        with self._lock:
-            ring = self._containers.get(container)
-            return ring.curve() if ring else Curve()
+    def _keep(self, kind: str, names: Collection[str]) -> None:
+        of_kind = [each for each in self._rings if each.startswith(f"{kind}:")]
+        for gone in (each for each in of_kind if each.partition(":")[2] not in names):
+            del self._rings[gone]

@@ -531,9 +531,8 @@ async def test_history_gathers_for_the_curves() -> None:
     host = host_with(container("a", pid=5))
     async with watching(host) as seen:
         history = seen.collector.history
-        await until(lambda: len(history.container(container_id("a")).cpu) > 3)
-        assert history.container(container_id("a")).memory[-1] == 5 << 20
-        assert history.host().memory[-1] == 4 << 30
+        await until(lambda: len(history.curve(f"container:{container_id('a')}")) > 3)
+        assert history.curve("host")[-1][1] == seen.last.system.cpu_percent
 
 
 async def test_asked_for_the_engine_first_it_reads_the_rest_when_told() -> None:

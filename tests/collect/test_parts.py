@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from stackops.console.collect.board import DEATHS, NewParts, Register, SnapshotBuilder
-from stackops.console.collect.figures import Curve, History
+from stackops.console.collect.figures import FINE, MINUTES, History
 from stackops.console.collect.source import Backoff, Pace, Site, Source, late
 from stackops.console.hosts import EngineUnreachable
-from stackops.console.model import Container, Fault, Figures, Health, HostInfo, Mount, Port, System
+from stackops.console.model import Container, Fault, Figures, Gpu, Health, HostInfo, Mount, Port, ServerFigures, System
 from stackops.console.settings import Settings
 from support.clock import FakeClock
 from support.memory_host import MemoryHost
@@ -303,8 +303,34 @@ class TestHistory:
         history = History(length=2)
         for n in (1, 2, 3):
             history.add(System(at=n, cpu_percent=n, memory_total=10, memory_available=4), {A: Figures(n, n, n)})
-        assert history.host() == Curve((2, 3), (6, 6))
-        assert history.container(A) == Curve((2, 3), (2, 3))
+        assert history.curve("host") == history.curve(f"container:{A}") == ((2, 2), (3, 3))
         history.add(System(at=4), {})
-        assert history.container(A) == Curve()
-        assert history.host() == Curve((3, None), (6, None))
+        assert history.curve(f"container:{A}") == ()
+        assert history.curve("host") == ((3, 3), (4, None))
+
+    def test_of_a_gpu_the_highest_of_each_minute_is_kept_behind_what_is_kept_one_by_one(self) -> None:
+        history = History()
+        for n in range(2000):
+            history.add_gpus((Gpu("GPU-0", utilisation=float(n % 100), temperature=50.0),), at=2.0 * n)
+        past = history.curve("gpu:GPU-0")
+        assert past[-1] == (3998.0, 99.0)
+        assert [at for at, _ in past] == sorted(at for at, _ in past)
+        assert len(past) == FINE + 3400 // 60
+        assert past[0] == (0.0, 29.0)
+        assert past[3] == (180.0, 99.0)
+        assert history.curve("heat:GPU-0")[-1] == (3998.0, 50.0)
+        history.add_gpus((Gpu("GPU-0", health="stale", utilisation=1.0),), at=4000.0)
+        assert history.curve("gpu:GPU-0")[-1] == (4000.0, None)
+        history.add_gpus((), at=4002.0)
+        assert history.curve("gpu:GPU-0") == history.curve("vram:GPU-0") == ()
+
+    def test_a_day_and_no_more_is_kept_of_a_server_and_nothing_once_it_is_gone(self) -> None:
+        history = History()
+        for n in range(2 * MINUTES):
+            history.add_server("a:1", ServerFigures(0.0, running=1.0, waiting=2.0, tokens_per_second=n), at=60.0 * n)
+        assert len(history.curve("server:a:1")) <= MINUTES + FINE
+        assert history.curve("queue:a:1")[-1] == (60.0 * (2 * MINUTES - 1), 3.0)
+        history.add_server("a:1", None, at=1e9)
+        assert history.curve("queue:a:1")[-1] == history.curve("server:a:1")[-1] == (1e9, None)
+        history.keep_servers(())
+        assert history.curve("server:a:1") == history.curve("queue:a:1") == ()

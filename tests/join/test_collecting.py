@@ -196,11 +196,11 @@ def test_the_curve_of_a_gpu_has_gaps_where_nothing_was_read_and_ends_with_the_gp
     for health, busy in (("ok", 10.0), ("stale", 10.0), ("ok", 30.0)):
         bench.board.put(gpus=(Gpu(CARD, utilisation=busy, memory_used=GIB, health=health),))
         bench.take([], [])
-    assert bench.history.gpu(CARD).cpu == (10.0, None, 30.0)
-    assert bench.history.gpu(CARD).memory == (GIB, None, GIB)
+    assert [value for _, value in bench.history.curve(f"gpu:{CARD}")] == [10.0, None, 30.0]
+    assert [value for _, value in bench.history.curve(f"vram:{CARD}")] == [GIB, None, GIB]
     bench.board.put(gpus=())
     bench.take([], [])
-    assert bench.history.gpu(CARD).cpu == ()
+    assert bench.history.curve(f"gpu:{CARD}") == ()
 
 
 async def test_one_look_joins_what_it_read_at_once() -> None:

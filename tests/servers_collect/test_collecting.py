@@ -303,7 +303,7 @@ async def test_a_rate_takes_two_looks_of_those_that_count() -> None:
     asked = len(world.web.asked)
     world.board.take("servers", await world.servers.read_rates(0.001))
     assert len(world.web.asked) == asked, "who has a rate is not asked for one, however many looks are taken"
-    assert world.history.server("v:8000") == (None, pytest.approx(500.0))
+    assert [value for _, value in world.history.curve("server:v:8000")] == [None, pytest.approx(500.0)]
 
 
 async def test_switched_off_nobody_is_asked_and_everybody_is_listed() -> None:

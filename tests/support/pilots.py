@@ -153,7 +153,7 @@ class LookingFeed:
     def stop(self) -> None:
         self._ended.set()
 
-    def curve(self, key: str) -> Sequence[float | None]:
+    def curve(self, key: str) -> tuple[()]:
         return ()
 
 

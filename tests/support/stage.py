@@ -286,6 +286,8 @@ def half() -> Snapshot:
 CURVES = {
     "host": (None, 5.0, 20.0, 40.0, 23.0, 60.0, 23.4), "container": (1.0, 2.0, 8.0, 3.0),
     "server": (30.0, 41.5, 38.0, 44.0), "gpu": (0.0, 12.0, 55.0, None, 88.0, 91.0, 87.0),
+    "vram": (1.0 * GIB, 1.0 * GIB, 6.0 * GIB, None, 8.0 * GIB, 8.0 * GIB, 8.3 * GIB),
+    "heat": (38.0, 41.0, 52.0, None, 63.0, 66.0, 64.0), "queue": (0.0, 1.0, 7.0, 5.0),
 }  # fmt: skip
 
 
@@ -318,8 +320,10 @@ class FrozenFeed:
     def stop(self) -> None:
         self._publish = None
 
-    def curve(self, key: str) -> Sequence[float | None]:
-        return CURVES[key.partition(":")[0]]
+    def curve(self, key: str) -> tuple[tuple[float, float | None], ...]:
+        """A figure each minute."""
+        values = CURVES[key.partition(":")[0]]
+        return tuple((NOW - 60.0 * n, value) for n, value in zip(range(len(values) - 1, -1, -1), values, strict=True))
 
 
 class FrozenChecks:

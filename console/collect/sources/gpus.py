@@ -207,7 +207,7 @@ class Holders(Source):
         gpus = self.parts.gpus
         if gpus is not self._curved:
             self._curved = gpus
-            self.site.history.add_gpus(gpus)
+            self.site.history.add_gpus(gpus, self.host.clock.now())
         self.site.board.put(gpu_processes=self._derived(self.parts).gpu_processes)
 
     def _derived(self, parts: Snapshot) -> Snapshot:

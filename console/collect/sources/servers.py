@@ -245,8 +245,7 @@ class Servers(Source):
                 before = known.server if known.server.read_at is not None else None
                 server = await look(self.http, candidate, before, self.host.clock.now(), slow=slow)
             known.take(server, now, slow=slow)
-            if server.figures is not None:
-                self.site.history.add_server(server.key, server.figures.tokens_per_second)
+            self.site.history.add_server(server.key, server.figures, self.host.clock.now())
             self._broken.pop(candidate.key, None)
         except Exception as error:  # noqa: BLE001 - becomes a Fault, and is kept where it is a defect of ours
             self._broken[candidate.key] = fault_of("servers-look", error)
