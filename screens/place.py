@@ -330,6 +330,10 @@ class ListPlace(Place):
         """The widgets above the panes."""
         return ()
 
+    def between(self) -> Iterable[Widget]:
+        """The panes between the table and the selected row in full."""
+        return ()
+
     def body(self) -> Iterable[Widget]:
         """Head, table, the selected row in full."""
         table = Table(self.COLUMNS, id=self.TABLE, classes="pane listed")
@@ -337,7 +341,7 @@ class ListPlace(Place):
         entitle(table, f" {self.TITLES[0]} ")
         entitle(full, f" {self.TITLES[1]} ")
         yield from self.head()
-        yield Panes(table, full, id="panes")
+        yield Panes(table, *self.between(), full, id="panes")
         yield FilterInput()
 
     @property

@@ -157,6 +157,8 @@ ACTIONS: tuple[Action, ...] = (
            footer=False),
     Action("overview.prune", ("P",), "prune", "Remove what nobody uses; never a volume", _OVERVIEW,
            changes=True, footer=False),
+    Action("curves.span", ("t",), "time", "How long the curves go back: from 2 minutes to a day", ("gpus", "servers"),
+           does="span"),
     Action("overview.flat", ("v",), "flat", "Show one list of services, or the stacks", _OVERVIEW, footer=False),
     Action("overview.welcome", ("x",), "close welcome", "Close the welcome for ever", _OVERVIEW),
     Action("servers.test", ("T",), "test", "Send one real request to the server, after asking: it costs", ("servers",),

@@ -152,7 +152,7 @@ def ago(seconds: float | None) -> str:
 _DRAWN = {
     "●•▇": "*", "✖×": "x", "▲": "!", "◆": "i", "○": "o", "↻…": "~", "‖▅": "=", "▌→›": ">", "←": "<", "↓▼": "v",
     "↑": "^", "─━═┄╌–−▾▄▔▀": "-", "·▂░": ".", "✓▸▆╭╮╰╯┌┐└┘├┤┬┴┼┏┓┗┛▛▜▙▟": "+", "▁": "_", "▃‚": ",", "█": "#",
-    "│┃║▐▎▊▕▏": "|", "°": " ", "‘’": "'", "“”„‟": '"',
+    "│┃║▐▎▊▕▏": "|", "▒": ":", "°": " ", "‘’": "'", "“”„‟": '"',
 }  # fmt: skip
 TWINS = str.maketrans({letter: twin for letters, twin in _DRAWN.items() for letter in letters})
 """What is drawn with, and the letter of ASCII that stands for it where nothing else may be drawn; one cell each."""

@@ -12,13 +12,14 @@ from ...console.model import GpuProcess
 from ...console.model.findings import Result
 from ...themes import sheet
 from ..acts import ContainerActs
-from ..place import ListPlace
-from ..render import gpus
+from ..curves import CurvesPlace
+from ..render import gpus, graphs
 from ..widgets.paint import Line
+from ..widgets.rows import telling
 from ..widgets.text import Lines
 
 
-class GpuScreen(ContainerActs, ListPlace):
+class GpuScreen(ContainerActs, CurvesPlace):
     """A heading for each GPU, a row for each process on it."""
 
     PLACE: ClassVar[str] = "gpus"
@@ -27,6 +28,7 @@ class GpuScreen(ContainerActs, ListPlace):
     TABLE, FULL = "holders", "holder"
     TITLES = ("GPUs", "Who")
     COLUMNS = gpus.COLUMNS
+    ROOM = 9
 
     def head(self) -> Iterable[Widget]:
         yield Lines((), id="driver")
@@ -39,6 +41,7 @@ class GpuScreen(ContainerActs, ListPlace):
         self.show_lines("#driver", [each for each in (gpus.totals(snapshot), *gpus.trouble(snapshot)) if each])
         room = self.table.scrollable_content_region.width or max(20, self.size.width - 2)
         rows = gpus.rows(snapshot, room, lambda uuid: self.console.spark(f"gpu:{uuid}"), airy=self.has_class("-tall"))
+        self.table.use_columns(telling(gpus.COLUMNS, rows))
         self.draw_rows(rows, gpus.empty(snapshot))
         self.set_class(not rows, "-nobody")
         self.count(len(snapshot.gpus))
@@ -51,6 +54,16 @@ class GpuScreen(ContainerActs, ListPlace):
             return gpus.of_process(process, snapshot)
         gpu = next((each for each in snapshot.gpus if gpus.rest_key(each) == key), None)
         return gpus.of_rest(gpu, snapshot) if gpu else ()
+
+    def groups(self) -> Sequence[graphs.CurveGroup]:
+        cards = gpus.in_order(self.console.snapshot.gpus) if self.console.snapshot else ()
+        return [each for each in (gpus.curves(card, self.console.past) for card in cards) if each.curves]
+
+    def selected_group(self) -> str:
+        """The card of the row under the cursor: of a process or of what is nobody's."""
+        key = self.table.cursor or ""
+        cards = self.console.snapshot.gpus if self.console.snapshot else ()
+        return next((card.uuid for card in cards if key.startswith((f"pid:{card.uuid}:", gpus.rest_key(card)))), "")
 
     # What is selected
 

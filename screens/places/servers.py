@@ -15,8 +15,8 @@ from ...console.model import Container, DeepCheck, Server
 from ...console.text.cleaning import clip, redact
 from ...themes import sheet
 from ..acts import ContainerActs
-from ..place import ListPlace
-from ..render import servers, states
+from ..curves import CurvesPlace
+from ..render import graphs, servers, states
 from ..widgets.paint import Line, line
 from ..widgets.text import Lines
 
@@ -26,7 +26,7 @@ DRAW = 0.25
 """Seconds between two drawings while an answer comes in."""
 
 
-class ServersScreen(ContainerActs, ListPlace):
+class ServersScreen(ContainerActs, CurvesPlace):
     """One row for each model server."""
 
     PLACE: ClassVar[str] = "servers"
@@ -35,6 +35,7 @@ class ServersScreen(ContainerActs, ListPlace):
     TABLE, FULL = "servers", "server"
     TITLES = ("Model servers", "In full")
     COLUMNS = servers.COLUMNS
+    ROOM = 12
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,6 +73,10 @@ class ServersScreen(ContainerActs, ListPlace):
             return ()
         curve = self.console.spark(f"server:{server.key}")
         return servers.document(server, snapshot, self._checks(), curve, self._testing)
+
+    def groups(self) -> Sequence[graphs.CurveGroup]:
+        server = self.selected_server()
+        return servers.curves(server, self.console.past) if server else ()
 
     def select(self, about: object) -> None:
         if isinstance(about, str):

@@ -1,9 +1,13 @@
-"""The rows of the place *gpus*: a heading with bar and curve for each GPU, below it who holds its memory."""
+"""The rows of the place *gpus*: a heading with bar and curve for each GPU, below it who holds its memory.
+
+The bar is of owners: each row's letter begins its piece. Its colour says no more than the letter does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ...console.collect.collector import Past
 from ...console.collect.joining import Rest, rest_of
 from ...console.model import Container, Gpu, GpuInstance, GpuProcess, Server, Snapshot
 from ...console.report import gpus
@@ -12,14 +16,15 @@ from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line
 from ..widgets.rows import Column, Row
 from ..widgets.text import wrap
-from . import servers, states
+from . import graphs, servers, states
 from .strip import fitted, hot, share_of
 
 COLUMNS: tuple[Column, ...] = (
+    Column("owner", "", 1),
     Column("memory", "VRAM", 6, "right"),
     Column("container", "CONTAINER", 13, most=30),
-    Column("server", "SERVER", 13, rank=2, most=20),
-    Column("model", "MODEL", 27, rank=1, most=52),
+    Column("server", "SERVER", 12, rank=2, most=20),
+    Column("model", "MODEL", 26, rank=1, most=52),
     Column("age", "AGE", 6, "right", rank=3),
     Column("busy", "BUSY", 4, "right", rank=5),
     Column("pid", "PID", 8, "right", rank=4),
@@ -27,7 +32,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("user", "USER", 8, rank=7, most=12),
 )
 _DASH = Span(DASH, "muted")
-Curve = Callable[[str], Sequence[float | None]]
+_HUES: tuple[Tone, ...] = ("hue-1", "hue-2", "hue-3", "hue-4", "hue-5", "hue-6")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_REST = "▒"
+"""Stands for what is nobody's."""
+Spark = Callable[[str], Sequence[float | None]]
 TROUBLE: dict[str, tuple[str, Tone]] = {
     "lost": ("lost", "error"), "reset_required": ("needs a reset", "error"), "unreadable": ("cannot be read", "error"),
     "no_permission": ("no permission", "warning"), "stale": ("not answering", "warning"),
@@ -35,7 +44,7 @@ TROUBLE: dict[str, tuple[str, Tone]] = {
 """Healths that are not ``ok``, in a word or two."""
 
 
-def rows(snapshot: Snapshot, width: int, curve: Curve, *, airy: bool = False) -> list[Row]:
+def rows(snapshot: Snapshot, width: int, curve: Spark, *, airy: bool = False) -> list[Row]:
     """Headings and rows of all GPUs, in their order."""
     made: list[Row] = []
     for gpu in in_order(snapshot.gpus):
@@ -51,21 +60,50 @@ def in_order(gpus: Sequence[Gpu]) -> list[Gpu]:
 
 
 def _of_gpu(gpu: Gpu, snapshot: Snapshot, width: int, curve: Sequence[float | None]) -> list[Row]:
-    made = [Row(key=f"gpu:{gpu.uuid}", heading=heading(gpu, width, curve))]
+    held = held_by(gpu, snapshot)
+    made = [Row(key=f"gpu:{gpu.uuid}", heading=heading(gpu, width, curve, held))]
     told = bool(trouble(snapshot))
     for number, each in enumerate(wrap(alarms(gpu, snapshot.taken_at, told=told), max(20, width - 3))):
         made.append(Row(key=f"alarm:{gpu.uuid}:{number}", heading=(Span("   "), *each)))
-    own = sorted(
-        (each for each in snapshot.gpu_processes if each.gpu == gpu.uuid),
-        key=lambda each: (-(each.memory or 0), each.pid),
-    )
+    rows = [(each, _process(each, owner_of(number), snapshot)) for number, each in enumerate(held)]
     inside = {each.uuid for each in gpu.instances}
     for instance in gpu.instances:
         made.append(Row(key=f"instance:{instance.uuid}", heading=_instance(instance, width)))
-        made += [_process(each, snapshot) for each in own if each.instance == instance.uuid]
-    made += [_process(each, snapshot) for each in own if each.instance not in inside]
+        made += [row for each, row in rows if each.instance == instance.uuid]
+    made += [row for each, row in rows if each.instance not in inside]
     rest = rest_of(gpu, snapshot.gpu_processes)
     return [*made, _rest(gpu, rest, snapshot)] if rest.unattributed is not None else made
+
+
+def held_by(gpu: Gpu, snapshot: Snapshot) -> list[GpuProcess]:
+    """The processes on a card in the order of their rows: by instance, those with most memory first."""
+    places = {each.uuid: number for number, each in enumerate(gpu.instances)}
+    own = (each for each in snapshot.gpu_processes if each.gpu == gpu.uuid)
+    return sorted(own, key=lambda each: (places.get(each.instance or "", len(places)), -(each.memory or 0), each.pid))
+
+
+def owner_of(number: int) -> Span:
+    """The letter of a card's row, in the colour of its piece of the bar; behind the last letter a plus."""
+    return Span(_LETTERS[number] if number < len(_LETTERS) else "+", _HUES[number % len(_HUES)])
+
+
+def stacked(gpu: Gpu, held: Sequence[GpuProcess], width: int) -> list[Span]:
+    """A card's memory by owner, then what is nobody's, then what is free; a piece begins with its row's letter."""
+    used, total = gpu.memory_used, gpu.memory_total
+    if used is None or not total:
+        return [Span(" " * width)]
+    made, taken, end = list[Span](), 0, 0
+
+    def reach(memory: int) -> int:
+        return max(0, round(min(1.0, memory / total) * width) - end)
+
+    for number, each in enumerate(held):
+        taken, letter = min(used, taken + (each.memory or 0)), owner_of(number)
+        if cells_of := reach(taken):
+            made.append(Span(letter.text + "█" * (cells_of - 1), letter.tone))
+            end += cells_of
+    rest = reach(used)
+    return [*made, Span(_REST * rest, "muted"), Span("░" * (width - end - rest), "muted")]
 
 
 def name_of(gpu: Gpu) -> str:
@@ -73,9 +111,9 @@ def name_of(gpu: Gpu) -> str:
     return f"gpu{'' if gpu.index is None else gpu.index}"
 
 
-def heading(gpu: Gpu, width: int, curve: Sequence[float | None]) -> Line:
+def heading(gpu: Gpu, width: int, curve: Sequence[float | None], held: Sequence[GpuProcess]) -> Line:
     """Memory bar, curve, figures, name: as much as the width holds."""
-    share, wide = share_of(gpu), width >= 120
+    share, wide = share_of(gpu), width >= 110
     word, tone = TROUBLE.get(gpu.health, ("", "plain"))
     there = gpu.health not in ("lost", "unreadable")
     spark = paint.sparkline(curve, 24 if wide else 10, 100.0)
@@ -86,7 +124,11 @@ def heading(gpu: Gpu, width: int, curve: Sequence[float | None]) -> Line:
         return fitted([name, line((gpu.name or gpu.uuid, "muted"))], width)
     items = [
         name,
-        line((f"{paint.bar(share, 30 if wide else 14)} ", "accent"), (memory, hot(share and share * 100, 90, 98))),
+        line(
+            *stacked(gpu, held, 50 if width >= 150 else 30 if wide else 14),
+            " ",
+            (memory, hot(share and share * 100, 90, 98)),
+        ),
         line((f"{states.short_size(gpu.memory_free)} free" if gpu.memory_free is not None else "", "strong")),
         line((f"{spark} " if spark.strip() else "", "accent"), f"{states.whole_percent(gpu.utilisation):>4} busy"),
         line((f"{gpu.temperature:.0f}°C" if gpu.temperature is not None else "", warm)),
@@ -135,7 +177,7 @@ def key_of(process: GpuProcess) -> str:
     return f"pid:{process.gpu}:{process.pid}:{process.instance or ''}"
 
 
-def _process(process: GpuProcess, snapshot: Snapshot) -> Row:
+def _process(process: GpuProcess, owner: Span, snapshot: Snapshot) -> Row:
     container = next((c for c in snapshot.containers if c.id == process.container), None)
     server = next((s for s in snapshot.servers if s.key == process.server), None)
     age = duration(snapshot.taken_at - process.started_at).replace(" ", "") if process.started_at else DASH
@@ -143,6 +185,7 @@ def _process(process: GpuProcess, snapshot: Snapshot) -> Row:
         key=key_of(process),
         mark=Span(paint.WARN, "warning") if process.orphan else Span(""),
         cells={
+            "owner": owner,
             "memory": Span(states.short_size(process.memory), "plain" if process.memory is not None else "muted"),
             "container": Span(container.name) if container else _outside(process),
             "server": Span(server.product, "plain" if server.state == "up" else "warning") if server else _DASH,
@@ -178,6 +221,7 @@ def _rest(gpu: Gpu, rest: Rest, snapshot: Snapshot) -> Row:
     return Row(
         key=rest_key(gpu),
         cells={
+            "owner": Span(_REST, "muted"),
             "memory": Span(states.short_size(rest.unattributed), "muted"),
             "container": Span("unattributed", "muted"),
             "model": Span(why_rest(rest, snapshot), "muted"),
@@ -193,6 +237,17 @@ def why_rest(rest: Rest, snapshot: Snapshot) -> str:
     if driver is not None and driver.same_namespace is False:
         return "of processes that cannot be seen from this container"
     return "of processes not listed" if (rest.unattributed or 0) >= 1 << 30 else "the driver's own"
+
+
+def curves(gpu: Gpu, past: Callable[[str], Past]) -> graphs.CurveGroup:
+    """Memory, load and heat of a card over time."""
+    name = name_of(gpu)
+    made = (
+        graphs.Curve(f"{name} VRAM", past(f"vram:{gpu.uuid}"), states.short_size, gpu.memory_total),
+        graphs.Curve(f"{name} load", past(f"gpu:{gpu.uuid}"), states.whole_percent, 100.0),
+        graphs.Curve(f"{name} heat", past(f"heat:{gpu.uuid}"), graphs.degrees, 100.0),
+    )
+    return graphs.CurveGroup(gpu.uuid, name, [each for each in made if each.known])
 
 
 def totals(snapshot: Snapshot) -> Line:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from ...console.collect.collector import Past
 from ...console.model import Container, DeepCheck, LoadedModel, ServedModel, Server, ServerState, Snapshot
 from ...console.report import servers as told
 from ...console.text.cleaning import DASH, ago, cells, duration, size
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line, pairs, sections
-from ..widgets.rows import Column, Row
-from . import states
+from ..widgets.rows import Column, Row, telling
+from . import graphs, states
 
 COLUMNS: tuple[Column, ...] = (
     Column("state", "STATE", 9, most=13),
@@ -29,8 +30,6 @@ COLUMNS: tuple[Column, ...] = (
     Column("version", "VERSION", 8, rank=10, most=12),
     Column("address", "ADDRESS", 22, rank=11, most=36),
 )
-_SPARE = ("queue", "cache", "speed", "test", "users", "version")
-"""Columns that are left out while nobody has anything in them: names of models need the room."""
 _WHOLE = {"state": 13, "server": 20}
 """Columns that are not cut up to this width, whatever else has to go."""
 _WORST: tuple[ServerState, ...] = ("engine_dead", "down", "wrong_key")
@@ -95,13 +94,11 @@ def _rank(server: Server) -> int:
 
 
 def columns(made: Sequence[Row]) -> tuple[Column, ...]:
-    """Those that have something to show."""
-    told = {key for row in made for key, span in row.cells.items() if span.text != DASH}
+    """Those that have something to show: names of models need the room."""
     widest = {key: max((cells(row.cells[key].text) for row in made if row.cells), default=0) for key in _WHOLE}
-    kept = [each for each in COLUMNS if each.key not in _SPARE or each.key in told]
     return tuple(
         each._replace(width=max(each.width, min(widest[each.key], _WHOLE[each.key]))) if each.key in _WHOLE else each
-        for each in kept
+        for each in telling(COLUMNS, made)
     )
 
 
@@ -194,6 +191,16 @@ def empty(snapshot: Snapshot | None) -> list[Line]:
         line(("  One elsewhere can be named in stackops.toml: ", "muted"),
              '[servers] addresses = ["http://192.168.1.20:8000"]'),
     ]  # fmt: skip
+
+
+def curves(server: Server, past: Callable[[str], Past]) -> list[graphs.CurveGroup]:
+    """What it made and how many waited for it; nothing of one that does not say."""
+    made = (
+        graphs.Curve("tokens/s", past(f"server:{server.key}"), graphs.whole),
+        graphs.Curve("requests", past(f"queue:{server.key}"), graphs.whole),
+    )
+    known = [each for each in made if each.known]
+    return [graphs.CurveGroup(server.key, "This server", known)] if known else []
 
 
 _MOST = 30

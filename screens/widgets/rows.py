@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from ...console.text.cleaning import DASH
 from .paint import Line, Span
 
 
@@ -37,6 +38,12 @@ class PlacedColumn(NamedTuple):
 
 
 GAP = 1
+
+
+def telling(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
+    """The columns in which some row says something; those of rank 0 stay always."""
+    said = {key for row in rows for key, span in row.cells.items() if span.text not in {"", DASH}}
+    return tuple(each for each in columns if each.key in said or not each.rank)
 
 
 def place(columns: Sequence[Column], width: int, margin: int = 3) -> tuple[PlacedColumn, ...]:

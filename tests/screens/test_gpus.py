@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from stackops.console.model import GpuDriver, GpuInstance, GpuProcess, Server
 from stackops.console.model.findings import Result
 from stackops.screens.navigator import trail
+from stackops.screens.render import gpus
 from support import gpu_stage, stage
 from support.pictures import compare
 from support.pilots import console
@@ -17,12 +18,93 @@ HOSTILE = ("[/etc/x]", "\x1b]52;c;ZXZpbA==\x07evil", "数据库服务器名称�
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the pictures are taken on Python 3.11")
-@pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=str)
-@pytest.mark.parametrize("state", gpu_stage.STATES)
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids=str)
+@pytest.mark.parametrize("state", [*gpu_stage.STATES, "read-only"])
 async def test_it_looks_as_it_did(state: str, size: tuple[int, int]) -> None:
-    async with console(stage.desk(gpu_stage.STATES[state](), stage.RESULTS), size) as running:
+    made = gpu_stage.STATES[state if state != "read-only" else "two"]()
+    async with console(stage.desk(made, stage.RESULTS, read_only=state == "read-only"), size) as running:
         await running.press("4")
         compare(f"gpus-{state}-{size[0]}x{size[1]}", running.text)
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the pictures are taken on Python 3.11")
+async def test_it_looks_so_in_ascii() -> None:
+    async with console(stage.desk(gpu_stage.two(), stage.RESULTS), (120, 40), ascii_only=True) as running:
+        await running.press("4")
+        assert running.text.isascii()
+        compare("gpus-ascii-120x40", running.text)
+
+
+async def test_each_piece_of_the_bar_begins_with_the_letter_of_its_row_and_colour_says_no_more() -> None:
+    async with console(stage.desk(gpu_stage.two(), stage.RESULTS)) as running:
+        shown = (await running.press("4")).splitlines()
+        assert any(each.startswith(" gpu1   a█████████b█▒░ 36.0G") for each in shown)
+        rows = running.app.screen.table.rows
+        letters = [row.cells["owner"].text for row in rows if row.cells]
+        assert letters == ["a", "b", "▒", "a", "b", "▒"]
+        assert any(each.startswith("▌  a   6.0G ollama") for each in shown)
+
+
+def test_a_bar_is_as_wide_as_it_should_be_whatever_the_driver_tells() -> None:
+    """More of processes than is used, none of a known size, nothing known at all, forty owners of little."""
+    card = gpu_stage.card(0, 10 * stage.GIB)
+    many = tuple(replace(gpu_stage.HOLDS[0], pid=n, memory=stage.GIB // 4) for n in range(40))
+    for held in ((), many, (replace(gpu_stage.HOLDS[0], memory=50 * stage.GIB),), (replace(many[0], memory=None),)):
+        for width in (1, 14, 30, 50):
+            for gpu in (card, replace(card, memory_used=None), replace(card, memory_total=0)):
+                assert sum(len(span.text) for span in gpus.stacked(gpu, held, width)) == width
+    assert "".join(span.text for span in gpus.stacked(card, (), 40)) == "▒" * 10 + "░" * 30
+    assert [gpus.owner_of(n).text for n in (0, 25, 26)] == ["a", "z", "+"]
+
+
+async def test_columns_that_carry_nothing_fall_away() -> None:
+    bare = [replace(each, user=None, utilisation=None, server=None, models=(), orphan=None) for each in gpu_stage.HOLDS]
+    async with console(stage.desk(replace(gpu_stage.two(), gpu_processes=tuple(bare)), ()), (200, 50)) as running:
+        shown = await running.press("4")
+        (titles,) = [each for each in shown.splitlines() if "CONTAINER" in each]
+        assert titles.split() == ["VRAM", "CONTAINER", "MODEL", "AGE", "PID", "PROCESS"]
+
+
+# Curves
+
+
+async def test_curves_of_each_card_have_a_scale_where_there_is_room_and_leave_it_to_rows_where_there_is_not() -> None:
+    async with console(stage.desk(gpu_stage.two(), stage.RESULTS), (120, 40)) as running:
+        shown = await running.press("4")
+        for words in ("gpu0 VRAM 8.3G  most 8.3G", "gpu1 load 87%  most 91%", "gpu1 heat 64°C", "40.0G┤", "100%┤",
+                      "0°C┤", "10 min ago", "gpu0, gpu1, last 10 min"):  # fmt: skip
+            assert words in shown
+        assert shown.count("10 min ago") == 3, "the time stands once below each column of curves"
+        await running.pilot.resize_terminal(80, 24)
+        await running.settle()
+        assert "10 min ago" not in running.text
+        assert "  t time" not in running.text
+        await running.pilot.resize_terminal(120, 40)
+        assert "10 min ago" in await running.until("t time")
+
+
+async def test_where_not_all_cards_have_room_the_selected_one_has_curves() -> None:
+    async with console(stage.desk(gpu_stage.many(8), stage.RESULTS), (120, 40)) as running:
+        shown = await running.press("4")
+        assert "gpu0 load" in shown
+        assert "gpu1 load" not in shown
+        await running.press("j", "j", "j")
+        assert "gpu1 load" in running.text
+        assert "gpu1, last 10 min" in running.text
+
+
+async def test_t_goes_on_to_longer_times_and_begins_again() -> None:
+    async with console(stage.desk(gpu_stage.two(), stage.RESULTS), (120, 40)) as running:
+        await running.press("4")
+        for ago in ("1 h", "6 h", "24 h", "2 min", "10 min"):
+            assert f"{ago} ago" in await running.press("t")
+
+
+async def test_nothing_known_draws_no_curve() -> None:
+    desk = stage.desk(gpu_stage.two(), stage.RESULTS)
+    desk.feed.curve = lambda _: ((stage.NOW, None),)
+    async with console(desk, (120, 40)) as running:
+        assert " now" not in await running.press("4")
 
 
 async def test_every_row_says_container_server_and_model() -> None:

@@ -28,13 +28,26 @@ async def select(running: Stage, key: str) -> None:
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the pictures are taken on Python 3.11")
-@pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=str)
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids=str)
 @pytest.mark.parametrize("state", server_stage.STATES)
 async def test_it_looks_as_it_did(state: str, size: tuple[int, int]) -> None:
     made = server_stage.desk(server_stage.STATES[state](), read_only=state == "read-only")
     async with console(made, size) as running:
         await running.press("5", "j", "j", "j")
         compare(f"servers-{state}-{size[0]}x{size[1]}", running.text)
+
+
+async def test_a_server_that_counts_has_curves_of_speed_and_queue_and_another_has_none() -> None:
+    async with console(server_stage.desk(server_stage.full()), (120, 40)) as running:
+        await select(running, "host:8000")
+        for words in ("tokens/s 44  most 44", "requests 5  most 7", "50┤", "10┤", "This server, last 10 min"):
+            assert words in running.text
+        assert "1 h ago" in await running.press("t")
+    made = server_stage.desk(server_stage.full())
+    made.feed.curve = lambda key: () if key.endswith("ollama:11434") else stage.FrozenFeed(None).curve(key)
+    async with console(made, (120, 40)) as running:
+        await select(running, "ollama:11434")
+        assert " now" not in running.text.split("In full")[0]
 
 
 async def test_every_row_says_state_models_and_figures() -> None:

@@ -89,7 +89,12 @@ def failed() -> Snapshot:
     return replace(full(), faults=(fault,))
 
 
-STATES = {"full": full, "empty": without, "failed": failed, "read-only": full}
+def well() -> Snapshot:
+    """One that serves, and nothing else."""
+    return replace(full(), servers=(VLLM,), deep_checks=())
+
+
+STATES = {"well": well, "full": full, "empty": without, "failed": failed, "read-only": full}
 
 
 class Door:
