@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..console.hosts import Control, HostError
@@ -14,11 +15,13 @@ from .render.states import exit_words
 from .widgets.paint import Line, line
 
 if TYPE_CHECKING:
+    from ..console.fix.running import Outcome
     from ..console.fix.steps import ComposeUp, StepContext
     from .dialogs import Confirm
 
 VERBS = frozenset({
     "logs", "stack_logs", "shell", "restart", "stop", "start", "pause", "kill", "recreate", "remove", "scale",
+    "pull",
 })  # fmt: skip
 """What is done with one container."""
 NO_PULL = ("--no-build", "--pull", "never")
@@ -154,11 +157,12 @@ class ContainerActs(Place):
 
     def action_recreate(self) -> None:
         """Recreate the service through compose, after its changes were shown and the container's name typed."""
-        if self._of_all("recreate"):
-            return
+        if not self._of_all("recreate"):
+            self._recreate(self.selected_container())
+
+    def _recreate(self, container: Container | None) -> None:
         from ..console.fix.wishes import recreating
 
-        container = self.selected_container()
         step = recreating(container, self._project(container)) if container else None
         if container is None or step is None:
             self.console.say("Only a service of a compose project whose folder is known can be recreated.")
@@ -215,9 +219,37 @@ class ContainerActs(Place):
         with journal.locked(bench.host, step.directory):
             act()
 
-    def _of_all(self, verb: str) -> bool:
-        """Ask about the whole stack, where its own row is selected. Whether it is."""
-        stack, snapshot = self.selected_stack(), self.console.snapshot
+    def action_pull(self) -> None:
+        """Show what a pull would do; afterwards offer to recreate what still has the former image."""
+        from ..console.fix.wishes import pull_of
+
+        container, stack = self.selected_container(), self.selected_stack()
+        if (whom := stack or (container.name if container else "")) and whom:
+            then = partial(self._offer_recreate, whom, container, stack)
+            self.console.open("plan", finding=pull_of(whom, stack=stack is not None), then=then)
+
+    def _offer_recreate(self, whom: str, container: Container | None, stack: str | None, outcome: Outcome) -> None:
+        from ..console.fix.acts.images import NEWER
+        from .dialogs import Choose
+
+        news = [line(each) for each in outcome.says if each.startswith(NEWER)]
+        if not news:
+            return
+        what = "Its containers run" if stack else f"{whom} runs"
+        body = [*news, line(), line(f"{what} the former image until recreated. What that changes is shown first.")]
+
+        def answered(how: str | None) -> None:
+            if how == "now" and stack is not None:
+                self._of_all("recreate", stack)
+            elif how == "now":
+                self._recreate(self.console.container(container.id) if container else None)
+
+        ways = [("later", "Later"), ("now", "Recreate")]
+        self.console.push_screen(Choose(f"Recreate {'all of ' if stack else ''}{whom}?", body, ways), answered)
+
+    def _of_all(self, verb: str, stack: str | None = None) -> bool:
+        """Ask about the whole stack, this one or the one whose own row is selected. Whether there is one."""
+        stack, snapshot = stack or self.selected_stack(), self.console.snapshot
         if stack is None or snapshot is None:
             return False
         from ..console.fix.steps import StepContext

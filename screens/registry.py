@@ -147,6 +147,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("container.remove", ("D",), "remove", "Remove the container; its name is typed", _CONTAINERS, changes=True),
     Action("container.scale", ("X",), "scale", "Run more or fewer containers of the service",
            _CONTAINERS, changes=True, footer=False),
+    Action("container.pull", ("I",), "pull", "Pull the image; what runs goes on as it is", _CONTAINERS, changes=True,
+           footer=False),
     Action("table.order", ("o", ">"), "order", "Order by the next column", _TABLES, footer=False, near=_OVERVIEW,
            does="order(1)",
            both="Order: next, last column"),

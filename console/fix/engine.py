@@ -19,6 +19,7 @@ from ..model import FileFact
 from ..model.findings import Result
 from ..text.cleaning import masked
 from ..text.traces import caught
+from .acts.base import StopAsked
 from .acts.content import differences
 from .acts.standing import engine_away
 from .audit import Audit, AuditLine, utc
@@ -29,7 +30,7 @@ from .records import End, Entry, Failed, Intent, Left, Stopped, Taken
 from .rollback import RolledBack, not_as_before, roll_back
 from .running import Outcome, Progress, Run, Tell
 from .steps import StepContext
-from .verifying import Expectation, Pulse, StopAsked, verify
+from .verifying import Expectation, Pulse, verify
 
 __all__ = ["ExitCode", "Fixer", "Outcome", "PreparedPlan", "Progress", "Refused"]
 

@@ -16,12 +16,12 @@ from ..hosts import EngineUnreachable, HostError
 from ..hosts.acting import reach
 from ..model import FileFact
 from ..text.traces import caught
+from .acts.base import StopAsked
 from .acts.content import differences
 from .acts.standing import engine_away
 from .journal import Journal
 from .records import About, Did, Failed, JournalStep
 from .steps import Step, StepContext, StepFailed, StepMoved
-from .verifying import StopAsked
 
 
 class Progress(Struct, frozen=True):
@@ -221,7 +221,7 @@ class Run:
 
     def _told(self, index: int, row: JournalStep, text: str) -> None:
         """A step that takes long says how it goes, and is ended here if somebody wants to stop."""
-        if self.stop is not None and self.stop.is_set() and row.step.changes_nothing:
+        if self.stop is not None and self.stop.is_set() and (row.step.changes_nothing or row.step.may_be_cut):
             raise StopAsked
         self._say(index, row, "running", text)
 

@@ -23,6 +23,7 @@ from .acts.content import RemoveFile, RestoreDirectory, RestoreFile
 from .acts.editing import EditJson, EnvLine, RepairConfig
 from .acts.engine import EngineReload
 from .acts.files import Chmod, Chown, CreateFile, Edit, EditFile, ReplaceDirectoryByFile, ReplaceFile
+from .acts.images import PullImage, TagImage
 from .acts.mongo import InitiateSet, MongoCommand, SetMember
 from .acts.pruning import Prune
 from .acts.scaling import ScaleService

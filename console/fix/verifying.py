@@ -15,7 +15,7 @@ from msgspec import Struct
 from ..hosts import Clock, EngineUnreachable, Host, HostError
 from ..model.findings import Result
 from ..text.traces import caught
-from .acts.base import Step, StepFailed
+from .acts.base import Step, StepFailed, StopAsked
 
 PERIOD = 1.0
 """Seconds between two looks."""
@@ -47,10 +47,6 @@ class Expectation(Struct, frozen=True):
         if result.status == "finding":
             return self.fault is not None and result.fault not in (None, self.fault)
         return result.status in ("ok", "not_applicable")
-
-
-class StopAsked(Exception):
-    """Somebody wants to leave; the step that was running has ended."""
 
 
 class Pulse:

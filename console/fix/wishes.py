@@ -15,13 +15,14 @@ from ..compose.places import BY_ITSELF, CONFIG_FILES, ENV_FILES, WORKING_DIR, li
 from ..model import Container, Project, Snapshot
 from ..model.findings import FixSummary, Result
 from . import plan
+from .acts.images import KEPT
 from .acts.pruning import WORDS, Kind
 from .plan import Plan
-from .steps import ComposeUp, Prune, ScaleService
+from .steps import ComposeUp, Prune, PullImage, ScaleService
 
 MOST = 50
 """Containers of one service: more is a slip of the finger."""
-SCALE, PRUNE = "service.scale", "host.prune"
+SCALE, PRUNE, PULL = "service.scale", "host.prune", "image.pull"
 
 
 @dataclass(frozen=True)
@@ -123,14 +124,36 @@ def _plan_prune(subject: str, _: Snapshot) -> Plan | None:
     ) if steps else None  # fmt: skip
 
 
-def _done(subject: str, _: Snapshot) -> Result:
+def _answers(subject: str, _: Snapshot) -> Result:
     """The steps themselves see whether it is done; this only says that the Engine answers."""
     return Result(PRUNE, subject, "ok", "The Engine answers")
+
+
+def pull_of(whom: str, *, stack: bool) -> Result:
+    """The wish to pull the image of a container, or all images of a stack."""
+    return wanted(PULL, f"{'stack' if stack else 'container'}/{whom}", f"Pull the image{'s' * stack} of {whom}")
+
+
+def _plan_pull(subject: str, snapshot: Snapshot) -> Plan | None:
+    kind, _, whom = subject.partition("/")
+    meant = [each for each in snapshot.containers if whom == (each.project if kind == "stack" else each.name)]
+    images = list(dict.fromkeys(each.image for each in meant))
+    steps = tuple(PullImage(image, among=len(images) > 1) for image in images)
+    users = [each.name for each in snapshot.containers if each.image in images]
+    says = (
+        f"Nothing is restarted: {', '.join(users)} run on with what they have until they are recreated",
+        f"A former image stays here, kept by a tag of {KEPT}; undo lets the name mean it again",
+    )
+    return Plan(
+        check=PULL, subject=subject, title=pull_of(whom, stack=kind == "stack").title, steps=steps, says=says,
+        settle=0.0,
+    ) if steps else None  # fmt: skip
 
 
 WISHES: Mapping[str, Wish] = {
     plan.ACTION: Wish(plan.READS, plan.asked, plan.left),
     SCALE: Wish(("containers",), _plan_scale, _left_scale),
-    PRUNE: Wish(("containers",), _plan_prune, _done),
+    PRUNE: Wish(("containers",), _plan_prune, _answers),
+    PULL: Wish(("containers",), _plan_pull, _answers),
 }
 """By their ids."""

@@ -196,8 +196,17 @@ class Control(Protocol):
     def remove(self, container: str) -> None:
         """Remove a stopped container, never its volumes."""
 
+    def pull(self, image: str, hear: Callable[[bytes], None], *, deadline: float) -> None:
+        """Pull an image by its name; ``hear`` gets each JSON line of the Engine, in another thread, and may raise.
+
+        Ends with the stream, whole or not: its last line says so. EngineUnreachable where it breaks off or hangs.
+        """
+
+    def tag(self, image: str, name: str) -> None:
+        """Let a name, ``repository:tag``, mean the image with this id."""
+
     def remove_image(self, image: str) -> None:
-        """Remove an image by its id; never one that a container uses."""
+        """Remove an image by its id, or only a tag of several; never one that a container uses."""
 
     def remove_network(self, network: str) -> None:
         """Remove a network by its id; never one that a container is connected to."""

@@ -321,6 +321,14 @@ class DemoControl:
                 raise EngineFailed(f"{found.name} is running and is not removed", "stop it first", status=409)
             self._world.remove(found)
 
+    def pull(self, image: str, hear: Callable[[bytes], None], *, deadline: float) -> None:
+        """Its registry never has anything newer."""
+        self._may("pulled")
+        hear(msgspec.json.encode({"status": f"Status: Image is up to date for {image}"}))
+
+    def tag(self, image: str, name: str) -> None:
+        self._may("changed")
+
     def remove_image(self, image: str) -> None:
         """The practice stack has no image that nobody uses."""
         self._may("removed")

@@ -49,9 +49,11 @@ class PlanScreen(Place):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("plan"), *bindings("list")]
 
     def __init__(
-        self, *, finding: Result | None = None, undo: Entry | None = None, interrupted: tuple[Entry, str] | None = None
-    ) -> None:
+        self, *, finding: Result | None = None, undo: Entry | None = None, interrupted: tuple[Entry, str] | None = None,
+        then: Callable[[Outcome], None] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
+        self._then = then
         self._finding = finding
         self._undo = undo
         self._interrupted = interrupted
@@ -267,6 +269,8 @@ class PlanScreen(Place):
         """Leave; in the middle of a run that is a question."""
         if self.work is None or not self.work.running or not self._begun():  # preparing changes nothing
             self.app.pop_screen()
+            if self._then is not None and self.outcome is not None and self.outcome.name == "done":
+                self._then(self.outcome)
             return
         self.ask_to_leave()
 

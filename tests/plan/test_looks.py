@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
+from stackops.console.fix.acts.base import StopAsked
 from stackops.console.fix.acts.content import difference
-from stackops.console.fix.verifying import NotVerified, StopAsked, verify
+from stackops.console.fix.verifying import NotVerified, verify
 from stackops.console.model import FileFact
 from stackops.console.model.findings import Result
 from stackops.console.text.cleaning import file_diff, is_key

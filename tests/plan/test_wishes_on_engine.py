@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from stackops.console.app import Registry
+from stackops.console.fix.acts import pruning
 from stackops.console.fix.engine import Fixer, Outcome, PreparedPlan
 from stackops.console.fix.journal import Journal
 from stackops.console.fix.proving import Look
-from stackops.console.fix.wishes import SCALE, WISHES, scale_of
+from stackops.console.fix.wishes import SCALE, WISHES, prune_of, pull_of, scale_of
 from stackops.console.hosts import Host, HostError
 from stackops.console.hosts.local import open_local
 from stackops.console.model import Container, Snapshot
@@ -99,3 +100,80 @@ def test_a_service_is_scaled_up_and_down_and_undo_brings_the_former_number(stack
     assert (undone.name, stack.running()) == ("done", [only, first]), undone
     with pytest.raises(HostError, match=f"fixed name {only}"):
         stack.prepare(scale_of(stack.container("one"), 2))
+
+
+def test_only_what_was_listed_goes_and_volumes_stay(stack: Stack, image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others use this Engine too, so all that is not ours is left out of what is unused."""
+    done, used, free = (f"{stack.name}-{word}" for word in ("done", "used", "free"))
+    volume = f"{stack.name}-volume"
+    stack.journal.secure()
+    docker("network", "create", used)
+    docker("network", "create", free)
+    docker("volume", "create", volume)
+    docker("create", "--name", done, "--network", used, "-v", f"{volume}:/named", "-v", "/nameless", image, "true")
+    nameless = docker(
+        "inspect", "--format", '{{range .Mounts}}{{if ne .Name "' + volume + '"}}{{.Name}}{{end}}{{end}}', done
+    )
+    packed = subprocess.run(["tar", "c", "-T", "/dev/null"], capture_output=True, check=True).stdout
+    change = f"LABEL so.wish={stack.name}"
+    dangling = subprocess.run(
+        ["docker", "import", "-c", change, "-"], input=packed, capture_output=True, check=True
+    ).stdout.decode().strip()  # fmt: skip
+    real = pruning.unused
+    ours = lambda one: one.name.startswith(stack.name) or one.id == dangling  # noqa: E731
+    monkeypatch.setattr(pruning, "unused", lambda host, kind: tuple(filter(ours, real(host, kind))))
+    try:
+        prepared = stack.prepare(prune_of("all"))
+        told = " | ".join(row.step.describe() for row in prepared.steps)
+        assert f"1 stopped container (0 B): {done} | " in told
+        assert f"1 unused network: {free}" in told
+        assert used not in told, "its stopped container needs it to start again"
+        outcome = stack.fixer(prune_of("all")).run(prepared)
+        assert outcome.name == "done", outcome
+        assert done not in docker("ps", "-a", "--format", "{{.Names}}").split()
+        assert dangling.removeprefix("sha256:")[:12] not in docker("images", "-a", "-q").split()
+        networks = docker("network", "ls", "--format", "{{.Name}}").split()
+        assert (free in networks, used in networks) == (False, True)
+        volumes = docker("volume", "ls", "-q").split()
+        assert {volume, nameless} <= set(volumes)
+        assert stack.prepare(prune_of("networks")).steps[0].step.describe().endswith(used), "free by now"
+    finally:
+        subprocess.run(["docker", "rm", "-f", done], capture_output=True, check=False)
+        subprocess.run(["docker", "network", "rm", used, free], capture_output=True, check=False)
+        subprocess.run(["docker", "volume", "rm", volume, nameless], capture_output=True, check=False)
+        subprocess.run(["docker", "image", "rm", "-f", dangling], capture_output=True, check=False)
+
+
+def test_a_registry_that_refuses_is_told_in_one_sentence(stack: Stack, image: str) -> None:
+    name = f"127.0.0.1:1/{stack.name}/none:1"
+    docker("tag", image, name)
+    try:
+        label = f"com.docker.compose.project={stack.name}"
+        named = ("--name", f"{stack.name}-pulled", "--label", label)
+        docker("run", "-d", *named, "--network", "none", name, "sleep", "600")
+        was = docker("image", "inspect", "--format", "{{.Id}}", name)
+        failed = stack.grant(pull_of(f"{stack.name}-pulled", stack=False))
+        assert failed.name == "rolled-back", failed
+        assert "connection refused" in failed.sentence
+        assert "\n" not in failed.sentence
+        assert docker("image", "inspect", "--format", "{{.Id}}", name) == was
+        assert "stackops/kept" not in docker("image", "inspect", "--format", "{{.RepoTags}}", name)
+    finally:
+        subprocess.run(["docker", "rm", "-f", f"{stack.name}-pulled"], capture_output=True, check=False)
+        subprocess.run(["docker", "image", "rm", name], capture_output=True, check=False)
+
+
+def test_an_image_is_put_back_under_its_name(stack: Stack, image: str) -> None:
+    from stackops.console.fix.steps import StepContext, TagImage
+
+    name = f"{stack.name}/again:1"
+    packed = subprocess.run(["tar", "c", "-T", "/dev/null"], capture_output=True, check=True).stdout
+    subprocess.run(["docker", "import", "-", name], input=packed, capture_output=True, check=True)
+    former = docker("image", "inspect", "--format", "{{.Id}}", image)
+    try:
+        stack.host.control.tag(former, f"stackops/kept:{former.removeprefix('sha256:')[:12]}")
+        TagImage(name, former).apply(StepContext(stack.host))
+        assert docker("image", "inspect", "--format", "{{.Id}}", name) == former
+        assert "stackops/kept" not in docker("image", "inspect", "--format", "{{.RepoTags}}", name)
+    finally:
+        subprocess.run(["docker", "image", "rm", name], capture_output=True, check=False)

@@ -125,6 +125,11 @@ class FakeEngine:
         self.images: dict[str, Json] = {}
         self.networks: list[Json] = []
         self.build_cache: list[Json] = []
+        self.pull: list[Json] = []
+        """The lines of a pull; one that says ``Downloaded newer image`` brings ``newer``."""
+        self.newer: Json = {}
+        self.pull_ends = "whole"
+        """Or ``hang``: nothing more is said; or ``reset``: the connection is cut."""
         self.stats: dict[str, Json] = {}
         self.archives: dict[tuple[str, str], bytes] = {}
         """Container id and path -> the tar of that file."""
@@ -289,16 +294,9 @@ class FakeEngine:
             "/images/json": list(self.images.values()), "/networks": self.networks,
             "/system/df": {"BuildCache": self.build_cache},
         }  # fmt: skip
-        filters = json.loads(query.get("filters", "{}"))
-        if path == "/containers/json" and (states := filters.get("status")):
-            plain[path] = [{**row, "SizeRw": 1 << 20} for row in plain[path] if row["State"] in states]
-        if path == "/images/json" and filters.get("dangling"):
-            plain[path] = [row for row in self.images.values() if not row.get("RepoTags")]
-        if path == "/build/prune":
-            self.build_cache = [row for row in self.build_cache if row.get("InUse")]
-            plain[path] = {"SpaceReclaimed": 1}
-        if method == "DELETE" and (found := re.fullmatch(r"/(images|networks)/([^/]+)", path)):
-            return await self._drop(found[1], unquote(found[2]), writer)
+        self._filter(path, json.loads(query.get("filters", "{}")), plain)
+        if method != "GET" and await self._changed(method, path, query, writer):
+            return None
         if path == "/events":
             return await self._events(query, writer)
         if path in plain:
@@ -314,6 +312,44 @@ class FakeEngine:
                 return await self._json(writer, {"message": f"No such container: {unquote(found[1])}"}, 404)
             return await self._container(method, found[2] or "", one, query, writer)
         return await self._json(writer, {"message": "page not found"}, 404)
+
+    def _filter(self, path: str, filters: Json, plain: Json) -> None:
+        if path == "/containers/json" and (states := filters.get("status")):
+            plain[path] = [{**row, "SizeRw": 1 << 20} for row in plain[path] if row["State"] in states]
+        if path == "/images/json" and filters.get("dangling"):
+            plain[path] = [row for row in self.images.values() if not row.get("RepoTags")]
+
+    async def _changed(self, method: str, path: str, query: dict[str, str], writer: asyncio.StreamWriter) -> bool:
+        """Whether it was an image, a network or the build cache that was to be changed."""
+        if path == "/build/prune":
+            self.build_cache = [row for row in self.build_cache if row.get("InUse")]
+            await self._json(writer, {"SpaceReclaimed": 1})
+        elif path == "/images/create":
+            await self._pulled(f"{query['fromImage']}:{query['tag']}", writer)
+        elif found := re.fullmatch(r"/images/(.+)/tag", path):
+            self.images[f"{query['repo']}:{query.get('tag', 'latest')}"] = self.images[unquote(found[1])]
+            await self._json(writer, None, 201)
+        elif method == "DELETE" and (found := re.fullmatch(r"/(images|networks)/(.+)", path)):
+            await self._drop(found[1], unquote(found[2]), writer)
+        else:
+            return False
+        return True
+
+    async def _pulled(self, name: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for row in self.pull:
+            if "Downloaded newer image" in str(row.get("status")):
+                self.images |= {name: self.newer, self.newer["Id"]: self.newer}
+            line = json.dumps(row).encode() + b"\r\n"
+            writer.write(b"%x\r\n%s\r\n" % (len(line), line))
+            await writer.drain()
+        if self.pull_ends == "hang":
+            await asyncio.Event().wait()
+        if self.pull_ends == "reset":
+            writer.transport.abort()
+            return
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
 
     async def _drop(self, kind: str, ident: str, writer: asyncio.StreamWriter) -> None:
         if kind == "images":

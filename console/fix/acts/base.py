@@ -26,6 +26,10 @@ class StepMoved(StepFailed):
     """The world is no longer as the preview showed it."""
 
 
+class StopAsked(Exception):
+    """Somebody wants to leave: the step that was running has ended, or leaves nothing where it is cut short."""
+
+
 class Text(Struct, frozen=True, tag="text"):
     """Content given by the plan itself."""
 
@@ -138,6 +142,8 @@ class Step(Struct, frozen=True, tag=True, metaclass=AbstractStruct):
     """True where somebody else having done the very same meanwhile is as good as doing it."""
     tells_itself: ClassVar[bool] = False
     """True where the step alone sees whether there is anything to do, and whether it was done."""
+    may_be_cut: ClassVar[bool] = False
+    """True where somebody who wants to stop need not wait for its end."""
     deadline: ClassVar[float] = 90.0
     """Seconds after which the step counts as unknown, whatever it is doing."""
 

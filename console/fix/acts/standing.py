@@ -78,7 +78,7 @@ def image_named(host: Host, name: str, *, missing_is: ImageInspected | None = No
         if missing_is is not None:
             return missing_is
         raise StepFailed(
-            f"The image {name} is not on this machine, and stackops pulls none", f"docker pull {name}"
+            f"The image {name} is not on this machine, and no fix pulls one", f"docker pull {name}"
         ) from None
 
 

@@ -30,6 +30,7 @@ from ..call import call
 from ..call import run as run_here
 from .client import ClosedClient, EngineClient
 from .docker_command import EngineAddress, environment, find_compose, proxies, run
+from .engine import LineSplitter
 from .reasons import hung, refused
 
 RELOAD_DEADLINE, VALIDATE_DEADLINE = 20.0, 10.0
@@ -85,11 +86,14 @@ if TYPE_CHECKING:
 
 SLOW = 600
 """Seconds for removing many files."""
+QUIET = 180.0
+"""Seconds in which a pull that goes on says something: a big layer is checked and unpacked for a while."""
 SPARE = 10
 """Seconds beyond the stop time-out, for the Engine itself."""
 EXEC_OUTPUT = 1 << 18
 """Characters of a program's output that are kept."""
 _NAME = re.compile(r"(sha256:)?[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+_IMAGE = re.compile(r"(?!.*//)[a-zA-Z0-9][\w./:@-]*[a-zA-Z0-9]", re.ASCII)
 _HASH = re.compile(r"^(\S+) ([0-9a-f]{64})$", re.MULTILINE)
 """A line of ``config --hash``; warnings stand between them."""
 _BLAMES_FILES = (14, 15)
@@ -140,8 +144,42 @@ class LocalControl:
     def remove(self, container: str) -> None:
         self._act(container, SPARE * 2, lambda api: api.remove_container(container, v=False, force=False))
 
+    def pull(self, image: str, hear: Callable[[bytes], None], *, deadline: float) -> None:
+        """fact: docker-py's own ``pull`` waits for ever where the Engine falls silent."""
+
+        def act(api: APIClient) -> None:
+            from docker import auth, utils
+            from docker.errors import create_api_error_from_http_exception
+            from requests.exceptions import HTTPError
+
+            repository, tag = utils.parse_repository_tag(image)
+            login = auth.get_config_header(api, auth.resolve_repository_name(repository)[0])
+            url = f"{api.base_url}/v{api.api_version}/images/create"
+            params = {"fromImage": repository, "tag": tag or "latest"}
+            headers = {"X-Registry-Auth": login} if login else {}
+            reply = api.post(url, params=params, headers=headers, stream=True, timeout=QUIET)
+            try:
+                reply.raise_for_status()
+            except HTTPError as error:
+                raise create_api_error_from_http_exception(error) from error
+            lines = LineSplitter()
+            for piece in reply.iter_content(None):
+                for line in lines.feed(piece):
+                    hear(line)
+            hear(lines.rest())
+
+        self._act(image, round(deadline), act, _IMAGE)
+
+    def tag(self, image: str, name: str) -> None:
+        def act(api: APIClient) -> None:
+            from docker import utils
+
+            api.tag(image, *utils.parse_repository_tag(name))
+
+        self._act(image, SPARE * 2, act, _IMAGE)
+
     def remove_image(self, image: str) -> None:
-        self._act(image, SLOW, lambda api: api.remove_image(image))
+        self._act(image, SLOW, lambda api: api.remove_image(image), _IMAGE)
 
     def remove_network(self, network: str) -> None:
         self._act(network, SPARE * 2, lambda api: api.remove_network(network))
@@ -239,9 +277,9 @@ class LocalControl:
         """Run ``dockerd --validate`` on a private copy. Changes nothing, and so is allowed in read-only mode too."""
         return validate(content, arguments)
 
-    def _act(self, container: str, seconds: int, act: Callable[[APIClient], Any]) -> None:
+    def _act(self, target: str, seconds: int, act: Callable[[APIClient], Any], names: re.Pattern[str] = _NAME) -> None:
         self._refuse_when_read_only()
-        _checked(container)
+        _checked(target, names)
         address = self._reachable()
 
         def work() -> None:
@@ -252,7 +290,7 @@ class LocalControl:
                 api.close()
 
         late = hung(address, seconds + 1)
-        call(lambda: _explained(work, address), seconds + 1, container, way=(self, container), late=late)
+        call(lambda: _explained(work, address), seconds + 1, target, way=(self, target), late=late)
 
     def _reachable(self) -> EngineAddress:
         """The address; raises its reason where there is none."""
@@ -330,10 +368,10 @@ def _last(said: CommandResult, lines: int) -> str:
     return " | ".join([line.strip() for line in said.output.splitlines() if line.strip()][-lines:]) or "it said nothing"
 
 
-def _checked(container: str) -> str:
-    if not _NAME.fullmatch(container):
-        raise NotFound("no container can have that name")
-    return container
+def _checked(name: str, names: re.Pattern[str] = _NAME) -> str:
+    if not names.fullmatch(name):
+        raise NotFound(f"no {'image' if names is _IMAGE else 'container'} can have that name")
+    return name
 
 
 def _tls_flags(address: EngineAddress) -> tuple[str, ...]:
