@@ -23,15 +23,15 @@ _PUBLISHED = {
     "FILE_TOKEN_KEY": "filetoken filetokenkey", "AES256_SECRET_KEY": "fastgptkey fastgptsecret",
     "CHAT_API_KEY": "sk-fastgpt", "AIPROXY_API_TOKEN": "aiproxy token", "ADMIN_KEY": "aiproxy token",
     "INITIAL_ROOT_TOKEN": "fastgpt", "SESSION_SECRET": "oneapikey random_string",
-    "MONGO_INITDB_ROOT_PASSWORD": "mypassword password", "POSTGRES_PASSWORD": "password aiproxy",
-    "MYSQL_ROOT_PASSWORD": "oneapimmysql OneAPI@justsong", "MYSQL_PASSWORD": "123456",
+    "MONGO_INITDB_ROOT_PASSWORD": "mypassword password", "POSTGRES_PASSWORD": "password aiproxy 123456 dbpassword9090",
+    "MYSQL_ROOT_PASSWORD": "oneapimmysql OneAPI@justsong 123456", "MYSQL_PASSWORD": "123456",
     "MINIO_ROOT_PASSWORD": "minioadmin", "MINIO_SECRET_KEY": "minioadmin", "ROOT_PASSWORD": "seekdbpassword",
 }  # fmt: skip
 """By variable, apart by spaces: the same in every copy of upstream's example files, so no secrets.
 
-fact: compose files of FastGPT v4.6 to v4.15 and of One API; MinIO's documentation
+fact: compose files of FastGPT v4.6 to v4.15, of One API, New API and LiteLLM; MinIO's documentation
 """
-_REDIS = re.compile(r"--requirepass\s+(?:mypassword)\b")
+_REDIS = re.compile(r"--requirepass\s+(?:mypassword|123456)\b")
 
 
 @dataclass(frozen=True)

@@ -76,8 +76,9 @@ def _is_address(variable: str, value: str) -> bool:
 
 
 def _waits(caller: Party, others: dict[str, Party]) -> Iterator[Case[None]]:
-    """Services that it starts after, unless wiring.address follows an address to them."""
+    """Services that it starts after, unless wiring.address follows an address to them, or they only have to end."""
     told = {to.host for name, value in caller.env.items() if name in KINDS for to in connections(value)}
+    told |= {*(caller.declared.awaits_end if caller.declared else ())}
     for name in caller.declared.depends_on if caller.declared else ():
         other = others.get(name)
         if other is not None and name not in told and _apart(caller, other):

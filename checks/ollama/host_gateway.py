@@ -45,6 +45,8 @@ _ADDRESS = re.compile(rf"(?:^|[/@;,\s\"'=]){re.escape(NAME)}(?=$|[:/;,\s\"'])", 
 _NO_USE = re.compile(
     r"no_proxy|(?:^|_)(?:allowed|trusted)_?(?:hosts|origins|addresses)|^(?:HOSTNAME|HOME|PATH|PWD)$", re.IGNORECASE
 )
+_OWN = re.compile(r"_(?:HOST(?:NAME)?|DOMAIN|(?:BASE_|PUBLIC_|SITE_|EXTERNAL_)?URL)(?:_BROWSER)?$")
+"""Ends of the variables by which a program is told its own address, as browsers see it: AUTHENTIK_HOST, N8N_HOST."""
 _CHOICE = re.compile(r"(?:_TYPE|_STORE|_PROVIDER|_BACKEND|_ENGINE)$")
 _MACHINES = re.compile(r"^(?:lima-|colima|docker-desktop|orbstack)", re.IGNORECASE)
 
@@ -104,7 +106,7 @@ def uses(party: Party, place: Placed, snapshot: Snapshot) -> tuple[Evidence, ...
     followed = [clean_line(user.who, 120) for user in users if _ADDRESS.search(user.address or "")]
     rows = []
     for variable in container.env:
-        if not _ADDRESS.search(variable.value) or _NO_USE.search(variable.name):
+        if not _ADDRESS.search(variable.value) or _NO_USE.search(variable.name) or _is_own(variable.name, container):
             continue
         who = clean_line(f"{container.name}, {variable.name}")
         known = who in followed or (not party.runs and is_server_variable(variable.name))
@@ -115,6 +117,12 @@ def uses(party: Party, place: Placed, snapshot: Snapshot) -> tuple[Evidence, ...
     named = in_files(party, snapshot)
     rows += [Evidence(f"{one.key} of {one.whose}", NAME, source) for source, one in named if one.host.lower() == NAME]
     return tuple(dict.fromkeys(rows))
+
+
+def _is_own(name: str, container: Container) -> bool:
+    """Whether it is the address of the program itself, which it gives to browsers and does not ask."""
+    whose = _OWN.sub("", name).lower()
+    return whose != name.lower() and whose in re.split(r"\W+", f"{container.image} {container.service}".lower())
 
 
 def _unused(name: str, env: Mapping[str, str]) -> bool:

@@ -74,7 +74,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 def _reads(party: Party, name: str, everybody: tuple[Party, ...]) -> bool:
     value = party.env[name].strip()
-    if value[0] in "\"'<" or "${" in value:
+    if value[0] in "\"'" or "${" in value or re.search(r"<[^<>]*>", value):
         return False  # wiring.quotes, or what a template left open
     if not (party.names_it_itself(name) or name in READERS.get(party.role, ())):
         return False

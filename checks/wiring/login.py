@@ -132,8 +132,7 @@ def _judge(app: Party, login: Login, database: Party) -> Found | None:
             users.setdefault(name, (user if user != "root" else password, password))
     if database.role == "postgres" and not database.env.get("POSTGRES_USER") and database.env.get("POSTGRES_PASSWORD"):
         users["postgres"] = ("POSTGRES_PASSWORD", "POSTGRES_PASSWORD")
-    mounts = database.container.mounts or (database.declared.volumes if database.declared else ())
-    if not users or any(mount.target.endswith("docker-entrypoint-initdb.d") for mount in mounts):
+    if not users or _makes_more(database):
         return None
     if login.to.user in users:
         made_by = users[login.to.user][1]
@@ -144,6 +143,25 @@ def _judge(app: Party, login: Login, database: Party) -> Found | None:
         return _case(PASSWORD, app, login, database, made_by, login.to.user)
     made = next(iter(users))
     return _case(USER, app, login, database, users[made][0], made)
+
+
+def _makes_more(database: Party) -> bool:
+    """Whether it may make further users and databases at its first start: from scripts, or in an image that has some.
+
+    fact: docker-library, /docker-entrypoint-initdb.d, whose files are mounted one by one as well; supabase/postgres,
+    whose migrations make supabase_admin, authenticator and others; what is built here may hold scripts too
+    """
+    mounts = database.container.mounts or (database.declared.volumes if database.declared else ())
+    scripts = any("docker-entrypoint-initdb.d" in mount.target for mount in mounts)
+    built = database.declared is not None and database.declared.built
+    return scripts or built or "supabase/" in database.container.image
+
+
+def _has_data(database: Party) -> bool:
+    """Whether it may have been started before: it runs, or its data is in a volume that was made elsewhere."""
+    declared, project = database.declared, database.project
+    foreign = project.foreign_volumes if project else ()
+    return database.runs or any(mount.source in foreign for mount in (declared.volumes if declared else ()))
 
 
 def _other_database(login: Login, database: Party) -> str | None:
@@ -184,7 +202,7 @@ def _case(form: Form, app: Party, login: Login, database: Party, made_by: str, m
     )  # fmt: skip
     words = {"database": database.called, "user": login.to.user, "wanted": wanted, "made": made, "made_by": made_by}
     severity: Severity | None = None
-    if database.runs:
+    if _has_data(database):
         severity = "info" if form in (USER, DATABASE) else None if login.to.scheme in REDIS else "warning"
     return Case(
         app.subject, form, (app, database), rows, {**words, "variable": login.variable}, severity=severity,
@@ -208,7 +226,7 @@ def plan(case: Case[tuple[Party, Party]], _answers: Answers) -> Plan:
             f"{case.words['made_by']} counts on an empty data folder alone. Afterwards make the database by hand, as "
             f"the user that {app.called} logs in as may use it, or name the one that is there.",
         )
-    if not database.runs:
+    if not _has_data(database):
         return manual(
             f"Write the same user and password on both sides, {case.words['variable']} and {case.words['made_by']}, "
             "before the first start.",

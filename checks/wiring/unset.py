@@ -29,6 +29,8 @@ from ..subjects import lives
 
 _MATTERS = re.compile(r"(?:SECRET|KEY|PASSWORD|PASSWD|TOKEN|URI|URL|DSN|CONN_STRING)$")
 
+OPTIONAL = re.compile(r"(?:HF|HUGGING_?FACE|HUGGING_FACE_HUB)_(?:HUB_|API_)?(?:TOKEN|KEY)$")
+"""What most get along without. fact: Hugging Face asks for a token of gated and private models alone."""
 _LEAST = re.compile(r"\b([A-Z][A-Z0-9_]*) must be at least (\d{1,3}) characters")
 LEAST = {"librechat-admin-panel": ("SESSION_SECRET", 32)}
 """By image: what has to have so many characters. fact: LibreChat issue 13902"""
@@ -117,7 +119,7 @@ def _case(
     line = next(filter(None, (_line_of(said, name) for name in names)), None)
     if line is not None:
         rows.append(Evidence("log", clip(line, 300), f"docker logs {party.container.name}"))
-    severity: Severity | None = "error" if line is not None else None
+    severity: Severity | None = "error" if line is not None else "info" if all(map(OPTIONAL.match, names)) else None
     return Case(party.subject, form, (party, variables), tuple(rows), words, severity)
 
 

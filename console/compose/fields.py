@@ -88,7 +88,8 @@ def read_service(
         filled=tuple(dict.fromkeys(_filled(service))),
         env_files=tuple(path for path, _ in env_files_of(service)), volumes=volumes_of(service),
         ports=tuple(dict.fromkeys(_port(one) for one in _list(service.get("ports")))),
-        depends_on=depends_on, profiles=tuple(_line(one) for one in _list(service.get("profiles"))),
+        depends_on=depends_on, awaits_end=tuple(_awaited(service.get("depends_on"))),
+        profiles=tuple(_line(one) for one in _list(service.get("profiles"))),
         built="build" in service or "provider" in service,
         device_requests=(*reserved, *asked), requests_apart=bool(asked), memory_limit=memory_of(service),
         shared_memory=_shared_memory(service),
@@ -101,6 +102,12 @@ def read_service(
 
 def _list(value: Any) -> list[Any]:  # noqa: ANN401
     return value if isinstance(value, list) else []
+
+
+def _awaited(value: Any) -> Iterator[str]:  # noqa: ANN401
+    for name in value if isinstance(value, dict) else ():
+        if _inside(value[name], "condition") == "service_completed_successfully":
+            yield clean_line(str(name), 300)
 
 
 def _words(value: Any) -> tuple[str, ...]:  # noqa: ANN401

@@ -288,7 +288,7 @@ def network_names(tree: Tree) -> dict[str, str]:
     return found
 
 
-def foreign_networks(tree: Tree) -> tuple[str, ...]:
-    """Networks that the files only use: ``external``."""
-    told = section(tree, "networks").items()
+def foreign(tree: Tree, kind: str) -> tuple[str, ...]:
+    """Networks or volumes that the files only use: ``external``."""
+    told = section(tree, kind).items()
     return tuple(clean_line(n, 300) for n, how in told if isinstance(how, dict) and _truth(how.get("external")))

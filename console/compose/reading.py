@@ -26,7 +26,7 @@ from ..text.cleaning import clean_line
 from .definition import MOUNT, PORT, VARIABLE, Change
 from .fields import absolute, env_files_of, files_given, read_service, texts
 from .interpolation import InterpolationError, expand
-from .merging import Keys, Tree, contradictions, foreign_networks, is_active, needs, network_names, section, untag
+from .merging import Keys, Tree, contradictions, foreign, is_active, needs, network_names, section, untag
 from .places import FILES, OVERRIDES
 from .trees import SeenFile, TreeReader
 from .yaml_document import Tagged
@@ -64,7 +64,8 @@ def read_project(
         env=tuple(EnvVar(key, value) for key, value in reader.env.items()),
         env_files=tuple(env_files),
         dotenv=tuple(EnvVar(key, value) for key, value in dotenv.items()),
-        foreign_networks=foreign_networks(tree),
+        foreign_networks=foreign(tree, "networks"),
+        foreign_volumes=foreign(tree, "volumes"),
         network_names=network_names(tree),
         left_out=tuple(reader.services(waiting, (), judged=False)),
     ), tuple(reader.faults)

@@ -61,6 +61,8 @@ class ComposeService(Struct, frozen=True):
     volumes: tuple[Volume, ...] = ()
     ports: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
+    awaits_end: tuple[str, ...] = ()
+    """Of these the ones that only have to have ended well (``service_completed_successfully``)."""
     profiles: tuple[str, ...] = ()
     built: bool = False
     """Its image is made here (``build``), so that no registry has to have it."""
@@ -97,6 +99,8 @@ class Project(Struct, frozen=True):
     """The folder's ``.env`` where Compose does not read it: a service may still mount it."""
     foreign_networks: tuple[str, ...] = ()
     """Networks of its files that are made elsewhere (``external``): containers of others may be in them."""
+    foreign_volumes: tuple[str, ...] = ()
+    """Volumes of its files that were made elsewhere (``external``), and may hold data already; by key."""
     network_names: dict[str, str] = field(default_factory=dict)
     """What the Engine calls networks that its files give a name of their own, or that are made elsewhere; by key."""
     left_out: tuple[ComposeService, ...] = ()

@@ -137,6 +137,18 @@ def test_foreign_networks_are_those_that_compose_takes_for_external() -> None:
     assert found.foreign_networks == ("b", "c", "f")
 
 
+def test_foreign_volumes_and_services_that_only_have_to_end_are_known() -> None:
+    files = {
+        "compose.yml": "services:\n  a: {image: x, depends_on: {b: {condition: service_completed_successfully}, "
+        "c: {condition: service_started}}}\n  b: {image: x}\n  c: {image: x, depends_on: [b]}\n"
+        "volumes:\n  own:\n  old: {external: true}\n"
+    }
+    found, faults = project(files)
+    assert faults == ()
+    assert found.foreign_volumes == ("old",)
+    assert [service.awaits_end for service in found.services] == [("b",), (), ()]
+
+
 def test_networks_are_known_by_the_names_that_the_engine_has() -> None:
     rows = (
         "a: {name: mine}",

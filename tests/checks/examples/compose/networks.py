@@ -57,6 +57,8 @@ FINDS_NOT = (
     Example("uses another container's network", live(app(URL, network_mode="service:vpn", networks=())),
             "not_applicable"),
     Example("waits for what it can reach", live(app(depends_on=("app",))), "ok"),
+    Example("waits for one that only has to end", folder(app(depends_on=("db",), awaits_end=("db",)), db("back")),
+            "ok"),
     Example("waits for a service that is not there", live(app(depends_on=("db",))), "ok"),
     Example("has the address of FastGPT's database, which wiring.address follows",
             live(app("PG_URL=postgresql://u:p@pg:5432/postgres", depends_on=("pg",)),

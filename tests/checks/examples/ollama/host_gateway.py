@@ -127,6 +127,8 @@ EXAMPLES = (
     Example("nobody knows the Engine's system", webui(OLLAMA, engine=replace(ENGINE, os=None)), "unknown"),
     Example("in another container's network", webui(OLLAMA, network_mode="container:abc"), "unknown"),
     Example("excepted from a proxy", webui(EnvVar("NO_PROXY", "localhost,host.docker.internal")), "not_applicable"),
+    Example("its own address for browsers", webui(EnvVar("WEBUI_URL", "http://host.docker.internal:3000")),
+            "not_applicable"),
     Example("a longer name", webui(EnvVar("URL", "http://host.docker.internal.example.com/")), "not_applicable"),
     Example("another name", webui(EnvVar("OLLAMA_BASE_URL", "http://ollama:11434")), "not_applicable"),
     Example("in a folder of which nothing runs", _folder("OLLAMA_BASE_URL=http://host.docker.internal:11434"),

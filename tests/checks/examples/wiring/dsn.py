@@ -70,6 +70,8 @@ FINDS_NOT = (
     Example("has a MongoDB of its own, of which mongo.replica-set tells", folder(MONGO, fastgpt(
             "MONGODB_URI=mongodb://u:hu@sh@mongo:27017/x")), "not_applicable"),
     Example("has quotes round it", folder(oneapi('"root:hush@mysql/x"')), "not_applicable"),
+    Example("left a template's words in the password", folder(fastgpt("PG_URL=postgresql://u:<rand 64 | tr / x>@pg/x")),
+            "not_applicable"),
     Example("shares an env file with others", folder(service("web", "team/web:1", shared=("PG_URL=pg",))),
             "not_applicable"),
 )  # fmt: skip

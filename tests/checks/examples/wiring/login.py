@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
 from stackops.console.model import ComposeService, Snapshot, Volume
 
 from examples import Example
@@ -80,6 +81,8 @@ FINDS = (
     finds("names no database, and PostgreSQL makes another than that of the user", "database",
           folder(vector("username:password", ""), service("pg", "postgres:15", "POSTGRES_USER=username",
           "POSTGRES_PASSWORD=password", "POSTGRES_DB=vectors"))),
+    finds("names a user that somebody may have made in a volume from elsewhere", "user", folder(vector("me:password"),
+          replace(PG, volumes=(Volume("volume", "pgdata", "/var/lib/postgresql/data"),)), foreign_volumes=("pgdata",))),
     finds("encoded it wrongly", "password", folder(app("root:a%2540b"), mongo(password="a@b"))),
 )  # fmt: skip
 
@@ -120,6 +123,13 @@ FINDS_NOT = (
             "not_applicable"),
     Example("has a script that makes users", folder(app("app:pw"), mongo(volumes=(Volume("bind", "/srv/init",
             "/docker-entrypoint-initdb.d"),))), "not_applicable"),
+    Example("mounts one script that makes users", folder(app("app:pw"), mongo(volumes=(Volume("bind", "/srv/users.js",
+            "/docker-entrypoint-initdb.d/users.js"),))), "not_applicable"),
+    Example("has a database image that is built here, and may hold scripts", folder(vector("app:pw"), service("pg",
+            "stack-postgres", "POSTGRES_USER=username", "POSTGRES_PASSWORD=password", built=True)), "not_applicable"),
+    Example("has an image with users of its own", folder(service("storage", "supabase/storage-api:v1.33.0",
+            "DATABASE_URL=postgres://supabase_storage_admin:pw@pg:5432/postgres"), service("pg",
+            "supabase/postgres:15.8.1.085", "POSTGRES_PASSWORD=pw")), "not_applicable"),
     Example("has its database on another machine", folder(app("u:p", "db.example.com"), mongo()), "not_applicable"),
     Example("has a string without a login", folder(service("fastgpt", "ghcr.io/labring/fastgpt:v4.8.1",
             "MONGODB_URI=mongodb://mongo:27017/x"), mongo()), "not_applicable"),

@@ -41,6 +41,7 @@ FINDS = tuple(
         ("forgot an address", one("OPENAI_BASE_URL=BASE")),
         ("forgot two", one("A_KEY=A", "B_KEY=B")),
         ("forgot one for two", one("A_KEY=X", "B_KEY=X")),
+        ("has no token of Hugging Face", one("HF_TOKEN=HF_TOKEN", "HUGGING_FACE_HUB_TOKEN=HF_TOKEN")),
         ("forgot a DSN", one("SQL_DSN=DSN")),
         ("forgot one of three", one("JWT_SECRET=JWT", env=("CREDS_KEY=x",))),
     )
