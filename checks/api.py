@@ -107,7 +107,7 @@ class Case(Generic[Facts]):
 
     def fill(self, text: str) -> str:
         """A text of the form, or of its plan, translated, with this case's words in place of the placeholders."""
-        return _(text, **{"subject": self.subject, **self.words})
+        return _(text, **{"subject": self.subject, **{name: _worded(word) for name, word in self.words.items()}})
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,11 @@ class Unknown:
 Found = Case[Any] | Fine | Unknown
 Find = Callable[[Snapshot, Settings], Iterable[Found]]
 MakePlan = Callable[[Case[Any], Answers], Plan]
+
+
+def _worded(word: str) -> str:
+    """A word of a case in the language that is spoken. What has no space may be a name, and stays."""
+    return _(word) if " " in word else word
 
 
 def _parted(block: str) -> tuple[str, str]:
@@ -165,12 +170,12 @@ def repair(
     """
     names = tuple(restarts)
     given = {"safety": "disruptive" if names else "safe", **more}
-    return Plan("", "", "", steps=steps, says=tuple(says), restarts=names, questions=tuple(questions), **given)
+    return Plan("", "", "", steps=steps, says=tuple(map(_, says)), restarts=names, questions=tuple(questions), **given)
 
 
 def manual(*says: str) -> Plan:
     """A Plan that only says what a person can do."""
-    return Plan("", "", "", safety="manual", says=says)
+    return Plan("", "", "", safety="manual", says=tuple(map(_, says)))
 
 
 def by_hand(case: Case[Any], _answers: Answers) -> Plan:
@@ -229,15 +234,15 @@ class Check:
             if isinstance(found, Case):
                 yield self._finding(found)
             elif isinstance(found, Fine):
-                yield Result(self.id, found.subject, "ok", found.title, evidence=found.rows)
+                yield Result(self.id, found.subject, "ok", _(found.title), evidence=found.rows)
             else:
                 yield Result(
                     self.id,
                     found.subject,
                     "unknown",
-                    found.title,
+                    _(found.title),
                     evidence=found.rows,
-                    because=found.why,
+                    because=_(found.why),
                     also=found.also,
                 )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..console.model import Container, DatabaseAnswer, DatabaseKind, DatabaseState, Snapshot
 from ..console.model.findings import Evidence
+from ..console.text import _
 from .api import Case, Fine, Form, Found, Unknown
 
 DUMB = frozenset({"silent", "another", "driver", "unreachable"})
@@ -41,13 +42,22 @@ class RefusedLogin:
             "service": self.app.service or self.app.name,
         } | words  # fmt: skip
         rows = [
-            Evidence("logs in as", f"{state.user}, database {state.database or 'none'}",
+            Evidence(_("logs in as"),
+                     _("{user}, database {database}", user=state.user, database=state.database or _("none")),
                      f"{state.variable} of {self.app.name}"),
-            Evidence("answer", state.answer.said, self.server.name),
+            Evidence(_("answer"), state.answer.said, self.server.name),
         ]  # fmt: skip
         if own is not None and state.accepted is False:
-            said = "is taken" if self.known else "is refused too" if own.accepted is False else "could not be tried"
-            rows.append(Evidence("its own first user", f"{own.user} {said}", f"{own.variable} of {self.server.name}"))
+            said = (
+                _("is taken")
+                if self.known
+                else _("is refused too")
+                if own.accepted is False
+                else _("could not be tried")
+            )
+            rows.append(
+                Evidence(_("its own first user"), f"{own.user} {said}", f"{own.variable} of {self.server.name}")
+            )
         return Case(self.app.name, form, state, tuple(rows), words, about=state.variable)
 
 
@@ -74,11 +84,15 @@ def _judged(
 ) -> Found | None:  # fmt: skip
     doubt = state.answer.said if state.answer.trouble in DUMB else _runs_on(state, app, snapshot)
     if doubt is not None:
-        return Unknown(app.name, f"Cannot say whether {server.name} takes the login of {app.name}", doubt)
+        return Unknown(
+            app.name, _("Cannot say whether {server} takes the login of {app}", server=server.name, app=app.name), doubt
+        )
     if state.accepted is None:
         return None
     if state.answer.trouble is None:
-        return Fine(app.name, f"{server.name} takes the login of {app.name}", _account(state, server))
+        return Fine(
+            app.name, _("{server} takes the login of {app}", server=server.name, app=app.name), _account(state, server)
+        )
     own = [one for one in snapshot.databases if one.container == server.id == one.owner]
     own.sort(key=lambda one: one.user != state.user)
     return case(RefusedLogin(state, server, app, next(iter(own), None)))
@@ -93,16 +107,18 @@ def _runs_on(state: DatabaseState, app: Container, snapshot: Snapshot) -> str | 
         return None
     if not any(one.container == app.id and one.trouble is None for one in snapshot.oneapis):
         return None
-    return (
-        f"{app.name} answers, so it was let in when it started: its account may be for other hosts only, or its "
-        f"password has been changed since. To this machine it says: {state.answer.said}"
+    return _(
+        "{app} answers, so it was let in when it started: its account may be for other hosts only, or its "
+        "password has been changed since. To this machine it says: {said}",
+        app=app.name,
+        said=state.answer.said,
     )
 
 
 def _account(state: DatabaseState, server: Container) -> tuple[Evidence, ...]:
     answer = state.answer
     told = ", ".join(filter(None, (answer.account, answer.plugin)))
-    return (Evidence("account", told, server.name),) if told else ()
+    return (Evidence(_("account"), told, server.name),) if told else ()
 
 
 def connections(
@@ -115,15 +131,15 @@ def connections(
         refused = next((state for state in states if state.answer.trouble == "full"), None)
         told = max((state for state in states if state.answer.most), key=lambda one: one.answer.used or 0, default=None)
         if refused is not None:
-            rows = (Evidence("answer", refused.answer.said, server.name),)
+            rows = (Evidence(_("answer"), refused.answer.said, server.name),)
             yield Case(server.name, forms[0], server.id, rows, _room(refused.answer) | words(server.name, refused))
         elif told is not None and told.answer.most:
             used, most = told.answer.used or 0, told.answer.most
-            rows = (Evidence("connections", f"{used} of {most}", server.name),)
+            rows = (Evidence(_("connections"), f"{used} of {most}", server.name),)
             if used >= NEARLY * most:
                 yield Case(server.name, forms[1], server.id, rows, _room(told.answer) | words(server.name, told))
             else:
-                yield Fine(server.name, f"{server.name} has connections left", rows)
+                yield Fine(server.name, _("{server} has connections left", server=server.name), rows)
 
 
 def _room(answer: DatabaseAnswer) -> dict[str, str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..console.model import ComposeService, ConfigAddress, Container, NetworkLink, Port, Project, Role, Snapshot
 from ..console.products.gateways import environment, names_of, share_network
 from ..console.products.services import role_of_container
+from ..console.text import _
 from .api import Unknown
 from .compose import Placed, everybody
 from .subjects import worked_out_once
@@ -79,12 +80,12 @@ class Party:
         if self.runs:
             return f"docker inspect {self.container.name}"
         files = [file.path for file in self.project.files if file.in_use] if self.project else []
-        return files[0] if files else "compose files"
+        return files[0] if files else _("compose files")
 
     @property
     def set_in(self) -> str:
         """Where its settings are written, for people."""
-        return "its compose file, or the env file that sets it" if self.runs else self.source
+        return _("its compose file, or the env file that sets it") if self.runs else self.source
 
     @property
     def on_host(self) -> bool:
@@ -122,7 +123,7 @@ def inspected(those: Iterable[Party], role: Role, cannot: str) -> tuple[list[Par
     unknown: list[Unknown] = []
     for one in those:
         if one.role == role and one.runs and not one.container.detailed:
-            unknown.append(Unknown(one.subject, cannot.format(subject=one.subject), "it has not been inspected yet"))
+            unknown.append(Unknown(one.subject, _(cannot, subject=one.subject), _("it has not been inspected yet")))
         elif one.role == role:
             known.append(one)
     return known, unknown
@@ -148,7 +149,7 @@ def _ports(service: ComposeService) -> list[Port]:
     """Published ports as they are written; a range gives its first."""
     found = []
     for text in service.ports:
-        head, _, inner = text.partition("/")[0].rpartition(":")
+        head, _rest, inner = text.partition("/")[0].rpartition(":")
         host = head.rpartition(":")[2]
         inside, outside = inner.partition("-")[0], host.partition("-")[0]
         if inside.isdecimal():

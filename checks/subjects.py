@@ -16,6 +16,7 @@ from ..console.model import ComposeService, Container, FileFact, LastWords, Role
 from ..console.model.findings import Evidence
 from ..console.products.services import role_of_container
 from ..console.products.versions import exit_meaning
+from ..console.text import _
 from ..console.text.cleaning import clip, duration
 
 ALWAYS = ("always", "unless-stopped")
@@ -150,20 +151,24 @@ class Life:
         """``exit code 1: ended with an error of its own; its log says which``."""
         c = self.container
         if c.exit_code is None:
-            return "an exit code that is not known"
+            return _("an exit code that is not known")
         meaning = exit_meaning(c.exit_code, c.oom_killed, c.error, self.role)
-        return f"exit code {c.exit_code}" + (f": {meaning}" if meaning else "")
+        return _("exit code {exit_code}", exit_code=c.exit_code) + (f": {meaning}" if meaning else "")
 
     def rows(self) -> tuple[Evidence, ...]:
         """What the Engine tells of its end, and its last words."""
         c, source = self.container, f"docker inspect {self.name}"
-        rows = [Evidence("state", c.state, source)]
+        rows = [Evidence(_("state"), c.state, source)]
         if c.exit_code is not None and c.state != "running":
-            rows.append(Evidence("last end", self.exit_words, source))
+            rows.append(Evidence(_("last end"), self.exit_words, source))
         if c.restart_count:
-            rows.append(Evidence("started again", f"{c.restart_count} times by the Engine", source))
+            rows.append(
+                Evidence(
+                    _("started again"), _("{restart_count} times by the Engine", restart_count=c.restart_count), source
+                )
+            )
         if c.finished_at is not None and c.finished_at > 0:
-            rows.append(Evidence("ended", f"{duration(self.now - c.finished_at)} ago", source))
+            rows.append(Evidence(_("ended"), _("{now} ago", now=duration(self.now - c.finished_at)), source))
         said = self.last_words[-WORDS_SHOWN:]
         return (*rows, *(Evidence("log", clip(line, 300), f"docker logs {self.name}") for line in said))
 
@@ -193,12 +198,12 @@ def file_evidence(fact: FileFact | None, path: str) -> tuple[Evidence, ...]:
         return ()
     kind: str = fact.kind
     if kind == "directory" and fact.empty is not None:
-        kind = "empty directory" if fact.empty else "directory with content"
-    rows = [Evidence("on the host", kind, path)]
+        kind = _("empty directory") if fact.empty else _("directory with content")
+    rows = [Evidence(_("on the host"), kind, path)]
     if fact.mode is not None:
-        rows.append(Evidence("mode", f"{fact.mode:04o}", path))
+        rows.append(Evidence(_("mode"), f"{fact.mode:04o}", path))
     if fact.uid is not None:
-        rows.append(Evidence("owner", f"{fact.uid}:{fact.gid if fact.gid is not None else '?'}", path))
+        rows.append(Evidence(_("owner"), f"{fact.uid}:{fact.gid if fact.gid is not None else '?'}", path))
     return tuple(rows)
 
 
@@ -222,10 +227,10 @@ def wanted(declared: ComposeService) -> Iterator[HostPort]:
     if declared.network_mode == "host":
         return
     for text in declared.ports:
-        head, _, protocol = text.partition("/")
-        outside, _, inside = head.rpartition(":")
-        address, _, numbers = outside.rpartition(":")
-        first, _, last = numbers.partition("-")
+        head, _rest, protocol = text.partition("/")
+        outside, _rest, inside = head.rpartition(":")
+        address, _rest, numbers = outside.rpartition(":")
+        first, _rest, last = numbers.partition("-")
         if first.isdecimal() and (not last or (last.isdecimal() and "-" in inside)):
             end = min(int(last or first), int(first) + MOST)
             yield from (HostPort(address, number, protocol or "tcp") for number in range(int(first), end + 1))

@@ -29,6 +29,7 @@ from ...console.model import (
     Volume,
 )
 from ...console.model.findings import Evidence, Severity
+from ...console.text import N_, _
 from .. import api
 from ..subjects import within, worked_out_once
 
@@ -38,7 +39,7 @@ STOPPED_BY_HAND = (0, 130, 137, 143)
 LOOPBACK = re.compile(r"127\.|localhost$|::1$|\[::1\]$")
 """An address at which only the machine itself gets there."""
 ENDED = ("exited", "dead", "created")
-NO_PULL = "No image is pulled: a newer `latest` stays where it is."
+NO_PULL = N_("No image is pulled: a newer `latest` stays where it is.")
 """What is said wherever a service is recreated."""
 
 
@@ -109,7 +110,7 @@ class Placed:
     @property
     def source(self) -> str:
         """Where what it says of itself was read."""
-        return f"docker inspect {self.subject}" if self.container else "compose files"
+        return f"docker inspect {self.subject}" if self.container else _("compose files")
 
     @property
     def mounts(self) -> tuple[Mount, ...] | tuple[Volume, ...]:
@@ -268,8 +269,8 @@ def _is_open(port: Port) -> bool:
 
 def _taken_apart(text: str) -> tuple[str, str]:
     """Host address and port of a port as compose files write it."""
-    head, _, _inner = text.rpartition(":")
-    address, _, number = head.rpartition(":")
+    head, _rest, _inner = text.rpartition(":")
+    address, _rest, number = head.rpartition(":")
     return address, number or "any"
 
 
@@ -342,20 +343,24 @@ def severity_of(container: Container | None, usual: Severity) -> Severity:
 def used_by(users: Iterable[ServerUser]) -> tuple[Evidence, ...]:
     """Who is set up to use a server, one a line."""
     rows = ((user.who, f" at {user.address}" if user.address else "") for user in users)
-    return tuple(Evidence("used by", f"{who}{at}", "settings of the stack") for who, at in rows)
+    return tuple(Evidence(_("used by"), f"{who}{at}", _("settings of the stack")) for who, at in rows)
 
 
 def left_so(place: Placed) -> str | None:
     """What is said of a container that somebody stopped, as its repair does not start it; None of any other."""
-    return f"{place.subject} lies stopped: it is made anew and left so." if put_away(place.container) else None
+    return (
+        _("{place} lies stopped: it is made anew and left so.", place=place.subject)
+        if put_away(place.container)
+        else None
+    )
 
 
-def refusal(place: Placed, otherwise: str = ".") -> str | None:
+def refusal(place: Placed, otherwise: str = N_(".")) -> str | None:
     """Why the service cannot be changed and made anew here; ``otherwise`` ends the sentence for one without Compose."""
     if place.broken_file:
-        return f"Repair {place.broken_file.path} first: {place.broken_file.error}"
+        return _("Repair {path} first: {error}", path=place.broken_file.path, error=place.broken_file.error)
     if place.service is None or place.directory is None or (place.container and bring_up(place) is None):
-        return f"The container was not made by Compose, or its files are gone{otherwise}"
+        return _("The container was not made by Compose, or its files are gone{otherwise}", otherwise=_(otherwise))
     return None
 
 
@@ -364,10 +369,14 @@ def not_in_use(place: Placed, override: Override) -> Iterator[str]:
     if override.in_use:
         return
     if place.container and override.exists:
-        yield f"{override.path} was not in use: whatever else it declares for {place.service} takes effect now too."
+        yield _(
+            "{path} was not in use: whatever else it declares for {service} takes effect now too.",
+            path=override.path,
+            service=place.service,
+        )
     if not override.read_by_itself:
-        listed = f"Your compose files are listed without {override.path}"
-        yield f"{listed}: add it to -f or COMPOSE_FILE, or the next `up` loses it."
+        listed = _("Your compose files are listed without {path}", path=override.path)
+        yield _("{listed}: add it to -f or COMPOSE_FILE, or the next `up` loses it.", listed=listed)
 
 
 def edit_override(place: Placed, edit: Edit, *says: str | None, settle: float = 10.0) -> Plan:

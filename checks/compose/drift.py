@@ -38,15 +38,16 @@ from ...console.products.services import (
 )
 from ...console.products.versions import is_newest
 from ...console.settings import Settings
+from ...console.text import N_, _
 from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual, repair
 from ..subjects import taken, wanted
 from . import NO_PULL, Placed, bring_up, place_of, refusal
 
 RUNS = ("running", "paused", "restarting")
 DEPENDS_ON = "com.docker.compose.depends_on"
-PLACES = frozenset({"image", "mounts", "its definition", "PGDATA"})
+PLACES = frozenset({"image", N_("mounts"), N_("its definition"), "PGDATA"})
 """What decides which data a database finds, and with which release."""
-SHELL = "A value that only a shell gave is lost: write it into the .env first."
+SHELL = N_("A value that only a shell gave is lost: write it into the .env first.")
 KEEPS_DATA: frozenset[Role] = frozenset({
     "mongo", "postgres", "mysql", "redis", "meilisearch", "milvus", "minio", "vector_db", "search", "database",
 })  # fmt: skip
@@ -94,7 +95,10 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 
 def _judge(place: Placed, container: Container, declared: ComposeService, snapshot: Snapshot) -> Found:
-    title, broken = f"Cannot say whether {container.name} runs what its files say", place.broken_file
+    title, broken = (
+        _("Cannot say whether {container} runs what its files say", container=container.name),
+        place.broken_file,
+    )
     if broken:
         return Unknown(container.name, title, f"{broken.path}: {broken.error}")
     newer = newer_than_container(container, place.project, snapshot.files)
@@ -103,13 +107,20 @@ def _judge(place: Placed, container: Container, declared: ComposeService, snapsh
     sure = tuple(one for one in what if not _of_shell(one, place, newer))
     other = next((path for path in place.files if path not in _used(place)), None)
     if other and (what or hashed):
-        return Unknown(container.name, title, f"{other}, which it was made with, was not used for the newest container")
+        return Unknown(
+            container.name,
+            title,
+            _("{other}, which it was made with, was not used for the newest container", other=other),
+        )
     if what and not sure:
-        why = f"{', '.join(what)}: a shell may have given it to Compose; the file it is filled in from did not change"
+        why = _(
+            "{what}: a shell may have given it to Compose; the file it is filled in from did not change",
+            what=", ".join(what),
+        )
         return Unknown(container.name, title, why)
     if sure or hashed:
         return _case(Drifted(place, container, sure or ("its definition",), newer), declared)
-    return Fine(container.name, f"{container.name} runs what its files say")
+    return Fine(container.name, _("{container} runs what its files say", container=container.name))
 
 
 def _of_shell(what: str, place: Placed, newer: tuple[FileFact, ...]) -> bool:
@@ -187,11 +198,11 @@ def _case(drifted: Drifted, declared: ComposeService) -> Case[Drifted]:
         form = OTHER_RELEASE if "image" in drifted.what else KEEPS if risky else CHANGED
     source = f"docker inspect {container.name}"
     words = {
-        "what": ", ".join(drifted.what), "path": drifted.newer[0].path, "service": place.service or container.name,
-        "now": container.image, "wanted": declared.image or "",
+        "what": ", ".join(map(_, drifted.what)), "path": drifted.newer[0].path,
+        "service": place.service or container.name, "now": container.image, "wanted": declared.image or "",
     }  # fmt: skip
-    rows = [Evidence("differs in", words["what"], source)]
-    rows += [Evidence("newer than the container", fact.path, "the file's time") for fact in drifted.newer]
+    rows = [Evidence(_("differs in"), words["what"], source)]
+    rows += [Evidence(_("newer than the container"), fact.path, _("the file's time")) for fact in drifted.newer]
     return Case(container.name, form, drifted, tuple(rows), words)
 
 
@@ -202,10 +213,13 @@ def plan(case: Case[Drifted], _answers: Answers) -> Plan:
         return manual(*case.advice)
     up, refused = bring_up(place, extra=_used(place), force=True), refusal(place)
     if refused or up is None:
-        return manual(refused or "The container was not made by Compose, or its files are gone.")
+        return manual(refused or _("The container was not made by Compose, or its files are gone."))
     return repair(
         up,
-        says=(f"{case.subject} is recreated: what it does at that moment is cut off. Its data stay.", SHELL, NO_PULL),
+        says=(
+            _("{case} is recreated: what it does at that moment is cut off. Its data stay.", case=case.subject),
+            SHELL, NO_PULL,
+        ),
         restarts=(place.service or case.subject,), lock=place.directory, settle=5.0, deadline=90.0,
     )  # fmt: skip
 

@@ -24,6 +24,7 @@ from dataclasses import replace
 from ...console.model import ConfigFile, Project, Snapshot
 from ...console.model.findings import Evidence
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 
 _UNREAD = re.compile(
@@ -54,9 +55,9 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         bad = next((file for file in used if file.error), None)
         if bad is None:
             if used:
-                yield Fine(project.name, f"Compose takes the files of {project.name}")
+                yield Fine(project.name, _("Compose takes the files of {project}", project=project.name))
         elif _UNREAD.search(bad.error or ""):
-            yield Unknown(bad.path, f"Cannot say whether Compose takes {bad.path}", bad.error or "")
+            yield Unknown(bad.path, _("Cannot say whether Compose takes {path}", path=bad.path), bad.error or "")
         else:
             yield _case(project, bad, snapshot)
 
@@ -64,9 +65,9 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _case(project: Project, file: ConfigFile, snapshot: Snapshot) -> Case[None]:
     error = file.error or ""
     runs = any(one.project == project.name and one.state == "running" for one in snapshot.containers)
-    folder, _, name = file.path.rpartition("/")
+    folder, _rest, name = file.path.rpartition("/")
     words = {"name": name, "folder": project.working_dir or folder, "error": error, "reason": error}
-    return Case(file.path, RUNNING if runs else REFUSED, None, (Evidence("refused", error, file.path),), words)
+    return Case(file.path, RUNNING if runs else REFUSED, None, (Evidence(_("refused"), error, file.path),), words)
 
 
 CHECK = Check(

@@ -26,6 +26,7 @@ from ...console.model.findings import Evidence
 from ...console.products.edges import KINDS
 from ...console.products.gateways import connections
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..parties import Party, near, parties
 
@@ -56,7 +57,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         judged, found = True, found or case is not None
         yield from (case,) if case else ()
     if judged and not found:
-        yield Fine("", "Services share a network with those they need")
+        yield Fine("", _("Services share a network with those they need"))
 
 
 def _named(caller: Party, others: dict[str, Party]) -> Iterator[Case[None]]:
@@ -99,10 +100,14 @@ def _case(form: Form, caller: Party, other: Party, variable: str) -> Case[None]:
     files = caller.place.files
     words = {
         "other": other.called, "service": caller.called, "variable": variable,
-        "source": files[0] if files else "the compose file",
+        "source": files[0] if files else _("the compose file"),
     }  # fmt: skip
     rows = tuple(
-        Evidence(f"networks of {one.called}", ", ".join(link.network for link in one.container.networks), one.source)
+        Evidence(
+            _("networks of {one}", one=one.called),
+            ", ".join(link.network for link in one.container.networks),
+            one.source,
+        )
         for one in (caller, other)
     )
     return Case(caller.subject, form, None, rows, words)

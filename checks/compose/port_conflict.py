@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..subjects import HostPort, taken, wanted
 from . import Placed, everybody
@@ -64,7 +65,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             found = True
             yield _case(place, *clash)
     if any(asked.values()) and not found:
-        yield Fine("", "The ports of what is still to be started are free, as far as can be seen")
+        yield Fine("", _("The ports of what is still to be started are free, as far as can be seen"))
 
 
 def _listened(address: str) -> Iterator[HostPort]:
@@ -79,14 +80,14 @@ def _listened(address: str) -> Iterator[HostPort]:
 
 
 def _case(place: Placed, other: str, port: HostPort, taken: bool) -> Case[None]:
-    source = place.files[0] if place.files else "compose files"
+    source = place.files[0] if place.files else _("compose files")
     at = f"{port.address}:{port.number}" if port.address else str(port.number)
     words = {
         "other": other, "port": at, "free": str(port.number + 1), "source": source, "service": place.service or "",
     }  # fmt: skip
     rows = (
-        Evidence("wanted", f"{at}/{port.protocol}", source),
-        Evidence("taken by" if taken else "wanted by", other, "docker ps, process table" if taken else source),
+        Evidence(_("wanted"), f"{at}/{port.protocol}", source),
+        Evidence(_("taken by") if taken else _("wanted by"), other, "docker ps, process table" if taken else source),
     )
     return Case(place.subject, TAKEN if taken else TWICE, None, rows, words)
 

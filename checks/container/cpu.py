@@ -24,6 +24,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ...console.text import _
 from ...console.text.cleaning import clip
 from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, by_hand
 from ..subjects import Life, lives
@@ -66,7 +67,7 @@ PLATFORM = Form(
 
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each container that ended so; what one that runs says of it is a warning, or of something else."""
-    arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(snapshot.host.arch or "", snapshot.host.arch or "this one")
+    arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(snapshot.host.arch or "", snapshot.host.arch or _("this one"))
     for life in lives(snapshot):
         if life.put_to_rest or life.role == "mongo":
             continue
@@ -74,14 +75,14 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if case is not None:
             yield case
         elif life.last_words:
-            yield Fine(life.name, f"Nothing says that {life.name} needs another processor")
+            yield Fine(life.name, _("Nothing says that {life} needs another processor", life=life.name))
 
 
 def _case(life: Life, arch: str) -> Case[Life] | None:
     image, error = life.container.image, life.container.error or ""
     for line in reversed((*life.last_words, error)):
         row = (
-            Evidence("log" if line is not error else "the Engine says", clip(line, 300), f"docker logs {life.name}"),
+            Evidence("log" if line is not error else _("the Engine says"), clip(line, 300), f"docker logs {life.name}"),
         )
         if found := _LACKS.search(line):
             needs = next(filter(None, found.groups()))

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ...console.text import _
 from ...console.text.cleaning import duration
 from ..api import Answers, Case, Check, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from ..subjects import Life, lives
@@ -56,24 +57,34 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if not ends or life.container.state not in ("running", "restarting"):
             continue
         if not life.goes_round:
-            yield Fine(life.name, f"{life.name} has run for {duration(life.age)} since it last ended")
+            yield Fine(
+                life.name, _("{life} has run for {age} since it last ended", life=life.name, age=duration(life.age))
+            )
         elif life.settling:
-            why = f"it has ended {_times(ends)} since it was made {duration(life.since_made)} ago"
-            yield Unknown(life.name, f"Whether {life.name} stays up cannot be told yet", why, life.rows())
+            why = _(
+                "it has ended {times} since it was made {since_made} ago",
+                times=_times(ends),
+                since_made=duration(life.since_made),
+            )
+            yield Unknown(life.name, _("Whether {life} stays up cannot be told yet", life=life.name), why, life.rows())
         else:
             yield _case(Round(life, ends, _next_try(life)))
 
 
 def _case(loop: Round) -> Case[Round]:
     life = loop.life
-    how = f"exit code {life.container.exit_code}" if life.container.state == "restarting" else "between two ends now"
+    how = (
+        _("exit code {exit_code}", exit_code=life.container.exit_code)
+        if life.container.state == "restarting"
+        else _("between two ends now")
+    )
     if loop.next_try is not None and loop.next_try >= 1.0:
-        how += f", next try in {loop.next_try:.0f} s"
+        how += _(", next try in {next_try:.0f} s", next_try=loop.next_try)
     since = life.since_made
     times = f"{_times(loop.ends)} in {duration(since)}" if since is not None else _times(loop.ends)
     known = life.container.state == "restarting"
     meaning = life.exit_words.partition(": ")[2] if known else ""
-    meaning = meaning[:1].upper() + meaning[1:] if meaning else "Its program ends by itself"
+    meaning = meaning[:1].upper() + meaning[1:] if meaning else _("Its program ends by itself")
     return Case(life.name, LOOPING, loop, life.rows(), {"times": times, "how": how, "meaning": meaning})
 
 
@@ -87,16 +98,19 @@ def _next_try(life: Life) -> float | None:
 
 
 def _times(ends: int) -> str:
-    return f"{ends} time{'' if ends == 1 else 's'}"
+    return _("{ends} time{s}", ends=ends, s="" if ends == 1 else "s")
 
 
 def plan(case: Case[Round], _answers: Answers) -> Plan:
     """Where to look."""
     name = case.subject
     return manual(
-        f"See its last words: docker logs --tail 50 {name}",
-        "What a check knows of the cause stands beside this: stackops check",
-        f"To stop it going round meanwhile: docker stop {name}; docker start {name} lets it try again.",
+        _("See its last words: docker logs --tail 50 {name}", name=name),
+        _("What a check knows of the cause stands beside this: stackops check"),
+        _(
+            "To stop it going round meanwhile: docker stop {name}; docker start {name} lets it try again.",
+            name=name,
+        ),
     )
 
 

@@ -26,6 +26,7 @@ from dataclasses import replace
 from ...console.compose.places import WORKING_DIR
 from ...console.fix.steps import RestartContainer
 from ...console.products.server_logs import gone, others_live, starts_others
+from ...console.text import _
 from ...console.text.cleaning import clip
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual, repair
 from ..subjects import Life, lives
@@ -59,7 +60,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         keeps = starts_others((*life.container.entrypoint, *life.container.command))
         found = gone(life.last_words) if keeps and not life.of_an_end else None
         if found is None:
-            yield Fine(life.name, f"Nothing says that the program in {life.name} has ended")
+            yield Fine(life.name, _("Nothing says that the program in {life} has ended", life=life.name))
             continue
         keeper, index = found
         shown = life.last_words[max(0, index - BEFORE) : index + 1]
@@ -81,8 +82,14 @@ def plan(case: Case[Life], _answers: Answers) -> Plan:
     return repair(
         RestartContainer(container=container.id, name=container.name),
         says=(
-            f"It is started as it was made. Where it ends again, its last lines say why: docker logs {case.subject}",
-            "Started without a watcher (npm run backend, not backend:dev) it ends with its program, and Docker acts.",
+            _(
+                "It is started as it was made. Where it ends again, its last lines say why: docker logs {case}",
+                case=case.subject,
+            ),
+            _(
+                "Started without a watcher (npm run backend, not backend:dev) it ends with its program, and Docker "
+                "acts.",
+            ),
         ),
         restarts=(case.subject,),
         lock=container.labels.get(WORKING_DIR),

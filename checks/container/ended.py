@@ -21,6 +21,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ...console.text import _
 from ...console.text.cleaning import duration, size
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..subjects import Life, lives
@@ -50,23 +51,30 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             if c.finished_at is None or life.now - c.finished_at < LATELY:
                 yield replace(_case(life, OUT_OF_MEMORY), severity="warning")
             else:
-                yield Fine(life.name, f"{life.name} was once killed for memory, and has run for {duration(life.age)}")
+                yield Fine(
+                    life.name,
+                    _(
+                        "{life} was once killed for memory, and has run for {age}",
+                        life=life.name,
+                        age=duration(life.age),
+                    ),
+                )
         elif c.oom_killed and c.state in ("exited", "dead", "restarting") and not life.put_to_rest:
             yield _case(life, OUT_OF_MEMORY)
         elif c.state in ("exited", "dead") and not c.error:
             if life.put_to_rest:
-                yield Fine(life.name, f"{life.name} lies stopped: {_rest(life)}")
+                yield Fine(life.name, _("{life} lies stopped: {rest}", life=life.name, rest=_rest(life)))
             else:
                 yield _case(life, FAILED)
 
 
 def _rest(life: Life) -> str:
-    return "it ended by itself without an error" if life.container.exit_code == 0 else "somebody stopped it"
+    return _("it ended by itself without an error") if life.container.exit_code == 0 else _("somebody stopped it")
 
 
 def _case(life: Life, form: Form) -> Case[Life]:
     limit = life.container.memory_limit
-    meaning = life.exit_words.partition(": ")[2] or "The code is one of its own"
+    meaning = life.exit_words.partition(": ")[2] or _("The code is one of its own")
     words = {
         "how": life.exit_words.partition(": ")[0],
         "meaning": meaning[:1].upper() + meaning[1:],
@@ -74,20 +82,20 @@ def _case(life: Life, form: Form) -> Case[Life]:
     }
     rows = life.rows()
     if limit:
-        rows = (*rows, Evidence("memory limit", size(limit), f"docker inspect {life.name}"))
+        rows = (*rows, Evidence(_("memory limit"), size(limit), f"docker inspect {life.name}"))
     return Case(life.name, form, life, rows, words)
 
 
 def plan(case: Case[Life], _answers: Answers) -> Plan:
     """Where to look, and the command that starts it."""
     name = shlex.quote(case.subject)
-    start = f"Start it: docker start {name}"
+    start = _("Start it: docker start {name}", name=name)
     if case.form is OUT_OF_MEMORY:
-        raised = "Raise mem_limit (or deploy.resources.limits.memory) in its compose file, or take it out."
+        raised = _("Raise mem_limit (or deploy.resources.limits.memory) in its compose file, or take it out.")
         if not case.facts.container.memory_limit:
-            raised = "It has no limit of its own: the machine's memory was used up. See who uses it: docker stats"
+            raised = _("It has no limit of its own: the machine's memory was used up. See who uses it: docker stats")
         return manual(raised, start)
-    return manual(f"See its last words: docker logs --tail 50 {name}", start)
+    return manual(_("See its last words: docker logs --tail 50 {name}", name=name), start)
 
 
 CHECK = Check(

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from ...console.compose.places import WORKING_DIR
 from ...console.fix.steps import StartContainer
 from ...console.judge.needs import needs_of
+from ...console.text import _
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual, repair
 from ..subjects import Life, lives
 
@@ -67,13 +68,13 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if users:
             yield _case(Missed(life, users))
         else:
-            yield Fine(life.name, f"{life.name} lies stopped, and nobody who runs needs it")
+            yield Fine(life.name, _("{life} lies stopped, and nobody who runs needs it", life=life.name))
 
 
 def _case(missed: Missed) -> Case[Missed]:
     life, users = missed.life, missed.users
     shown = " and ".join(filter(None, (", ".join(users[:-1]), users[-1])))
-    rows = (*life.rows()[:3], *(Evidence("needed by", user, "depends_on and environments") for user in users))
+    rows = (*life.rows()[:3], *(Evidence(_("needed by"), user, _("depends_on and environments")) for user in users))
     form = PAUSED if life.container.state == "paused" else STOPPED
     return Case(life.name, form, missed, rows, {"users": shown, "s": "s" if len(users) == 1 else ""})
 
@@ -83,7 +84,7 @@ def plan(case: Case[Missed], _answers: Answers) -> Plan:
     container = case.facts.life.container
     if case.form is PAUSED:
         return manual(*case.advice)
-    says = ("It is started as it was made; nothing else is touched.", "Undo stops it again.")
+    says = (_("It is started as it was made; nothing else is touched."), _("Undo stops it again."))
     return repair(StartContainer(container.id, container.name), says=says, lock=container.labels.get(WORKING_DIR))
 
 

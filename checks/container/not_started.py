@@ -23,6 +23,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ...console.text import _
 from ...console.text.cleaning import clip
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..gpu.toolkit import refused
@@ -74,7 +75,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if c.error and c.state in ("created", "exited", "dead"):
             yield _case(_refusal(life, c.error))
         elif c.state == "created":
-            yield Fine(life.name, f"{life.name} was made, and nobody has tried to start it")
+            yield Fine(life.name, _("{life} was made, and nobody has tried to start it", life=life.name))
 
 
 def _refusal(life: Life, error: str) -> Refusal:
@@ -84,7 +85,7 @@ def _refusal(life: Life, error: str) -> Refusal:
     port = int(found["port"] or found["port2"])
     protocol = (found["protocol"] or found["protocol2"] or "").lower()
     held = {name for at, by, name in life.container.port_holders if at == port and protocol in ("", by)}
-    return Refusal(life, cause_of(error), port, " and ".join(sorted(held)) or "somebody else")
+    return Refusal(life, cause_of(error), port, " and ".join(sorted(held)) or _("somebody else"))
 
 
 def cause_of(error: str) -> str:
@@ -98,7 +99,7 @@ def cause_of(error: str) -> str:
 def _case(refusal: Refusal) -> Case[Refusal]:
     name = refusal.life.name
     rows = (
-        Evidence("the Engine says", refusal.reason, f"docker inspect {name}"),
+        Evidence(_("the Engine says"), refusal.reason, f"docker inspect {name}"),
         *refusal.life.rows()[:2],
     )
     words = {"port": str(refusal.port), "holder": refusal.holder, "reason": clip(refusal.reason, 160)}
@@ -108,17 +109,21 @@ def _case(refusal: Refusal) -> Case[Refusal]:
 def plan(case: Case[Refusal], _answers: Answers) -> Plan:
     """What to free, and the command that starts it."""
     refusal = case.facts
-    start = f"Then start it: docker start {shlex.quote(case.subject)}"
+    start = _("Then start it: docker start {case}", case=shlex.quote(case.subject))
     if refusal.port is None:
-        return manual(f"The Engine says: {refusal.reason}", start)
+        return manual(_("The Engine says: {reason}", reason=refusal.reason), start)
     if refusal.holder != "somebody else":
         return manual(
-            f"{refusal.holder} publishes port {refusal.port}: stop it, or publish another port in the compose file.",
+            _(
+                "{holder} publishes port {port}: stop it, or publish another port in the compose file.",
+                holder=refusal.holder,
+                port=refusal.port,
+            ),
             start,
         )
     return manual(
-        f"See who listens: sudo ss -ltunp 'sport = :{refusal.port}'",
-        "Stop that program, or publish another port in the compose file.", start,
+        _("See who listens: sudo ss -ltunp 'sport = :{port}'", port=refusal.port),
+        _("Stop that program, or publish another port in the compose file."), start,
     )  # fmt: skip
 
 

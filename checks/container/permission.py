@@ -33,6 +33,7 @@ from ...console.model import FileFact, Project, Snapshot
 from ...console.model.findings import Evidence, Severity
 from ...console.products.librechat.reading import WRITTEN
 from ...console.settings import Settings
+from ...console.text import _
 from ...console.text.cleaning import clip
 from ..api import Answers, Case, Check, Fine, Form, Found, manual
 from ..compose import Placed, place_of
@@ -103,7 +104,7 @@ def _shut(party: Party, snapshot: Snapshot) -> Case[Denied] | None:
     is made by Docker, for root.
     """
     user = party.container.user if party.runs else party.declared.user if party.declared else None
-    uid, _, gid = (user or "").partition(":")
+    uid, _rest, gid = (user or "").partition(":")
     container = party.container
     mounts = container.mounts or (party.declared.volumes if party.declared else ())
     rootless = bool(snapshot.engine and snapshot.engine.rootless)
@@ -134,7 +135,7 @@ def _said(snapshot: Snapshot) -> Iterator[Found]:
             continue
         told = ((line, _denied(line, life, snapshot)) for line in reversed(life.last_words))
         line, denied = next(((line, one) for line, one in told if one is not None), ("", None))
-        fine = Fine(life.name, f"{life.name} names no mount that it may not use")
+        fine = Fine(life.name, _("{life} names no mount that it may not use", life=life.name))
         yield _case(DENIED, denied, place_of(snapshot, life.container), line=line) if denied else fine
 
 
@@ -160,15 +161,15 @@ def _case(
     form: Form, denied: Denied, place: Placed | Party, severity: Severity | None = None, line: str = ""
 ) -> Case[Denied]:
     fact, source = denied.fact, denied.found.source
-    known = ", which Docker makes for root" if fact is not None and fact.kind == "missing" else ""
+    known = _(", which Docker makes for root") if fact is not None and fact.kind == "missing" else ""
     if fact is not None and fact.mode is not None and fact.uid is not None:
-        known = f" (mode {fact.mode:o}, owner {fact.uid}:{fact.gid})"
+        known = _(" (mode {mode:o}, owner {uid}:{gid})", mode=fact.mode, uid=fact.uid, gid=fact.gid)
     origin, told = _of_dotenv(denied, place.project), place.subject
-    seen = f"docker inspect {told}" if denied.life.container.id else "compose files"
+    seen = f"docker inspect {told}" if denied.life.container.id else _("compose files")
     rows = (
         *([Evidence("log", clip(line, 300), f"docker logs {told}")] if line else []),
-        Evidence("on the host", source, seen),
-        Evidence("runs as", denied.user, origin or seen),
+        Evidence(_("on the host"), source, seen),
+        Evidence(_("runs as"), denied.user, origin or seen),
     )
     user = denied.user + (f" ({origin})" if origin else "")
     words = {"source": source, "path": denied.path, "user": user, "known": known}
@@ -179,20 +180,33 @@ def plan(case: Case[Denied], _answers: Answers) -> Plan:
     """The command for that path."""
     denied, name = case.facts, shlex.quote(case.subject)
     mount, path = denied.found.mount.source, shlex.quote(denied.found.source)
-    look = f"See who may use it: ls -ldn {path} {shlex.quote(mount)}"
+    look = _("See who may use it: ls -ldn {path} {mount}", path=path, mount=shlex.quote(mount))
     numbers = denied.user if denied.user.replace(":", "").isdecimal() else "UID:GID"
     if denied.of_machine:
-        way = f"{mount} is the machine's own: leave its owner. Run {case.subject} as a user or group that may use it."
+        way = _(
+            "{mount} is the machine's own: leave its owner. Run {case} as a user or group that may use it.",
+            mount=mount,
+            case=case.subject,
+        )
     elif _SETTINGS.search(denied.found.source):
-        way = f"Where everybody may read the file: chmod 644 {path}. Else give it away: sudo chown {numbers} {path}"
+        way = _(
+            "Where everybody may read the file: chmod 644 {path}. Else give it away: sudo chown {numbers} {path}",
+            path=path,
+            numbers=numbers,
+        )
     elif denied.found.exact and denied.fact is not None and denied.fact.kind == "file":
-        way = f"Give the file away: sudo chown {numbers} {path}"
+        way = _("Give the file away: sudo chown {numbers} {path}", numbers=numbers, path=path)
     else:
-        way = f"Where the folder is this service's alone, with all in it: sudo chown -R {numbers} {shlex.quote(mount)}"
+        way = _(
+            "Where the folder is this service's alone, with all in it: sudo chown -R {numbers} {mount}",
+            numbers=numbers,
+            mount=shlex.quote(mount),
+        )
     return manual(
         look, way,
-        "Where UID and GID come from .env, they may be set to the folder's owner instead; then make it anew.",
-        f"Then: docker restart {name}" if denied.life.container.id else "Then start it: docker compose up -d",
+        _("Where UID and GID come from .env, they may be set to the folder's owner instead; then make it anew."),
+        _("Then: docker restart {name}", name=name) if denied.life.container.id else
+        _("Then start it: docker compose up -d"),
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ import shlex
 from collections.abc import Iterator
 
 from ...console.model import HealthProbe
+from ...console.text import _
 from ...console.text.cleaning import clip, duration
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..subjects import Life, lives
@@ -65,32 +66,32 @@ def _case(life: Life, form: Form) -> Case[Life]:
     streak = max(health.failing_streak if health else 0, 1)
     rows = [_row(life, probe) for probe in list(reversed(probes))[:PROBES_SHOWN]]
     words = {
-        "says": clip(_words(probes[-1]), 120) if probes else "its check has kept no output",
-        "times": f"{streak} time{'' if streak == 1 else 's'}",
+        "says": clip(_words(probes[-1]), 120) if probes else _("its check has kept no output"),
+        "times": _("{streak} time{s}", streak=streak, s="" if streak == 1 else "s"),
         "age": duration(life.age),
     }
     return Case(life.name, form, life, tuple(rows) or life.rows()[:1], words)
 
 
 def _row(life: Life, probe: HealthProbe) -> Evidence:
-    ago = "" if probe.at is None else f"{duration(life.now - probe.at)} ago, "
-    code = "no exit code" if probe.exit_code is None else f"exit code {probe.exit_code}"
-    return Evidence("health check", f"{ago}{code}: {clip(_words(probe), 300)}", f"docker inspect {life.name}")
+    ago = "" if probe.at is None else _("{now} ago, ", now=duration(life.now - probe.at))
+    code = _("no exit code") if probe.exit_code is None else _("exit code {exit_code}", exit_code=probe.exit_code)
+    return Evidence(_("health check"), f"{ago}{code}: {clip(_words(probe), 300)}", f"docker inspect {life.name}")
 
 
 def _words(probe: HealthProbe) -> str:
     """The line that says most: the last one that is not empty. A traceback ends with its reason."""
     lines = [line.strip() for line in probe.output.splitlines() if line.strip()]
-    return lines[-1] if lines else f"it printed nothing (exit code {probe.exit_code})"
+    return lines[-1] if lines else _("it printed nothing (exit code {exit_code})", exit_code=probe.exit_code)
 
 
 def plan(case: Case[Life], _answers: Answers) -> Plan:
     """Where to look."""
     name = shlex.quote(case.subject)
     return manual(
-        f"See all that it says: docker inspect --format '{{{{json .State.Health}}}}' {name}",
-        f"See its log: docker logs --tail 50 {name}",
-        "If a service that it needs is down, start that one first; it becomes healthy by itself.",
+        _("See all that it says: docker inspect --format '{{{{json .State.Health}}}}' {name}", name=name),
+        _("See its log: docker logs --tail 50 {name}", name=name),
+        _("If a service that it needs is down, start that one first; it becomes healthy by itself."),
     )
 
 

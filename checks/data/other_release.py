@@ -28,14 +28,15 @@ from dataclasses import dataclass
 
 from ...console.model import Role
 from ...console.products.versions import parts_of
+from ...console.text import N_, _
 from ...console.text.cleaning import clip
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..compose import Placed
 from ..subjects import lives
 
-_KEEP = "Do not remove the data folder or volume: it holds everything that is stored."
-_BACK = "Back: take an image of {product}{of}, and make {subject} anew with it{up}."
+_KEEP = N_("Do not remove the data folder or volume: it holds everything that is stored.")
+_BACK = N_("Back: take an image of {product}{of}, and make {subject} anew with it{up}.")
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,11 @@ PRODUCTS = (
             r"in (?P<runs>18)\+, these Docker images are|container configuration for 18\+ is to",
             r"PostgreSQL data in:? .*\(unused mount/volume\)",
         ),
-        "Onwards: with the old image running, docker exec {subject} pg_dumpall -U USER > all.sql; then the new image "
-        "on a new, empty folder, and psql -f all.sql in it. From 18 on the mount belongs at /var/lib/postgresql.",
+        N_(
+            "Onwards: with the old image running, docker exec {subject} pg_dumpall -U USER > all.sql; then the new "
+            "image on a new, empty folder, and psql -f all.sql in it. From 18 on the mount belongs at "
+            "/var/lib/postgresql."
+        ),
         "postgres",
     ),
     Product(
@@ -77,9 +81,11 @@ PRODUCTS = (
             r"expected Meilisearch engine version: WROTE, current engine version: RUNS",
             r"failed to infer the version of the database",
         ),
-        "Onwards: with the old image running, make a dump (POST /dumps), and start the new one on a new folder with "
-        "--import-dump. Or give it a new, empty folder and keep the old one: LibreChat fills its index from MongoDB "
-        "again at its next start.",
+        N_(
+            "Onwards: with the old image running, make a dump (POST /dumps), and start the new one on a new folder "
+            "with --import-dump. Or give it a new, empty folder and keep the old one: LibreChat fills its index from "
+            "MongoDB again at its next start."
+        ),
         "meilisearch",
         2,
     ),
@@ -91,18 +97,20 @@ PRODUCTS = (
             r"redo log was created with (?P<wrote>(?:\w+ )?[\d.]*\d)",
             r"Cannot upgrade server earlier than (?P<before>[\d.]*\d)",
         ),
-        "Onwards: one series at a time (5.7, 8.0, 8.4), each started once; or a dump (mysqldump --all-databases) "
-        "with the old image running. Only a dump leads back to an older release.",
+        N_(
+            "Onwards: one series at a time (5.7, 8.0, 8.4), each started once; or a dump (mysqldump --all-databases) "
+            "with the old image running. Only a dump leads back to an older release."
+        ),
     ),
     Product(
         "Redis",
         _says(r"Can't handle RDB format version (?P<rdb>\d+)"),
-        "Or onwards: take the release that wrote the file, or a later one.",
+        N_("Or onwards: take the release that wrote the file, or a later one."),
     ),
     Product(
         "Elasticsearch",
         _says(r"cannot (?:upgrade|downgrade) a node from version \[WROTE\] (?:directly )?to version \[RUNS\]"),
-        "Onwards: by way of the last minor release of the series between.",
+        N_("Onwards: by way of the last minor release of the series between."),
     ),
 )
 
@@ -147,7 +155,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         elif case is not None:
             yield case
         elif words:
-            yield Fine(place.subject, f"{place.subject} says nothing of data of another release")
+            yield Fine(place.subject, _("{place} says nothing of data of another release", place=place.subject))
 
 
 def _said(place: Placed, words: tuple[str, ...]) -> OtherRelease | None:
@@ -158,12 +166,12 @@ def _said(place: Placed, words: tuple[str, ...]) -> OtherRelease | None:
     ]  # fmt: skip
     if not found:
         return None
-    _, product, groups, line = max(found, key=lambda each: each[0])
+    _rest, product, groups, line = max(found, key=lambda each: each[0])
     wrote, runs = _number(groups.get("wrote", "")), _number(groups.get("runs") or "")
     if "rdb" in groups:
-        wrote = f"a newer release (RDB format {groups['rdb']})"
+        wrote = _("a newer release (RDB format {rdb})", rdb=groups["rdb"])
     elif "before" in groups:
-        wrote = f"a release before {groups['before']}"
+        wrote = _("a release before {before}", before=groups["before"])
     return OtherRelease(place, product, wrote, runs, Evidence("log", clip(line, 300), f"docker logs {place.subject}"))
 
 
@@ -186,11 +194,14 @@ def _read(place: Placed, snapshot: Snapshot) -> OtherRelease | Fine | None:
     if "dumpless-upgrade" in " ".join(place.words) or any("DUMPLESS_UPGRADE" in each.name for each in place.env):
         return None  # Meilisearch carries them over by itself
     if _series(told.release, product) == _series(service.version, product):
-        return Fine(place.subject, f"{place.subject} has data of its own release, {told.release}")
+        return Fine(
+            place.subject,
+            _("{place} has data of its own release, {release}", place=place.subject, release=told.release),
+        )
     runs = container is not None and container.alive and not container.restart_count
     if runs or compose.put_away(container):
         return None  # it opened them, or ended well: its image may carry them over, or keep its own elsewhere
-    return OtherRelease(place, product, told.release, service.version, Evidence("release", told.release, told.path))
+    return OtherRelease(place, product, told.release, service.version, Evidence(_("release"), told.release, told.path))
 
 
 def _moved(place: Placed, snapshot: Snapshot) -> Case[None] | None:
@@ -205,7 +216,7 @@ def _moved(place: Placed, snapshot: Snapshot) -> Case[None] | None:
         return None
     if compose.value_of("PGDATA", place.env):
         return None
-    rows = (Evidence("mounted at", HOME, place.source), Evidence("image", place.image or "", place.source))
+    rows = (Evidence(_("mounted at"), HOME, place.source), Evidence(_("image"), place.image or "", place.source))
     words = {"runs": major, "target": HOME, "service": place.service or place.subject}
     return Case(place.subject, MOVED, None, rows, words)
 
@@ -218,10 +229,10 @@ def _series(release: str, product: Product) -> list[str]:
 def _case(one: OtherRelease) -> Case[OtherRelease]:
     words = {
         "product": one.product.name,
-        "wrote": f"{one.product.name} {one.wrote}" if one.wrote[:1].isdigit() else one.wrote or "another release",
-        "runs": f", and the image is {one.runs}" if one.runs else "",
+        "wrote": f"{one.product.name} {one.wrote}" if one.wrote[:1].isdigit() else one.wrote or _("another release"),
+        "runs": _(", and the image is {runs}", runs=one.runs) if one.runs else "",
     }
-    rows = (one.row, Evidence("image", one.place.image or "not known", one.place.source))
+    rows = (one.row, Evidence(_("image"), one.place.image or _("not known"), one.place.source))
     return Case(one.place.subject, OTHER_RELEASE, one, rows, words)
 
 
@@ -230,10 +241,10 @@ def plan(case: Case[OtherRelease | None], _answers: Answers) -> Plan:
     one = case.facts
     if one is None:
         return manual(*case.advice)
-    of = f" {one.wrote}" if one.wrote[:1].isdigit() else " as it was before (docker images shows it)"
-    up = f": docker compose up -d {one.place.service}" if one.place.service else ""
+    of = f" {one.wrote}" if one.wrote[:1].isdigit() else _(" as it was before (docker images shows it)")
+    up = _(": docker compose up -d {service}", service=one.place.service) if one.place.service else ""
     told = {"product": one.product.name, "of": of, "up": up, "subject": case.subject}
-    return manual(_BACK.format_map(told), one.product.onwards.format_map(told), _KEEP)
+    return manual(_(_BACK, **told), _(one.product.onwards, **told), _KEEP)
 
 
 CHECK = Check(

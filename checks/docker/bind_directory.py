@@ -30,6 +30,7 @@ from dataclasses import dataclass, replace
 
 from ...console.model import FileFact, Mount, Volume
 from ...console.products.librechat.reading import WRITTEN
+from ...console.text import _
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual, repair
 from ..compose import Placed
@@ -104,12 +105,14 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         bad = [(form, each) for each in mounts if (form := _form(each)) and not (elsewhere and form is MISSING)]
         yield from (_case(form, each) for form, each in bad)
         if mounts and not bad and all(each.fact.kind == "file" for each in mounts):
-            yield Fine(place.subject, f"Every file that {place.subject} is given is a file on this machine")
+            yield Fine(
+                place.subject, _("Every file that {place} is given is a file on this machine", place=place.subject)
+            )
 
 
 def _owned(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     """Files of which a check of their own tells: who has them, and where."""
-    for place, _, key in key_files(snapshot):
+    for place, _rest, key in key_files(snapshot):
         yield place.subject, posixpath.normpath(key.mount.target) if key else ""
     for place in compose.placed(snapshot, "librechat"):
         yield place.subject, api_of(place, snapshot).config_path[1]
@@ -149,8 +152,8 @@ def _case(form: Form, each: FileMount) -> Case[FileMount]:
     place, container = each.place, each.place.container
     rows = (
         *file_evidence(each.fact, each.mount.source),
-        Evidence("mounted at", each.mount.target, place.source),
-        *((Evidence("the Engine says", container.error, place.source),) if container and container.error else ()),
+        Evidence(_("mounted at"), each.mount.target, place.source),
+        *((Evidence(_("the Engine says"), container.error, place.source),) if container and container.error else ()),
     )
     runs = form is MISSING and container is not None and container.alive
     words = {"source": each.mount.source, "service": place.service or place.subject, "target": each.mount.target}
@@ -167,18 +170,28 @@ def plan(case: Case[FileMount], _answers: Answers) -> Plan:
     path, says = shlex.quote(each.mount.source), []
     if case.form is FILE_FOR_FOLDER:
         says.append(
-            f"Write a folder in the place of {each.mount.source}, or a path below {each.mount.target} behind it."
-        )
+            _("Write a folder in the place of {source}, or a path below {target} behind it.",
+              source=each.mount.source, target=each.mount.target)
+        )  # fmt: skip
     if case.form is DIRECTORY and each.fact.empty is not True:
-        says.append(f"See what is in it, which is not deleted: sudo ls -la {path}. Then move it away.")
+        says.append(_("See what is in it, which is not deleted: sudo ls -la {path}. Then move it away.", path=path))
     elif case.form is DIRECTORY:
-        says.append(f"Remove the empty directory: sudo rmdir {path} (stop {case.subject} first where it runs)")
+        says.append(
+            _("Remove the empty directory: sudo rmdir {path} (stop {case} first where it runs)", path=path,
+              case=case.subject)
+        )  # fmt: skip
     if case.form.id == MADE_ON_DIRECTORY.id:
-        says.append(f"Where the image itself has a directory at {each.mount.target}, mount the file inside of it.")
+        says.append(
+            _("Where the image itself has a directory at {target}, mount the file inside of it.",
+              target=each.mount.target)
+        )  # fmt: skip
     elif case.form is not FILE_FOR_FOLDER:
-        says.append(f"Put the file for {each.mount.target} there: {path}. Only you have it; a guide names its source.")
-    again = f"docker compose up -d --force-recreate {place.service}" if place.service else "make the container anew"
-    return manual(*says, f"Then: {again}; a restart is not enough.")
+        says.append(
+            _("Put the file for {target} there: {path}. Only you have it; a guide names its source.",
+              target=each.mount.target, path=path)
+        )  # fmt: skip
+    again = f"docker compose up -d --force-recreate {place.service}" if place.service else _("make the container anew")
+    return manual(*says, _("Then: {again}; a restart is not enough.", again=again))
 
 
 CHECK = Check(

@@ -36,6 +36,7 @@ from ...console.products.dockerd import (
     repaired,
 )
 from ...console.products.versions import HUB, ImageOrigin, place_of
+from ...console.text import _
 from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, by_hand
 
 HUB_ADDRESS = "https://registry-1.docker.io"
@@ -241,16 +242,16 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     against = [one for one in everything if one.form in OF_FILE]
     form = next((each for each in FORMS if any(each.id == one.form for one in against)), IDLE if config.idle else None)
     if form is None:
-        yield from () if everything else (Fine(config.path, f"Docker starts with {config.path}"),)
+        yield from () if everything else (Fine(config.path, _("Docker starts with {path}", path=config.path)),)
         return
     told = [one for one in against if one.form == form.id]
-    rows = tuple(Evidence("at the next start", one.says, config.path) for one in against)
-    rows += tuple(Evidence("does nothing", one, config.path) for one in config.idle)
+    rows = tuple(Evidence(_("at the next start"), one.says, config.path) for one in against)
+    rows += tuple(Evidence(_("does nothing"), one, config.path) for one in config.idle)
     yield Case(config.path, form, None, rows, _words(config, told))
 
 
 def _words(config: DaemonConfig, told: list[Objection]) -> dict[str, str]:
-    more = f", and {len(told) - 1} more" if len(told) > 1 else ""
+    more = _(", and {count} more", count=len(told) - 1) if len(told) > 1 else ""
     both = [key for key in config.keys if key in config.flags and key not in BOTH_ALLOWED]
     return {
         "says": f"{told[0].says}{more}" if told else "", "all": "; ".join(one.says for one in told),

@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from ...console.model import Role, Snapshot
 from ...console.model.findings import Evidence
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..parties import Party, parties, published
 
@@ -53,17 +54,17 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if party.role in JUDGED and (party.container.detailed or not party.runs):
             stacks[party.place.project_name or party.subject].append(party)
     for name, members in stacks.items():
-        rows = [Evidence("a published value", f"{one.called}, {variable}", one.source)
+        rows = [Evidence(_("a published value"), f"{one.called}, {variable}", one.source)
                 for one in members for variable in published(one)]  # fmt: skip
         if rows:
             names = list(dict.fromkeys(variable for one in members for variable in published(one)))
             yield Case(name, AS_SHIPPED, None, tuple(rows), _words(name, names))
         else:
-            yield Fine(name, f"{name} has passwords of its own")
+            yield Fine(name, _("{name} has passwords of its own", name=name))
 
 
 def _words(stack: str, names: list[str]) -> dict[str, str]:
-    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    more = _(" and {count} more", count=len(names) - MOST) if len(names) > MOST else ""
     return {"stack": stack, "names": ", ".join(names[:MOST]) + more, "have": "has" if len(names) == 1 else "have"}
 
 

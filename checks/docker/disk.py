@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from ...console.model import Disk, Snapshot
 from ...console.model.findings import Evidence
 from ...console.settings import Settings
+from ...console.text import _
 from ...console.text.cleaning import size
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 
@@ -53,7 +54,9 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each file system that was measured."""
     for disk in snapshot.system.disks if snapshot.system else ():
         if disk.free is None or not disk.total:
-            yield Unknown(disk.path, f"Cannot say how full the disk of {disk.path} is", "it could not be measured")
+            yield Unknown(
+                disk.path, _("Cannot say how full the disk of {path} is", path=disk.path), _("it could not be measured")
+            )
             continue
         share = disk.free / disk.total
         full = disk.free < min(LEAST, disk.total // 10) or (share < 0.02 and disk.free < LITTLE)
@@ -61,12 +64,14 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if full or low:
             yield _case(FULL if full else LOW, disk, disk.free, disk.total)
         else:
-            yield Fine(disk.path, f"There is room on the disk of {disk.path}")
+            yield Fine(disk.path, _("There is room on the disk of {path}", path=disk.path))
 
 
 def _case(form: Form, disk: Disk, free: int, total: int) -> Case[None]:
     words = {"free": size(free), "total": size(total), "path": disk.path}
-    rows = (Evidence("free", f"{words['free']} of {words['total']} ({free / total:.0%})", f"{disk.path}, {disk.what}"),)
+    rows = (
+        Evidence(_("free"), f"{words['free']} of {words['total']} ({free / total:.0%})", f"{disk.path}, {disk.what}"),
+    )
     return Case(disk.path, form, None, rows, words)
 
 

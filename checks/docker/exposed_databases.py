@@ -28,6 +28,7 @@ from dataclasses import replace
 from ...console.model import Role, Snapshot
 from ...console.model.findings import Evidence
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..compose import open_ports
 from ..librechat.default_secrets import PUBLIC as LIBRECHAT
@@ -66,13 +67,17 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if party.role not in KINDS or party.container.state in ("exited", "dead"):
             continue
         if party.runs and not party.container.detailed:
-            yield Unknown(party.subject, f"Cannot say who can reach {party.subject}", "it has not been inspected yet")
+            yield Unknown(
+                party.subject,
+                _("Cannot say who can reach {party}", party=party.subject),
+                _("it has not been inspected yet"),
+            )
             continue
         told = party.container if party.runs else party.declared
         ports = sorted({number for _, number in open_ports(told)})
         form = _form(party) if ports else None
         if form is None:
-            yield Fine(party.subject, f"{party.subject} is not open to everybody")
+            yield Fine(party.subject, _("{party} is not open to everybody", party=party.subject))
         else:
             yield _case(form, party, ports)
 
@@ -115,12 +120,12 @@ def _no_password(party: Party) -> bool:
 def _case(form: Form, party: Party, ports: list[str]) -> Case[None]:
     words = {
         "kind": KINDS[party.role], "ports": ", ".join(ports), "called": party.called,
-        "source": party.place.files[0] if party.place.files else "its docker run command",
+        "source": party.place.files[0] if party.place.files else _("its docker run command"),
     }  # fmt: skip
-    rows = [Evidence("published", f"{address}:{number}", party.source)
+    rows = [Evidence(_("published"), f"{address}:{number}", party.source)
             for address, number in open_ports(party.container if party.runs else party.declared)]  # fmt: skip
-    said = "asks for none" if form is OPEN else ", ".join(published(party)) or "MEILI_MASTER_KEY"
-    label = "login" if form is OPEN else "a published value"
+    said = _("asks for none") if form is OPEN else ", ".join(published(party)) or "MEILI_MASTER_KEY"
+    label = "login" if form is OPEN else _("a published value")
     return Case(party.subject, form, None, (*rows, Evidence(label, said, party.source)), words)
 
 

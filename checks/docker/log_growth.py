@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from ...console.model import Container, LogFile, Snapshot
 from ...console.model.findings import Evidence
 from ...console.settings import Settings
+from ...console.text import _
 from ...console.text.cleaning import size
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..compose import override_for, place_of
@@ -66,19 +67,23 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         elif log.size >= LARGE:
             yield _case(log, log.size, container, snapshot)
         else:
-            yield Fine(container.name, f"The log of {container.name} is not large")
+            yield Fine(container.name, _("The log of {container} is not large", container=container.name))
     if hidden:
-        others = f" and {len(hidden) - 1} more" if len(hidden) > 1 else ""
-        title = f"Cannot say how large the logs of {hidden[0]}{others} are"
-        yield Unknown("logs of containers", title, "only root may look into the Engine's folder")
+        others = _(" and {count} more", count=len(hidden) - 1) if len(hidden) > 1 else ""
+        title = _("Cannot say how large the logs of {hidden}{others} are", hidden=hidden[0], others=others)
+        yield Unknown("logs of containers", title, _("only root may look into the Engine's folder"))
 
 
 def _case(log: LogFile, told: int, container: Container, snapshot: Snapshot) -> Case[None]:
     place = place_of(snapshot, container)
     override = override_for(place) if place.service else None
     rows = (
-        Evidence("size", size(told), log.path),
-        Evidence("driver", f"{container.log_driver}, without max-size", f"docker inspect {container.name}"),
+        Evidence(_("size"), size(told), log.path),
+        Evidence(
+            _("driver"),
+            _("{log_driver}, without max-size", log_driver=container.log_driver),
+            f"docker inspect {container.name}",
+        ),
     )
     words = {
         "size": size(told), "file": shlex.quote(log.path), "service": place.service or container.name,

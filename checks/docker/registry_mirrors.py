@@ -36,6 +36,7 @@ from collections.abc import Iterator
 from ...console.fix.steps import AnyStep, EditFile, EditJson, EngineReload
 from ...console.model import DaemonConfig, MirrorProbe, Snapshot
 from ...console.products.dockerd import MIRRORS, address_of, refusal, shown
+from ...console.text import N_, _
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Question, Settings, Unknown, manual, repair
 from .daemon_json import FAULTS, NEXT_START, MirrorCase, case_of
 
@@ -76,10 +77,11 @@ FORMS = (
 """Worst first."""
 UNSETTLED = {"rate-limited", "unknown"}
 STATES = {
-    "ok": "answers", "needs-login": "wants a login", "not-allowed": "refuses", "rate-limited": "asks for patience",
-    "missing": "does not have the image", "not-a-registry": "is no registry", "tls": "certificate not accepted",
-    "dns": "name unknown", "refused": "nobody listens", "hangs": "does not answer", "broken": "answers with an error",
-    "unreachable": "cannot be reached", "unknown": "cannot be told",
+    "ok": N_("answers"), "needs-login": N_("wants a login"), "not-allowed": N_("refuses"),
+    "rate-limited": N_("asks for patience"), "missing": N_("does not have the image"),
+    "not-a-registry": N_("is no registry"), "tls": N_("certificate not accepted"), "dns": N_("name unknown"),
+    "refused": N_("nobody listens"), "hangs": N_("does not answer"), "broken": N_("answers with an error"),
+    "unreachable": N_("cannot be reached"), "unknown": N_("cannot be told"),
 }  # fmt: skip
 
 
@@ -97,7 +99,7 @@ def find(snapshot: Snapshot, settings: Settings) -> Iterator[Found]:
     if form is not None:
         yield Case(facts.subject, form, facts, rows, _words(facts, form.id))
     elif why := _untold(facts, settings):
-        yield Unknown(facts.subject, "Whether the registry mirrors are in order cannot be told", why, rows)
+        yield Unknown(facts.subject, _("Whether the registry mirrors are in order cannot be told"), why, rows)
     else:
         yield Fine(facts.subject, _good(facts), rows)
 
@@ -124,33 +126,37 @@ def _untold(case: MirrorCase, settings: Settings) -> str | None:
     config = case.config
     if config is None:
         if case.engine.local:
-            return "the Engine's configuration has not been read yet"
-        return "mirrors are judged from the Engine's own machine only" if case.effective else None
+            return _("the Engine's configuration has not been read yet")
+        return _("mirrors are judged from the Engine's own machine only") if case.effective else None
     if config.kind == "unreadable" and not case.desktop:
-        return config.error or f"{config.path} cannot be read by this user"
+        return config.error or _("{path} cannot be read by this user", path=config.path)
     if case.spoilt or config.kind not in ("file", "missing", "unreadable"):
-        refuses = f"the Engine would refuse {config.path}, which docker.daemon-json explains"
-        return refuses if case.spoilt else f"{config.path} is no regular file"
+        refuses = _("the Engine would refuse {path}, which docker.daemon-json explains", path=config.path)
+        return refuses if case.spoilt else _("{path} is no regular file", path=config.path)
     states = [case.state(one) for one in case.named]
     if "ok" in states or not states:
         return None
     if None in states:
-        return "the mirrors have not been asked yet" if settings.mirrors.probe else None
+        return _("the mirrors have not been asked yet") if settings.mirrors.probe else None
     if set(states) <= UNSETTLED:
-        return "; ".join(f"{one.address}: {one.says or STATES[one.state]}" for one in case.asked)
+        return "; ".join(f"{one.address}: {one.says or _(STATES[one.state])}" for one in case.asked)
     return None
 
 
 def _good(case: MirrorCase) -> str:
     used = case.effective
     if not used:
-        return "No registry mirrors are set, and nothing fails for want of one"
-    which = f"registry mirror {used[0]} is" if len(used) == 1 else f"{len(used)} registry mirrors are"
-    return f"The {which} in order"
+        return _("No registry mirrors are set, and nothing fails for want of one")
+    which = (
+        _("registry mirror {used} is", used=used[0])
+        if len(used) == 1
+        else _("{count} registry mirrors are", count=len(used))
+    )
+    return _("The {which} in order", which=which)
 
 
 def _evidence(case: MirrorCase) -> Iterator[Evidence]:
-    yield Evidence("in effect", ", ".join(case.effective) or "none", "docker info")
+    yield Evidence(_("in effect"), ", ".join(case.effective) or "none", "docker info")
     if case.config is not None:
         yield from _of_file(case.config, case)
     for probe in case.asked:
@@ -159,33 +165,35 @@ def _evidence(case: MirrorCase) -> Iterator[Evidence]:
         if probe.what == "registry" and (probe.state in FAULTS or probe.state == "rate-limited"):
             yield from _of_probe(probe)
     if case.absent:
-        yield Evidence("not on this machine", ", ".join(case.absent), "docker image inspect")
+        yield Evidence(_("not on this machine"), ", ".join(case.absent), "docker image inspect")
     for failure in case.failed.values():
-        yield Evidence("a pull failed", failure.reason, "log of dockerd, last half hour")
+        yield Evidence(_("a pull failed"), failure.reason, _("log of dockerd, last half hour"))
 
 
 def _of_file(config: DaemonConfig, case: MirrorCase) -> Iterator[Evidence]:
     if config.kind == "missing":
-        yield Evidence("in the file", "there is no such file", config.path)
+        yield Evidence(_("in the file"), _("there is no such file"), config.path)
     elif config.kind == "file" and not config.error:
         key = f"{config.typo}: " if config.typo else ""
         listed = config.mirrors if config.mirrors is not None and not config.typo else config.typo_mirrors
-        said = ", ".join(map(shown, listed)) or ("an empty list" if config.mirrors is not None else "no mirrors")
-        yield Evidence("in the file", f"{key}{said}", config.path)
+        said = ", ".join(map(shown, listed)) or (_("an empty list") if config.mirrors is not None else _("no mirrors"))
+        yield Evidence(_("in the file"), f"{key}{said}", config.path)
     for objection in case.objections:
-        yield Evidence("at the next start", objection.says, config.path)
+        yield Evidence(_("at the next start"), objection.says, config.path)
     if case.by_flag:
-        yield Evidence("as a flag", ", ".join(map(shown, case.by_flag)), f"command line of dockerd ({config.pid})")
+        yield Evidence(
+            _("as a flag"), ", ".join(map(shown, case.by_flag)), _("command line of dockerd ({pid})", pid=config.pid)
+        )
 
 
 def _of_probe(probe: MirrorProbe) -> Iterator[Evidence]:
     took = f" in {probe.seconds:.1f} s" if probe.seconds and probe.state == "ok" else ""
-    words = probe.says if probe.says and probe.state != "ok" else f"{STATES[probe.state]}{took}"
-    yield Evidence(probe.address, words, "asked as the Engine asks, from this machine")
+    words = probe.says if probe.says and probe.state != "ok" else f"{_(STATES[probe.state])}{took}"
+    yield Evidence(probe.address, words, _("asked as the Engine asks, from this machine"))
     for image in probe.images:
         if image.state != "ok":
             code = f" ({image.status})" if image.status else ""
-            yield Evidence(image.image, f"{STATES[image.state]}{code}", f"HEAD of its manifest at {probe.address}")
+            yield Evidence(image.image, f"{_(STATES[image.state])}{code}", f"HEAD of its manifest at {probe.address}")
 
 
 def plan(case: Case[MirrorCase], answers: Answers) -> Plan:
@@ -194,8 +202,12 @@ def plan(case: Case[MirrorCase], answers: Answers) -> Plan:
     refused = _by_hand(case, _chosen(default or NONE))
     if refused:
         return manual(*refused, *_other_registries(facts))
-    prompt = f"Mirrors in their order, separated by spaces, or {NONE}"
-    question = Question("mirror", f"{prompt} (asked: {offered})" if offered else prompt, default=default)
+    prompt = _("Mirrors in their order, separated by spaces, or {none}", none=NONE)
+    question = Question(
+        "mirror",
+        _("{prompt} (asked: {offered})", prompt=prompt, offered=offered) if offered else prompt,
+        default=default,
+    )
     answer = answers.get("mirror", default)
     if answer is not None and not answer.strip():
         answer = default
@@ -204,7 +216,7 @@ def plan(case: Case[MirrorCase], answers: Answers) -> Plan:
     chosen = _chosen(answer or NONE)  # without an answer the plan is shown and never run: the question has no default
     wrong = next((f"{shown(one)}: {why}" for one in chosen if (why := refusal(one, facts.engine.version))), None)
     if wrong:
-        return manual(f"The Engine does not take this as a mirror: {wrong}.")
+        return manual(_("The Engine does not take this as a mirror: {wrong}.", wrong=wrong))
     return repair(
         *_steps(facts, chosen), says=_says(facts, chosen) if answer is not None else _no_choice(facts),
         questions=(question,), lock=posixpath.dirname(facts.subject), settle=3.0, deadline=12.0,
@@ -242,43 +254,50 @@ def _by_hand(case: Case[MirrorCase], mirrors: tuple[str, ...]) -> tuple[str, ...
     """Why this is left to the operator, and what he has to do; empty when it is not."""
     facts, config, pair = case.facts, case.facts.config, f'"{MIRRORS}": {json.dumps(mirrors, ensure_ascii=False)}'
     if config is None:
-        return ("The Engine is on another machine: start stackops there.",)
+        return (_("The Engine is on another machine: start stackops there."),)
     if case.form.id == "other-registry":
         return case.advice
     if facts.desktop:
         return (
-            f"Docker Desktop has settings of its own: under Docker Engine, put {pair} there.",
-            "Apply & restart then restarts the Engine and every container.",
+            _("Docker Desktop has settings of its own: under Docker Engine, put {pair} there.", pair=pair),
+            _("Apply & restart then restarts the Engine and every container."),
         )
     if facts.spoilt:
-        return (f"Repair {config.path} first, as the Engine would refuse it: stackops check docker.daemon-json",)
+        return (
+            _("Repair {path} first, as the Engine would refuse it: stackops check docker.daemon-json",
+              path=config.path),
+        )  # fmt: skip
     if facts.by_flag:
         return (
-            "These mirrors are flags of dockerd, in its unit or its start script: change --registry-mirror there.",
-            "That needs a restart of Docker, which stops every container unless live-restore is on.",
-        )
+            _("These mirrors are flags of dockerd, in its unit or its start script: change --registry-mirror there."),
+            _("That needs a restart of Docker, which stops every container unless live-restore is on."),
+        )  # fmt: skip
     if config.apart is not None:
         return (
-            f"This Engine's dockerd ({config.apart}) has files of its own, in a container or a mount namespace.",
-            f"Put {pair} into its {config.path}: sudo nsenter --target {config.apart} --mount",
-            f"Then: sudo kill -HUP {config.apart} (a reload stops no container).",
-        )
+            _("This Engine's dockerd ({apart}) has files of its own, in a container or a mount namespace.",
+              apart=config.apart),
+            _("Put {pair} into its {path}: sudo nsenter --target {apart} --mount", pair=pair, path=config.path,
+              apart=config.apart),
+            _("Then: sudo kill -HUP {apart} (a reload stops no container).", apart=config.apart),
+        )  # fmt: skip
     if config.pid is None:
         return (
-            f"No dockerd is seen from here. On the Engine's own machine put {pair} into {config.path}.",
-            "Then there: sudo systemctl reload docker (a reload stops no container).",
-        )
+            _("No dockerd is seen from here. On the Engine's own machine put {pair} into {path}.", pair=pair,
+              path=config.path),
+            _("Then there: sudo systemctl reload docker (a reload stops no container)."),
+        )  # fmt: skip
     return ()
 
 
 def _no_choice(case: MirrorCase) -> tuple[str, ...]:
     if not any(one.what == "candidate" for one in case.probes):
-        return ("Choose a mirror: --set mirror=https://… (several are separated by spaces).",)
+        return (_("Choose a mirror: --set mirror=https://… (several are separated by spaces)."),)
     dated = f" of {case.seed.dated}" if case.seed else ""
     return (
-        f"None of the mirrors of the list{dated} gives the stack's images from here now: {', '.join(_ranked(case))}.",
-        "Name one that you know: --set mirror=https://…, or edit [mirrors] seed in stackops.toml.",
-    )
+        _("None of the mirrors of the list{dated} gives the stack's images from here now: {ranked}.", dated=dated,
+          ranked=", ".join(_ranked(case))),
+        _("Name one that you know: --set mirror=https://…, or edit [mirrors] seed in stackops.toml."),
+    )  # fmt: skip
 
 
 def _ranked(case: MirrorCase) -> list[str]:
@@ -289,20 +308,23 @@ def _ranked(case: MirrorCase) -> list[str]:
 
 
 def _says(case: MirrorCase, chosen: tuple[str, ...]) -> Iterator[str]:
-    yield "Nothing restarts: the Engine reads its file again, and every container keeps running."
+    yield _("Nothing restarts: the Engine reads its file again, and every container keeps running.")
     dropped = [one for one in case.named if one not in chosen]
     if dropped:
-        yield f"No longer used: {', '.join(dropped)}."
+        yield _("No longer used: {dropped}.", dropped=", ".join(dropped))
     if not chosen:
-        yield "Without mirrors the Engine goes to Docker Hub itself; the empty list has to stand in the file."
+        yield _("Without mirrors the Engine goes to Docker Hub itself; the empty list has to stand in the file.")
     added = [one for one in chosen if one not in case.named]
     if added:
-        yield f"{', '.join(added)} is run by others and could serve anything: name images by digest where it matters."
+        yield _("{added} is run by others and could serve anything: name images by digest where it matters.",
+                added=", ".join(added))  # fmt: skip
     unasked = [one for one in chosen if case.state(one) is None]
     if unasked:
-        yield f"{', '.join(unasked)} was not asked yet; what it answers decides whether this is taken back."
+        yield _("{unasked} was not asked yet; what it answers decides whether this is taken back.",
+                unasked=", ".join(unasked))  # fmt: skip
     if case.seed and added and case.candidates:
-        yield f"The list of mirrors to choose from is of {case.seed.dated}; they come and go within months."
+        yield _("The list of mirrors to choose from is of {dated}; they come and go within months.",
+                dated=case.seed.dated)  # fmt: skip
     yield from _other_registries(case)
 
 
@@ -312,11 +334,12 @@ def _other_registries(case: MirrorCase) -> Iterator[str]:
         hosts = case.seed.overrides.get(registry, ()) if case.seed else ()
         if hosts:
             yield (
-                f"Mirrors do nothing for {registry}. Where it is out of reach, name its images anew in the override:"
-                f" image: {hosts[0]}/{place.repository}{'@' if ':' in place.reference else ':'}{place.reference}"
-            )
+                _("Mirrors do nothing for {registry}. Where it is out of reach, name its images anew in the "
+                  "override: image: {hosts}/{repository}{how}{reference}", registry=registry, hosts=hosts[0],
+                  repository=place.repository, how="@" if ":" in place.reference else ":", reference=place.reference)
+            )  # fmt: skip
         elif registry.endswith(".aliyuncs.com"):
-            yield f"Mirrors do nothing for {registry}, which is a registry of its own, in China."
+            yield _("Mirrors do nothing for {registry}, which is a registry of its own, in China.", registry=registry)
 
 
 CHECK = Check(

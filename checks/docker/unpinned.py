@@ -26,6 +26,7 @@ from ...console.model import Role, Snapshot
 from ...console.model.findings import Evidence
 from ...console.products.versions import is_newest, parts_of
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..compose import service_of
 from ..parties import Party, parties
@@ -52,7 +53,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     for name, members in stacks.items():
         loose = [one for one in members if is_newest(one.container.image)]
         if not loose:
-            yield Fine(name, f"The databases of {name} have a release in their images' names")
+            yield Fine(name, _("The databases of {name} have a release in their images' names", name=name))
             continue
         pins = {one.called: _pin(one, snapshot) for one in loose}
         rows = tuple(Evidence(one.called, one.container.image, one.source) for one in loose)

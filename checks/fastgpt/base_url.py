@@ -32,6 +32,7 @@ from ...console.model.findings import Evidence
 from ...console.products.gateways import gateway_of
 from ...console.products.versions import version_of
 from ...console.settings import Settings
+from ...console.text import N_, _
 from .. import compose
 from ..api import Answers, Case, Check, Fine, Form, Found, manual
 from ..parties import Party, inspected, parties
@@ -66,7 +67,7 @@ class Misaddressed:
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each FastGPT that is told where its gateway is."""
     everybody = parties(snapshot)
-    known, unknown = inspected(everybody, "fastgpt", "Cannot say where {subject} sends its requests")
+    known, unknown = inspected(everybody, "fastgpt", N_("Cannot say where {subject} sends its requests"))
     yield from unknown
     for party in known:
         gateway = gateway_of(party.env, version_of("fastgpt", party.container.image))
@@ -91,12 +92,12 @@ def _judge(party: Party, variable: str, value: str, everybody: tuple[Party, ...]
     elif host and not path and _speaks_v1(host, everybody):
         form, right = NO_V1, f"{address}/v1"
     if form is None:
-        return Fine(party.subject, f"{party.subject} asks its gateway at a path that it has")
+        return Fine(party.subject, _("{party} asks its gateway at a path that it has", party=party.subject))
     words = {"variable": variable, "right": right, "service": party.called, "end": end}
     secret = "@" in parts.netloc
-    rows = (Evidence(variable, "an address with a login in it" if secret else value, party.source),
+    rows = (Evidence(variable, _("an address with a login in it") if secret else value, party.source),
             *compose.log_evidence(snapshot, party.container if party.runs else None, MARKS)[-2:])  # fmt: skip
-    words |= {"right": "the address with /v1 at its end"} if secret else {}
+    words |= {"right": _("the address with /v1 at its end")} if secret else {}
     facts = Misaddressed(party, variable, "" if secret else right)
     severity = compose.severity_of(party.container if party.runs else None, form.severity)
     return Case(party.subject, form, facts, rows, words, severity)
@@ -118,14 +119,19 @@ def _speaks_v1(host: str, everybody: tuple[Party, ...]) -> bool:
 def plan(case: Case[Misaddressed], _answers: Answers) -> Plan:
     """The right address, in the override file."""
     told, place = case.facts, case.facts.party.place
-    refused = compose.refusal(place, ": start it again with the right address.")
+    refused = compose.refusal(place, _(": start it again with the right address."))
     if not told.right or refused:
-        by_hand = f"Write {told.variable} with /v1 at its end where it stands, then: docker compose up -d"
+        by_hand = _(
+            "Write {variable} with /v1 at its end where it stands, then: docker compose up -d",
+            variable=told.variable,
+        )
         return manual(refused or by_hand)
-    becomes = compose.left_so(place) or f"{place.subject} is recreated: answers being written are cut off."
+    becomes = compose.left_so(place) or _(
+        "{place} is recreated: answers being written are cut off.", place=place.subject
+    )
     return compose.edit_override(
         place, SetServiceKeys(place.service or "", environment=((told.variable, told.right),)),
-        becomes if place.container else "Nothing of this service has been started: only a file is written.",
+        becomes if place.container else _("Nothing of this service has been started: only a file is written."),
     )  # fmt: skip
 
 

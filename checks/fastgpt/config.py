@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 from ...console.model import FileFact
 from ...console.products.gateways import release
+from ...console.text import _
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from ..compose import Placed, placed
@@ -82,7 +83,7 @@ class MountedConfig:
     @property
     def shut(self) -> bool:
         """Whether its user cannot read the file, as far as owner and mode tell without names of groups."""
-        user, _, group = self.user.partition(":")
+        user, _rest, group = self.user.partition(":")
         mode = self.fact.mode
         if mode is None or not user.isdecimal() or user == "0" or mode & 0o004:
             return False
@@ -101,7 +102,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         service = compose.service_of(snapshot, place)
         version = service.version if service else None
         told = next((one for one in snapshot.json_files if one.path == fact.path), None)
-        complaint, unsure, _ = as_read(told, release(version))
+        complaint, unsure, _rest = as_read(told, release(version))
         config = MountedConfig(place, fact, version, complaint)
         form = _form(config)
         if form is NOT_JSON and change_of(place, snapshot) is not None:
@@ -109,10 +110,10 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if form is not None:
             yield _case(config, form)
         elif unsure:
-            title = f"Whether {place.subject} can read {fact.path} cannot be told"
-            yield Unknown(place.subject, title, "its content could not be read from here")
+            title = _("Whether {place} can read {path} cannot be told", place=place.subject, path=fact.path)
+            yield Unknown(place.subject, title, _("its content could not be read from here"))
         else:
-            yield Fine(place.subject, f"{place.subject} can read {fact.path}")
+            yield Fine(place.subject, _("{place} can read {path}", place=place.subject, path=fact.path))
 
 
 def _form(config: MountedConfig) -> Form | None:
@@ -128,12 +129,12 @@ def _case(config: MountedConfig, form: Form) -> Case[MountedConfig]:
     place, fact = config.place, config.fact
     rows = (
         *file_evidence(fact, fact.path),
-        Evidence("mounted at", TARGET, place.source),
-        *((Evidence("its reader says", config.complaint, fact.path),) if config.complaint else ()),
+        Evidence(_("mounted at"), TARGET, place.source),
+        *((Evidence(_("its reader says"), config.complaint, fact.path),) if config.complaint else ()),
     )
     words = {
-        "path": fact.path, "version": config.version or "you run", "mode": f"{fact.mode or 0:o}", "user": config.user,
-        "complaint": config.complaint or "",
+        "path": fact.path, "version": config.version or _("you run"), "mode": f"{fact.mode or 0:o}",
+        "user": config.user, "complaint": config.complaint or "",
     }  # fmt: skip
     runs = form is MISSING and place.container is not None and place.container.alive
     return Case(
@@ -145,7 +146,7 @@ def plan(case: Case[MountedConfig], _answers: Answers) -> Plan:
     """What to do with the file, then the start that reads it."""
     path = shlex.quote(case.facts.fact.path)
     again = f"docker compose up -d --force-recreate {case.facts.place.service or ''}".rstrip()
-    return manual(*(line.replace(case.facts.fact.path, path) for line in case.advice), f"Then: {again}")
+    return manual(*(line.replace(case.facts.fact.path, path) for line in case.advice), _("Then: {again}", again=again))
 
 
 CHECK = Check(

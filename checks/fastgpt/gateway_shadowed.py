@@ -25,6 +25,7 @@ from ...console.model.findings import Evidence
 from ...console.products.gateways import release, token_left
 from ...console.products.versions import version_of
 from ...console.settings import Settings
+from ...console.text import N_, _
 from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..compose import service_of
 from ..parties import Party, inspected, parties
@@ -47,7 +48,7 @@ TOKEN_LEFT = Form(
 
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each FastGPT."""
-    known, unknown = inspected(parties(snapshot), "fastgpt", "Cannot say which gateway {subject} uses")
+    known, unknown = inspected(parties(snapshot), "fastgpt", N_("Cannot say which gateway {subject} uses"))
     yield from unknown
     for party in known:
         service = service_of(snapshot, party.place)
@@ -66,7 +67,7 @@ def _judge(party: Party, version: tuple[int, ...] | None) -> Found:
         return _case(SHADOWED, party, "AIPROXY_API_ENDPOINT", "OPENAI_BASE_URL")
     if reads_oneapi and "ONEAPI_URL" in env and other and not _same(env["ONEAPI_URL"], other):
         return _case(SHADOWED, party, "ONEAPI_URL", "OPENAI_BASE_URL")
-    return Fine(party.subject, f"{party.subject} has the settings of one gateway")
+    return Fine(party.subject, _("{party} has the settings of one gateway", party=party.subject))
 
 
 def _same(one: str, other: str) -> bool:
@@ -74,7 +75,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _case(form: Form, party: Party, winner: str, loser: str) -> Case[None]:
-    rows = (Evidence("in force", winner, party.source), Evidence("set, and not used", loser, party.source))
+    rows = (Evidence(_("in force"), winner, party.source), Evidence(_("set, and not used"), loser, party.source))
     return Case(party.subject, form, None, rows, {"winner": winner, "loser": loser, "service": party.called})
 
 

@@ -32,6 +32,7 @@ from ...console.products.gateways import release
 from ...console.products.offers import IN_MONGODB
 from ...console.products.versions import version_of
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..compose import put_away, service_of
 from ..parties import Party, parties
@@ -90,9 +91,9 @@ def _ignored(party: Party, file: JsonFact, fact: FileFact | None) -> Case[None] 
     container = party.container
     made = container.created_at or container.started_at
     edited = fact is not None and fact.mtime is not None and made is not None and fact.mtime > made
-    rows = [Evidence("lists", ", ".join(lists), file.path), Evidence("release", container.image, party.source)]
+    rows = [Evidence(_("lists"), ", ".join(lists), file.path), Evidence(_("release"), container.image, party.source)]
     if edited:
-        rows.append(Evidence("edited", f"after {container.name} was made", file.path))
+        rows.append(Evidence(_("edited"), _("after {container} was made", container=container.name), file.path))
     words = {"path": file.path, "lists": ", ".join(lists)}
     return Case(party.subject, IGNORED, None, tuple(rows), words, "warning" if edited else "info")
 
@@ -103,9 +104,16 @@ def _compared(party: Party, file: JsonFact, models: tuple[GatewayOffer, ...]) ->
     if not known:
         return None
     if not lacking:
-        return Fine(party.subject, f"{known[0].gateway.name} has channels for the models of {party.subject}")
+        return Fine(
+            party.subject,
+            _(
+                "{gateway} has channels for the models of {party}",
+                gateway=known[0].gateway.name,
+                party=party.subject,
+            ),
+        )
     names = list(dict.fromkeys(one.offer.model for one in lacking))
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    more = _(" and {count} more", count=len(names) - SHOWN) if len(names) > SHOWN else ""
     gateway = lacking[0].gateway.service or lacking[0].gateway.name
     words = {"models": ", ".join(names[:SHOWN]) + more, "gateway": gateway, "path": file.path, "service": party.called}
     rows = tuple(_row(one) for one in lacking[:SHOWN])
@@ -126,8 +134,8 @@ def _row(one: GatewayOffer) -> Evidence:
     model = one.offer.model
     near = [name for name in one.names if name.lower() == model.lower()]
     near = near or get_close_matches(model, sorted(one.names), 1, 0.6)
-    where = f"in channel {one.off.id}, which is switched off" if one.off is not None else "in no channel"
-    value = f"{model}: {where}" + (f"; {near[0]} may be meant" if near else "")
+    where = _("in channel {id}, which is switched off", id=one.off.id) if one.off is not None else _("in no channel")
+    value = f"{model}: {where}" + (_("; {near} may be meant", near=near[0]) if near else "")
     return Evidence(one.offer.kind, value, one.offer.place)
 
 

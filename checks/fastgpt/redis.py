@@ -21,12 +21,13 @@ from collections.abc import Iterator
 
 from ...console.products.gateways import release
 from ...console.products.versions import is_newest, version_of
+from ...console.text import N_, _
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Snapshot, Unknown, manual
 from ..compose import service_of
 from ..parties import Party, parties
 
 SINCE = (4, 9, 4)
-NEWEST = "latest (release assumed: the tag names none, which is the newest)"
+NEWEST = N_("latest (release assumed: the tag names none, which is the newest)")
 BEFORE = ("A", "B", "C")
 """Generations of FastGPT's compose file that are older."""
 
@@ -49,7 +50,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if version is None and not party.runs and is_newest(party.container.image):
             version = NEWEST  # what the next `up` fetches
         if version is None and service and service.generation in BEFORE:
-            yield Fine(party.subject, f"{party.subject} is of a stack that needs no Redis")
+            yield Fine(party.subject, _("{party} is of a stack that needs no Redis", party=party.subject))
         else:
             yield _judge(party, version, everybody)
 
@@ -57,17 +58,17 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _judge(party: Party, version: str | None, everybody: tuple[Party, ...]) -> Found:
     number = SINCE if version == NEWEST else release(version)
     if party.env.get("REDIS_URL"):
-        return Fine(party.subject, f"{party.subject} is told where Redis is")
+        return Fine(party.subject, _("{party} is told where Redis is", party=party.subject))
     if number is None:
-        title = f"Whether {party.subject} needs Redis cannot be told"
-        return Unknown(party.subject, title, "its release is not known, and REDIS_URL is not set")
+        title = _("Whether {party} needs Redis cannot be told", party=party.subject)
+        return Unknown(party.subject, title, _("its release is not known, and REDIS_URL is not set"))
     if number < SINCE:
-        return Fine(party.subject, f"{party.subject} needs no Redis before v4.9.4")
+        return Fine(party.subject, _("{party} needs no Redis before v4.9.4", party=party.subject))
     redis = next((other for other in everybody if other.role == "redis"), None)
     rows = (
-        Evidence("release", version or "", party.container.image),
-        Evidence("REDIS_URL", "not set", party.source),
-        Evidence("Redis in the stack", redis.called if redis else "none", redis.source if redis else party.source),
+        Evidence(_("release"), version or "", party.container.image),
+        Evidence("REDIS_URL", _("not set"), party.source),
+        Evidence(_("Redis in the stack"), redis.called if redis else "none", redis.source if redis else party.source),
     )
     doubt: Severity | None = "warning" if version == NEWEST else None
     return Case(party.subject, MISSING, (party, redis), rows, {"version": version or ""}, doubt)
@@ -79,14 +80,20 @@ def plan(case: Case[tuple[Party, Party | None]], _answers: Answers) -> Plan:
     says = []
     if redis is None:
         says.append(
-            "Add a service to the compose file, as FastGPT's own file has it: redis, image redis:7.2-alpine, command "
-            "redis-server --requirepass with a password of yours, in the same network."
+            _(
+                "Add a service to the compose file, as FastGPT's own file has it: redis, image redis:7.2-alpine, "
+                "command redis-server --requirepass with a password of yours, in the same network.",
+            )
         )
     name = redis.called if redis else "redis"
     says.append(
-        f"Give {party.called} the variable REDIS_URL: redis://{name}:6379, with default and that password before @."
+        _(
+            "Give {party} the variable REDIS_URL: redis://{name}:6379, with default and that password before @.",
+            party=party.called,
+            name=name,
+        )
     )
-    return manual(*says, f"Then: docker compose up -d {name} {party.called}")
+    return manual(*says, _("Then: docker compose up -d {name} {party}", name=name, party=party.called))
 
 
 CHECK = Check(

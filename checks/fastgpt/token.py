@@ -32,6 +32,7 @@ from ...console.products.edges import CONFIG
 from ...console.products.gateways import Gateway, gateway_of, leads_to, token_left
 from ...console.products.versions import version_of
 from ...console.settings import Settings
+from ...console.text import N_, _
 from ...console.text.cleaning import duration
 from .. import compose
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
@@ -123,7 +124,7 @@ NOT_CHECKED = re.compile(r"令牌验证失败|指定网段")
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each FastGPT that sends a key to a gateway."""
     everybody = parties(snapshot)
-    known, unknown = inspected(everybody, "fastgpt", "Cannot say whether the key of {subject} is good")
+    known, unknown = inspected(everybody, "fastgpt", N_("Cannot say whether the key of {subject} is good"))
     yield from unknown
     for party in known:
         gateway = gateway_of(party.env, version_of("fastgpt", party.container.image))
@@ -146,7 +147,7 @@ def _judge(party: Party, gateway: Gateway, everybody: tuple[Party, ...], snapsho
         return None
     answer = next((one for one in state.keys if one.client == party.container.id), None)
     if answer is None:
-        return _unknown(party, state.sentence or f"{target.called} was not asked with it yet")
+        return _unknown(party, state.sentence or _("{target} was not asked with it yet", target=target.called))
     return _by_answer(party, gateway, target, state, answer, snapshot)
 
 
@@ -156,18 +157,29 @@ def _by_answer(
     """What the gateway itself said to the key."""
     said = answer.said or ""
     if answer.trouble is None:
-        fine = Fine(party.subject, f"{target.called} takes the key of {party.subject}")
+        fine = Fine(party.subject, _("{target} takes the key of {party}", target=target.called, party=party.subject))
         return _not_allowed(party, gateway, target, snapshot) or fine
     if answer.trouble != "wrong-key":
-        return _unknown(party, f"{target.called} gave no usable answer to it: {answer.trouble}")
+        return _unknown(
+            party, _("{target} gave no usable answer to it: {trouble}", target=target.called, trouble=answer.trouble)
+        )
     if not said or NOT_CHECKED.search(said):
-        return _unknown(party, f"{target.called} refuses it, but does not say that the key is wrong: {said or '401'}")
+        return _unknown(
+            party,
+            _(
+                "{target} refuses it, but does not say that the key is wrong: {said}",
+                target=target.called,
+                said=said or "401",
+            ),
+        )
     if _set_elsewhere(party, snapshot):
-        return _unknown(party, f"{answer.variable} is refused, and FastGPT has settings that count before it")
+        return _unknown(
+            party, _("{variable} is refused, and FastGPT has settings that count before it", variable=answer.variable)
+        )
     form = next((form for words, form in WORDS if words.search(said)), REFUSED)
     if form is UNKNOWN and "-" in (gateway.key or "").removeprefix("sk-"):
         form = CUT
-    rows = (Evidence("answer", said, f"GET {state.address}/v1/models with {answer.variable} of {party.subject}"),)
+    rows = (Evidence(_("answer"), said, f"GET {state.address}/v1/models with {answer.variable} of {party.subject}"),)
     return _case(form, party, gateway, target.called, rows, {"said": said})
 
 
@@ -180,7 +192,7 @@ def _not_allowed(party: Party, gateway: Gateway, target: Party, snapshot: Snapsh
         return None
     names = ", ".join(dict.fromkeys(one.offer.model for one in kept[:SHOWN]))
     groups = ", ".join(dict.fromkeys(group for one in kept for each in one.channels or () for group in each.groups))
-    rows = tuple(Evidence(one.offer.kind, f"{one.offer.model}: not listed for this key", one.offer.place)
+    rows = tuple(Evidence(one.offer.kind, _("{model}: not listed for this key", model=one.offer.model), one.offer.place)
                  for one in kept[:SHOWN])  # fmt: skip
     found = _case(NOT_ALLOWED, party, gateway, target.called, rows, {"models": names, "groups": groups or "none"})
     return replace(found, severity=compose.severity_of(party.container, severity_of(kept, known)))
@@ -200,8 +212,10 @@ def _beside_admin_key(party: Party, gateway: Gateway, target: Party) -> Found | 
     if not own or "$" in own:
         return None
     if own == gateway.key:
-        return Fine(party.subject, f"{party.subject} sends the ADMIN_KEY of {target.called}")
-    rows = (Evidence("taken", f"the ADMIN_KEY of {target.called}, another key", target.source),)
+        return Fine(
+            party.subject, _("{party} sends the ADMIN_KEY of {target}", party=party.subject, target=target.called)
+        )
+    rows = (Evidence(_("taken"), _("the ADMIN_KEY of {target}, another key", target=target.called), target.source),)
     return _case(NOT_ADMIN, party, gateway, target.called, rows, {})
 
 
@@ -231,7 +245,7 @@ def _case(
     form: Form, party: Party, gateway: Gateway, target: str, rows: tuple[Evidence, ...], words: dict[str, str]
 ) -> Case[None]:  # fmt: skip
     variable = gateway.key_variable or ""
-    row = Evidence("sent", f"the key in {variable}", party.source)
+    row = Evidence(_("sent"), _("the key in {variable}", variable=variable), party.source)
     told = {"gateway": target, "variable": variable, "service": party.called, "place": _place(party, variable), **words}
     container = party.container if party.runs else None
     severity = compose.severity_of(container, form.severity)
@@ -250,7 +264,7 @@ def _place(party: Party, variable: str) -> str:
 
 
 def _unknown(party: Party, why: str) -> Unknown:
-    return Unknown(party.subject, f"Cannot say whether the key of {party.subject} is good", why)
+    return Unknown(party.subject, _("Cannot say whether the key of {party} is good", party=party.subject), why)
 
 
 CHECK = Check(

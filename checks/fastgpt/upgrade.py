@@ -30,6 +30,7 @@ from ...console.model.findings import Evidence
 from ...console.products.gateways import release
 from ...console.products.versions import parts_of, version_of
 from ...console.settings import Settings
+from ...console.text import N_, _
 from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..compose import service_of, severity_of
 from ..parties import Party, inspected, parties
@@ -57,25 +58,25 @@ class UpgradeNeed:
 
 
 NEEDS = (
-    UpgradeNeed((4, 8, 2), (4, 14, 10, 1), ("SANDBOX_URL", "CODE_SANDBOX_URL"), "the service sandbox",
-                "code in flows is run there"),
-    UpgradeNeed((4, 14, 10, 1), None, ("CODE_SANDBOX_URL",), "the service code-sandbox",
-                "code in flows is run there; SANDBOX_URL is its old name"),
-    UpgradeNeed((4, 10), None, ("PLUGIN_BASE_URL",), "the service fastgpt-plugin",
-                "tools and model providers come from there"),
-    UpgradeNeed((4, 10), None, ("AES256_SECRET_KEY",), "a secret of your own",
-                "keys that people store are encrypted with it"),
-    UpgradeNeed((4, 13, 1), (4, 14, 5), ("S3_ENDPOINT", "STORAGE_S3_ENDPOINT"), "the service fastgpt-minio",
-                "files are kept there"),
-    UpgradeNeed((4, 14, 5), None, ("STORAGE_VENDOR", "STORAGE_S3_ENDPOINT"), "the service fastgpt-minio",
-                "files are kept there; S3_* are its old names"),
-    UpgradeNeed(V4_15, None, ("INVOKE_TOKEN_SECRET",), "a secret of 32 characters",
-                "calls between its parts are signed with it"),
+    UpgradeNeed((4, 8, 2), (4, 14, 10, 1), ("SANDBOX_URL", "CODE_SANDBOX_URL"), N_("the service sandbox"),
+                N_("code in flows is run there")),
+    UpgradeNeed((4, 14, 10, 1), None, ("CODE_SANDBOX_URL",), N_("the service code-sandbox"),
+                N_("code in flows is run there; SANDBOX_URL is its old name")),
+    UpgradeNeed((4, 10), None, ("PLUGIN_BASE_URL",), N_("the service fastgpt-plugin"),
+                N_("tools and model providers come from there")),
+    UpgradeNeed((4, 10), None, ("AES256_SECRET_KEY",), N_("a secret of your own"),
+                N_("keys that people store are encrypted with it")),
+    UpgradeNeed((4, 13, 1), (4, 14, 5), ("S3_ENDPOINT", "STORAGE_S3_ENDPOINT"), N_("the service fastgpt-minio"),
+                N_("files are kept there")),
+    UpgradeNeed((4, 14, 5), None, ("STORAGE_VENDOR", "STORAGE_S3_ENDPOINT"), N_("the service fastgpt-minio"),
+                N_("files are kept there; S3_* are its old names")),
+    UpgradeNeed(V4_15, None, ("INVOKE_TOKEN_SECRET",), N_("a secret of 32 characters"),
+                N_("calls between its parts are signed with it")),
 )  # fmt: skip
 PLUGINS: tuple[tuple[Release, Release | None, Release | None, Release | None, str], ...] = (
-    ((4, 10), (4, 14, 6), None, (0, 5), "older than v0.5.0"),
+    ((4, 10), (4, 14, 6), None, (0, 5), N_("older than v0.5.0")),
     ((4, 14, 6), (4, 14, 11), (0, 5), (0, 6), "of v0.5"),
-    ((4, 14, 11), None, (0, 6), None, "of v0.6 or newer"),
+    ((4, 14, 11), None, (0, 6), None, N_("of v0.6 or newer")),
 )
 """From which release until which, the plugin service's first and the one from which on it does not fit, and in words.
 
@@ -106,7 +107,7 @@ SHORT = Form(
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each FastGPT whose release is known."""
     everybody = parties(snapshot)
-    known, unknown = inspected(everybody, "fastgpt", "Cannot say whether {subject} has what its release needs")
+    known, unknown = inspected(everybody, "fastgpt", N_("Cannot say whether {subject} has what its release needs"))
     yield from unknown
     for party in known:
         service = service_of(snapshot, party.place)
@@ -118,7 +119,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         cases = [*_missing(party, number, told), *_plugin(party, number, told, everybody), *_short(party, number, told)]
         yield from cases
         if not cases:
-            yield Fine(party.subject, f"{party.subject} has what {told} needs")
+            yield Fine(party.subject, _("{party} has what {told} needs", party=party.subject, told=told))
 
 
 def _missing(party: Party, number: Release, told: str) -> Iterator[Case[None]]:
@@ -127,8 +128,20 @@ def _missing(party: Party, number: Release, told: str) -> Iterator[Case[None]]:
     lacking = [one for one in wanted if not any(env.get(name) for name in one.any_of)]
     if not lacking:
         return
-    rows = tuple(Evidence("not set", f"{one.any_of[0]}, although {one.why}", party.source) for one in lacking)
-    lines = "\n".join(f"{one.any_of[0]} for {party.called}: {one.what} ({one.why})." for one in lacking)
+    rows = tuple(
+        Evidence(_("not set"), _("{any_of}, although {why}", any_of=one.any_of[0], why=_(one.why)), party.source)
+        for one in lacking
+    )
+    lines = "\n".join(
+        _(
+            "{any_of} for {party}: {what} ({why}).",
+            any_of=one.any_of[0],
+            party=party.called,
+            what=_(one.what),
+            why=_(one.why),
+        )
+        for one in lacking
+    )
     words = {"variables": ", ".join(one.any_of[0] for one in lacking), "lines": lines}
     case = _case(MISSING, party, told, rows, words)
     yield replace(case, severity="info") if all("CODE_SANDBOX_URL" in one.any_of for one in lacking) else case
@@ -142,22 +155,25 @@ def _plugin(party: Party, number: Release, told: str, everybody: tuple[Party, ..
         same = other.container.project == party.container.project
         if rule is None or image.last != "fastgpt-plugin" or own is None or not same:
             continue
-        _, _, least, over, fits = rule
+        least, over, fits = rule[2:]
         if (least is not None and own < least) or (over is not None and own >= over):
-            rows = (Evidence("plugin service", f"{other.called}, {image.tag}", other.source),)
-            yield _case(PLUGIN, party, told, rows, {"plugin": f"{other.called} {image.tag}", "fits": fits})
+            rows = (Evidence(_("plugin service"), f"{other.called}, {image.tag}", other.source),)
+            yield _case(PLUGIN, party, told, rows, {"plugin": f"{other.called} {image.tag}", "fits": _(fits)})
 
 
 def _short(party: Party, number: Release, told: str) -> Iterator[Case[None]]:
     values = ((name, party.env.get(name, "")) for name in SECRETS)
     short = [(name, len(value)) for name, value in values if value and "$" not in value and len(value) < LONG]
     if number >= V4_15 and short:
-        rows = tuple(Evidence("too short", f"{name} has {size} characters", party.source) for name, size in short)
+        rows = tuple(
+            Evidence(_("too short"), _("{name} has {size} characters", name=name, size=size), party.source)
+            for name, size in short
+        )
         yield _case(SHORT, party, told, rows, {"variables": " and ".join(name for name, _ in short)})
 
 
 def _case(form: Form, party: Party, told: str, rows: tuple[Evidence, ...], words: dict[str, str]) -> Case[None]:
-    first = Evidence("release", told, party.container.image)
+    first = Evidence(_("release"), told, party.container.image)
     severity = severity_of(party.container if party.runs else None, form.severity)
     return Case(party.subject, form, None, (first, *rows), {"release": told, **words}, severity, about=form.id)
 

@@ -9,6 +9,7 @@ from ...console.model import Container, Gpu, GpuProcess, LogMark, Snapshot
 from ...console.products.gpu_grants import Grant, grant_of, grant_of_service
 from ...console.products.server_logs import mark_in
 from ...console.products.services import role_of_container
+from ...console.text import _
 from ...console.text.cleaning import size
 from ..compose import Placed, everybody, put_away
 
@@ -142,8 +143,14 @@ class GpuHolder:
     @property
     def words(self) -> str:
         """For evidence."""
-        loaded = f", model {', '.join(self.models)}" if self.models else ""
-        return f"{size(self.memory)} by {self.name}{loaded} (process {', '.join(map(str, self.pids))})"
+        loaded = _(", model {models}", models=", ".join(self.models)) if self.models else ""
+        return _(
+            "{memory} by {it}{loaded} (process {map})",
+            memory=size(self.memory),
+            it=self.name,
+            loaded=loaded,
+            map=", ".join(map(str, self.pids)),
+        )
 
 
 def holders(snapshot: Snapshot, gpu: str) -> tuple[GpuHolder, ...]:
@@ -151,7 +158,7 @@ def holders(snapshot: Snapshot, gpu: str) -> tuple[GpuHolder, ...]:
     groups: dict[str, list[GpuProcess]] = {}
     for process in snapshot.gpu_processes:
         if process.gpu == gpu:
-            groups.setdefault(process.container or f"pid {process.pid}", []).append(process)
+            groups.setdefault(process.container or _("pid {pid}", pid=process.pid), []).append(process)
     found = [_holder(snapshot, own) for own in groups.values()]
     return tuple(sorted(found, key=lambda one: (-(one.memory or 0), one.name)))
 
@@ -175,7 +182,7 @@ def names(askers_: Iterable[Asker], limit: int = 4) -> str:
     """Names of askers, the first few: ``a, b and c``."""
     found = [one.name for one in askers_]
     if len(found) > limit:
-        found = [*found[:limit], f"{len(found) - limit} more"]
+        found = [*found[:limit], _("{count} more", count=len(found) - limit)]
     return " and ".join(part for part in (", ".join(found[:-1]), found[-1] if found else "") if part)
 
 

@@ -27,6 +27,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ...console.model import Gpu, GpuDriver
+from ...console.text import _
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Snapshot, Unknown, manual
 from .common import Asker, card, holders, names, native, wanting, with_name
 
@@ -177,12 +178,12 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     if form is not None:
         yield _driver(driver, form, snapshot, asking)
     elif driver.state != "ok":
-        why = driver.sentence or "the driver did not answer as it should"
-        yield Unknown(SUBJECT, "Whether the NVIDIA driver works cannot be told", why, rows)
+        why = driver.sentence or _("the driver did not answer as it should")
+        yield Unknown(SUBJECT, _("Whether the NVIDIA driver works cannot be told"), why, rows)
     elif not ailing:
         count = len(snapshot.gpus)
-        cards = f" with {count} GPU{'s' if count != 1 else ''}" if count else ""
-        yield Fine(SUBJECT, f"The NVIDIA driver works{cards}", rows)
+        cards = _(" with {count} GPU{s}", count=count, s="s" if count != 1 else "") if count else ""
+        yield Fine(SUBJECT, _("The NVIDIA driver works{cards}", cards=cards), rows)
     for gpu in ailing:
         yield _card(gpu, snapshot)
 
@@ -209,7 +210,7 @@ def _form(driver: GpuDriver, snapshot: Snapshot, asking: tuple[Asker, ...]) -> F
 
 
 def _driver(driver: GpuDriver, form: Form, snapshot: Snapshot, asking: tuple[Asker, ...]) -> Case[str]:
-    rows = _rows(driver, asking) or (Evidence("state", driver.state, SOURCE),)
+    rows = _rows(driver, asking) or (Evidence(_("state"), driver.state, SOURCE),)
     running = [one.name for one in asking if one.place.state == "running"]
     ask = "asks" if len(asking) < 2 else "ask"
     words = {
@@ -236,24 +237,24 @@ def _users(snapshot: Snapshot, gpus: Iterable[Gpu], running: Iterable[str] = ())
 
 def _rows(driver: GpuDriver, asking: tuple[Asker, ...]) -> tuple[Evidence, ...]:
     known = (
-        ("driver says", driver.sentence, SOURCE),
-        ("kernel module", driver.module, "/sys/module/nvidia/version"),
+        (_("driver says"), driver.sentence, SOURCE),
+        (_("kernel module"), driver.module, "/sys/module/nvidia/version"),
         ("library", driver.version or driver.nvml, "libnvidia-ml.so.1"),
-        ("NVIDIA cards", None if driver.cards is None else str(driver.cards), "PCI bus"),
+        (_("NVIDIA cards"), None if driver.cards is None else str(driver.cards), _("PCI bus")),
     )
     rows = [Evidence(label, value, source) for label, value, source in known if value]
     for one in asking[:4]:
-        rows.append(Evidence(f"{one.name} asks for", one.grant.words, one.source))
+        rows.append(Evidence(_("{one} asks for", one=one.name), one.grant.words, one.source))
         if one.place.container and one.place.container.error:
-            rows.append(Evidence("the Engine's reason", one.place.container.error, one.source))
+            rows.append(Evidence(_("the Engine's reason"), one.place.container.error, one.source))
     return tuple(rows)
 
 
 def _card(gpu: Gpu, snapshot: Snapshot) -> Case[str]:
     users = [one.name for one in holders(snapshot, gpu.uuid)]
-    rows = [Evidence("health", gpu.trouble or gpu.health.replace("_", " "), SOURCE)]
-    rows += [Evidence("address", gpu.bus, "PCI bus")] if gpu.bus else []
-    rows += [Evidence("used by", ", ".join(users[:6]), "NVML, process table")] if users else []
+    rows = [Evidence(_("health"), gpu.trouble or gpu.health.replace("_", " "), SOURCE)]
+    rows += [Evidence(_("address"), gpu.bus, _("PCI bus"))] if gpu.bus else []
+    rows += [Evidence(_("used by"), ", ".join(users[:6]), _("NVML, process table"))] if users else []
     number = "NUMBER" if gpu.index is None else str(gpu.index)
     words = {"card": with_name(gpu), "number": number, "users": _users(snapshot, (gpu,))}
     return Case(card(gpu), CARDS[gpu.health], "", tuple(rows), words)
@@ -271,8 +272,8 @@ def _install(system: str) -> tuple[str, ...]:
     if "ubuntu" in system:
         return "sudo ubuntu-drivers install", REBOOT
     if "debian" in system:
-        return "Enable the components contrib and non-free, then: sudo apt install nvidia-driver", REBOOT
-    return ("Install the NVIDIA driver from this distribution's packages, then: sudo reboot",)
+        return _("Enable the components contrib and non-free, then: sudo apt install nvidia-driver"), REBOOT
+    return (_("Install the NVIDIA driver from this distribution's packages, then: sudo reboot"),)
 
 
 CHECK = Check(

@@ -32,6 +32,7 @@ from ...console.fix.steps import RestartContainer
 from ...console.model import Container, LogMark
 from ...console.products.gpu_grants import granted
 from ...console.products.server_logs import LOST as LOST_MARK
+from ...console.text import _
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import put_away
 from .common import READY, Asker, askers, began, goes_round, last_cause, said
@@ -124,20 +125,22 @@ def _says(snapshot: Snapshot, container: Container) -> tuple[Evidence, ...]:
 def _ended(one: Asker, cause: LogMark, snapshot: Snapshot, *, works: bool) -> Found:
     rows = (Evidence("log", cause.text, f"docker logs {one.name}"), _granted(one))
     if works and _cards_gone(one, snapshot):
-        why = "its last run says so, but its card itself is in trouble, which a restart does not mend: gpu.driver"
-        return Unknown(one.name, f"Whether {one.name} has lost its GPU cannot be told", why, rows)
-    driver = "The driver works on the host" if works else "Whether the driver works on the host is not known"
+        why = _("its last run says so, but its card itself is in trouble, which a restart does not mend: gpu.driver")
+        return Unknown(one.name, _("Whether {one} has lost its GPU cannot be told", one=one.name), why, rows)
+    driver = _("The driver works on the host") if works else _("Whether the driver works on the host is not known")
     return Case(one.name, ENDED, one, rows, {"grant": one.grant.words, "driver": driver})
 
 
 def _lost(one: Asker, log: tuple[Evidence, ...], snapshot: Snapshot, *, works: bool) -> Found:
     if works and not _cards_gone(one, snapshot):
-        rows = (*log[-2:], Evidence("on the host", "the driver works", "NVML"), _granted(one))
+        rows = (*log[-2:], Evidence(_("on the host"), _("the driver works"), "NVML"), _granted(one))
         return Case(one.name, LOST, one, rows)
-    why = "it says so, but the driver of the host could not be asked, and the fault may be there"
+    why = _("it says so, but the driver of the host could not be asked, and the fault may be there")
     if works:
-        why = "it says so, but its card itself is in trouble, which a restart does not mend: gpu.driver"
-    return Unknown(one.name, f"Whether {one.name} has lost its GPU cannot be told", why, (*log, _granted(one)))
+        why = _("it says so, but its card itself is in trouble, which a restart does not mend: gpu.driver")
+    return Unknown(
+        one.name, _("Whether {one} has lost its GPU cannot be told", one=one.name), why, (*log, _granted(one))
+    )
 
 
 def _cards_gone(one: Asker, snapshot: Snapshot) -> bool:
@@ -148,7 +151,7 @@ def _cards_gone(one: Asker, snapshot: Snapshot) -> bool:
 
 
 def _predicted(one: Asker, container: Container, snapshot: Snapshot) -> Iterator[Found]:
-    engine, keeps = snapshot.engine, f"{one.name} keeps its GPU when units are reloaded"
+    engine, keeps = snapshot.engine, _("{one} keeps its GPU when units are reloaded", one=one.name)
     if engine is None or engine.cgroup_driver is None:
         return
     if engine.cgroup_driver != "systemd" or one.grant.how not in BEHIND_SYSTEMD:
@@ -157,16 +160,16 @@ def _predicted(one: Asker, container: Container, snapshot: Snapshot) -> Iterator
     rules = next((r for r in snapshot.device_rules if r.container == container.id), None)
     if rules is None or rules.nvidia is None:
         return  # no such file, or not to be read: systemd of another version keeps the rules elsewhere
-    row = Evidence("devices of NVIDIA", "allowed" if rules.nvidia else "not in systemd's rules", rules.path)
+    row = Evidence(_("devices of NVIDIA"), "allowed" if rules.nvidia else _("not in systemd's rules"), rules.path)
     if rules.nvidia or "/dev/nvidiactl" in container.devices:  # allowed, or passed in by name besides
         yield Fine(one.name, keeps, (row, _granted(one)))
     else:
-        driver = Evidence("cgroup driver", "systemd", "docker info")
+        driver = Evidence(_("cgroup driver"), "systemd", "docker info")
         yield Case(one.name, PREDICTABLE, one, (row, driver, _granted(one)))
 
 
 def _granted(one: Asker) -> Evidence:
-    return Evidence("GPU granted", one.grant.words, one.source)
+    return Evidence(_("GPU granted"), one.grant.words, one.source)
 
 
 def plan(case: Case[Asker], _answers: Answers) -> Plan:

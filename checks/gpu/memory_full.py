@@ -32,6 +32,7 @@ from ...console.fix.steps import RestartContainer, UnloadModel
 from ...console.model import Container, Gpu, LogMark, Server, Snapshot
 from ...console.products.gpu_grants import grant_of, granted
 from ...console.products.server_logs import HOST, OOM
+from ...console.text import _
 from ...console.text.cleaning import duration, size
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Unknown, manual, repair
@@ -154,7 +155,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     found = [told for container in may_hold if (told := _judge(container, snapshot)) is not None]
     yield from found
     if may_hold and not found:
-        yield Fine("", "No model server has run out of memory")
+        yield Fine("", _("No model server has run out of memory"))
 
 
 def _judge(container: Container, snapshot: Snapshot) -> Found | None:
@@ -182,10 +183,12 @@ def _on_card(victim: Victim, mark: LogMark, snapshot: Snapshot) -> Found:
     victim = replace(victim, others=others, server=server, spare=_spare(gpu, snapshot))
     room, total = (free(gpu), gpu.memory_total) if gpu else (None, None)
     if not victim.dead and (room is None or not total):
-        why = "it ran out of memory a while ago, and how much of its card is free now is not known"
-        return Unknown(name, f"Whether {name} has memory now cannot be told", why, tuple(_rows(victim, snapshot)))
+        why = _("it ran out of memory a while ago, and how much of its card is free now is not known")
+        title = _("Whether {name} has memory now cannot be told", name=name)
+        return Unknown(name, title, why, tuple(_rows(victim, snapshot)))
     if not victim.dead and room is not None and total and room >= max(_wanted(mark), SCARCE * total):
-        return Fine(name, f"{name} ran out of GPU memory, and there is room again", tuple(_rows(victim, snapshot)))
+        title = _("{name} ran out of GPU memory, and there is room again", name=name)
+        return Fine(name, title, tuple(_rows(victim, snapshot)))
     if not others or (others[0].memory is not None and total and others[0].memory < MUCH * total):
         return _case(TOO_BIG if gpu else TOO_BIG_SOMEWHERE, victim, snapshot)
     if victim.unloads:
@@ -197,20 +200,21 @@ def _on_card(victim: Victim, mark: LogMark, snapshot: Snapshot) -> Found:
 def _case(form: Form, victim: Victim, snapshot: Snapshot) -> Case[Victim]:
     limit, gpu = victim.container.memory_limit, victim.gpu
     words = {
-        "whose": f"its limit of {size(limit)}" if limit else "the machine's memory",
-        "verb": "died for want of" if victim.dead else "ran out of",
-        "card": card(gpu) if gpu else "its GPU",
+        "whose": _("its limit of {limit}", limit=size(limit)) if limit else _("the machine's memory"),
+        "verb": _("died for want of") if victim.dead else _("ran out of"),
+        "card": card(gpu) if gpu else _("its GPU"),
         "left": _figures(victim),
         "models": ", ".join(step.model for step in victim.unloads),
     }
     if victim.others and gpu:
-        amount = "an unknown part" if victim.others[0].memory is None else size(victim.others[0].memory)
+        amount = _("an unknown part") if victim.others[0].memory is None else size(victim.others[0].memory)
         words["culprit"] = victim.others[0].name
         words["much"] = f"{amount} of {size(gpu.memory_total)}" if gpu.memory_total else amount
     rows = [*_rows(victim, snapshot)]
     if form is KILLED:
         source = f"docker inspect {victim.container.name}"
-        rows.insert(0, Evidence("killed by the kernel", f"yes, exit code {victim.container.exit_code}", source))
+        ended = _("yes, exit code {exit_code}", exit_code=victim.container.exit_code)
+        rows.insert(0, Evidence(_("killed by the kernel"), ended, source))
     severity: Severity | None = None if victim.dead else "warning"
     return Case(victim.container.name, form, victim, tuple(rows), words, severity)
 
@@ -220,10 +224,11 @@ def _figures(victim: Victim) -> str:
     text = victim.mark.text if victim.mark else ""
     wish, found = _WISH.search(text), _SHARE.search(text)
     if wish and found:
-        held = f"{float(found[2]) - float(found[1]):.2f} GiB was held by others"
-        return f"It wanted {wish[1]} GiB when it started, and {found[1]} GiB of {found[2]} GiB was free: {held}. "
+        held = _("{found:.2f} GiB was held by others", found=float(found[2]) - float(found[1]))
+        return _("It wanted {wish} GiB when it started, and {found} GiB of {found2} GiB was free: {held}. ",
+                 wish=wish[1], found=found[1], found2=found[2], held=held)  # fmt: skip
     left = free(victim.gpu) if victim.gpu else None
-    return "" if left is None else f"{size(left)} is left. "
+    return "" if left is None else _("{left} is left. ", left=size(left))
 
 
 def _rows(victim: Victim, snapshot: Snapshot) -> Iterator[Evidence]:
@@ -231,11 +236,12 @@ def _rows(victim: Victim, snapshot: Snapshot) -> Iterator[Evidence]:
     if victim.mark is not None:
         ago = snapshot.taken_at - (victim.mark.at or snapshot.taken_at)
         yield Evidence("log", victim.mark.text, source)
-        yield Evidence("said", f"{duration(max(0.0, ago))} ago", source)
+        yield Evidence(_("said"), _("{what} ago", what=duration(max(0.0, ago))), source)
     if gpu is not None:
-        yield Evidence(with_name(gpu), f"{size(gpu.memory_used)} of {size(gpu.memory_total)} used", "NVML")
+        used = _("{used} of {total} used", used=size(gpu.memory_used), total=size(gpu.memory_total))
+        yield Evidence(with_name(gpu), used, "NVML")
     for holder in victim.others[:3]:
-        yield Evidence("held", holder.words, "NVML, process table")
+        yield Evidence(_("held"), holder.words, _("NVML, process table"))
 
 
 def _without_gpu(container: Container, mark: LogMark, snapshot: Snapshot) -> bool:
@@ -326,11 +332,13 @@ def plan(case: Case[Victim], _answers: Answers) -> Plan:
 
 
 def _says(ollama: str, name: str, *, starts: bool) -> Iterator[str]:
-    yield f"{ollama} loads a model again with the next request for it: then the card is as full as it is now."
-    yield "The model's files stay where they are; answers that are being written are finished first."
+    yield _("{ollama} loads a model again with the next request for it: then the card is as full as it is now.",
+            ollama=ollama)  # fmt: skip
+    yield _("The model's files stay where they are; answers that are being written are finished first.")
     if starts:
-        yield f"{name} is started and may take minutes to load its model."
-    yield f"For good: set OLLAMA_KEEP_ALIVE to a short time, or give {name} and {ollama} a card each."
+        yield _("{name} is started and may take minutes to load its model.", name=name)
+    yield _("For good: set OLLAMA_KEEP_ALIVE to a short time, or give {name} and {ollama} a card each.", name=name,
+            ollama=ollama)  # fmt: skip
 
 
 def _by_hand(case: Case[Victim]) -> Iterator[str]:
@@ -338,33 +346,37 @@ def _by_hand(case: Case[Victim]) -> Iterator[str]:
     victim, text = case.facts, case.facts.mark.text if case.facts.mark else ""
     if case.form is TOO_LONG:
         longest = _LONGEST.search(text)
-        yield f"Start it with a shorter context: --max-model-len {longest[1] if longest else 'TOKENS'}"
-        yield "Or give it more of the card: --gpu-memory-utilization 0.95, where nobody else needs the card."
+        yield _("Start it with a shorter context: --max-model-len {longest}",
+                longest=longest[1] if longest else "TOKENS")  # fmt: skip
+        yield _("Or give it more of the card: --gpu-memory-utilization 0.95, where nobody else needs the card.")
         return
     if case.form.id == KILLED.id:
         limit = victim.container.memory_limit
         if limit:
-            yield f"Raise its limit ({size(limit)}) in the compose file: mem_limit, or deploy.resources.limits.memory."
+            yield _("Raise its limit ({limit}) in the compose file: mem_limit, or deploy.resources.limits.memory.",
+                    limit=size(limit))  # fmt: skip
         else:
-            yield "See what else takes main memory: docker stats; add memory or swap, or stop something."
-        yield "A model needs about its file's size of main memory while it is loaded, whatever the GPU has."
+            yield _("See what else takes main memory: docker stats; add memory or swap, or stop something.")
+        yield _("A model needs about its file's size of main memory while it is loaded, whatever the GPU has.")
     else:
         if case.form.id == SQUEEZED.id:
             yield _of_culprit(victim.others[0], victim.server)
         if victim.spare is not None:
-            yield f'Or give {case.subject} another card: device_ids: ["{victim.spare}"] in the compose file.'
+            yield _('Or give {case} another card: device_ids: ["{spare}"] in the compose file.', case=case.subject,
+                    spare=victim.spare)  # fmt: skip
         yield _of_victim(victim.mark.mark if victim.mark else "", text)
-    yield f"Then start it again: docker restart {shlex.quote(case.subject)}"
+    yield _("Then start it again: docker restart {case}", case=shlex.quote(case.subject))
 
 
 def _of_culprit(holder: GpuHolder, server: Server | None) -> str:
     if server is not None and server.product == "vllm":
-        return f"Start {holder.name} with a smaller share: --gpu-memory-utilization 0.6"
+        return _("Start {holder} with a smaller share: --gpu-memory-utilization 0.6", holder=holder.name)
     if server is not None and server.product == "sglang":
-        return f"Start {holder.name} with a smaller share: --mem-fraction-static 0.6"
+        return _("Start {holder} with a smaller share: --mem-fraction-static 0.6", holder=holder.name)
     if holder.container:
-        return f"Stop what you do not need: docker stop {shlex.quote(holder.name)}"
-    return f"See what holds the memory: ps -o pid,ppid,user,lstart,args -p {' '.join(map(str, holder.pids))}"
+        return _("Stop what you do not need: docker stop {holder}", holder=shlex.quote(holder.name))
+    return _("See what holds the memory: ps -o pid,ppid,user,lstart,args -p {map}",
+             map=" ".join(map(str, holder.pids)))  # fmt: skip
 
 
 def _of_victim(kind: str, text: str) -> str:
@@ -373,13 +385,13 @@ def _of_victim(kind: str, text: str) -> str:
         # vLLM tells how much was free when it started: a little less than that share fits
         free_of = _SHARE.search(text)
         share = int(95 * float(free_of[1]) / float(free_of[2])) / 100 if free_of and float(free_of[2]) else 0
-        fits = f"--gpu-memory-utilization {share}" if share >= 0.2 else "a smaller --gpu-memory-utilization"
-        return f"Or start it with what is free: {fits}; or use a smaller or quantised model."
+        fits = f"--gpu-memory-utilization {share}" if share >= 0.2 else _("a smaller --gpu-memory-utilization")
+        return _("Or start it with what is free: {fits}; or use a smaller or quantised model.", fits=fits)
     if kind.startswith("gpu.oom.sglang"):
-        return "Or change its share with --mem-fraction-static, or lower --max-running-requests."
+        return _("Or change its share with --mem-fraction-static, or lower --max-running-requests.")
     if kind in ("gpu.oom.llamacpp", "gpu.oom.ollama"):
-        return "Or use a smaller quantisation, or a shorter context (Ollama: OLLAMA_CONTEXT_LENGTH; llama.cpp: -c)."
-    return "Or use a smaller model or quantisation, shorter inputs, or smaller batches."
+        return _("Or use a smaller quantisation, or a shorter context (Ollama: OLLAMA_CONTEXT_LENGTH; llama.cpp: -c).")
+    return _("Or use a smaller model or quantisation, shorter inputs, or smaller batches.")
 
 
 CHECK = Check(

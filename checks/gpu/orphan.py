@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...console.model import GpuProcess
+from ...console.text import _
 from ...console.text.cleaning import clip, duration, size
 from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, Unknown, by_hand
 from .common import card
@@ -67,28 +68,28 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     for process in snapshot.gpu_processes:
         if process.orphan is not None:
             left.setdefault(process.pid, []).append(process)
-    for _, rows in sorted(left.items()):
+    for _rest, rows in sorted(left.items()):
         yield _case(rows, snapshot)
     if left or not snapshot.gpus or not snapshot.gpu_processes:
         return
     if snapshot.gpu_driver is not None and snapshot.gpu_driver.same_namespace is False:
-        why = "the console sees other process numbers than the driver: run it on the machine, or with pid: host"
-        yield Unknown("", "Whose the processes on the GPUs are cannot be told", why)
+        why = _("the console sees other process numbers than the driver: run it on the machine, or with pid: host")
+        yield Unknown("", _("Whose the processes on the GPUs are cannot be told"), why)
     else:
-        yield Fine("", "Somebody answers for every process on the GPUs")
+        yield Fine("", _("Somebody answers for every process on the GPUs"))
 
 
 def _case(rows: list[GpuProcess], snapshot: Snapshot) -> Case[None]:
     first, held = rows[0], _held(rows)
     cards = ", ".join(card(gpu) for gpu in snapshot.gpus if gpu.uuid in {row.gpu for row in rows}) or "a GPU"
-    much = f"{size(held)} of {cards}" if held is not None else f"memory of {cards}"
-    subject, why = f"process {first.pid}", first.orphan or ""
-    command = " ".join(first.command) or first.name or "not known"
-    evidence = [Evidence("command", clip(command, 200), subject), Evidence("holds", much, "NVML")]
+    much = f"{size(held)} of {cards}" if held is not None else _("memory of {cards}", cards=cards)
+    subject, why = _("process {pid}", pid=first.pid), first.orphan or ""
+    command = " ".join(first.command) or first.name or _("not known")
+    evidence = [Evidence(_("command"), clip(command, 200), subject), Evidence(_("holds"), much, "NVML")]
     if first.started_at is not None:
-        evidence.append(Evidence("runs since", duration(snapshot.taken_at - first.started_at), subject))
+        evidence.append(Evidence(_("runs since"), duration(snapshot.taken_at - first.started_at), subject))
     if first.user:
-        evidence.append(Evidence("user", first.user, subject))
+        evidence.append(Evidence(_("user"), first.user, subject))
     container = next((c.name for c in snapshot.containers if c.id == first.container), "")
     words = {"pid": str(first.pid), "held": much, "why": why, "parent": str(first.parent or "PARENT")}
     words["container"] = shlex.quote(container)

@@ -31,6 +31,7 @@ from ...console.fix.steps import PinGpus, SetServiceKeys
 from ...console.model import DeviceRequest, Gpu
 from ...console.products.gpu_grants import VISIBLE, granted, only_gpus
 from ...console.products.services import LABEL_VERSION
+from ...console.text import _
 from ...console.text.cleaning import size
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Snapshot, manual, repair
@@ -85,7 +86,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     found = list(_pairs([(one, uuids) for one, uuids in named if one in asking], cards, idle))
     yield from (_case(one, snapshot) for one in found)
     if not found:
-        yield Fine("", "No two services crowd onto one GPU while another is idle")
+        yield Fine("", _("No two services crowd onto one GPU while another is idle"))
 
 
 def _is_idle(gpu: Gpu, snapshot: Snapshot) -> bool:
@@ -129,9 +130,13 @@ def _case(one: Shared, snapshot: Snapshot) -> Case[Shared]:
 
 def _rows(one: Shared, snapshot: Snapshot) -> Iterator[Evidence]:
     for asker in (one.moves, one.stays):
-        yield Evidence(f"{asker.name} asks for", asker.grant.words, asker.source)
+        yield Evidence(_("{asker} asks for", asker=asker.name), asker.grant.words, asker.source)
     for gpu in (one.gpu, one.idle):
-        used = f"{size(gpu.memory_used)} of {size(gpu.memory_total)} used"
+        used = _(
+            "{memory_used} of {memory_total} used",
+            memory_used=size(gpu.memory_used),
+            memory_total=size(gpu.memory_total),
+        )
         held = "; ".join(holder.words for holder in holders(snapshot, gpu.uuid)[:3])
         yield Evidence(with_name(gpu), f"{used}: {held}" if held else used, "NVML")
 
@@ -166,16 +171,18 @@ def _requests(asker: Asker) -> tuple[DeviceRequest, ...]:
 def _refusal(asker: Asker) -> str | None:
     """Why this is left to the operator."""
     if asker.grant.how not in ("request", "runtime"):
-        return "The card was given by a device file or a CDI name, which is changed by hand."
-    refused = compose.refusal(asker.place, ": make it anew with the other card.")
+        return _("The card was given by a device file or a CDI name, which is changed by hand.")
+    refused = compose.refusal(asker.place, _(": make it anew with the other card."))
     if refused is not None or asker.grant.how == "runtime":
         return refused
     if _apart(asker):
-        return "The GPU is asked for under `gpus`, to which a list under deploy would be added: change it there."
+        return _("The GPU is asked for under `gpus`, to which a list under deploy would be added: change it there.")
     if not only_gpus(_requests(asker)):
-        return "The same list asks for devices that are no NVIDIA GPU, and would lose them: change it by hand."
+        return _("The same list asks for devices that are no NVIDIA GPU, and would lose them: change it by hand.")
     if not _has_override_tag(asker):
-        return "The Compose that made the container is older than 2.24.4 and cannot replace the list by an override."
+        return _(
+            "The Compose that made the container is older than 2.24.4 and cannot replace the list by an override.",
+        )
     return None
 
 
@@ -199,22 +206,28 @@ def _by_hand(one: Shared, why: str) -> Iterator[str]:
     name = one.moves.place.service or one.moves.name
     yield why
     if one.moves.grant.how == "runtime":
-        yield f"Set {VISIBLE}={one.number} in the environment of {name}."
+        yield _("Set {visible}={number} in the environment of {name}.", visible=VISIBLE, number=one.number, name=name)
     else:
         apart = one.moves.grant.how == "request" and _apart(one.moves)
-        yield f"Write into the compose file, in place of {'`gpus`' if apart else 'what stands under devices'}:"
+        yield _(
+            "Write into the compose file, in place of {what}:",
+            what=_("`gpus`") if apart else _("what stands under devices"),
+        )
         yield PinGpus(name, (one.number,)).by_hand().replace(" !override", "")
-    yield "Then make the container anew: docker compose up -d"
+    yield _("Then make the container anew: docker compose up -d")
 
 
 def _says(one: Shared) -> Iterator[str]:
     place, override = one.moves.place, compose.override_for(one.moves.place)
     if place.container is None:
-        yield "Nothing of this service has been started: only a file is written."
+        yield _("Nothing of this service has been started: only a file is written.")
     else:
-        yield f"{place.subject} is recreated: what it works on is cut off, and its models are loaded again."
+        yield _(
+            "{place} is recreated: what it works on is cut off, and its models are loaded again.",
+            place=place.subject,
+        )
         yield compose.NO_PULL
-    yield f"{one.stays.name} stays on {card(one.gpu)} and is not touched."
+    yield _("{stays} stays on {card} and is not touched.", stays=one.stays.name, card=card(one.gpu))
     yield from compose.not_in_use(place, override) if override else ()
 
 

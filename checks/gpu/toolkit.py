@@ -33,6 +33,7 @@ from dataclasses import replace
 from ...console.model import Container
 from ...console.products.dockerd import is_desktop, is_podman
 from ...console.products.gpu_grants import grant_of
+from ...console.text import _
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from ..compose import Placed
 from .common import Asker, askers, card, without_card
@@ -232,7 +233,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _started(one: Asker, snapshot: Snapshot) -> Iterator[Found]:
     """What became of a container."""
     if one.place.state in ("running", "paused"):
-        yield Fine(one.name, f"{one.name} was given its GPUs", _rows(one))
+        yield Fine(one.name, _("{one} was given its GPUs", one=one.name), _rows(one))
         return
     error = one.place.container.error if one.place.container else None
     for form, text in _ERRORS:
@@ -260,14 +261,16 @@ def _expected(one: Asker, snapshot: Snapshot, *, served: bool) -> Iterator[Found
     if engine is None or engine.runtimes is None:
         return
     if "nvidia" in engine.runtimes or served:
-        yield Fine(one.name, f"Docker has what {one.name} needs for its GPUs", _rows(one))
+        yield Fine(one.name, _("Docker has what {one} needs for its GPUs", one=one.name), _rows(one))
     elif one.grant.how == "runtime":
         yield _case(one, RUNTIME_MISSING, snapshot, {})
     elif one.grant.how != "request" or engine.cdi_directories:
         return
     elif _programs(snapshot) is None:
-        why = "it knows no runtime nvidia, and whether the toolkit is on its machine is not seen from here"
-        yield Unknown(one.name, f"Whether Docker can give {one.name} a GPU cannot be told", why, _rows(one, snapshot))
+        why = _("it knows no runtime nvidia, and whether the toolkit is on its machine is not seen from here")
+        yield Unknown(
+            one.name, _("Whether Docker can give {one} a GPU cannot be told", one=one.name), why, _rows(one, snapshot)
+        )
     elif not _programs(snapshot):
         yield _case(one, TOOLKIT_EXPECTED, snapshot, {})
 
@@ -280,37 +283,41 @@ def _programs(snapshot: Snapshot) -> tuple[str, ...] | None:
 def _case(one: Asker, form: Form, snapshot: Snapshot, named: Mapping[str, str | None]) -> Case[Placed]:
     cuda, driver = named.get("cuda"), snapshot.gpu_driver
     words = {
-        "cuda": cuda or "of a newer kind",
-        "wanted": f" that supports CUDA {cuda}" if cuda else "",
+        "cuda": cuda or _("of a newer kind"),
+        "wanted": _(" that supports CUDA {cuda}", cuda=cuda) if cuda else "",
         "supported": driver.cuda or "" if driver else "",
         "device": named.get("device") or "",
-        "cards": ", ".join(f"{card(gpu)} = {gpu.uuid}" for gpu in snapshot.gpus) or "see nvidia-smi -L",
+        "cards": ", ".join(f"{card(gpu)} = {gpu.uuid}" for gpu in snapshot.gpus) or _("see nvidia-smi -L"),
         "grant": one.grant.words,
     }
     return Case(one.name, form, one.place, _rows(one, snapshot), words)
 
 
 def _rows(one: Asker, snapshot: Snapshot | None = None) -> tuple[Evidence, ...]:
-    container, rows = one.place.container, [Evidence("asks for", one.grant.words, one.source)]
+    container, rows = one.place.container, [Evidence(_("asks for"), one.grant.words, one.source)]
     if container and container.error:
         source = f"docker inspect {one.name}"
-        ended = "" if container.exit_code is None else f", exit code {container.exit_code}"
-        rows.insert(0, Evidence("the Engine's reason", container.error, source))
-        rows.append(Evidence("state", f"{container.state}{ended}", source))
+        ended = "" if container.exit_code is None else _(", exit code {exit_code}", exit_code=container.exit_code)
+        rows.insert(0, Evidence(_("the Engine's reason"), container.error, source))
+        rows.append(Evidence(_("state"), f"{container.state}{ended}", source))
     if snapshot and snapshot.engine and snapshot.engine.runtimes is not None:
-        rows.append(Evidence("runtimes of the Engine", ", ".join(snapshot.engine.runtimes) or "none", "docker info"))
+        rows.append(Evidence(_("runtimes of the Engine"), ", ".join(snapshot.engine.runtimes) or "none", "docker info"))
     programs = _programs(snapshot) if snapshot else None
     if programs is not None:
-        found = ", ".join(programs) or "not found"
-        rows.append(Evidence("NVIDIA's toolkit", found, "/usr/bin, /usr/local/bin, /usr/sbin"))
+        found = ", ".join(programs) or _("not found")
+        rows.append(Evidence(_("NVIDIA's toolkit"), found, "/usr/bin, /usr/local/bin, /usr/sbin"))
     return tuple(rows)
 
 
 def plan(case: Case[Placed], _answers: Answers) -> Plan:
     """Says what to type: packages, Docker's configuration and its restart are the operator's."""
     container, service = case.facts.container, case.facts.service or ""
-    again = f"start {shlex.quote(container.name)}" if container else f"compose up -d {shlex.quote(service)}"
-    return manual(*case.advice, f"Then: docker {again}")
+    again = (
+        _("start {container}", container=shlex.quote(container.name))
+        if container
+        else f"compose up -d {shlex.quote(service)}"
+    )
+    return manual(*case.advice, _("Then: docker {again}", again=again))
 
 
 FORMS = (

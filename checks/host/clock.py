@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from ...console.model import Container, Snapshot
 from ...console.model.findings import Evidence
 from ...console.settings import Settings
+from ...console.text import _
 from ...console.text.cleaning import clip, duration
 from ..api import Case, Check, Fine, Form, Found, by_hand
 
@@ -60,7 +61,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     if latest is not None and _moment(latest) > snapshot.taken_at + AHEAD:
         found = True
         ahead = duration(_moment(latest) - snapshot.taken_at)
-        row = Evidence("started", f"{ahead} from now", f"docker inspect {latest.name}")
+        row = Evidence(_("started"), _("{ahead} from now", ahead=ahead), f"docker inspect {latest.name}")
         yield Case(snapshot.host.name, FUTURE, None, (row,), {"container": latest.name, "ahead": ahead})
     for words in snapshot.last_words:
         container = named.get(words.container)
@@ -71,7 +72,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
                 container.name, NOT_YET, None, (Evidence("log", clip(line, 300), f"docker logs {container.name}"),)
             )
     if snapshot.containers and not found:
-        yield Fine("", "Nothing speaks against the clock")
+        yield Fine("", _("Nothing speaks against the clock"))
 
 
 def _moment(container: Container) -> float:

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence
 from ...console.settings import Settings
+from ...console.text import _
 from ...console.text.cleaning import clip
 from ..api import Case, Check, Fine, Form, Found, by_hand
 
@@ -63,7 +64,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
                 yield Case(container.name, form, None, (row,), {"service": service})
                 break
     if snapshot.last_words and not found:
-        yield Fine("", "No program says that it ran out of open files")
+        yield Fine("", _("No program says that it ran out of open files"))
 
 
 CHECK = Check(

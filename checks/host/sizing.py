@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from ...console.products.model_users import product_of_command, product_of_image
+from ...console.text import _
 from ...console.text.cleaning import size
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from ..compose import everybody, put_away
@@ -149,10 +150,10 @@ def find(snapshot: Snapshot, settings: Settings) -> Iterator[Found]:
     elif low:
         return
     elif snapshot.host.cpus is not None or (snapshot.system and snapshot.system.memory_total is not None):
-        yield Fine(name, "The machine has what the guides ask for", asked)
+        yield Fine(name, _("The machine has what the guides ask for"), asked)
     elif snapshot.system is not None:
-        title = "Whether the machine is large enough cannot be told"
-        yield Unknown(name, title, "neither its memory nor its cores are known", asked)
+        title = _("Whether the machine is large enough cannot be told")
+        yield Unknown(name, title, _("neither its memory nor its cores are known"), asked)
 
 
 def _models(snapshot: Snapshot) -> Iterator[Lives]:
@@ -180,19 +181,22 @@ def _wants(snapshot: Snapshot, needs: Needs) -> Iterator[tuple[str, str]]:
     needed = (row.ram if row else 0) + max((one.row.ram for one in models), default=0)
     total = snapshot.system.memory_total if snapshot.system else None
     if total is not None and total < CLEARLY * needed * GB:
-        yield "memory", f"{total / GB:.1f} GB of memory, the least is {needed:g} GB"
+        yield "memory", _("{total:.1f} GB of memory, the least is {needed:g} GB", total=total / GB, needed=needed)
     cores = snapshot.host.cpus
     if row is not None and cores is not None and cores < row.cores:
-        yield "cores", f"{cores} core{'s' if cores != 1 else ''}, the least is {row.cores}"
+        yield (
+            "cores",
+            _("{cores} core{s}, the least is {cores2}", cores=cores, s="s" if cores != 1 else "", cores2=row.cores),
+        )
     space = (row.disk or 0 if row else 0) + sum(one.row.disk for one in models)
     # the largest one: which of the file systems holds a model's files is not known
     disk = max((one.total or 0 for one in (snapshot.system.disks if snapshot.system else ())), default=0)
     if 0 < disk < CLEARLY * space * GB:
-        yield "disk", f"disks of {disk / GB:.0f} GB at the most, the least is {space:g} GB"
+        yield "disk", _("disks of {disk:.0f} GB at the most, the least is {space:g} GB", disk=disk / GB, space=space)
 
 
 def _small(name: str, needs: Needs, wants: tuple[tuple[str, str], ...]) -> Case[Needs]:
-    rows = [Evidence(what, said, "the machine, and the guides") for what, said in wants]
+    rows = [Evidence(what, said, _("the machine, and the guides")) for what, said in wants]
     bad = any(one.row.ram >= CHAT for one in needs.models) and "memory" in dict(wants)
     return Case(
         name, SMALL[wants[0][0]], needs, (*rows, *_asked(needs)), {"said": " and ".join(said for _, said in wants)},
@@ -203,8 +207,8 @@ def _small(name: str, needs: Needs, wants: tuple[tuple[str, str], ...]) -> Case[
 def _limited(one: Lives, needs: Needs) -> Case[Needs]:
     words = {"limit": size(one.limit), "model": one.row.name, "needs": f"{one.row.ram:g} GB"}
     rows = (
-        Evidence("memory limit", words["limit"], one.source),
-        Evidence(one.row.name, f"{words['needs']} of main memory", "the guide for local models"),
+        Evidence(_("memory limit"), words["limit"], one.source),
+        Evidence(one.row.name, _("{needs} of main memory", needs=words["needs"]), _("the guide for local models")),
     )
     return Case(one.name, LIMIT, needs, rows, words)
 
@@ -212,11 +216,15 @@ def _limited(one: Lives, needs: Needs) -> Case[Needs]:
 def _asked(needs: Needs) -> Iterator[Evidence]:
     row = needs.base
     if row is not None:
-        many = f"up to {row.vectors:,} vectors" if row.vectors else "a test"
-        yield Evidence(f"FastGPT for {many}", f"{row.cores} cores, {row.ram:g} GB of memory", "the FastGPT guides")
+        many = _("up to {vectors:,} vectors", vectors=row.vectors) if row.vectors else "a test"
+        yield Evidence(
+            _("FastGPT for {many}", many=many),
+            _("{cores} cores, {ram:g} GB of memory", cores=row.cores, ram=row.ram),
+            _("the FastGPT guides"),
+        )
     for one in needs.models:
-        value = f"{one.row.ram:g} GB of main memory, {one.row.disk:g} GB of disk"
-        yield Evidence(f"{one.name} ({one.row.name})", value, "the guide for local models")
+        value = _("{ram:g} GB of main memory, {disk:g} GB of disk", ram=one.row.ram, disk=one.row.disk)
+        yield Evidence(f"{one.name} ({one.row.name})", value, _("the guide for local models"))
 
 
 def plan(case: Case[Needs], _answers: Answers) -> Plan:
@@ -225,12 +233,18 @@ def plan(case: Case[Needs], _answers: Answers) -> Plan:
         return manual(*case.advice)
     row, says = case.facts.base, []
     if row:
-        says.append(f"The guides advise {row.advised_cores} cores and {row.advised_ram:g} GB of memory.")
+        says.append(
+            _(
+                "The guides advise {advised_cores} cores and {advised_ram:g} GB of memory.",
+                advised_cores=row.advised_cores,
+                advised_ram=row.advised_ram,
+            )
+        )
     if any(one.row.ram > (row.ram if row else 0) for one in case.facts.models):
-        says.append("Move the local models to a machine of their own: FastGPT reaches them over the network.")
+        says.append(_("Move the local models to a machine of their own: FastGPT reaches them over the network."))
     if case.form.id == "memory":
-        says.append("Swap bridges the moment in which a model is loaded; it makes databases slow when they need it.")
-    return manual(*says, "Nothing is changed by a key.")
+        says.append(_("Swap bridges the moment in which a model is loaded; it makes databases slow when they need it."))
+    return manual(*says, _("Nothing is changed by a key."))
 
 
 CHECK = Check(

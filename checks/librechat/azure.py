@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from ...console.model import ConfigVerdict, Snapshot
 from ...console.model.findings import Evidence
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..compose import Placed, placed
 from .process import api_of
@@ -63,7 +64,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         replaces = (env or api.inside).get(SWITCH, "").strip().lower() == "true"
         if not replaces and SWITCH in names:
             names.remove(SWITCH)
-        rows = tuple(Evidence("set", name, api.set_in(name)) for name in names)
+        rows = tuple(Evidence(_("set"), name, api.set_in(name)) for name in names)
         words = {
             "names": ", ".join(names), "service": place.service or "api",
             "path": api.set_in(names[0]) if names else "",
@@ -71,10 +72,10 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if names:
             yield Case(place.subject, REPLACED if replaces else OLD_NAMES, None, rows, words)
         elif env is None:
-            title = f"Cannot say whether old variables get in the way of Azure in {place.subject}"
-            yield Unknown(place.subject, title, "its .env cannot be read from here")
+            title = _("Cannot say whether old variables get in the way of Azure in {place}", place=place.subject)
+            yield Unknown(place.subject, title, _("its .env cannot be read from here"))
         else:
-            yield Fine(place.subject, f"{place.subject} has Azure's settings in librechat.yaml alone")
+            yield Fine(place.subject, _("{place} has Azure's settings in librechat.yaml alone", place=place.subject))
 
 
 def _verdict(place: Placed, snapshot: Snapshot) -> ConfigVerdict | None:

@@ -46,6 +46,7 @@ from ...console.fix.steps import (
 )
 from ...console.model import FileFact, Volume
 from ...console.products.librechat.reading import DEFAULT_PATH, NAMES
+from ...console.text import N_, _
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import Override, Placed, override_for, placed
@@ -100,8 +101,6 @@ MINIMAL = "# Smallest file LibreChat accepts. See librechat.example.yaml of your
 """Valid under the schemas of v0.7.2, v0.8.2 and v0.8.7."""
 GRACE = 2.0
 """Seconds a file may be younger than the start of the container that read it: clocks and slow starts."""
-DEFAULTS = "runs on its defaults: there is no librechat.yaml"
-UNTOLD = "Nothing is mounted; whether a file is meant to be cannot be told"
 Verdict = Form | str | tuple[str, str]
 """What is wrong, that all is well, or what cannot be told and why."""
 
@@ -152,7 +151,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if api.config_url:
             continue
         if place.container and not place.container.detailed:
-            yield Unknown(place.subject, "The container has not been inspected", "its mounts are not known")
+            yield Unknown(place.subject, _("The container has not been inspected"), _("its mounts are not known"))
             continue
         setting, target = api.config_path
         real = reach(target, place.container.mounts) if place.container else None
@@ -178,7 +177,7 @@ def _told(case: MountCase, verdict: Verdict, snapshot: Snapshot) -> Found:
         return Unknown(subject, *verdict, rows)
     words = {
         "source": str(case.source), "target": case.target, "declared_in": str(case.declared_in),
-        "recreate": " and recreate the service" if case.place.container else "", **_of_setting(case),
+        "recreate": _(" and recreate the service") if case.place.container else "", **_of_setting(case),
     }  # fmt: skip
     example = fact_of(snapshot, posixpath.join(posixpath.dirname(case.source or ""), "librechat.example.yaml"))
     case = replace(case, example=example.path if example and example.kind == "file" else None)
@@ -190,15 +189,17 @@ def _of_setting(case: MountCase) -> dict[str, str]:
     if case.setting is None:
         return {}
     setting, where = case.setting.value or "", case.api.set_in("CONFIG_PATH")
-    instead, way = f"The file is at {case.right} there", f"write CONFIG_PATH={case.right} in {where}"
+    names = {"path": DEFAULT_PATH, "right": case.right, "where": where, "source": case.source,
+             "folder": case.api.working_dir}  # fmt: skip
+    instead, way = _("The file is at {right} there", **names), _("write CONFIG_PATH={right} in {where}", **names)
     if case.right == DEFAULT_PATH:
-        way = f"point CONFIG_PATH to {DEFAULT_PATH}; to take the line out of {where} does the same"
+        way = _("point CONFIG_PATH to {path}; to take the line out of {where} does the same", **names)
     elif case.right is None:
-        instead = "No volume puts a librechat.yaml into it"
-        way = f"point CONFIG_PATH to {DEFAULT_PATH} in {where}, and mount {case.source} there"
+        instead = _("No volume puts a librechat.yaml into it")
+        way = _("point CONFIG_PATH to {path} in {where}, and mount {source} there", **names)
     if case.to_write is None:
-        where, way = "The container", "recreate the service: its files have the right path by now"
-    begins = "" if setting.startswith("/") else f" and begins at its working directory, {case.api.working_dir}"
+        where, way = _("The container"), _("recreate the service: its files have the right path by now")
+    begins = "" if setting.startswith("/") else _(" and begins at its working directory, {folder}", **names)
     return {"setting": setting, "where": where, "instead": instead, "way": way, "begins": begins}
 
 
@@ -218,7 +219,7 @@ def _mounted(case: MountCase, real: Reach, snapshot: Snapshot) -> Found:
             return _told(replace(case, source=declared.source, fact=other), NOT_APPLIED, snapshot)
     if container and container.state in ("running", "paused") and _changed(case, real):
         return _told(case, CHANGED, snapshot)
-    return _told(case, f"{real.source} is mounted at {case.target}", snapshot)
+    return _told(case, _("{source} is mounted at {target}", source=real.source, target=case.target), snapshot)
 
 
 def _changed(case: MountCase, real: Reach) -> bool:
@@ -229,9 +230,9 @@ def _changed(case: MountCase, real: Reach) -> bool:
 
 def _volume(case: MountCase, snapshot: Snapshot) -> Found:
     if _loaded(case.place, snapshot):
-        return _told(case, f"LibreChat has loaded a configuration from {case.target}", snapshot)
-    why = "The path lies in a volume or a temporary file system, whose files are not looked at"
-    return _told(case, (f"Whether {case.target} is a good file cannot be told", why), snapshot)
+        return _told(case, _("LibreChat has loaded a configuration from {target}", target=case.target), snapshot)
+    why = _("The path lies in a volume or a temporary file system, whose files are not looked at")
+    return _told(case, (_("Whether {target} is a good file cannot be told", target=case.target), why), snapshot)
 
 
 def _declared(case: MountCase, declared: Reach, snapshot: Snapshot) -> Found:
@@ -240,8 +241,8 @@ def _declared(case: MountCase, declared: Reach, snapshot: Snapshot) -> Found:
     if not declared.exact and case.fact and case.fact.kind == "missing":
         return _unmounted(case, snapshot)
     verdict = _bad_source(case) or (OVERRIDE_NOT_IN_USE if _left_out(case, snapshot) else None)
-    verdict = verdict or (NOT_APPLIED if case.place.container else None)
-    return _told(case, verdict or f"{declared.source} will be mounted at {case.target}", snapshot)
+    fine = _("{source} will be mounted at {target}", source=declared.source, target=case.target)
+    return _told(case, verdict or (NOT_APPLIED if case.place.container else fine), snapshot)
 
 
 def _left_out(case: MountCase, snapshot: Snapshot) -> bool:
@@ -252,8 +253,7 @@ def _left_out(case: MountCase, snapshot: Snapshot) -> bool:
     override = override_for(place)
     if override is None or not override.read_by_itself or place.container is None:
         return True
-    fact = fact_of(snapshot, path)
-    made = place.container.created_at
+    fact, made = fact_of(snapshot, path), place.container.created_at
     return bool(fact and fact.mtime and made and fact.mtime < made)
 
 
@@ -261,22 +261,23 @@ def _unmounted(case: MountCase, snapshot: Snapshot) -> Found:
     """Nothing puts anything at the path, neither in the container nor in the files."""
     place, broken = case.place, case.place.broken_file
     if _loaded(place, snapshot):
-        return _told(case, f"LibreChat has loaded {case.target} from its image", snapshot)
+        return _told(case, _("LibreChat has loaded {target} from its image", target=case.target), snapshot)
     if place.container is None and broken:
-        return _told(case, ("The compose files cannot be read", f"{broken.path}: {broken.error}"), snapshot)
+        return _told(case, (_("The compose files cannot be read"), f"{broken.path}: {broken.error}"), snapshot)
     if place.directory is None:
-        why = "The container was not started by Compose, so there is no project folder to look in"
-        return _told(case, (UNTOLD, why), snapshot)
+        why = _("The container was not started by Compose, so there is no project folder to look in")
+        return _told(case, (_("Nothing is mounted; whether a file is meant to be cannot be told"), why), snapshot)
     names = dict.fromkeys((posixpath.basename(case.target), *NAMES))
     facts = [fact_of(snapshot, posixpath.join(place.directory, name)) for name in names]
     file = next((fact for fact in facts if fact and fact.kind == "file"), None)
     right = seen_at(place, posixpath.basename(case.target), snapshot) if case.setting else None
-    case = replace(case, source=file.path if file else f"your {NAMES[0]}", fact=file, right=right)
+    case = replace(case, source=file.path if file else _("your {names}", names=NAMES[0]), fact=file, right=right)
     if case.right is None and all(fact is None or fact.kind == "unreadable" for fact in facts):
-        return _told(case, (UNTOLD, f"The folder {place.directory} cannot be looked into from here"), snapshot)
+        why = _("The folder {directory} cannot be looked into from here", directory=place.directory)
+        return _told(case, (_("Nothing is mounted; whether a file is meant to be cannot be told"), why), snapshot)
     if case.setting or file:
         return _told(case, CONFIG_PATH if case.setting else NOT_MOUNTED, snapshot)
-    return _told(case, f"LibreChat {DEFAULTS}", snapshot)
+    return _told(case, _("LibreChat runs on its defaults: there is no librechat.yaml"), snapshot)
 
 
 def _loaded(place: Placed, snapshot: Snapshot) -> bool:
@@ -286,10 +287,10 @@ def _loaded(place: Placed, snapshot: Snapshot) -> bool:
 def _bad_source(case: MountCase) -> Form | tuple[str, str] | None:
     """What is wrong with the file on the host, None when it is a file."""
     if case.fact is None or case.fact.kind == "unreadable":
-        why = f"{case.source} cannot be looked at from here: the Engine is on another machine, or this user may not"
-        return "Whether the mounted file is there cannot be told", why
-    forms = {"missing": SOURCE_MISSING, "directory": DIRECTORY, "file": None}
-    return forms.get(case.fact.kind, NOT_A_FILE)
+        why = _("{source} cannot be looked at from here: the Engine is on another machine, or this user may not",
+                source=case.source)  # fmt: skip
+        return _("Whether the mounted file is there cannot be told"), why
+    return {"missing": SOURCE_MISSING, "directory": DIRECTORY, "file": None}.get(case.fact.kind, NOT_A_FILE)
 
 
 def _rows(case: MountCase, verdict: Verdict, snapshot: Snapshot) -> Iterator[Evidence]:
@@ -298,13 +299,13 @@ def _rows(case: MountCase, verdict: Verdict, snapshot: Snapshot) -> Iterator[Evi
     source = f"docker inspect {container.name}" if container else ""
     if container:
         seen = f"{case.real.kind} {case.real.source}" if case.real else "nothing"
-        yield Evidence(f"mounted at {case.target}", seen, source)
+        yield Evidence(_("mounted at {target}", target=case.target), seen, source)
     if case.declared:
         written = f"{case.declared.source}:{case.declared.mount.target}"
-        yield Evidence("declared", written, case.declared_in or "compose files")
+        yield Evidence(_("declared"), written, case.declared_in or _("compose files"))
     if verdict is CHANGED and container and case.fact:
-        yield Evidence("file written", moment(case.fact.mtime), case.source or "")
-        yield Evidence("LibreChat started", moment(container.started_at), source)
+        yield Evidence(_("file written"), moment(case.fact.mtime), case.source or "")
+        yield Evidence(_("LibreChat started"), moment(container.started_at), source)
     yield from compose.log_evidence(snapshot, container, ("librechat.config",))[-1:]
 
 
@@ -333,16 +334,18 @@ def _refusal(case: Case[MountCase]) -> str | None:
     """Why this is left to the operator."""
     mount, place = case.facts, case.facts.place
     if case.form is NOT_A_FILE:
-        return f"Move {mount.source} away and put your librechat.yaml there as a regular file."
+        return _("Move {source} away and put your librechat.yaml there as a regular file.", source=mount.source)
     if case.form is DIRECTORY and mount.fact and mount.fact.empty is not True:
-        kept = f"{mount.source} has content, which is not deleted."
-        return f"{kept} Move it away, put your librechat.yaml there, look again."
-    if refused := compose.refusal(place, ": make it anew with the mount in place."):
+        kept = _("{source} has content, which is not deleted.", source=mount.source)
+        return _("{kept} Move it away, put your librechat.yaml there, look again.", kept=kept)
+    if refused := compose.refusal(place, _(": make it anew with the mount in place.")):
         return refused
     if case.form is CONFIG_PATH and mount.right is None and mount.fact is None:
-        return f"{case.fix[:1].upper()}{case.fix[1:]}, or mount your file at {mount.target}."
+        fix = case.fix[:1].upper() + case.fix[1:]
+        return _("{fix}, or mount your file at {target}.", fix=fix, target=mount.target)
     if case.form is OVERRIDE_NOT_IN_USE and place.container is None:
-        return f"Name {mount.declared_in} in COMPOSE_FILE, or take COMPOSE_FILE out of .env: it is not read otherwise."
+        path = mount.declared_in
+        return _("Name {path} in COMPOSE_FILE, or take COMPOSE_FILE out of .env: it is not read otherwise.", path=path)
     return None
 
 
@@ -378,17 +381,17 @@ def _additions(case: Case[MountCase]) -> tuple[Edit, ...]:
 def _says(case: Case[MountCase], override: Override | None) -> Iterator[str]:
     place = case.facts.place
     if place.container is None:
-        yield "Nothing of this service has been started: only files are written."
+        yield _("Nothing of this service has been started: only files are written.")
     else:
-        cuts = "is recreated: answers that are being written at that moment are cut off."
-        ended = "is not running now; it is recreated and started."
-        yield compose.left_so(place) or f"{place.subject} {ended if place.state in compose.ENDED else cuts}"
+        cuts = N_("{name} is recreated: answers that are being written at that moment are cut off.")
+        ended = N_("{name} is not running now; it is recreated and started.")
+        yield compose.left_so(place) or _(ended if place.state in compose.ENDED else cuts, name=place.subject)
         yield compose.NO_PULL
     if case.form in (SOURCE_MISSING, DIRECTORY):
-        yield "The new file is a starting point; put your own endpoints into it."
+        yield _("The new file is a starting point; put your own endpoints into it.")
     yield from compose.not_in_use(place, override) if override else ()
     if override and override.others:
-        yield f"Compose reads only one override file; not used: {', '.join(override.others)}."
+        yield _("Compose reads only one override file; not used: {others}.", others=", ".join(override.others))
 
 
 CHECK = Check(

@@ -33,6 +33,7 @@ from dataclasses import dataclass, replace
 from ...console.fix.steps import ComposeUp, EditFile, RepairConfig
 from ...console.model import ConfigIssue, ConfigRepair, ConfigVerdict
 from ...console.products.librechat.env import OLDEST, number
+from ...console.text import N_, _
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import Placed, placed
@@ -70,15 +71,15 @@ STAGES = {"yaml": SYNTAX, "empty": EMPTY, "schema": SCHEMA, "azure": AZURE, "dro
 SHOWN = 20
 """Issues that are listed; more of them are counted."""
 HOW = {
-    "settings": "named in the settings", "log": "from the start banner in its log", "image": "from the image tag",
-    "package.json": "from package.json in the container",
-    "compose file": "from the image tag in the compose file", "newest": "assumed, the newest known here",
+    "settings": N_("named in the settings"), "log": N_("from the start banner in its log"),
+    "image": N_("from the image tag"), "package.json": N_("from package.json in the container"),
+    "compose file": N_("from the image tag in the compose file"), "newest": N_("assumed, the newest known here"),
 }  # fmt: skip
 BOOTS = {
-    "ok": "The server starts",
-    "defaults": "The server logs it and runs on its defaults, as if there were no file",
-    "exit 1": "The server logs it and exits with 1, so it restarts for ever",
-    "crash": "The server throws while starting and never comes up",
+    "ok": N_("The server starts"),
+    "defaults": N_("The server logs it and runs on its defaults, as if there were no file"),
+    "exit 1": N_("The server logs it and exits with 1, so it restarts for ever"),
+    "crash": N_("The server throws while starting and never comes up"),
 }
 """What becomes of the server: loadCustomConfig.js of v0.7.2, v0.8.2 and v0.8.7."""
 ENDS = ("exit 1", "crash")
@@ -115,15 +116,17 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _judge(place: Placed, snapshot: Snapshot) -> Iterator[Found]:
     verdict = _verdict_of(place, snapshot)
     if verdict is None:
-        why = "It has not been looked at yet, or it lies where it cannot be looked at from here"
-        yield Unknown(place.subject, "Whether librechat.yaml is valid cannot be told", why)
+        why = _("It has not been looked at yet, or it lies where it cannot be looked at from here")
+        yield Unknown(place.subject, _("Whether librechat.yaml is valid cannot be told"), why)
     elif verdict.problem is not None:
         why = f"{verdict.path}: {verdict.problem}"
-        yield Unknown(place.subject, f"Whether {verdict.path} is valid cannot be told", why)
+        yield Unknown(place.subject, _("Whether {path} is valid cannot be told", path=verdict.path), why)
     elif verdict.stage is not None and verdict.boot is not None:
         rows, form = _verdict_rows(verdict), _form(verdict)
         if form is None:
-            yield Fine(place.subject, f"LibreChat {verdict.release} accepts {verdict.path}", rows)
+            yield Fine(
+                place.subject, _("LibreChat {release} accepts {path}", release=verdict.release, path=verdict.path), rows
+            )
             return
         log = compose.log_evidence(snapshot, place.container, ("librechat.config",))[-1:]
         rows, judged = (*rows, *_issue_rows(verdict), *log), Judged(place, verdict)
@@ -153,26 +156,27 @@ def _form(verdict: ConfigVerdict) -> Form | None:
 
 def _words(judged: Judged) -> dict[str, str]:
     verdict = judged.verdict
-    says = [one.says for one in judged.repairs] or ["say what to write, and where"]
+    says = [one.says for one in judged.repairs] or [_("say what to write, and where")]
     if judged.repairs and verdict.left:
-        says = [*says[:1], "the rest is for you to decide"] if len(says) == 1 else says
+        says = [*says[:1], _("the rest is for you to decide")] if len(says) == 1 else says
     return {
-        "path": verdict.path, "release": verdict.release, "boots": BOOTS[verdict.boot or "ok"],
+        "path": verdict.path, "release": verdict.release, "boots": _(BOOTS[verdict.boot or "ok"]),
         "where": _where(verdict.issues[0]) if verdict.issues else "", "count": str(len(verdict.dropped)),
-        "repairs": "; ".join(says) if len(says) <= 2 else f"{len(says)} repairs of {verdict.path}",
+        "repairs": "; ".join(says) if len(says) <= 2 else
+                   _("{count} repairs of {path}", count=len(says), path=verdict.path),
     }  # fmt: skip
 
 
 def _verdict_rows(verdict: ConfigVerdict) -> tuple[Evidence, ...]:
     """The vector file's own words. Whoever compares, compares these."""
-    judged = f"{verdict.path}, judged as LibreChat {verdict.release} does"
-    rows = [Evidence("stage", verdict.stage or "", judged), Evidence("boot", verdict.boot or "", judged)]
+    judged = _("{path}, judged as LibreChat {release} does", path=verdict.path, release=verdict.release)
+    rows = [Evidence(_("stage"), verdict.stage or "", judged), Evidence(_("boot"), verdict.boot or "", judged)]
     if verdict.dropped:
-        rows.append(Evidence("dropped", ",".join(verdict.dropped), judged))
-    how = HOW.get(verdict.release_from, "?")
+        rows.append(Evidence(_("dropped"), ",".join(verdict.dropped), judged))
+    how = _(HOW.get(verdict.release_from, "?"))
     if (number(verdict.release) or OLDEST) < OLDEST:
-        how += f"; older than the rules known here, which begin at {'.'.join(map(str, OLDEST))}"
-    return (*rows, Evidence("release", f"{verdict.release} ({how})", judged))
+        how += _("; older than the rules known here, which begin at {map}", map=".".join(map(str, OLDEST)))
+    return (*rows, Evidence(_("release"), f"{verdict.release} ({how})", judged))
 
 
 def _issue_rows(verdict: ConfigVerdict) -> Iterator[Evidence]:
@@ -181,11 +185,11 @@ def _issue_rows(verdict: ConfigVerdict) -> Iterator[Evidence]:
         yield Evidence(_where(issue) or "fault", _sentence(issue), source)
     more = len(verdict.issues) - SHOWN
     if more > 0:
-        yield Evidence("further faults", str(more), verdict.path)
+        yield Evidence(_("further faults"), str(more), verdict.path)
 
 
 def _where(issue: ConfigIssue) -> str:
-    return "" if issue.line is None else f"line {issue.line}, column {issue.column}"
+    return "" if issue.line is None else _("line {line}, column {column}", line=issue.line, column=issue.column)
 
 
 def _sentence(issue: ConfigIssue) -> str:
@@ -209,30 +213,39 @@ def plan(case: Case[Judged], _answers: Answers) -> Plan:
 
 def _says(judged: Judged) -> Iterator[str]:
     place, verdict = judged.place, judged.verdict
-    yield f"Nothing else in {verdict.path} is touched; comments and blank lines stay as they are."
+    yield _("Nothing else in {path} is touched; comments and blank lines stay as they are.", path=verdict.path)
     if verdict.left:
-        yield f"What is left in {verdict.path} is for you to decide:"
+        yield _("What is left in {path} is for you to decide:", path=verdict.path)
         yield from map(_located, verdict.left[:SHOWN])
     if judged.recreate is not None:
-        yield f"{place.subject} is recreated, so that it reads the file again; answers being written are cut off."
+        yield _(
+            "{place} is recreated, so that it reads the file again; answers being written are cut off.",
+            place=place.subject,
+        )
         yield compose.NO_PULL
     elif place.container is None:
-        yield "Nothing of this service has been started: only the file is written."
+        yield _("Nothing of this service has been started: only the file is written.")
     elif verdict.left_boot in ENDS:
-        yield f"{place.subject} does not start before that is done, so it is left alone."
+        yield _("{place} does not start before that is done, so it is left alone.", place=place.subject)
     elif verdict.mounted:
-        yield f"Restart {place.subject} yourself afterwards: it was not made by Compose, or its files are gone."
+        yield _(
+            "Restart {place} yourself afterwards: it was not made by Compose, or its files are gone.",
+            place=place.subject,
+        )
     else:
-        yield f"{place.subject} does not read this file at present: see librechat.config-mount."
+        yield _("{place} does not read this file at present: see librechat.config-mount.", place=place.subject)
     if verdict.release_from == "newest":
-        yield f"Judged as LibreChat {verdict.release}, because nothing tells the release; librechat.release names it."
+        yield _(
+            "Judged as LibreChat {release}, because nothing tells the release; librechat.release names it.",
+            release=verdict.release,
+        )
 
 
 def _by_hand(place: Placed, verdict: ConfigVerdict) -> Iterator[str]:
-    yield f"Correct {verdict.path}; what is meant there is for you to decide:"
+    yield _("Correct {path}; what is meant there is for you to decide:", path=verdict.path)
     yield from map(_located, verdict.issues[:SHOWN])
     if verdict.mounted and place.service:
-        yield f"Then: docker compose up -d --force-recreate --no-deps {place.service}"
+        yield _("Then: docker compose up -d --force-recreate --no-deps {service}", service=place.service)
 
 
 def _located(issue: ConfigIssue) -> str:

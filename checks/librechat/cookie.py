@@ -43,6 +43,7 @@ from ...console.fix.steps import AnyStep, ComposeUp, EditFile, EnvLine, RestartC
 from ...console.model import CookieProof
 from ...console.model.findings import Evidence, Severity
 from ...console.products.librechat import env as rules
+from ...console.text import N_, _
 from .. import compose
 from ..api import Answers, Case, Check, Fine, Form, Found, Plan, Question, Settings, Snapshot, Unknown, manual, repair
 from ..compose import placed
@@ -81,21 +82,21 @@ NODEMON = Form(
 )
 FORMS = (PRODUCTION, DOMAIN, FORCED, RUNNING, NODEMON)
 SETTING, LOCALHOST, DEVELOPMENT, RESTART = "setting", "localhost", "development", "restart"
-PROMPT = (
+PROMPT = N_(
     "How to keep logins over http: setting (SESSION_COOKIE_SECURE=false), "
     "localhost (DOMAIN_SERVER names localhost), development (node started with NODE_ENV=development)"
 )
 SUMMARY = {
-    SETTING: "set SESSION_COOKIE_SECURE=false and restart LibreChat; https is the better way",
-    LOCALHOST: "let DOMAIN_SERVER name localhost and restart LibreChat; https is the better way",
-    DEVELOPMENT: "start node directly with NODE_ENV=development; https is the better way",
-    RESTART: "restart LibreChat, so that it reads its settings; https is the better way",
+    SETTING: N_("set SESSION_COOKIE_SECURE=false and restart LibreChat; https is the better way"),
+    LOCALHOST: N_("let DOMAIN_SERVER name localhost and restart LibreChat; https is the better way"),
+    DEVELOPMENT: N_("start node directly with NODE_ENV=development; https is the better way"),
+    RESTART: N_("restart LibreChat, so that it reads its settings; https is the better way"),
 }
-BETTER = (
+BETTER = N_(
     "The better way is https: a reverse proxy (Caddy, nginx, Traefik) with a certificate, and DOMAIN_CLIENT and "
     "DOMAIN_SERVER set to its https address. It is the only way fit for the internet."
 )
-UNTOLD = "Whether logins survive a reload of the page cannot be told"
+UNTOLD = N_("Whether logins survive a reload of the page cannot be told")
 NODEMON_MARKS = ("librechat.nodemon-failed", "librechat.nodemon-fetched")
 _GUESSES: tuple[Mapping[str, str], ...] = (
     {}, {"DOMAIN_SERVER": "http://localhost"}, {"SESSION_COOKIE_SECURE": "true"}, {"SESSION_COOKIE_SECURE": "false"},
@@ -144,8 +145,8 @@ def _judge(sight: Sight, snapshot: Snapshot) -> Found:
     choices = _options(api, form)
     refused = not choices or _refusal(api) is not None
     words = {
-        "domain": (api.env() or {}).get("DOMAIN_SERVER") or "not set",
-        "remedy": "put https in front of it" if refused else SUMMARY[choices[0]],
+        "domain": (api.env() or {}).get("DOMAIN_SERVER") or _("not set"),
+        "remedy": _("put https in front of it") if refused else _(SUMMARY[choices[0]]),
     }
     return Case(subject, form, api, rows, words, severity)
 
@@ -153,7 +154,7 @@ def _judge(sight: Sight, snapshot: Snapshot) -> Found:
 def _why_unread(api: ApiProcess) -> str | None:
     container, broken = api.place.container, api.place.broken_file
     if container and not container.detailed:
-        return "the container has not been inspected yet"
+        return _("the container has not been inspected yet")
     return f"{broken.path}: {broken.error}" if broken and container is None else None
 
 
@@ -172,24 +173,29 @@ def _nodemon(api: ApiProcess, snapshot: Snapshot) -> tuple[Form | None, Severity
 def _why_good(sight: Sight) -> str | None:
     secure = _secure(sight.api) if sight.seen is None else sight.seen
     if secure is False:
-        told = "A login shows that the session" if sight.seen is False else "The session"
-        return f"{told} cookie is not Secure: logins survive a reload over plain http"
+        told = _("A login shows that the session") if sight.seen is False else _("The session")
+        return _("{told} cookie is not Secure: logins survive a reload over plain http", told=told)
     if not sight.front.plain:
-        return "No other machine reaches LibreChat over plain http"
-    return "People come to LibreChat over https, as its Secure session cookie wants it" if sight.front.https else None
+        return _("No other machine reaches LibreChat over plain http")
+    return (
+        _("People come to LibreChat over https, as its Secure session cookie wants it") if sight.front.https else None
+    )
 
 
 def _why_untold(sight: Sight) -> str | None:
     """The port answers plain http to other machines, and nothing speaks https: what else has to be known."""
     api, maybe = sight.api, sight.front.maybe
     if sight.seen is None and api.node_env() is None:
-        return f"it is not known what NODE_ENV the command `{' '.join(api.words) or 'unknown'}` sets"
+        return _("it is not known what NODE_ENV the command `{words}` sets", words=" ".join(api.words) or _("unknown"))
     if api.given("DOMAIN_CLIENT") is None:
-        return f"{api.dotenv_path or 'its .env'} cannot be read from here"
+        return _("{dotenv_path} cannot be read from here", dotenv_path=api.dotenv_path or _("its .env"))
     if sight.seen is None and _secure(api) is None:
         return _differs(api)
     if maybe and not sight.front.stated:
-        return f"{maybe[0].value} on this machine may speak https for it: DOMAIN_CLIENT can say so, or the contrary"
+        return _(
+            "{maybe} on this machine may speak https for it: DOMAIN_CLIENT can say so, or the contrary",
+            maybe=maybe[0].value,
+        )
     return None
 
 
@@ -222,22 +228,25 @@ def _differs(api: ApiProcess) -> str:
     found = {rule: rules.secure(rule, value, env) for rule in rules.rules(api.release)}
     breaks = ", ".join(rules.span(rule) for rule, secure in found.items() if secure)
     works = ", ".join(rules.span(rule) for rule, secure in found.items() if not secure)
-    return (
-        f"the release is not known ({api.release_source} does not tell): a reload over http loses the login with "
-        f"{breaks}, and keeps it with {works}. Name it as librechat.release in the settings"
+    return _(
+        "the release is not known ({release_source} does not tell): a reload over http loses the login with "
+        "{breaks}, and keeps it with {works}. Name it as librechat.release in the settings",
+        release_source=api.release_source,
+        breaks=breaks,
+        works=works,
     )
 
 
 def _rows(sight: Sight) -> Iterator[Evidence]:
     api, front, found = sight.api, sight.front, rules.rules(sight.api.release)
-    yield Evidence("release", str(api.release) if api.release else "not known", api.release_source)
+    yield Evidence(_("release"), str(api.release) if api.release else _("not known"), api.release_source)
     names = ["DOMAIN_CLIENT", *(["DOMAIN_SERVER"] if found != ("production",) else [])]
     names += ["SESSION_COOKIE_SECURE"] if "setting" in found else []
     for name, given in (("NODE_ENV", api.node_env()), *((one, api.given(one)) for one in names)):
         if given is not None:
-            yield Evidence(name, "not set" if given.value is None else given.value or "empty", given.source)
+            yield Evidence(name, _("not set") if given.value is None else given.value or "empty", given.source)
         else:
-            yield Evidence(name, "not known", api.dotenv_path or api.inspected)
+            yield Evidence(name, _("not known"), api.dotenv_path or api.inspected)
     if sight.proof is not None:
         yield _seen(sight.proof)
     yield from (*front.plain, *front.tls, *front.maybe)
@@ -246,10 +255,10 @@ def _rows(sight: Sight) -> Iterator[Evidence]:
 def _seen(proof: CookieProof) -> Evidence:
     source = f"POST {proof.address}/api/auth/login" if proof.address else "settings"
     if proof.outcome != "cookie":
-        return Evidence("login", proof.sentence or proof.outcome, source)
+        return Evidence(_("login"), proof.sentence or proof.outcome, source)
     same = f"SameSite={proof.same_site}" if proof.same_site else ""
-    shown = ("Secure" if proof.secure else "not Secure", "HttpOnly" if proof.http_only else "", same)
-    return Evidence("seen at a login", ", ".join(filter(None, shown)), source)
+    shown = ("Secure" if proof.secure else _("not Secure"), "HttpOnly" if proof.http_only else "", same)
+    return Evidence(_("seen at a login"), ", ".join(filter(None, shown)), source)
 
 
 def _options(api: ApiProcess, form: Form) -> tuple[str, ...]:
@@ -276,7 +285,7 @@ def _direct(api: ApiProcess) -> tuple[str, ...] | None:
 
 
 def _refusal(api: ApiProcess) -> str | None:
-    return compose.refusal(api.place, ": make it anew with the setting.")
+    return compose.refusal(api.place, _(": make it anew with the setting."))
 
 
 def plan(case: Case[ApiProcess], answers: Answers) -> Plan:
@@ -284,15 +293,21 @@ def plan(case: Case[ApiProcess], answers: Answers) -> Plan:
     api, choices = case.facts, _options(case.facts, case.form)
     refused = _refusal(api)
     if not choices and not api.place.broken_file:
-        refused = "It is not known how this image is started, so no other start can be proposed."
+        refused = _("It is not known how this image is started, so no other start can be proposed.")
     if refused:
         return manual(refused, BETTER)
     chosen = answers.get("repair", choices[0])
     if chosen not in choices:
-        return manual(f"There is no repair {chosen} here; choose one of: {', '.join(choices)}.")
+        return manual(
+            _(
+                "There is no repair {chosen} here; choose one of: {choices}.",
+                chosen=chosen,
+                choices=", ".join(choices),
+            )
+        )
     steps = _steps(api, chosen, case.form)
     ends = any(step.is_service_step for step in steps)
-    asked = Question("repair", PROMPT, default=choices[0], choices=choices)
+    asked = Question("repair", _(PROMPT), default=choices[0], choices=choices)
     return repair(
         *steps, says=_says(api, chosen, ends=ends), restarts=(api.place.subject,) if ends else (),
         questions=(asked,) if len(choices) > 1 else (), lock=api.place.directory, settle=5.0,
@@ -331,23 +346,26 @@ def _end(api: ApiProcess, extra: tuple[str, ...]) -> ComposeUp | RestartContaine
 
 def _says(api: ApiProcess, chosen: str, *, ends: bool) -> Iterator[str]:
     """What the operator should know before he agrees."""
-    yield "The session cookie then travels in clear: whoever can read the network can take over a login."
+    yield _("The session cookie then travels in clear: whoever can read the network can take over a login.")
     yield BETTER
     if chosen == SETTING:
-        yield "Take SESSION_COOKIE_SECURE=false out again when https is there."
+        yield _("Take SESSION_COOKIE_SECURE=false out again when https is there.")
     if chosen == LOCALHOST:
-        built = "Whatever is built from DOMAIN_SERVER (links in mails, OAuth callbacks)"
-        yield f"{built} points to {api.local_address} then."
+        built = _("Whatever is built from DOMAIN_SERVER (links in mails, OAuth callbacks)")
+        yield _("{built} points to {local_address} then.", built=built, local_address=api.local_address)
     if chosen == DEVELOPMENT:
-        yield "In development LibreChat logs more and lets browsers keep no static files."
+        yield _("In development LibreChat logs more and lets browsers keep no static files.")
         override = compose.override_for(api.place)
         yield from compose.not_in_use(api.place, override) if override else ()
     if ends:
-        yield f"{api.place.subject} starts anew: answers being written are cut off, and everybody logs in once more."
+        yield _(
+            "{place} starts anew: answers being written are cut off, and everybody logs in once more.",
+            place=api.place.subject,
+        )
         yield compose.NO_PULL
     else:
-        yield "Nothing of this service has been started: only files are written."
-    yield "Undo puts the files back and starts LibreChat as it was."
+        yield _("Nothing of this service has been started: only files are written.")
+    yield _("Undo puts the files back and starts LibreChat as it was.")
 
 
 CHECK = Check(

@@ -28,6 +28,7 @@ from dataclasses import replace
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..compose import placed
 from .process import api_of, front_of
@@ -80,19 +81,19 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         malformed = [name for name in DIGITS if _malformed(name, env if env is not None else api.inside)]
         public = [name for name, value in PUBLIC.items() if (env or api.inside).get(name) == value]
         if malformed:
-            rows = tuple(Evidence("wrong length", name, api.set_in(name)) for name in malformed)
+            rows = tuple(Evidence(_("wrong length"), name, api.set_in(name)) for name in malformed)
             yield Case(place.subject, MALFORMED, None, rows, {**words, "names": ", ".join(malformed)})
         if public:
-            rows = tuple(Evidence("as in .env.example", name, api.set_in(name)) for name in public)
+            rows = tuple(Evidence(_("as in .env.example"), name, api.set_in(name)) for name in public)
             address = front_of(api, snapshot).address
             words |= {"names": ", ".join(public), "address": address or ""}
             yield Case(place.subject, REACHABLE if address else AS_SHIPPED, None, rows, words)
         if not malformed and not public:
             if env is None:
-                title = f"Cannot say whether {place.subject} has secrets of its own"
-                yield Unknown(place.subject, title, "its .env cannot be read from here")
+                title = _("Cannot say whether {place} has secrets of its own", place=place.subject)
+                yield Unknown(place.subject, title, _("its .env cannot be read from here"))
             else:
-                yield Fine(place.subject, f"{place.subject} has secrets of its own")
+                yield Fine(place.subject, _("{place} has secrets of its own", place=place.subject))
 
 
 def _malformed(name: str, env: Mapping[str, str]) -> bool:

@@ -30,6 +30,7 @@ from ...console.model import Snapshot
 from ...console.model.findings import Evidence
 from ...console.products.librechat.env import is_local
 from ...console.settings import Settings
+from ...console.text import _
 from .. import compose
 from ..api import Answers, Case, Check, Fine, Form, Found, Unknown, manual
 from ..compose import placed
@@ -82,10 +83,13 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         cases = list(_cases(api))
         yield from cases
         if not cases and api.dotenv is None:
-            title = f"Cannot say whether the addresses in LibreChat's .env are right ({place.subject})"
-            yield Unknown(place.subject, title, "its .env cannot be read from here")
+            title = _("Cannot say whether the addresses in LibreChat's .env are right ({place})", place=place.subject)
+            yield Unknown(place.subject, title, _("its .env cannot be read from here"))
         elif not cases:
-            yield Fine(place.subject, f"{place.subject} listens for others, and its .env has no line without effect")
+            yield Fine(
+                place.subject,
+                _("{place} listens for others, and its .env has no line without effect", place=place.subject),
+            )
 
 
 def _cases(api: ApiProcess) -> Iterator[Case[ApiProcess]]:
@@ -96,7 +100,7 @@ def _cases(api: ApiProcess) -> Iterator[Case[ApiProcess]]:
     dotenv = api.dotenv or {}
     names = sorted(name for name in SHIPPED if name in dotenv and _shadowed(api, name, dotenv))
     if names:
-        rows = [Evidence(name, "another value than in .env", api.inspected) for name in names]
+        rows = [Evidence(name, _("another value than in .env"), api.inspected) for name in names]
         yield _case(SHADOWED, api, tuple(rows), names=", ".join(names))
     domains = {name: given.value.strip() for name in DOMAINS if (given := api.given(name)) and given.value}
     bare = [name for name, value in domains.items() if value and not re.match(r"https?://", value, re.IGNORECASE)]
@@ -128,14 +132,16 @@ def plan(case: Case[ApiProcess], _answers: Answers) -> Plan:
     place = case.facts.place
     if case.form is not LISTENS:
         return manual(*case.advice)
-    refused = compose.refusal(place, ": start it again with HOST=0.0.0.0.")
+    refused = compose.refusal(place, _(": start it again with HOST=0.0.0.0."))
     if refused:
         return manual(refused)
-    becomes = compose.left_so(place) or f"{place.subject} is recreated: answers being written are cut off."
+    becomes = compose.left_so(place) or _(
+        "{place} is recreated: answers being written are cut off.", place=place.subject
+    )
     return compose.edit_override(
         place, SetServiceKeys(place.service or "", environment=(("HOST", "0.0.0.0"),)),  # noqa: S104 - of a container
-        becomes if place.container else "Nothing of this service has been started: only a file is written.",
-        "Who reaches LibreChat is decided by the published port, not by HOST.",
+        becomes if place.container else _("Nothing of this service has been started: only a file is written."),
+        _("Who reaches LibreChat is decided by the published port, not by HOST."),
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from ...console.compose.places import dotenv
 from ...console.fix.steps import AddVolume
 from ...console.model import FileFact
+from ...console.text import _
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..compose import Placed, placed
@@ -75,7 +76,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if found is not None:
             yield found
         elif all(api.inside.get(name) or (api.dotenv or {}).get(name) for name in given):
-            yield Fine(place.subject, f"{place.subject} gets what its .env sets")
+            yield Fine(place.subject, _("{place} gets what its .env sets", place=place.subject))
 
 
 def _judge(api: ApiProcess, source: str, given: dict[str, str], snapshot: Snapshot) -> Case[UnreadFile] | None:
@@ -91,10 +92,14 @@ def _judge(api: ApiProcess, source: str, given: dict[str, str], snapshot: Snapsh
         return None
     words = {
         "names": ", ".join(lacking), "source": source, "target": target, "directory": api.working_dir,
-        "elsewhere": f"; it is mounted at {there[0]}" if there else "",
-        "recreate": " and recreate the service" if place.container else "",
+        "elsewhere": _("; it is mounted at {there}", there=there[0]) if there else "",
+        "recreate": _(" and recreate the service") if place.container else "",
     }  # fmt: skip
-    told = (("image", place.image or ""), ("working directory", api.working_dir), ("mounted at", ", ".join(there)))
+    told = (
+        ("image", place.image or ""),
+        (_("working directory"), api.working_dir),
+        (_("mounted at"), ", ".join(there)),
+    )
     rows = [Evidence(label, value or "nowhere", api.inspected) for label, value in told]
     rows += compose.log_evidence(snapshot, place.container, ("librechat.",))[-1:]
     unread = UnreadFile(place, source, target, fact_of(snapshot, source))
@@ -104,17 +109,22 @@ def _judge(api: ApiProcess, source: str, given: dict[str, str], snapshot: Snapsh
 def plan(case: Case[UnreadFile], _answers: Answers) -> Plan:
     """The mount, in the override file."""
     unread, place = case.facts, case.facts.place
-    refused = compose.refusal(place, ": make it anew with the file in place.")
-    by_hand = f"Write env_file: .env for {place.service} into your override file, then: docker compose up -d"
+    refused = compose.refusal(place, _(": make it anew with the file in place."))
+    by_hand = _(
+        "Write env_file: .env for {service} into your override file, then: docker compose up -d",
+        service=place.service,
+    )
     if unread.shut:
-        return manual(f"The mode of {unread.source} shuts LibreChat's user out.", by_hand)
+        return manual(_("The mode of {source} shuts LibreChat's user out.", source=unread.source), by_hand)
     if refused:
         return manual(refused)
-    becomes = compose.left_so(place) or f"{place.subject} is recreated: answers being written are cut off."
+    becomes = compose.left_so(place) or _(
+        "{place} is recreated: answers being written are cut off.", place=place.subject
+    )
     return compose.edit_override(
         place, AddVolume(place.service or "", "./.env", unread.target),
-        becomes if place.container else "Nothing of this service has been started: only a file is written.",
-        "env_file: .env does the same; then docker inspect shows the values.",
+        becomes if place.container else _("Nothing of this service has been started: only a file is written."),
+        _("env_file: .env does the same; then docker inspect shows the values."),
     )  # fmt: skip
 
 

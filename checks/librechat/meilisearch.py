@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..compose import Placed, placed
 from .process import ApiProcess, api_of
@@ -68,11 +69,11 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _judge(api: ApiProcess, server: Placed | None) -> Found | None:
     place, env = api.place, api.env()
     if env is None:
-        title = f"Cannot say whether {place.subject} can use its search"
-        return Unknown(place.subject, title, "its .env cannot be read from here") if server else None
+        title = _("Cannot say whether {place} can use its search", place=place.subject)
+        return Unknown(place.subject, title, _("its .env cannot be read from here")) if server else None
     told = env.get("SEARCH", "").strip().lower()
     if told != "true":
-        return Fine(place.subject, f"{place.subject} has its search switched off") if server else None
+        return Fine(place.subject, _("{place} has its search switched off", place=place.subject)) if server else None
     lacking = [name for name in NEEDED if not env.get(name)]
     words = {
         "service": place.service or "api", "server": (server.service if server else None) or "meilisearch",
@@ -82,15 +83,17 @@ def _judge(api: ApiProcess, server: Placed | None) -> Found | None:
     key = theirs.get("MEILI_MASTER_KEY", "")
     source = server.source if server else ""
     if key and theirs.get("MEILI_ENV") == "production" and len(key.encode()) < LEAST:
-        rows: tuple[Evidence, ...] = (Evidence("too short", f"MEILI_MASTER_KEY has {len(key.encode())} bytes", source),)
+        rows: tuple[Evidence, ...] = (
+            Evidence(_("too short"), _("MEILI_MASTER_KEY has {count} bytes", count=len(key.encode())), source),
+        )
         return Case(place.subject, SHORT, None, rows, words)
     if lacking:
-        rows = tuple(Evidence("not set", name, api.dotenv_path or api.inspected) for name in lacking)
+        rows = tuple(Evidence(_("not set"), name, api.dotenv_path or api.inspected) for name in lacking)
         return Case(place.subject, INCOMPLETE, None, rows, words)
     if key and key != env["MEILI_MASTER_KEY"] and _written(server) != env["MEILI_MASTER_KEY"]:
-        rows = tuple(Evidence("not the same", "MEILI_MASTER_KEY", one) for one in (source, api.set_in(NEEDED[1])))
+        rows = tuple(Evidence(_("not the same"), "MEILI_MASTER_KEY", one) for one in (source, api.set_in(NEEDED[1])))
         return Case(place.subject, OTHER_KEY, None, rows, words)
-    return Fine(place.subject, f"{place.subject} and its Meilisearch have the same key, or need none")
+    return Fine(place.subject, _("{place} and its Meilisearch have the same key, or need none", place=place.subject))
 
 
 def _written(server: Placed | None) -> str | None:

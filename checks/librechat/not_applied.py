@@ -36,6 +36,7 @@ from ...console.fix.steps import ComposeUp
 from ...console.model import ComposeService, Container, FileFact, Role, Snapshot
 from ...console.products.librechat.env import working_dir
 from ...console.products.services import newer, newer_than_container, role_of_container
+from ...console.text import _
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Unknown, manual, repair
 from ..compose import Placed, override_for, placed
@@ -124,7 +125,7 @@ def find(snapshot: Snapshot, settings: Settings) -> Iterator[Found]:
             continue
         why = _why_untold(place, place.container)
         if why is not None:
-            yield Unknown(place.subject, "Whether the files are applied cannot be told", why)
+            yield Unknown(place.subject, _("Whether the files are applied cannot be told"), why)
             continue
         covered = _has_mount_finding(place, snapshot, settings)
         found = (_behind(one, snapshot) for one in _members(place, snapshot) if not (covered and _same(one, place)))
@@ -132,14 +133,14 @@ def find(snapshot: Snapshot, settings: Settings) -> Iterator[Found]:
         if stale:
             yield _case(StaleStack(place, tuple(stale)))
         else:
-            yield Fine(place.subject, "The containers of this stack are as its files say")
+            yield Fine(place.subject, _("The containers of this stack are as its files say"))
 
 
 def _why_untold(place: Placed, container: Container) -> str | None:
     if not container.detailed:
-        return "it has not been inspected yet"
+        return _("it has not been inspected yet")
     if place.project is None and compose.LABEL_FILES in container.labels:
-        return f"the files in {place.directory} cannot be looked at from here"
+        return _("the files in {directory} cannot be looked at from here", directory=place.directory)
     broken = place.broken_file
     return f"{broken.path}: {broken.error}" if broken and broken.in_use else None
 
@@ -242,7 +243,8 @@ def _case(stack: StaleStack) -> Case[StaleStack]:
     words = {
         "who": _names(worst), "run": "runs" if single else "run", "was": "was" if single else "were",
         "path": stack.stale[0].path, "names": ", ".join(variables), "all": _names(stack.stale),
-        "also": f"; {_names(also)} {'is' if len(also) == 1 else 'are'} behind too" if also else "",
+        "also": _("; {names} {is_} behind too", names=_names(also), is_="is" if len(also) == 1 else "are")
+                if also else "",
     }  # fmt: skip
     # two containers of one stack that hold different secrets refuse each other; both old, they still work together
     refused = not SECRETS.isdisjoint(variables) and all(one.form is not ENV_CHANGED for one in stack.stale)
@@ -263,12 +265,16 @@ def _rows(stale: Iterable[Behind]) -> Iterator[Evidence]:
         at, what = (container.started_at, "started") if read else (container.created_at, "made")
         yield Evidence(f"{name} {what}", moment(at), source)
         if one.others or one.variables:
-            yield Evidence(f"{name} differs in", ", ".join((*one.others, *one.variables)), source)
+            yield Evidence(_("{name} differs in", name=name), ", ".join((*one.others, *one.variables)), source)
         if one.hashed:
-            yield Evidence("config-hash", "another one than the files give now", f"{source}, docker compose config")
+            yield Evidence(
+                "config-hash",
+                _("another one than the files give now"),
+                _("{source}, docker compose config", source=source),
+            )
     files = {fact.path: fact for one in stale for fact in one.files}
     for path, fact in files.items():
-        yield Evidence("written", moment(fact.mtime), path)
+        yield Evidence(_("written"), moment(fact.mtime), path)
 
 
 def plan(case: Case[StaleStack], _answers: Answers) -> Plan:
@@ -277,7 +283,9 @@ def plan(case: Case[StaleStack], _answers: Answers) -> Plan:
     in_order = sorted(stack.stale, key=lambda one: _same(one.place, stack.place))
     steps = [up for one in in_order if (up := _up(one)) is not None]
     if len(steps) < len(in_order):
-        return manual("The container was not made by Compose, or its files are gone: restart it by hand to apply .env.")
+        return manual(
+            _("The container was not made by Compose, or its files are gone: restart it by hand to apply .env.")
+        )
     return repair(
         *steps, says=_says(stack), restarts=[one.place.subject for one in in_order], lock=stack.place.directory,
         settle=5.0,
@@ -293,14 +301,19 @@ def _up(one: Behind) -> ComposeUp | None:
 
 
 def _says(stack: StaleStack) -> Iterator[str]:
-    yield "Only these containers are made anew, from the files as they are; what they do at that moment is cut off."
-    yield "Their data stays: it lies in folders and volumes, not in the containers. No image is pulled."
+    yield _(
+        "Only these containers are made anew, from the files as they are; what they do at that moment is cut off.",
+    )
+    yield _("Their data stays: it lies in folders and volumes, not in the containers. No image is pulled.")
     override = override_for(stack.place)
     path = next((one.path for one in stack.stale if one.form is OVERRIDE_NOT_IN_USE), None)
     if path and override and not override.read_by_itself:
-        yield f"Your compose files are listed without {path}: add it to -f or COMPOSE_FILE, or `up` loses it."
+        yield _(
+            "Your compose files are listed without {path}: add it to -f or COMPOSE_FILE, or `up` loses it.",
+            path=path,
+        )
     elif path:
-        yield f"Everything that {path} declares for these services takes effect."
+        yield _("Everything that {path} declares for these services takes effect.", path=path)
 
 
 CHECK = Check(

@@ -18,6 +18,7 @@ from ...console.products.librechat import env as rules
 from ...console.products.librechat.env import ImageKind, Launch, Release
 from ...console.products.librechat.reading import DEFAULT_PATH, NAMES
 from ...console.settings import Settings
+from ...console.text import _
 from ..compose import LOOPBACK, Placed, marks_since_start, open_ports, value_of
 from ..subjects import Reach, fact_of, reach
 
@@ -62,7 +63,7 @@ class ApiProcess:
         place = self.place
         if place.container:
             return f"docker inspect {place.container.name}"
-        return place.files[0] if place.files else "compose files"
+        return place.files[0] if place.files else _("compose files")
 
     @property
     def config_url(self) -> bool:
@@ -105,7 +106,7 @@ class ApiProcess:
         if declared and name not in declared.named and declared.env_files:
             return " or ".join(declared.env_files)
         named = declared and name in declared.named and self.place.files
-        return self.place.files[0] if named else f"the environment of {self.place.subject}"
+        return self.place.files[0] if named else _("the environment of {place}", place=self.place.subject)
 
     def given(self, name: str) -> Given | None:
         """A variable as the process has it: dotenv never overwrites what the container's environment has."""
@@ -119,7 +120,7 @@ class ApiProcess:
         """``NODE_ENV``; its value is None when it is unset."""
         set_by_command = rules.given_node_env(self.words)
         if set_by_command is not None:
-            return Given(set_by_command, f"command {' '.join(self.words[-3:])}")
+            return Given(set_by_command, _("command {words}", words=" ".join(self.words[-3:])))
         return None if self.launch == "unknown" else self.given("NODE_ENV")
 
     def env(self) -> Mapping[str, str] | None:
@@ -188,7 +189,7 @@ def _brings(target: str, mounts: Iterable[Mount | Volume], snapshot: Snapshot) -
 
 def moment(at: float | None) -> str:
     """A time in UTC, for people."""
-    return "at a time not known" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return _("at a time not known") if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _values(env: Iterable[EnvVar]) -> dict[str, str]:
@@ -202,7 +203,7 @@ def _own_dotenv(place: Placed) -> str | None:
 
 def _release(place: Placed, snapshot: Snapshot, settings: Settings) -> tuple[Release | None, str]:
     if settings.librechat.release:
-        return rules.release(settings.librechat.release), "settings, librechat.release"
+        return rules.release(settings.librechat.release), _("settings, librechat.release")
     service = next((one for one in snapshot.services if _is(one, place)), None)
     container = place.container
     started = any(mark.mark == "librechat.start" for mark in marks_since_start(snapshot, container))
@@ -274,7 +275,7 @@ def front_of(api: ApiProcess, snapshot: Snapshot) -> Front:
     native = (
         one.name for one in snapshot.processes if one.name.partition(" ")[0] in ("nginx", "caddy", "traefik", "apache2")
     )
-    maybe = tuple(Evidence("web server on this machine", name, "process table") for name in native)[:1]
+    maybe = tuple(Evidence(_("web server on this machine"), name, _("process table")) for name in native)[:1]
     tls = tuple(_tls(api, others))
     front = Front(tuple(_plain(api, others)), tls, maybe, _address(api))
     if front.stated and tls and not any(_near(api, one) for one in others if _speaks_tls(one)):
@@ -293,15 +294,15 @@ def _plain(api: ApiProcess, others: Iterable[Container]) -> Iterator[Evidence]:
     place, container = api.place, api.place.container
     if container and container.network_mode == "host":
         if not LOOPBACK.match(api.inside.get("HOST", "")):
-            yield Evidence("published", "all addresses (host network)", api.inspected)
+            yield Evidence(_("published"), _("all addresses (host network)"), api.inspected)
         return
     for address, number in open_ports(place.told_by):
-        yield Evidence("published", f"{address}:{number}", api.inspected)
+        yield Evidence(_("published"), f"{address}:{number}", api.inspected)
     for other in others:
         own = other.project == place.project_name and _near(api, other) and _FRONT.search(other.image)
         for address, number in open_ports(other) if own else ():
             if number == _HTTP:
-                yield Evidence("published", f"{address}:{number}", f"docker inspect {other.name}")
+                yield Evidence(_("published"), f"{address}:{number}", f"docker inspect {other.name}")
 
 
 def _speaks_tls(told: Container | ComposeService) -> bool:
@@ -311,10 +312,16 @@ def _speaks_tls(told: Container | ComposeService) -> bool:
 
 def _tls(api: ApiProcess, others: Iterable[Container]) -> Iterator[Evidence]:
     for other in filter(_speaks_tls, others):
-        yield Evidence("https", f"{other.name} publishes port {_HTTPS}", f"docker inspect {other.name}")
+        yield Evidence(
+            _("https"),
+            _("{other} publishes port {https}", other=other.name, https=_HTTPS),
+            f"docker inspect {other.name}",
+        )
     declared = api.place.project.services if api.place.project and api.place.container is None else ()
     for service in filter(_speaks_tls, declared):
-        yield Evidence("https", f"{service.name} publishes port {_HTTPS}", api.inspected)
+        yield Evidence(
+            _("https"), _("{service} publishes port {https}", service=service.name, https=_HTTPS), api.inspected
+        )
 
 
 def _near(api: ApiProcess, other: Container) -> bool:

@@ -25,6 +25,7 @@ from ...console.model import Snapshot
 from ...console.model.findings import Evidence
 from ...console.products.versions import parts_of
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..compose import Placed, placed, severity_of
 from .process import ApiProcess, api_of
@@ -72,7 +73,9 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         cases = list(_cases(place, app))
         yield from cases
         if not cases:
-            yield Fine(place.subject, f"{place.subject} can compute embeddings, and LibreChat can use it")
+            yield Fine(
+                place.subject, _("{place} can compute embeddings, and LibreChat can use it", place=place.subject)
+            )
 
 
 def _cases(place: Placed, app: ApiProcess | None) -> Iterator[Case[None]]:
@@ -81,20 +84,20 @@ def _cases(place: Placed, app: ApiProcess | None) -> Iterator[Case[None]]:
     last = parts_of(image).last
     if provider == "huggingface" and last.endswith("-lite"):
         rows: tuple[Evidence, ...] = (
-            Evidence("image", image, place.source),
+            Evidence(_("image"), image, place.source),
             Evidence("EMBEDDINGS_PROVIDER", provider, place.source),
         )
         yield _case(LITE, place, app, rows, full=last.removesuffix("-lite"))
     key = env.get("RAG_OPENAI_API_KEY") or env.get("OPENAI_API_KEY")
     if provider == "openai" and key in NO_VALUE and not env.get("RAG_OPENAI_BASEURL"):
-        said = "the word user_provided" if key else "not set"
-        yield _case(NO_KEY, place, app, (Evidence("key for embeddings", said, place.source),), key=said)
+        said = _("the word user_provided") if key else _("not set")
+        yield _case(NO_KEY, place, app, (Evidence(_("key for embeddings"), said, place.source),), key=said)
     if app is not None and _differ(place, app):
-        rows = tuple(Evidence("not the same", "JWT_SECRET", one) for one in (place.source, app.set_in("JWT_SECRET")))
+        rows = tuple(Evidence(_("not the same"), "JWT_SECRET", one) for one in (place.source, app.set_in("JWT_SECRET")))
         yield _case(SECRET, place, app, rows)
     known = app.given("RAG_API_URL") if app else None
     if app is not None and known is not None and not known.value:
-        yield _case(NOT_USED, place, app, (Evidence("RAG_API_URL", "not set", known.source),))
+        yield _case(NOT_USED, place, app, (Evidence("RAG_API_URL", _("not set"), known.source),))
 
 
 def _differ(place: Placed, app: ApiProcess) -> bool:

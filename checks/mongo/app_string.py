@@ -16,6 +16,7 @@ from ...console.fix.steps import EditFile, EnvLine, SetServiceKeys
 from ...console.model import EnvVar
 from ...console.products.mongo import ADVERTISED, Client, leads_to, names_for, port_of, root_login
 from ...console.products.mongo_uri import LOOPBACK, Kind, MongoUri, UriFault, parse, repaired, rewritten
+from ...console.text import N_, _
 from .. import compose
 from ..api import Evidence, Plan, Snapshot, repair
 from ..compose import Placed
@@ -26,85 +27,91 @@ _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 """Characters that mean themselves in a ``.env`` file without quotes; ``EnvLine`` writes no others."""
 _WORDS: dict[Kind, tuple[str, str, str]] = {
     "separator": (
-        "{found} stands where {should} belongs in {variable}",
-        ("character {place} of {variable} is {found} and should be {should}: what stands behind it is read as a"
-        " part of what stands before it, a database's name or a value, and not as an option"),
-        "write {should} in place of {found}",
+        N_("{found} stands where {should} belongs in {variable}"),
+        (N_("character {place} of {variable} is {found} and should be {should}: what stands behind it is read as a"
+        " part of what stands before it, a database's name or a value, and not as an option")),
+        N_("write {should} in place of {found}"),
     ),
     "quotes": (
-        "quotes are a part of {variable}",
-        "{variable} begins and ends with {found}, which the app gets as a part of it and refuses",
-        "take the quotes away",
+        N_("quotes are a part of {variable}"),
+        N_("{variable} begins and ends with {found}, which the app gets as a part of it and refuses"),
+        N_("take the quotes away"),
     ),
     "database": (
-        "the name of its database in {variable} cannot be one",
-        "character {place} of {variable} is {found}, which MongoDB refuses in the name of a database",
-        "choose a name without it",
+        N_("the name of its database in {variable} cannot be one"),
+        N_("character {place} of {variable} is {found}, which MongoDB refuses in the name of a database"),
+        N_("choose a name without it"),
     ),
     "host": (
-        "a host in {variable} has a port that is none",
-        "at character {place} of {variable} stands a host with a port that is no number from 1 to 65535",
-        "correct the port",
+        N_("a host in {variable} has a port that is none"),
+        N_("at character {place} of {variable} stands a host with a port that is no number from 1 to 65535"),
+        N_("correct the port"),
     ),
     "srv": (
-        "{variable} begins with mongodb+srv:// and names a port or several hosts",
-        "at character {place} of {variable} stands {found}, and behind mongodb+srv:// belongs one name without a port",
-        "take ports and further hosts out, or write mongodb:// with them",
+        N_("{variable} begins with mongodb+srv:// and names a port or several hosts"),
+        N_(
+            "at character {place} of {variable} stands {found}, and behind mongodb+srv:// belongs one name without "
+            "a port"
+        ),
+        N_("take ports and further hosts out, or write mongodb:// with them"),
     ),
     "option": (
-        "an option in {variable} has no value",
-        "at character {place} of {variable} stands an option that is not NAME=VALUE, which drivers refuse",
-        "give it a value or take it out",
+        N_("an option in {variable} has no value"),
+        N_("at character {place} of {variable} stands an option that is not NAME=VALUE, which drivers refuse"),
+        N_("give it a value or take it out"),
     ),
     "unescaped": (
-        "{found} in its login has to be percent-encoded in {variable}",
-        ("user or password end at character {place} of {variable}, which is {found}: what is read is another host or"
-        " password, or nothing at all"),
-        "write {swaps} in user and password",
+        N_("{found} in its login has to be percent-encoded in {variable}"),
+        (N_("user or password end at character {place} of {variable}, which is {found}: what is read is another host or"
+        " password, or nothing at all")),
+        N_("write {swaps} in user and password"),
     ),
     "wide": (
-        "{found} in {variable} is a full-width character",
-        "character {place} of {variable} is {found}, which means nothing there; {should} does",
-        "write {should} in place of {found}",
+        N_("{found} in {variable} is a full-width character"),
+        N_("character {place} of {variable} is {found}, which means nothing there; {should} does"),
+        N_("write {should} in place of {found}"),
     ),
     "scheme": (
-        "{variable} has to begin with {should}",
-        "{variable} begins with {found}, so that its driver does not know what it is",
-        "let it begin with {should}",
+        N_("{variable} has to begin with {should}"),
+        N_("{variable} begins with {found}, so that its driver does not know what it is"),
+        N_("let it begin with {should}"),
     ),
     "go-scheme": (
-        "{variable} is written as a URL, and is read as Go's user:<password>@tcp(host:port)/name",
-        "{variable} begins with {found}, which is read as the user's name",
-        "write user:<password>@tcp(host:port)/name, without {found}",
+        N_("{variable} is written as a URL, and is read as Go's user:<password>@tcp(host:port)/name"),
+        N_("{variable} begins with {found}, which is read as the user's name"),
+        N_("write user:<password>@tcp(host:port)/name, without {found}"),
     ),
     "network": (
-        "the address in {variable} does not stand in tcp(...)",
-        "at character {place} of {variable} stands a host and not tcp(host:port): \"default addr for network unknown\"",
-        "write {should} behind the @",
+        N_("the address in {variable} does not stand in tcp(...)"),
+        N_(
+            'at character {place} of {variable} stands a host and not tcp(host:port): "default addr for network '
+            'unknown"'
+        ),
+        N_("write {should} behind the @"),
     ),
     "bracket": (
-        "the bracket round the address in {variable} is not closed",
-        "the bracket at character {place} of {variable} has no ) behind its port",
-        "write ) behind the port",
+        N_("the bracket round the address in {variable} is not closed"),
+        N_("the bracket at character {place} of {variable} has no ) behind its port"),
+        N_("write ) behind the port"),
     ),
     "slash": (
-        "{variable} has no / before the database's name",
-        "{variable} ends at character {place} without it: \"missing the slash separating the database name\"",
-        "write / and the database's name behind the address",
+        N_("{variable} has no / before the database's name"),
+        N_("{variable} ends at character {place} without it: \"missing the slash separating the database name\""),
+        N_("write / and the database's name behind the address"),
     ),
     "value": (
-        "{found} in an option of {variable} has to be written {should}",
-        "the last / of {variable}, at character {place}, is taken for the one before the database's name",
-        "write {swaps} in the option's value",
+        N_("{found} in an option of {variable} has to be written {should}"),
+        N_("the last / of {variable}, at character {place}, is taken for the one before the database's name"),
+        N_("write {swaps} in the option's value"),
     ),
     "number": (
-        "the database in {variable} is no number",
-        "at character {place} of {variable} stands a path that is no number; Redis numbers its databases",
-        "write /0, or nothing, behind the port",
+        N_("the database in {variable} is no number"),
+        N_("at character {place} of {variable} stands a path that is no number; Redis numbers its databases"),
+        N_("write /0, or nothing, behind the port"),
     ),
 }  # fmt: skip
 """By kind of fault: what is wrong, what comes of it, what to do."""
-_SHOWN = {" ": "a space", "%": "an encoded character"}
+_SHOWN = {" ": N_("a space"), "%": N_("an encoded character")}
 
 
 def of_writing(variable: str, fault: UriFault | None) -> dict[str, str]:
@@ -113,11 +120,11 @@ def of_writing(variable: str, fault: UriFault | None) -> dict[str, str]:
         return {}
     words = {
         "variable": variable,
-        "found": ", ".join(_SHOWN.get(one, one) for one in fault.found),
+        "found": ", ".join(_(_SHOWN.get(one, one)) for one in fault.found),
         "should": ", ".join(fault.should),
         "place": str(fault.at + 1),
     }
-    slip, effect, cure = (text.format(**words, swaps=fault.swaps) for text in _WORDS.get(fault.kind, ("", "", "")))
+    slip, effect, cure = (_(text, **words, swaps=fault.swaps) for text in _WORDS.get(fault.kind, ("", "", "")))
     return {"slip": slip, "effect": effect, "cure": cure, "swaps": fault.swaps}
 
 
@@ -180,7 +187,7 @@ def _member_of(node: MongoNode, app: Client) -> str | None:
     own, container = node.own_host, node.container
     if own is None or container is None or node.said.set_name is None or app.uri.direct:
         return None
-    name, _, port = own.rpartition(":")
+    name, _rest, port = own.rpartition(":")
     names = names_for(app.container, container)
     if not names or (name.lower() in names and port == str(port_of(container))):
         return None
@@ -193,26 +200,56 @@ def compared(node: MongoNode, app: Client) -> dict[str, str]:
     if root is None:
         return {"instead": "", "compared": ""}
     tried = next((trial.accepted for trial in node.said.trials if trial.owner == own), None)
-    verdict = {True: ", which mongod accepts", False: ", which mongod refuses as well", None: ""}[tried]
+    verdict = {True: _(", which mongod accepts"), False: _(", which mongod refuses as well"), None: ""}[tried]
     if uri.user != root.user:
-        said = f"{app.variable} says user {uri.user}, {root.user_variable} of {node.subject} says {root.user}{verdict}"
-        return {"instead": f" as {uri.user}: its first user is {root.user}", "compared": f". {said}"}
+        said = _(
+            "{variable} says user {user}, {user_variable} of {node} says {user2}{verdict}",
+            variable=app.variable,
+            user=uri.user,
+            user_variable=root.user_variable,
+            node=node.subject,
+            user2=root.user,
+            verdict=verdict,
+        )
+        return {
+            "instead": _(" as {user}: its first user is {user2}", user=uri.user, user2=root.user),
+            "compared": f". {said}",
+        }
     if uri.password != root.password:
-        return {"instead": "", "compared": f". Its password is not that of {root.password_variable}{verdict}"}
-    return {"instead": "", "compared": f". {root.user_variable} and {root.password_variable} say the same"}
+        return {
+            "instead": "",
+            "compared": _(
+                ". Its password is not that of {password_variable}{verdict}",
+                password_variable=root.password_variable,
+                verdict=verdict,
+            ),
+        }
+    return {
+        "instead": "",
+        "compared": _(
+            ". {user_variable} and {password_variable} say the same",
+            user_variable=root.user_variable,
+            password_variable=root.password_variable,
+        ),
+    }
 
 
 def of_login(nodes: Sequence[MongoNode]) -> dict[str, str]:
     """What was tried, and what keeps Bitnami's image from storing its container's id."""
     node = nodes[0]
     tried = dict.fromkeys(f"{one.user} ({one.source})" for each in nodes for one in each.said.trials)
-    told = "Nothing in the stack holds a login. If no user was ever made, who asks from inside the container needs none"
+    told = _(
+        "Nothing in the stack holds a login. If no user was ever made, who asks from inside the container needs none",
+    )
     if tried:
-        told = f"Tried once each, and refused: {', '.join(tried)}"
+        told = _("Tried once each, and refused: {tried}", tried=", ".join(tried))
     forgets = is_bitnami(node.place) and not compose.value_of(ADVERTISED, node.place.env)
-    lasting = f". {ADVERTISED} is not set: Bitnami's image then stores the container's own name or address"
+    lasting = _(
+        ". {advertised} is not set: Bitnami's image then stores the container's own name or address",
+        advertised=ADVERTISED,
+    )
     return {
-        "unseen": "it refuses every login of the stack" if tried else "no login is known to see why",
+        "unseen": _("it refuses every login of the stack") if tried else _("no login is known to see why"),
         "tried": told, "lasting": lasting if forgets else "",
     }  # fmt: skip
 
@@ -316,7 +353,7 @@ def _for_compose(uri: str, env: tuple[EnvVar, ...]) -> str:
     """As a compose file has to hold it: ``$`` doubled; a password that ``.env`` holds is referred to, not copied."""
     head, colon, rest = uri.partition("://")
     where = re.split("[/?]", rest, maxsplit=1)[0]  # an option may hold an @ as well
-    login, at, _ = where.rpartition("@")
+    login, at, _rest = where.rpartition("@")
     tail = rest[len(login) + len(at) :]
     user, between, password = login.partition(":")
     name = next((one.name for one in env if len(password) > 3 and one.value == password), None)
@@ -327,13 +364,21 @@ def _for_compose(uri: str, env: tuple[EnvVar, ...]) -> str:
 def _says(verdict: SetVerdict, app: Client, written: EditFile, *, started: bool) -> Iterator[str]:
     swaps = app.uri.fault.swaps if app.uri.fault else ""
     what = {
-        "app-host": "the host", "app-set": "replicaSet", "app-auth-source": "authSource",
-        "app-uri": f"what is wrong with its writing ({swaps})", "app-unescaped": "the writing of user and password",
-        "app-login": "the password and authSource",
+        "app-host": _("the host"), "app-set": "replicaSet", "app-auth-source": "authSource",
+        "app-uri": _("what is wrong with its writing ({swaps})", swaps=swaps),
+        "app-unescaped": _("the writing of user and password"), "app-login": _("the password and authSource"),
     }.get(verdict.form or "", "a part")  # fmt: skip
-    then = f"{app.container.name} is recreated with it, mongod is left alone"
-    yield f"Of {app.variable} only {what} is changed; {then if started else 'nothing of this app has been started'}."
+    then = _("{container} is recreated with it, mongod is left alone", container=app.container.name)
+    yield _(
+        "Of {variable} only {what} is changed; {then}.",
+        variable=app.variable,
+        what=what,
+        then=then if started else _("nothing of this app has been started"),
+    )
     if verdict.form == "app-login":
-        yield "The password is that of the first user's variable, which mongod has accepted for the same user."
+        yield _("The password is that of the first user's variable, which mongod has accepted for the same user.")
     if not isinstance(written.edits[0], EnvLine):
-        yield f"{written.path} then holds the whole connection string, and what it says beats the compose file."
+        yield _(
+            "{path} then holds the whole connection string, and what it says beats the compose file.",
+            path=written.path,
+        )

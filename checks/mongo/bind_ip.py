@@ -32,6 +32,7 @@ from ...console.products.mongo import Client, config_path, option
 from ...console.products.mongo_uri import PORT
 from ...console.products.roles import role_of_program
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..compose import severity_of
 from .node import MongoNode, nodes
@@ -79,7 +80,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _judge(node: MongoNode, snapshot: Snapshot) -> Found | None:
     container, name = node.container, node.subject
     if container is not None and not container.detailed:
-        return Unknown(name, f"Cannot say where {name} listens", "it has not been inspected yet")
+        return Unknown(name, _("Cannot say where {name} listens", name=name), _("it has not been inspected yet"))
     users = [app for app in (*node.apps, *node.declared_apps) if not _inside(app.container, container)]
     ports = [port for port in container.ports if port.host_port and port.protocol == "tcp"] if container else []
     shared = container is not None and container.network_mode == "host"
@@ -91,10 +92,11 @@ def _judge(node: MongoNode, snapshot: Snapshot) -> Found | None:
     addresses, told, path = bound
     seen = node.answers and node.said.via in ("published port", "container address")
     if seen or not all(LOOPBACK.match(one) for one in addresses):
-        return Fine(name, f"{name} listens where others ask for it")
-    app = users[0].container.service or users[0].container.name if users else "whoever comes by its published port"
-    rows = (Evidence("listens on", ", ".join(addresses), path or node.place.source), *_needed(users),
-            *(Evidence("published", f"port {port.host_port}", node.place.source) for port in ports[:1]))  # fmt: skip
+        return Fine(name, _("{name} listens where others ask for it", name=name))
+    app = users[0].container.service or users[0].container.name if users else _("whoever comes by its published port")
+    rows = (Evidence(_("listens on"), ", ".join(addresses), path or node.place.source), *_needed(users),
+            *(Evidence(_("published"), _("port {port}", port=port.host_port), node.place.source)
+              for port in ports[:1]))  # fmt: skip
     words = {"address": ", ".join(addresses), "told": told, "app": app, "service": node.place.service or name,
              "place": node.place.source, "path": path or ""}  # fmt: skip
     severity = severity_of(container, "error" if users else "warning")
@@ -115,7 +117,11 @@ def _needed(users: list[Client]) -> Iterator[Evidence]:
     for app in users[:4]:
         host, port = app.uri.hosts[0] if app.uri.hosts else ("", PORT)
         name = app.container.name
-        yield Evidence("needed by", f"{name}, {app.variable}, at {place(host, port or PORT)}", f"settings of {name}")
+        yield Evidence(
+            _("needed by"),
+            f"{name}, {app.variable}, at {place(host, port or PORT)}",
+            _("settings of {name}", name=name),
+        )
 
 
 def _bound(node: MongoNode, snapshot: Snapshot) -> tuple[tuple[str, ...], str, str | None] | None:
@@ -128,14 +134,14 @@ def _bound(node: MongoNode, snapshot: Snapshot) -> tuple[tuple[str, ...], str, s
         return _listed(given), f"--bind_ip {given} says so", None
     config = config_of(snapshot, node.place)
     if config is not None and config.bind:
-        return _listed(config.bind), f"bindIp in {config.path} says so", config.path
+        return _listed(config.bind), _("bindIp in {path} says so", path=config.path), config.path
     if config is None and config_path(words) is not None:
         return None  # it may stand in a file that could not be read
     if not official(node.place.image) or is_bitnami(node.place):
         return None
     if node.mongod.passed_by:
-        return ("127.0.0.1",), "mongod is started past the image's entrypoint, and that is its own default", None
-    return (("0.0.0.0",), "the image's entrypoint adds --bind_ip_all", None) if not node.mongod.wrapped else None  # noqa: S104
+        return ("127.0.0.1",), _("mongod is started past the image's entrypoint, and that is its own default"), None
+    return (("0.0.0.0",), _("the image's entrypoint adds --bind_ip_all"), None) if not node.mongod.wrapped else None  # noqa: S104
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -152,17 +158,17 @@ def _native(process: NativeProcess, snapshot: Snapshot) -> Iterator[Found]:
     arrows = [one for one in arrows if not _on_host(one, snapshot)]
     if not arrows or is_desktop(snapshot.engine):
         return  # a desktop's Engine hands containers on to the machine's own loopback
-    subject = f"mongod on port {min(ports)}"
+    subject = _("mongod on port {ports}", ports=min(ports))
     if process.listens is None:
-        why = "its sockets could not be read: only root may look into processes of others"
-        yield Unknown(subject, f"Cannot say where the {subject} of this machine listens", why)
+        why = _("its sockets could not be read: only root may look into processes of others")
+        yield Unknown(subject, _("Cannot say where the {subject} of this machine listens", subject=subject), why)
         return
     addresses = tuple(dict.fromkeys(host for host, port in process.listens))
     if not addresses or not all(LOOPBACK.match(one) for one in addresses):
-        yield Fine(subject, f"The {subject} of this machine listens where containers ask")
+        yield Fine(subject, _("The {subject} of this machine listens where containers ask", subject=subject))
         return
-    rows = (Evidence("listens on", ", ".join(addresses), f"sockets of process {process.pid}"),
-            *(Evidence("needed by", f"{one.source_name}, {one.origin}, at {place(one.host, one.port)}", one.place)
+    rows = (Evidence(_("listens on"), ", ".join(addresses), _("sockets of process {pid}", pid=process.pid)),
+            *(Evidence(_("needed by"), f"{one.source_name}, {one.origin}, at {place(one.host, one.port)}", one.place)
               for one in arrows[:4]))  # fmt: skip
     yield Case(subject, NATIVE, None, rows, {"address": ", ".join(addresses), "app": arrows[0].source_name})
 

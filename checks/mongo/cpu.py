@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...console.text import _
 from .. import compose
 from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, by_hand
 from .node import MongoNode, nodes
@@ -68,7 +69,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if form is not None:
             yield _case(node, form, snapshot)
         elif node.container is not None or snapshot.host.cpu_features is not None:
-            yield Fine(node.subject, f"Nothing says that the processor is too old for {node.subject}")
+            yield Fine(node.subject, _("Nothing says that the processor is too old for {node}", node=node.subject))
 
 
 def _form(node: MongoNode, snapshot: Snapshot) -> Form | None:
@@ -99,9 +100,9 @@ def _lacks(snapshot: Snapshot) -> Form | None:
 def _case(node: MongoNode, form: Form, snapshot: Snapshot) -> Case[None]:
     rows = [Evidence("MongoDB", node.version_words, "image")]
     if _lacks(snapshot) is not None:
-        rows.append(Evidence("processor", form.title.partition("the processor ")[2], "/proc/cpuinfo"))
+        rows.append(Evidence(_("processor"), form.title.partition("the processor ")[2], "/proc/cpuinfo"))
     rows += [*node.exited(SIGILL), *compose.log_evidence(snapshot, node.container, (*WARNED, ILLEGAL))]
-    verb = "cannot run" if node.container is not None else "will not run"
+    verb = _("cannot run") if node.container is not None else _("will not run")
     image = "mongo:4.4.18" if form is OLD_ARM else "mongo:4.4.29"
     return Case(node.subject, form, None, tuple(rows), {"verb": verb, "image": image})
 

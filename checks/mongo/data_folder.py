@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...console.products.mongo import option
+from ...console.text import _
 from .. import compose
 from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, Unknown, by_hand
 from ..container.permission import PATH, REFUSED
@@ -85,12 +86,12 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if container is None or container.state == "created" or node.router:
             continue
         if not container.detailed:
-            title = f"Whether {node.subject} can use its data folder cannot be told"
-            yield Unknown(node.subject, title, "it was not inspected yet")
+            title = _("Whether {node} can use its data folder cannot be told", node=node.subject)
+            yield Unknown(node.subject, title, _("it was not inspected yet"))
             continue
         refusal = _refusal(node, snapshot)
         if refusal is None or node.answers:
-            yield Fine(node.subject, f"Nothing says that {node.subject} cannot use its data folder")
+            yield Fine(node.subject, _("Nothing says that {node} cannot use its data folder", node=node.subject))
         elif not (REFUSED.search(refusal.said) and refusal.found and refusal.found.kind == "bind"):
             yield _case(node, refusal, snapshot)
 
@@ -113,12 +114,16 @@ def _case(node: MongoNode, refusal: FolderRefusal, snapshot: Snapshot) -> Case[F
     fact = fact_of(snapshot, found.source) if found and found.kind == "bind" else None
     rows = (
         *node.exited(EXIT), *compose.log_evidence(snapshot, node.container, MARKS),
-        Evidence("data folder", f"{refusal.path}, {found.source if found else 'of the container itself'}",
+        Evidence(_("data folder"), f"{refusal.path}, {found.source if found else 'of the container itself'}",
                  node.place.source),
         *file_evidence(fact, found.source if found else ""),
     )  # fmt: skip
     others = _others(node, refusal, snapshot)
-    owner = f"the folder belongs to {fact.uid} with mode {fact.mode:o}" if fact and fact.mode is not None else ""
+    owner = (
+        _("the folder belongs to {uid} with mode {mode:o}", uid=fact.uid, mode=fact.mode)
+        if fact and fact.mode is not None
+        else ""
+    )
     place = found.source if found else refusal.path
     inside, whose = shlex.quote(refusal.path), "UID" if uid is None else str(uid)
     give = f"sudo chown -R {whose} {shlex.quote(place)}" if found and found.kind == "bind" else ""
@@ -126,12 +131,12 @@ def _case(node: MongoNode, refusal: FolderRefusal, snapshot: Snapshot) -> Case[F
     read_only = bool(found and found.mount.read_only)
     words = {
         "path": refusal.path, "place": place, "look": _run(node, "--entrypoint ls", f"-ldn {inside}"),
-        "again": f"docker compose up -d {node.place.service}" if node.place.service else "make the container anew",
+        "again": f"docker compose up -d {node.place.service}" if node.place.service else _("make the container anew"),
         "user": str(uid) if uid is not None else node.place.user or "unknown",
-        "reason": "it is mounted read-only" if read_only else owner or "the folder is not its own",
+        "reason": _("it is mounted read-only") if read_only else owner or _("the folder is not its own"),
         "others": f": {', '.join(others)}" if others else "",
-        "way": "Take :ro out of its line in volumes." if read_only else
-               f"Where it is this service's alone, with all in it: {give or volume}",
+        "way": _("Take :ro out of its line in volumes.") if read_only else
+               _("Where it is this service's alone, with all in it: {give}", give=give or volume),
     }  # fmt: skip
     return Case(node.subject, form, refusal, rows, words)
 

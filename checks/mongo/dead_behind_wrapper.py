@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...console.fix.steps import RestartContainer
+from ...console.text import _
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from .node import MongoNode, nodes
@@ -60,18 +61,18 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 
 def _judge(node: MongoNode, snapshot: Snapshot) -> Found:
-    title = f"Whether a mongod runs in {node.subject} cannot be told"
+    title = _("Whether a mongod runs in {node} cannot be told", node=node.subject)
     if node.said.alive is None:
-        why = "mongod does not answer, and the container's processes could not be listed"
+        why = _("mongod does not answer, and the container's processes could not be listed")
         return Unknown(node.subject, title, why)
     if node.said.alive:
-        return Fine(node.subject, f"A mongod runs in {node.subject}")
+        return Fine(node.subject, _("A mongod runs in {node}", node=node.subject))
     if node.age is None or node.age < GRACE:
-        return Unknown(node.subject, title, "the container has just been started")
+        return Unknown(node.subject, title, _("the container has just been started"))
     rows = (
-        Evidence("container", "running", f"docker inspect {node.subject}"),
-        Evidence("processes", "no mongod", f"docker top {node.subject}"),
-        *((Evidence("asked", node.said.sentence, node.subject),) if node.said.sentence else ()),
+        Evidence(_("container"), "running", f"docker inspect {node.subject}"),
+        Evidence(_("processes"), _("no mongod"), f"docker top {node.subject}"),
+        *((Evidence(_("asked"), node.said.sentence, node.subject),) if node.said.sentence else ()),
         *compose.log_evidence(snapshot, node.container, LOG),
     )
     cause = _cause(node)
@@ -82,8 +83,8 @@ def _cause(node: MongoNode) -> str | None:
     """What tells what it died of: a check that knows, or the log itself; None where nothing does."""
     known = next((CAUSES[mark] for mark in reversed(node.marks) if mark in CAUSES), None)
     if known is not None:
-        return f"what {known} finds: stackops fix {known}"
-    return "its log, which names the option" if any(mark in LASTING for mark in node.marks) else None
+        return _("what {known} finds: stackops fix {known}", known=known)
+    return _("its log, which names the option") if any(mark in LASTING for mark in node.marks) else None
 
 
 def plan(case: Case[MongoNode], _answers: Answers) -> Plan:
@@ -94,8 +95,8 @@ def plan(case: Case[MongoNode], _answers: Answers) -> Plan:
     return repair(
         RestartContainer(container=container.id, name=container.name),
         says=(
-            "What uses the database has lost its connections already.",
-            "If mongod dies again, its log says why; a kill for want of memory leaves no line.",
+            _("What uses the database has lost its connections already."),
+            _("If mongod dies again, its log says why; a kill for want of memory leaves no line."),
         ),
         restarts=(node.subject,),
         lock=node.place.directory,

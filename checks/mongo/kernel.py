@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ...console.text import _
 from .. import compose
 from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, Unknown, by_hand
 from .node import MongoNode, nodes
@@ -64,16 +65,20 @@ def _judge(node: MongoNode, snapshot: Snapshot) -> Found | None:
         return _case(node, WILL_CRASH, snapshot) if bad else None
     steady = node.answers and node.age is not None and node.age > STEADY
     if steady or (node.answers and _tuned(node)):
-        return Fine(node.subject, f"{node.subject} runs on this kernel")
+        return Fine(node.subject, _("{node} runs on this kernel", node=node.subject))
     if MARK in node.marks:
         return _case(node, REFUSES, snapshot)
     if node.exited(SIGSEGV) and (not node.running or container.deaths) and bad is not False:
         return _case(node, CRASHES, snapshot)
     if bad and _tuned(node):
-        return Unknown(node.subject, f"Whether {node.subject} runs on this kernel cannot be told", "it does not answer")
+        return Unknown(
+            node.subject,
+            _("Whether {node} runs on this kernel cannot be told", node=node.subject),
+            _("it does not answer"),
+        )
     if bad:
         return _case(node, WILL_CRASH, snapshot)
-    return Fine(node.subject, f"Nothing says that {node.subject} and this kernel do not go together")
+    return Fine(node.subject, _("Nothing says that {node} and this kernel do not go together", node=node.subject))
 
 
 def _release(snapshot: Snapshot) -> str | None:
@@ -97,7 +102,7 @@ def _tuned(node: MongoNode) -> bool:
 def _case(node: MongoNode, form: Form, snapshot: Snapshot) -> Case[None]:
     rows = (
         Evidence("MongoDB", node.version_words, "image"),
-        Evidence("kernel", _release(snapshot) or "not known", "uname -r"),
+        Evidence(_("kernel"), _release(snapshot) or _("not known"), "uname -r"),
         *node.exited(SIGSEGV),
         *compose.log_evidence(snapshot, node.container, (MARK,)),
     )

@@ -33,6 +33,7 @@ from dataclasses import replace
 
 from ...console.fix.steps import AnyStep, ComposeUp, RandomKey, ReplaceFile, RestartContainer
 from ...console.model import FileFact, Snapshot, Volume
+from ...console.text import N_, _
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Question, Settings, Unknown, manual, repair
 from ..compose import ENDED
@@ -117,19 +118,19 @@ def _judge(facts: KeyCase, snapshot: Snapshot) -> Found:
     name, path, host = facts.place.subject, facts.mongod.key_path, facts.host
     rows = (*_evidence(facts), *_log(facts, snapshot))
     container = facts.place.container
-    unknown = Unknown(name, f"Whether the key file {path} is good cannot be told", _why(facts), rows)
+    unknown = Unknown(name, _("Whether the key file {path} is good cannot be told", path=path), _why(facts), rows)
     if container and not container.detailed:
         return unknown
     form = _form(facts)
     if form is not None:
         return Case(name, form, facts, rows, _words(facts))
     if facts.mongod.generates_key:
-        return Fine(name, f"The key file {path} is made inside the container at every start", rows)
+        return Fine(name, _("The key file {path} is made inside the container at every start", path=path), rows)
     if host and facts.fact is not None and facts.fact.kind != "unreadable":
         seen = _content_seen(facts, facts.fact, snapshot)
-        return Fine(name, f"mongod can read its key file {host}", rows) if seen else unknown
+        return Fine(name, _("mongod can read its key file {host}", host=host), rows) if seen else unknown
     if not host and facts.alive and not facts.mongod.wrapped:
-        return Fine(name, f"mongod runs with the key file {path} of its image or volume", rows)
+        return Fine(name, _("mongod runs with the key file {path} of its image or volume", path=path), rows)
     return unknown
 
 
@@ -156,23 +157,23 @@ def _why(facts: KeyCase) -> str:
     """Why nothing can be said of it."""
     path, host = facts.mongod.key_path, facts.host
     if facts.place.container and not facts.place.container.detailed:
-        return "the container has not been inspected yet"
+        return _("the container has not been inspected yet")
     if not host:
-        return f"{path} does not lie on the host but in the image or a volume"
+        return _("{path} does not lie on the host but in the image or a volume", path=path)
     if facts.fact is None:
-        return f"{host} was not looked at from here"
+        return _("{host} was not looked at from here", host=host)
     if facts.fact.kind == "unreadable":
-        return f"{host} cannot be looked at from here by this user"
-    return f"mode and owner are good; the key in {host} cannot be read by this user"
+        return _("{host} cannot be looked at from here by this user", host=host)
+    return _("mode and owner are good; the key in {host} cannot be read by this user", host=host)
 
 
 _REASONS = (
-    ("No such file", "it does not exist", "Mount a key file at {path}, or correct the line that makes it"),
-    ("too open", "it is a directory, or open to group or others",
-     "If it is a directory, put a key file in its place; else: chmod 400 {path}"),
-    ("bad file", "mongod's user may not read it", "Give it to mongod's user: chown 999:999 {path}"),
-    ("must be between", "its key has an unusable length", "Write a key of 6 to 1024 base64 characters"),
-    ("invalid char", "its key has characters outside base64", "Write a key of base64 characters"),
+    ("No such file", N_("it does not exist"), N_("Mount a key file at {path}, or correct the line that makes it")),
+    ("too open", N_("it is a directory, or open to group or others"),
+     N_("If it is a directory, put a key file in its place; else: chmod 400 {path}")),
+    ("bad file", N_("mongod's user may not read it"), N_("Give it to mongod's user: chown 999:999 {path}")),
+    ("must be between", N_("its key has an unusable length"), N_("Write a key of 6 to 1024 base64 characters")),
+    ("invalid char", N_("its key has characters outside base64"), N_("Write a key of base64 characters")),
 )  # fmt: skip
 """mongod's words, what they mean, and what to do (mongo security_file.cpp)."""
 
@@ -180,20 +181,25 @@ _REASONS = (
 def _words(facts: KeyCase) -> dict[str, str]:
     path = facts.mongod.key_path or ""
     told = next((one for one in _REASONS if one[0] in facts.said), None)
-    _, reason, cure = told or ("", "see its words", "Put a key file there that mongod accepts, mode 400, owner 999")
+    _rest, reason, cure = told or (
+        "",
+        _("see its words"),
+        _("Put a key file there that mongod accepts, mode 400, owner 999"),
+    )
     beside = [m for m in facts.place.mounts if m.kind == "bind" and looks_like_key(m.target)]
-    listed = ", ".join(f"{mount.target} (from {mount.source})" for mount in beside)
+    listed = ", ".join(_("{target} (from {source})", target=mount.target, source=mount.source) for mount in beside)
     bind = facts.reach.mount if facts.reach else None
     exact = bool(facts.reach and facts.reach.exact)
-    made = "Docker makes a directory of that name when the container is started, and mongod needs a file there"
+    made = _("Docker makes a directory of that name when the container is started, and mongod needs a file there")
     if isinstance(bind, Volume) and bind.long_form:
-        made = "Docker does not start the container without it, or makes a directory of that name"
+        made = _("Docker does not start the container without it, or makes a directory of that name")
     return {
-        "host": facts.host, "owner": f" and owner {facts.uid}" if facts.foreign else "", "path": path,
-        "then": made if exact else "mongod ends at once without its key file", "said": facts.said or "it was refused",
-        "reason": reason, "cure": cure.format(path=path), "folder": posixpath.dirname(path),
+        "host": facts.host, "owner": _(" and owner {uid}", uid=facts.uid) if facts.foreign else "", "path": path,
+        "then": made if exact else _("mongod ends at once without its key file"),
+        "said": facts.said or _("it was refused"), "reason": _(reason), "cure": _(cure, path=path),
+        "folder": posixpath.dirname(path),
         "source": facts.mongod.copied_from or "", "service": facts.place.service or facts.place.subject,
-        "near": f"Mounted is {listed}" if listed else "No key file is mounted at all",
+        "near": _("Mounted is {listed}", listed=listed) if listed else _("No key file is mounted at all"),
     }  # fmt: skip
 
 
@@ -212,14 +218,14 @@ def _content_seen(facts: KeyCase, fact: FileFact, snapshot: Snapshot) -> bool:
 
 def _evidence(facts: KeyCase) -> tuple[Evidence, ...]:
     place, rows = facts.place, list(file_evidence(facts.fact, facts.host))
-    source = f"docker inspect {place.container.name}" if place.container else "compose files"
+    source = f"docker inspect {place.container.name}" if place.container else _("compose files")
     rows.append(Evidence("--keyFile", facts.mongod.key_path or "", source))
     if facts.mongod.uid is not None:
-        rows.append(Evidence("mongod runs as", str(facts.mongod.uid), source))
+        rows.append(Evidence(_("mongod runs as"), str(facts.mongod.uid), source))
     if facts.content and facts.content.length is not None:
-        rows.append(Evidence("key length", f"{facts.content.length} characters", facts.host))
+        rows.append(Evidence(_("key length"), _("{length} characters", length=facts.content.length), facts.host))
     if place.container:
-        rows.append(Evidence("container", place.container.state, source))
+        rows.append(Evidence(_("container"), place.container.state, source))
     return tuple(rows)
 
 
@@ -227,7 +233,7 @@ def _log(facts: KeyCase, snapshot: Snapshot) -> Iterator[Evidence]:
     """What mongod said. Older builds append the key itself to "invalid char in key file": it is cut off here."""
     told = "invalid char in key file"
     for one in compose.log_evidence(snapshot, facts.place.container, LOG):
-        before, found, _ = one.value.partition(told)
+        before, found, _rest = one.value.partition(told)
         yield Evidence(one.label, f"{before}{told} {facts.mongod.key_path}", one.source) if found else one
 
 
@@ -240,7 +246,7 @@ def plan(case: Case[KeyCase], answers: Answers) -> Plan:
     answer = answers.get("uid", str(MONGODB_UID))
     uid = facts.uid if facts.uid is not None else int(answer) if answer.isdecimal() else None
     end = _ending(facts)
-    refused = _refusal(facts, end) or (None if uid is not None else "The user id must be a number.")
+    refused = _refusal(facts, end) or (None if uid is not None else _("The user id must be a number."))
     if refused:
         return manual(refused)
     steps: list[AnyStep] = [*key_file_steps(facts.fact, uid, narrow=bool(facts.bad_mode), give=facts.foreign)]
@@ -250,7 +256,8 @@ def plan(case: Case[KeyCase], answers: Answers) -> Plan:
     steps += [end] if end else []
     return repair(
         *steps, says=_says(facts), safety="disruptive" if replaced or end else "safe",
-        questions=(Question("uid", "Numeric user id that mongod runs as", default=str(MONGODB_UID)),) if asked else (),
+        questions=(Question("uid", _("Numeric user id that mongod runs as"), default=str(MONGODB_UID)),)
+                  if asked else (),
         restarts=(case.subject,) if end else (), lock=facts.place.directory, settle=5.0,
     )  # fmt: skip
 
@@ -271,19 +278,24 @@ def _refusal(facts: KeyCase, end: ComposeUp | RestartContainer | None) -> str | 
     first = facts.problems[0] if facts.problems else ""
     others = _named(one for one in facts.others if one.host != facts.host)
     if first == "not-a-file":
-        return f"Move {facts.host} away and put the key there as a regular file."
+        return _("Move {host} away and put the key there as a regular file.", host=facts.host)
     if first == "directory" and facts.fact and facts.fact.empty is not True:
-        return f"{facts.host} has content, which is not deleted. Move it away, put the key file there, look again."
+        return _(
+            "{host} has content, which is not deleted. Move it away, put the key file there, look again.",
+            host=facts.host,
+        )
     if "too-many-keys" in facts.problems:
-        return f"Leave one key in {facts.host}: the one the other members of the set use."
+        return _("Leave one key in {host}: the one the other members of the set use.", host=facts.host)
     if facts.desktop and first and first not in BAD_CONTENT:
-        return "Docker Desktop does not carry modes and owners into containers: keep the key in a named volume."
+        return _("Docker Desktop does not carry modes and owners into containers: keep the key in a named volume.")
     if first in NO_KEY and facts.mapped:
-        return "With a rootless Engine the owner has to be the mapped id of mongod's user: make the key file by hand."
+        return _(
+            "With a rootless Engine the owner has to be the mapped id of mongod's user: make the key file by hand.",
+        )
     if first in NO_KEY and others:
-        return f"Copy the key of the other members of the set ({others}): all need the same one."
+        return _("Copy the key of the other members of the set ({others}): all need the same one.", others=others)
     if end is None and not facts.left_alone:
-        return "The container was not made by Compose: make it anew once the key file is there."
+        return _("The container was not made by Compose: make it anew once the key file is there.")
     return None
 
 
@@ -294,18 +306,21 @@ def _named(cases: Iterable[KeyCase]) -> str:
 def _says(facts: KeyCase) -> Iterator[str]:
     bad_content = not BAD_CONTENT.isdisjoint(facts.problems)
     if bad_content or not NO_KEY.isdisjoint(facts.problems):
-        yield "A new random key is written. Members of a replica set on other machines must get the same file."
+        yield _("A new random key is written. Members of a replica set on other machines must get the same file.")
     elif facts.problems:
-        yield "The key itself is not changed."
+        yield _("The key itself is not changed.")
     if bad_content:
-        yield "The old content stays in the journal; undo puts it back."
+        yield _("The old content stays in the journal; undo puts it back.")
     shared = _named(one for one in facts.others if one.host == facts.host)
     if shared:
-        yield f"{shared} use the same file and are not restarted by this."
+        yield _("{shared} use the same file and are not restarted by this.", shared=shared)
     if not facts.left_alone:
-        yield f"{facts.place.subject} is started again; what uses the database loses its connections for a moment."
+        yield _(
+            "{place} is started again; what uses the database loses its connections for a moment.",
+            place=facts.place.subject,
+        )
     elif facts.place.container:
-        yield "mongod runs and is not restarted."
+        yield _("mongod runs and is not restarted.")
 
 
 CHECK = Check(

@@ -21,13 +21,14 @@ from ...console.fix.acts.mongo import Verb
 from ...console.fix.steps import MongoCommand, RestartContainer, SetMember
 from ...console.model import Container
 from ...console.products.mongo import DEFAULT_BRIDGE, Client, leads_to, names_for, names_of, port_of, reached, strings
+from ...console.text import N_, _
 from ..api import GONE, Answers, Plan, Question, Snapshot, manual, repair
 from .node import MongoNode, SetVerdict, nodes
 from .set_state import NOT_INITIATED, REFUSED, UNAUTHORIZED, judge_alone
 
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,255}(?::\d{1,5})?|\[[0-9A-Fa-f:]+\](?::\d{1,5})?")
 VERBS: dict[str, Verb] = {"never-initiated": "initiate", "login": "either"}
-FOR_EVER = "Initiating a replica set cannot be taken back. The data folder keeps its data and gets the set's name."
+FOR_EVER = N_("Initiating a replica set cannot be taken back. The data folder keeps its data and gets the set's name.")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,9 @@ def groups(snapshot: Snapshot) -> Iterator[Group]:
 
 def listed(names: Sequence[str]) -> str:
     """``a, b and c``."""
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+    return (
+        _("{names} and {names2}", names=", ".join(names[:-1]), names2=names[-1]) if len(names) > 1 else "".join(names)
+    )
 
 
 def _together(one: MongoNode, other: MongoNode, told: Sequence[Client]) -> bool:
@@ -162,7 +165,7 @@ def judge_group(group: Group) -> SetVerdict | None:
     if inside:
         return _partly(group, inside, waiting)
     if NOT_INITIATED not in [node.said.status_code for node in waiting]:
-        return SetVerdict("login", refused=f"What {group.name} hold is told only to who logs in.")
+        return SetVerdict("login", refused=_("What {group} hold is told only to who logs in.", group=group.name))
     return SetVerdict("never-initiated", refused=obstacle(group))
 
 
@@ -178,8 +181,9 @@ def _partly(group: Group, inside: list[MongoNode], waiting: list[MongoNode]) -> 
     late = [node for node in waiting if group.address(node) in told]
     if late:
         return SetVerdict(
-            wait=f"{listed([n.subject for n in inside])} has {listed([n.subject for n in late])} as a member, and its"
-            " configuration has not arrived there: look again; if it stays so, see that the name leads there from it",
+            wait=_("{inside} has {late} as a member, and its configuration has not arrived there: look again; if it "
+                   "stays so, see that the name leads there from it", inside=listed([n.subject for n in inside]),
+                   late=listed([n.subject for n in late])),
         )  # fmt: skip
     without = listed([node.subject for node in waiting])
     return SetVerdict("partly", stored=listed([node.subject for node in inside]), without=without)
@@ -200,27 +204,27 @@ def obstacle(group: Group) -> str | None:
     several = len(group.nodes) > 1
     for node in group.nodes:
         if not node.running:
-            what = f"is {node.place.state}" if node.container else "has never been started"
-            return f"{node.subject} {what}: start it first, or take it out of the project if it is no member."
+            what = f"is {node.place.state}" if node.container else _("has never been started")
+            return _("{node} {what}: start it first, or take it out of the project if it is no member.",
+                     node=node.subject, what=what)  # fmt: skip
         if several and node.state is not None and not node.state.ghost:
-            return f"{node.subject} does not run as a member of a set."
+            return _("{node} does not run as a member of a set.", node=node.subject)
         if several and not _awaits(node):
-            return f"{node.subject} has the configuration of a set already, in which it is not: that comes first."
+            return _("{node} has the configuration of a set already, in which it is not: that comes first.",
+                     node=node.subject)  # fmt: skip
         if several and group.address(node) is None:
-            return (
-                f"No one name leads to {node.subject} from the other members and from its apps: put them all into one"
-                " network of your own."
-            )
+            return _("No one name leads to {node} from the other members and from its apps: put them all into one "
+                     "network of your own.", node=node.subject)  # fmt: skip
     if group.strangers:
-        return f"{listed(group.strangers)} is no mongod that is seen here: it is not known who else is a member."
+        return _("{strangers} is no mongod that is seen here: it is not known who else is a member.",
+                 strangers=listed(group.strangers))  # fmt: skip
     full = [node.subject for node in group.nodes if node.has_data]
     if len(full) > 1:
-        return (
-            f"{listed(full)} hold data already, at least users, and mongod makes no set of members of which more than"
-            " one does: MONGO_INITDB_ROOT_* belong to one alone, the others start on an empty folder."
-        )
+        return _("{full} hold data already, at least users, and mongod makes no set of members of which more than "
+                 "one does: MONGO_INITDB_ROOT_* belong to one alone, the others start on an empty folder.",
+                 full=listed(full))  # fmt: skip
     if several and group.nodes[0].mongod.replica_set is None:
-        return "The name of the set is in no command; mongod reads it from a configuration file."
+        return _("The name of the set is in no command; mongod reads it from a configuration file.")
     return None
 
 
@@ -234,7 +238,7 @@ def command_plan(whole: Group, verdict: SetVerdict, answers: Answers) -> Plan:
     choices = {listed([one.subject for one in nodes]): nodes for nodes in whole.choices}
     asked = answers.get("members", next(iter(choices)))
     if asked not in choices:
-        return manual(f"Who is a member has to be one of: {'; '.join(choices)}.")
+        return manual(_("Who is a member has to be one of: {choices}.", choices="; ".join(choices)))
     group = whole.with_only(choices[asked])
     why = (verdict.refused if group.nodes == whole.nodes else None) or obstacle(group)
     if why:
@@ -244,8 +248,8 @@ def command_plan(whole: Group, verdict: SetVerdict, answers: Answers) -> Plan:
     told = [one for one in group.ordered() if one.said.status_code == NOT_INITIATED]
     first = next((one for one in told if one.has_data), told[0] if told else None)  # the others may have no data (110)
     if first is None or first.container is None:
-        return manual(f"What {asked} hold is told only to who logs in.", *_typed(group))
-    prompt = "The mongods that are one set: the connection strings do not name them all together"
+        return manual(_("What {asked} hold is told only to who logs in.", asked=asked), *_typed(group))
+    prompt = _("The mongods that are one set: the connection strings do not name them all together")
     question = Question("members", prompt, choices=tuple(choices))
     return _sent(
         _initiate(group, first, first.container), [app for one in group.ordered() for app in one.waiting],
@@ -259,7 +263,8 @@ def _sent(
     """The command, and the app started again that would not notice by itself."""
     apps = [app.container for app in waiting[:1]]
     restarted = [
-        f"{app.name} is restarted after it: its release does not try the database again by itself." for app in apps
+        _("{app} is restarted after it: its release does not try the database again by itself.", app=app.name)
+        for app in apps
     ]
     return repair(
         command, *(RestartContainer(container=app.id, name=app.name) for app in apps), safety="disruptive",
@@ -285,11 +290,11 @@ def _of_all(group: Group) -> Iterator[str]:
     silent = [one.subject for one in group.nodes if one.said.status_code != NOT_INITIATED]
     if silent:
         yield (
-            f"What {listed(silent)} hold is told only to who logs in there. mongod asks them itself, and refuses where"
-            " one of them has a set or data."
-        )
+            _("What {silent} hold is told only to who logs in there. mongod asks them itself, and refuses where one "
+              "of them has a set or data.", silent=listed(silent))
+        )  # fmt: skip
     yield FOR_EVER
-    yield "Every member is asked again right before it, and nothing is sent unless all of them still wait."
+    yield _("Every member is asked again right before it, and nothing is sent unless all of them still wait.")
 
 
 def _typed(group: Group) -> Iterator[str]:
@@ -302,7 +307,8 @@ def _typed(group: Group) -> Iterator[str]:
         "_id": name, **({"configsvr": True} if duty == "configsvr" else {}),
         "members": [{"_id": number, "host": host} for number, host in enumerate(hosts)],
     }  # fmt: skip
-    yield f"Then initiate it once, on one member alone, with all of them: rs.initiate({json.dumps(config)})"
+    yield _("Then initiate it once, on one member alone, with all of them: rs.initiate({dumps})",
+            dumps=json.dumps(config))  # fmt: skip
 
 
 def _one(node: MongoNode, verdict: SetVerdict, answers: Answers) -> Plan:
@@ -336,16 +342,16 @@ def _with_port(host: str, port: int) -> str:
 def _refusal(node: MongoNode, form: str, host: str) -> str | None:
     container, members = node.container, node.said.members
     if not host and container is not None:
-        return (
-            f"{container.name} is on Docker's default network, where no name leads to it: put it and its app into one"
-            " compose project, or name a host that leads to it: --set host=NAME:PORT"
-        )
+        return _("{container} is on Docker's default network, where no name leads to it: put it and its app into "
+                 "one compose project, or name a host that leads to it: --set host=NAME:PORT",
+                 container=container.name)  # fmt: skip
     if not _HOST.fullmatch(host):
-        return "The host has to be written as NAME:PORT."
+        return _("The host has to be written as NAME:PORT.")
     if form == "removed" and not members:
-        return "The stored configuration cannot be read with the logins of the stack: --set user=... --set password=..."
+        return _("The stored configuration cannot be read with the logins of the stack: --set user=... --set "
+                 "password=...")  # fmt: skip
     if form in ("removed", "container-id", "member-host") and len(members) > 1 and _member_id(node) is None:
-        return "The set has several members, and which of them is this one cannot be told: use rs.reconfig by hand."
+        return _("The set has several members, and which of them is this one cannot be told: use rs.reconfig by hand.")
     return None
 
 
@@ -357,12 +363,12 @@ def _member_id(node: MongoNode) -> int | None:
 
 
 def _questions(node: MongoNode, form: str) -> Iterator[Question]:
-    yield Question("host", "Name and port by which the app and mongod itself reach it", default=node.suggested)
+    yield Question("host", _("Name and port by which the app and mongod itself reach it"), default=node.suggested)
     if node.mongod.replica_set is None and form in ("never-initiated", "login"):
-        yield Question("set", "Name of the replica set, as in --replSet", default="rs0")
+        yield Question("set", _("Name of the replica set, as in --replSet"), default="rs0")
     if form == "login":
-        yield Question("user", "User of this MongoDB with the role root")
-        yield Question("password", "Password of that user", secret=True)
+        yield Question("user", _("User of this MongoDB with the role root"))
+        yield Question("password", _("Password of that user"), secret=True)
 
 
 def _of_one(form: str) -> Iterator[str]:
@@ -370,9 +376,9 @@ def _of_one(form: str) -> Iterator[str]:
         yield FOR_EVER
     if form in ("removed", "login"):
         yield (
-            "A forced change of the configuration: every _id stays, the version is raised. It cannot be taken back,"
-            " because mongod refuses a configuration that does not name it."
-        )
+            _("A forced change of the configuration: every _id stays, the version is raised. It cannot be taken "
+              "back, because mongod refuses a configuration that does not name it.")
+        )  # fmt: skip
     if form in ("container-id", "member-host"):
-        yield "Every _id stays, the version is raised, the data are not touched. Undo puts the old host back."
-    yield "The set is read again at that moment, and nothing is sent unless it still stands like this."
+        yield _("Every _id stays, the version is raised, the data are not touched. Undo puts the old host back.")
+    yield _("The set is read again at that moment, and nothing is sent unless it still stands like this.")

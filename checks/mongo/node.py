@@ -19,6 +19,7 @@ from ...console.products.mongo import (
     port_of,
 )
 from ...console.products.versions import is_newest
+from ...console.text import N_, _
 from ..compose import Placed, marks_since_start, placed, service_of
 from ..subjects import worked_out_once
 from .start import MONGODB_UID, Mongod, config_of, mongod_of
@@ -27,7 +28,7 @@ YOUNG = 60.0
 """Seconds after its start in which a mongod may still make its user, elect, or be initiated by its own script."""
 NEEDS_SET = (4, 6, 8)
 """First FastGPT that writes in transactions: its release notes ask for a replica set from then on."""
-NEWEST, ASSUMED = (8,), "release assumed: the tag names none, which is the newest"
+NEWEST, ASSUMED = (8,), N_("release assumed: the tag names none, which is the newest")
 """Of mongod; and how it is told."""
 RETRIES_FROM = (4, 8, 8)
 """First FastGPT that tries the database again by itself, every second (its `connectMongo`)."""
@@ -75,7 +76,7 @@ class MongoNode:
     def version_words(self) -> str:
         """The same for people."""
         known = self.own.version if self.own else None
-        return known or (f"{NEWEST[0]}, {ASSUMED}" if self.version else "unknown")
+        return known or (f"{NEWEST[0]}, {_(ASSUMED)}" if self.version else "unknown")
 
     @property
     def assumes_release(self) -> bool:
@@ -162,7 +163,7 @@ class MongoNode:
         """A row where the container's last exit code is this one."""
         if self.container is None or self.container.exit_code != code:
             return ()
-        return (Evidence("exit code", str(code), f"docker inspect {self.container.name}"),)
+        return (Evidence(_("exit code"), str(code), f"docker inspect {self.container.name}"),)
 
     @property
     def needs_set(self) -> bool | None:

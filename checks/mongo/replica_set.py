@@ -45,6 +45,7 @@ from msgspec.structs import replace
 from ...console.fix.steps import RestartContainer, SetServiceKeys
 from ...console.model import Container, EngineInfo, FileFact, MongoState
 from ...console.products.mongo import ADVERTISED, names_of, port_of
+from ...console.text import _
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import Placed
@@ -211,7 +212,7 @@ def _found(group: Group, verdict: SetVerdict, snapshot: Snapshot) -> Found:
     rows = tuple(dict.fromkeys(row for one in group.nodes for row in _evidence(one, verdict, snapshot)))
     also = tuple(one.subject for one in group.nodes[1:])
     if verdict.wait is not None:
-        title = f"Whether the replica set of {group.name} works cannot be told"
+        title = _("Whether the replica set of {group} works cannot be told", group=group.name)
         return Unknown(node.subject, title, verdict.wait, rows, also)
     if verdict.form is None:
         return Fine(node.subject, f"{node.subject}: {verdict.well}", rows)
@@ -246,13 +247,14 @@ def _words(group: Group, verdict: SetVerdict) -> dict[str, str]:
     app = verdict.app or next(iter(node.apps), None)
     slip = of_writing(app.variable, app.uri.fault) if app else {}
     return {
-        "name": group.name, "stored": verdict.stored or "another host", "without": verdict.without or "",
+        "name": group.name, "stored": verdict.stored or _("another host"), "without": verdict.without or "",
         "wanted": node.mongod.replica_set or "?", **slip, "Cure": slip.get("cure", "").capitalize(),
-        "app": app.container.name if app else "the app", "variable": app.variable if app else "its connection string",
+        "app": app.container.name if app else _("the app"),
+        "variable": app.variable if app else _("its connection string"),
         "service": node.place.service or node.subject, "host": node.suggested or node.subject,
         "service_of_app": (app.container.service or app.container.name) if app else "",
         "asked": (app.uri.replica_set if app else None) or "",
-        "there": node.said.set_name or "", "assumed": f" ({ASSUMED})" if node.assumes_release else "",
+        "there": node.said.set_name or "", "assumed": f" ({_(ASSUMED)})" if node.assumes_release else "",
         **(compared(node, app) if app else {"instead": "", "compared": ""}), **of_login(group.nodes),
         "user": (app.uri.user if app else None) or "root",
     }  # fmt: skip
@@ -265,43 +267,47 @@ def _evidence(node: MongoNode, verdict: SetVerdict, snapshot: Snapshot) -> Itera
     if container is None:
         words = node.place.declared.command if node.place.declared else ()
         yield Evidence(
-            "declared command", " ".join(words) or "the image's own", ", ".join(node.place.files) or node.subject
+            _("declared command"), " ".join(words) or _("the image's own"), ", ".join(node.place.files) or node.subject
         )
         return
     if state is not None and state.trouble is None:
         yield from _told(state)
     elif state is not None and state.sentence:
-        yield Evidence("asked", state.sentence, state.address or container.name)
+        yield Evidence(_("asked"), state.sentence, state.address or container.name)
     if verdict.app is not None:
         yield shown(verdict.app)
     if is_bitnami(node.place):
-        yield Evidence(ADVERTISED, compose.value_of(ADVERTISED, node.place.env) or "not set", node.place.source)
+        yield Evidence(ADVERTISED, compose.value_of(ADVERTISED, node.place.env) or _("not set"), node.place.source)
     yield from compose.log_evidence(snapshot, container, LOG)
 
 
 def _who_needs_it(node: MongoNode) -> Iterator[Evidence]:
     for service in node.services:
         if service.role == "fastgpt":
-            release = ASSUMED if service.release_assumed else service.version or ""
-            yield Evidence("app", f"{service.name} {release}".strip(), "image")
+            release = _(ASSUMED) if service.release_assumed else service.version or ""
+            yield Evidence(_("app"), f"{service.name} {release}".strip(), "image")
 
 
 def _told(state: MongoState) -> Iterator[Evidence]:
     """What mongod said, in its own words for it."""
     where = f"{state.address} ({state.via})"
-    kind = "a standalone" if state.set_name is None else f"set {state.set_name}"
+    kind = "a standalone" if state.set_name is None else _("set {set_name}", set_name=state.set_name)
     yield Evidence("hello", "isreplicaset, no valid configuration" if state.ghost else kind, where)
     if state.set_name is not None:
-        role = "primary" if state.primary else "secondary" if state.secondary else "no primary"
-        yield Evidence("role", role, where)
+        role = "primary" if state.primary else "secondary" if state.secondary else _("no primary")
+        yield Evidence(_("role"), role, where)
     if state.status_code:
-        yield Evidence("replSetGetStatus", f"error {state.status_code}", where)
+        yield Evidence("replSetGetStatus", _("error {status_code}", status_code=state.status_code), where)
     hosts = [member.host for member in state.members] or list(state.hosts)
     if hosts:
-        yield Evidence("members", ", ".join(hosts), where)
+        yield Evidence(_("members"), ", ".join(hosts), where)
     for trial in state.trials:
         answer = "accepted" if trial.accepted else "refused"
-        yield Evidence("login", f"{trial.user}, authSource={trial.source}: {answer}", where)
+        yield Evidence(
+            _("login"),
+            _("{user}, authSource={source}: {answer}", user=trial.user, source=trial.source, answer=answer),
+            where,
+        )
 
 
 def plan(case: Case[SetCase], answers: Answers) -> Plan:
@@ -327,11 +333,11 @@ def _made(case: Case[SetCase], answers: Answers) -> Plan | str | None:
     if form == "standalone":
         return make_set(node, facts.key, facts.engine, answers)
     if form == "no-primary" and facts.down:
-        told = f"Started: {', '.join(one.name for one in facts.down)}, of which the set has members."
-        return _restart(facts.down, f"{told} Why they were stopped is not known here.")
+        told = _("Started: {down}, of which the set has members.", down=", ".join(one.name for one in facts.down))
+        return _restart(facts.down, _("{told} Why they were stopped is not known here.", told=told))
     if form == "app-gave-up" and facts.verdict.app is not None:
         app = facts.verdict.app.container
-        return _restart((app,), f"{app.name} connects anew at its start.")
+        return _restart((app,), _("{app} connects anew at its start.", app=app.name))
     return repair_string(node, facts.verdict, facts.app)
 
 
@@ -355,10 +361,13 @@ def _set_name(node: MongoNode, stored: str | None) -> Plan:
     written = compose.through_override(node.place, SetServiceKeys(node.place.service or "", command=words))
     if not words or not written or node.container is None:
         return manual(
-            f"Write --replSet {stored or 'its old name'} into mongod's command again and recreate it: the stored name"
-            " cannot be changed, and nothing is lost by going back to it."
+            _(
+                "Write --replSet {stored} into mongod's command again and recreate it: the stored name cannot be "
+                "changed, and nothing is lost by going back to it.",
+                stored=stored or _("its old name"),
+            )
         )
-    says = f"{node.subject} is recreated with the name that its data folder knows."
+    says = _("{node} is recreated with the name that its data folder knows.", node=node.subject)
     return repair(*written, says=(says,), restarts=(node.subject,))
 
 

@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...console.products.mongo import BITNAMI_PASSWORD, BITNAMI_USER, ROOT_USER, makes_user, root_login
+from ...console.text import _
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from .node import MongoNode, nodes
@@ -69,8 +70,8 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if node.router or not (asked or REQUIRED in node.marks):
             continue
         if node.container is not None and not node.container.detailed:
-            title = f"Whether {node.subject} has its root user is not known"
-            yield Unknown(node.subject, title, "the container has not been inspected yet")
+            title = _("Whether {node} has its root user is not known", node=node.subject)
+            yield Unknown(node.subject, title, _("the container has not been inspected yet"))
         else:
             yield _judge(node, snapshot)
 
@@ -85,10 +86,10 @@ def _judge(node: MongoNode, snapshot: Snapshot) -> Found:
     known_otherwise = mongod.cluster_auth or is_bitnami(node.place) or runs
     lacks = bool(mongod.users and mongod.replica_set and mongod.key_path is None and not known_otherwise)
     if not node.answers and (lacks or REQUIRED in node.marks):
-        rows = (Evidence("--replSet", mongod.replica_set or "set", where), Evidence("--keyFile", "not given", where))
+        rows = (Evidence("--replSet", mongod.replica_set or "set", where), Evidence("--keyFile", _("not given"), where))
         log = compose.log_evidence(snapshot, node.container, (REQUIRED,))
         return Case(node.subject, KEY_REQUIRED, node, (*rows, *log))
-    return Fine(node.subject, f"{node.subject} is started in a way in which its root user counts")
+    return Fine(node.subject, _("{node} is started in a way in which its root user counts", node=node.subject))
 
 
 def _never_made(node: MongoNode, where: str) -> Case[MongoNode] | None:
@@ -102,17 +103,20 @@ def _never_made(node: MongoNode, where: str) -> Case[MongoNode] | None:
         return None
     app = logins[0].container
     name = app.name if app.id else app.service or app.name
-    why = Evidence("image", node.place.image or "", where)
+    why = Evidence(_("image"), node.place.image or "", where)
     if not ignored:
-        why = Evidence("command", "starts mongod itself, past docker-entrypoint.sh", where)
-    rows = (why, Evidence("logs in", f"{name}, {logins[0].variable}", where))
+        why = Evidence(_("command"), _("starts mongod itself, past docker-entrypoint.sh"), where)
+    rows = (why, Evidence(_("logs in"), f"{name}, {logins[0].variable}", where))
     words = {"app": name, "variable": variable, "read": BITNAMI_PASSWORD if bitnami else ROOT_USER}
     return Case(node.subject, OTHER_IMAGE if ignored else NEVER_MADE, node, rows, words)
 
 
 def plan(case: Case[MongoNode], _answers: Answers) -> Plan:
     """What to write."""
-    return manual(*case.advice, f"Then make it anew: docker compose up -d {case.facts.place.service or case.subject}")
+    return manual(
+        *case.advice,
+        _("Then make it anew: docker compose up -d {service}", service=case.facts.place.service or case.subject),
+    )
 
 
 CHECK = Check(

@@ -21,6 +21,7 @@ from ...console.fix.steps import (
 from ...console.fix.steps import SetServiceKeys as Keys
 from ...console.model import Container, EngineInfo, FileFact
 from ...console.products.mongo import ADVERTISED, config_path, makes_user, option
+from ...console.text import _
 from .. import compose
 from ..api import Answers, Plan, Question, repair
 from ..subjects import reach
@@ -68,7 +69,7 @@ def judge_alone(node: MongoNode) -> SetVerdict | None:
     if said.primary or said.primary_host:  # an arbiter and a hidden member know their primary as well
         return _working(node)
     if node.young:
-        return SetVerdict(wait="the set is electing its primary; look again in a few seconds")
+        return SetVerdict(wait=_("the set is electing its primary; look again in a few seconds"))
     return SetVerdict("no-primary")
 
 
@@ -79,23 +80,25 @@ def _router(node: MongoNode) -> SetVerdict | None:
     unseen = _unseen(node, "mongos")
     if unseen is not None:
         return SetVerdict(wait=unseen)
-    return judge_apps(node) or SetVerdict(well="a mongos has no set of its own, its shards and its config servers have")
+    return judge_apps(node) or SetVerdict(
+        well=_("a mongos has no set of its own, its shards and its config servers have")
+    )
 
 
 def _unseen(node: MongoNode, program: str) -> str | None:
     """Why nothing is known from mongod itself; None when it answered."""
     container, said = node.container, node.said
     if container is not None and not container.detailed:
-        return "the container has not been inspected yet"
+        return _("the container has not been inspected yet")
     if container is not None and not node.running:
-        return f"its container is {container.state}, not running"
+        return _("its container is {state}, not running", state=container.state)
     if node.state is None:
-        return f"{program} has not been asked yet"
+        return _("{program} has not been asked yet", program=program)
     if said.trouble is None:
         return None
-    told = said.sentence or "mongod does not answer"
+    told = said.sentence or _("mongod does not answer")
     if node.first_boot or (node.young and said.trouble in ("refused", "reset")):
-        return f"mongod is starting, on the first start for up to a minute ({told}); wait and look again"
+        return _("mongod is starting, on the first start for up to a minute ({told}); wait and look again", told=told)
     return told
 
 
@@ -109,7 +112,7 @@ def _ghost(node: MongoNode) -> SetVerdict:
     said, code = node.said, node.said.status_code
     if code == NOT_INITIATED:
         if node.young and "rs.initiate" in node.mongod.script:
-            return SetVerdict(wait="its own start script initiates the set in the first minute; wait and look again")
+            return SetVerdict(wait=_("its own start script initiates the set in the first minute; wait and look again"))
         return SetVerdict("never-initiated")
     if code == INVALID or STALE_NAME in node.marks or STALE_HOST in node.marks:
         sure = not is_bitnami(node.place) or compose.value_of(BITNAMI_SET, node.place.env)
@@ -121,17 +124,17 @@ def _ghost(node: MongoNode) -> SetVerdict:
     if code in (UNAUTHORIZED, REFUSED):
         return SetVerdict("no-user" if node.mongod.passed_by and not node.has_data else "login")
     if code == NO_REPLICATION:
-        return SetVerdict(wait="mongod is between two starts; look again")
-    return SetVerdict(wait="mongod did not tell the state of its set")
+        return SetVerdict(wait=_("mongod is between two starts; look again"))
+    return SetVerdict(wait=_("mongod did not tell the state of its set"))
 
 
 def _standalone(node: MongoNode) -> SetVerdict:
     """No --replSet, or the temporary mongod of the first boot, which must be left alone."""
     if node.first_boot or (node.young and node.mongod.replica_set is not None):
-        return SetVerdict(wait="this is the temporary mongod of the first start; wait and look again")
+        return SetVerdict(wait=_("this is the temporary mongod of the first start; wait and look again"))
     if node.needs_set or node.torn is not None:
         return SetVerdict("standalone", app=node.torn)
-    return judge_apps(node) or SetVerdict(well="mongod runs without a replica set, and nothing here needs one")
+    return judge_apps(node) or SetVerdict(well=_("mongod runs without a replica set, and nothing here needs one"))
 
 
 def _working(node: MongoNode) -> SetVerdict:
@@ -143,7 +146,7 @@ def _working(node: MongoNode) -> SetVerdict:
         found = SetVerdict("container-id", stored=own)
     if found is None and node.waiting and node.age is not None and node.age >= PATIENCE:
         found = SetVerdict("app-gave-up", app=node.waiting[0])
-    return found or SetVerdict(well="the replica set has a primary")
+    return found or SetVerdict(well=_("the replica set has a primary"))
 
 
 # ---- from a standalone to a set --------------------------------------------------------------------------------------
@@ -155,7 +158,7 @@ def make_set(node: MongoNode, key: FileFact | None, engine: EngineInfo | None, a
     words, kind = _command(node)
     refused = _refusal(node, words) or (_no_key_file(node, key, engine) if kind == "mounted" else None)
     if refused or place.directory is None or place.service is None:
-        return refused or "Neither the project folder nor the service's name is known."
+        return refused or _("Neither the project folder nor the service's name is known.")
     own = answers.get("key") or posixpath.join(place.directory, "mongodb.key")
     edits: tuple[AddVolume | Keys, ...] = (Keys(place.service, command=words),)
     steps: list[AnyStep] = []
@@ -166,7 +169,7 @@ def make_set(node: MongoNode, key: FileFact | None, engine: EngineInfo | None, a
         steps += key_file_steps(key, MONGODB_UID, narrow=mode not in (0o400, 0o600), give=uid != MONGODB_UID)
     elif kind == "mounted":
         if not own.startswith("/") or posixpath.normpath(own) != own:
-            return "The key file has to be named by its whole path: --set key=/path/mongodb.key"
+            return _("The key file has to be named by its whole path: --set key=/path/mongodb.key")
         steps += key_file_steps(FileFact(own, "missing"), MONGODB_UID)
         edits = (AddVolume(place.service, own, KEY), *edits)
     written = compose.through_override(place, *edits)
@@ -174,12 +177,14 @@ def make_set(node: MongoNode, key: FileFact | None, engine: EngineInfo | None, a
     apps: tuple[Container, ...] = ()
     if node.container is not None:
         if not written or node.suggested is None or place.project_name is None:
-            return "The container was not made by Compose, or no name leads to it: start it anew with --replSet rs0."
+            return _(
+                "The container was not made by Compose, or no name leads to it: start it anew with --replSet rs0.",
+            )
         owners = tuple(app.container.id for app in node.apps)
         steps.append(InitiateSet(place.project_name, place.service, SET, node.suggested, owners))
         apps = _fastgpts(node)
         steps += [RestartContainer(container=app.id, name=app.name) for app in apps]
-    asked = Question("key", "Path of the new key file on this machine", default=own)
+    asked = Question("key", _("Path of the new key file on this machine"), default=own)
     return repair(
         *steps, says=_says(node, steps, apps), questions=(asked,) if kind == "mounted" and there is None else (),
         restarts=(*((node.subject,) if node.container is not None else ()), *(app.name for app in apps)),
@@ -213,16 +218,18 @@ def _refusal(node: MongoNode, words: tuple[str, ...]) -> str | None:
     """Why this is left to the operator."""
     place = node.place
     if place.broken_file is not None:
-        return f"Repair {place.broken_file.path} first: {place.broken_file.error}"
+        return _("Repair {path} first: {error}", path=place.broken_file.path, error=place.broken_file.error)
     if is_bitnami(place):
-        return (
-            "Bitnami's image makes the set itself: give it MONGODB_REPLICA_SET_MODE=primary, MONGODB_REPLICA_SET_KEY"
-            f" and {ADVERTISED}={place.service}, and recreate it."
+        return _(
+            "Bitnami's image makes the set itself: give it MONGODB_REPLICA_SET_MODE=primary, "
+            "MONGODB_REPLICA_SET_KEY and {advertised}={service}, and recreate it.",
+            advertised=ADVERTISED,
+            service=place.service,
         )
     if not words:
-        return "mongod is started in a way of its own, which is not added to by a key."
+        return _("mongod is started in a way of its own, which is not added to by a key.")
     if config_path(words) is not None:
-        return "mongod reads a configuration file: write replication.replSetName and security.keyFile into it."
+        return _("mongod reads a configuration file: write replication.replSetName and security.keyFile into it.")
     return _meant_as_several(node)
 
 
@@ -231,11 +238,11 @@ def _no_key_file(node: MongoNode, key: FileFact | None, engine: EngineInfo | Non
     there = reach(KEY, node.place.mounts)
     usable = key is not None and (key.kind in ("file", "missing") or (key.kind == "directory" and key.empty))
     if there is not None and not (there.kind == "bind" and there.exact and usable):
-        return f"Something else is mounted at {KEY} already: add --keyFile for it by hand if it is the key."
+        return _("Something else is mounted at {key} already: add --keyFile for it by hand if it is the key.", key=KEY)
     if node.mongod.uid != MONGODB_UID or (engine is not None and engine.rootless):
-        return "It is not known as which user mongod reads a key file, which has to be its owner's alone."
+        return _("It is not known as which user mongod reads a key file, which has to be its owner's alone.")
     if engine is not None and "Docker Desktop" in (engine.os or ""):
-        return "Docker Desktop does not carry modes and owners into containers: keep the key in a named volume."
+        return _("Docker Desktop does not carry modes and owners into containers: keep the key in a named volume.")
     return None
 
 
@@ -243,13 +250,19 @@ def _meant_as_several(node: MongoNode) -> str | None:
     """Why it is not made a set by itself: it would be one for ever, beside the one that it was to be a member of."""
     for app in node.apps:
         if len(app.uri.hosts) > 1:
-            return (
-                f"{app.variable} of {app.container.name} names several members: give each of them the same --replSet"
-                " name first, then they are initiated as one set."
+            return _(
+                "{variable} of {container} names several members: give each of them the same --replSet name "
+                "first, then they are initiated as one set.",
+                variable=app.variable,
+                container=app.container.name,
             )
     for other, name in node.neighbours:
         if name == SET:
-            return f"{other} has the set name {SET} already: whether both are to be one set is not known."
+            return _(
+                "{other} has the set name {set} already: whether both are to be one set is not known.",
+                other=other,
+                set=SET,
+            )
     return None
 
 
@@ -260,14 +273,23 @@ def _fastgpts(node: MongoNode) -> tuple[Container, ...]:
 
 
 def _says(node: MongoNode, steps: list[AnyStep], apps: tuple[Container, ...]) -> Iterator[str]:
-    yield "The data stay where they are; the folder of a standalone becomes that of a set with one member."
+    yield _("The data stay where they are; the folder of a standalone becomes that of a set with one member.")
     made = [step.path for step in steps if isinstance(step, CreateFile | ReplaceDirectoryByFile)]
     if made:
-        yield f"{made[0]} is new: where it has users, mongod starts a set only with a key file (400, {MONGODB_UID})."
+        yield _(
+            "{made} is new: where it has users, mongod starts a set only with a key file (400, {mongodb_uid}).",
+            made=made[0],
+            mongodb_uid=MONGODB_UID,
+        )
     if node.container is None:
-        yield "Nothing of this service has been started: only files are written. Initiate the set when it runs."
+        yield _("Nothing of this service has been started: only files are written. Initiate the set when it runs.")
         return
-    yield f"{node.subject} is recreated: whoever uses it loses the connection for some seconds."
-    yield "Undo takes --replSet out again. The set's configuration stays in the data folder, unused by a standalone."
+    yield _("{node} is recreated: whoever uses it loses the connection for some seconds.", node=node.subject)
+    yield _(
+        "Undo takes --replSet out again. The set's configuration stays in the data folder, unused by a standalone.",
+    )
     for app in apps:
-        yield f"{app.name} is restarted after it: it makes its first user when it starts, and could not until now."
+        yield _(
+            "{app} is restarted after it: it makes its first user when it starts, and could not until now.",
+            app=app.name,
+        )

@@ -31,6 +31,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...console.fix.steps import AddVolume, CreateFile, Text
+from ...console.text import _
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from .node import MongoNode, nodes
@@ -79,17 +80,17 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _judge(node: MongoNode, snapshot: Snapshot) -> Found:
     name, image = node.subject, node.place.image
     rows = (
-        Evidence("start script", "calls mongo", name),
-        Evidence("image", image or "not known", name),
+        Evidence(_("start script"), _("calls mongo"), name),
+        Evidence(_("image"), image or _("not known"), name),
         *compose.log_evidence(snapshot, node.container, (MARK, "mongo.waiting-for-start")),
     )
     if MARK not in node.marks and _mounted(node):
-        return Fine(name, f"The shell that the script of {name} calls is mounted into it", rows)
+        return Fine(name, _("The shell that the script of {name} calls is mounted into it", name=name), rows)
     if MARK not in node.marks and not _is_new(node):
         if node.version is None:
-            title = f"Whether the image of {name} has the shell mongo cannot be told"
-            return Unknown(name, title, f"the version of {image or 'its image'} is not known", rows)
-        return Fine(name, f"The image of {name} has the shell that its script calls", rows)
+            title = _("Whether the image of {name} has the shell mongo cannot be told", name=name)
+            return Unknown(name, title, _("the version of {image} is not known", image=image or _("its image")), rows)
+        return Fine(name, _("The image of {name} has the shell that its script calls", name=name), rows)
     works = node.said.primary and node.said.set_name
     return Case(name, WORKS_ANYWAY if works else NEVER_ENDS, node, rows, {"service": node.place.service or name})
 
@@ -108,7 +109,7 @@ def plan(case: Case[MongoNode], _answers: Answers) -> Plan:
     node, place = case.facts, case.facts.place
     mount = AddVolume(place.service or "", f"./{SHIM}", SHELLS[1], read_only=True)
     written = compose.through_override(place, mount)
-    unmade = None if node.container is None or compose.bring_up(place) else "Compose did not make it."
+    unmade = None if node.container is None or compose.bring_up(place) else _("Compose did not make it.")
     refused = _refusal(node) or unmade
     if refused or not written or place.directory is None:
         return manual(*((refused,) if refused else ()), *case.advice)
@@ -122,18 +123,25 @@ def plan(case: Case[MongoNode], _answers: Answers) -> Plan:
 def _refusal(node: MongoNode) -> str | None:
     """Why this is left to the operator."""
     if node.place.broken_file is not None:
-        return f"Repair {node.place.broken_file.path} first: {node.place.broken_file.error}"
+        return _("Repair {path} first: {error}", path=node.place.broken_file.path, error=node.place.broken_file.error)
     if _mounted(node):
-        return "A file is mounted in its place already, and the log says that it is not found or does not run."
-    return None if _is_new(node) else "It is not known whether this image has mongosh."
+        return _("A file is mounted in its place already, and the log says that it is not found or does not run.")
+    return None if _is_new(node) else _("It is not known whether this image has mongosh.")
 
 
 def _says(case: Case[MongoNode], path: str) -> Iterator[str]:
-    yield f"{path} calls mongosh; it is mounted at {SHELLS[1]}. The start script and the image stay as they are."
+    yield _(
+        "{path} calls mongosh; it is mounted at {shells}. The start script and the image stay as they are.",
+        path=path,
+        shells=SHELLS[1],
+    )
     if case.facts.container is not None:
-        yield f"{case.subject} is recreated: whoever uses it loses the connection for some seconds. The data stay."
+        yield _(
+            "{case} is recreated: whoever uses it loses the connection for some seconds. The data stay.",
+            case=case.subject,
+        )
     if case.form is NEVER_ENDS:
-        yield "Whether the set has been initiated is told by mongo.replica-set, and repaired by its fix."
+        yield _("Whether the set has been initiated is told by mongo.replica-set, and repaired by its fix.")
 
 
 CHECK = Check(

@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...console.model import Container
+from ...console.text import _
 from .. import compose
 from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, Unknown, by_hand
 from .node import MongoNode, nodes
@@ -63,16 +64,16 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if container.detailed:
             yield _judge(node, container, snapshot)
         else:
-            title = f"Whether {node.subject} opens its files cannot be told"
-            yield Unknown(node.subject, title, "it was not inspected yet")
+            title = _("Whether {node} opens its files cannot be told", node=node.subject)
+            yield Unknown(node.subject, title, _("it was not inspected yet"))
 
 
 def _judge(node: MongoNode, container: Container, snapshot: Snapshot) -> Found:
     said = [mark for mark in node.marks if mark in (MARK, OPENED)]
     ended = node.exited(EXIT) if not node.running else ()
-    image = Evidence("image", container.image, f"docker inspect {node.subject}")
+    image = Evidence(_("image"), container.image, f"docker inspect {node.subject}")
     if node.answers or not (ended or said[-1:] == [MARK]):
-        return Fine(node.subject, f"Nothing says that {node.subject} refuses its data folder", (image,))
+        return Fine(node.subject, _("Nothing says that {node} refuses its data folder", node=node.subject), (image,))
     wrote = _written_by(node, snapshot)
     rows = (image, *ended, *compose.log_evidence(snapshot, container, (MARK,)))
     words = {"image": container.image, "wrote": wrote or "", "service": node.place.service or node.subject}

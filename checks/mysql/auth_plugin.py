@@ -28,6 +28,7 @@ from ...console.model.findings import Evidence
 from ...console.products.gateways import release
 from ...console.products.versions import is_newest, parts_of
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..compose import service_of
 from ..parties import Party, parties
@@ -61,8 +62,8 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if party.role != "mysql" or "maria" in parts_of(party.container.image).last:
             continue
         if party.runs and not party.container.detailed:
-            title = f"Cannot say with which options {party.subject} starts"
-            yield Unknown(party.subject, title, "it has not been inspected yet")
+            title = _("Cannot say with which options {party} starts", party=party.subject)
+            yield Unknown(party.subject, title, _("it has not been inspected yet"))
         else:
             yield _judge(party, snapshot)
 
@@ -79,15 +80,15 @@ def _judge(party: Party, snapshot: Snapshot) -> Found:
             return _case(REMOVED, party, option, version or "")
         rolling = (numbers == (8,) and since == (8, 4)) or (not numbers and is_newest(party.container.image))
         if rolling and not (party.runs and party.container.state == "running"):
-            return _case(LIKELY, party, option, version or "of the newest release")
-    return Fine(party.subject, f"{party.subject} knows the options it is started with")
+            return _case(LIKELY, party, option, version or _("of the newest release"))
+    return Fine(party.subject, _("{party} knows the options it is started with", party=party.subject))
 
 
 def _case(form: Form, party: Party, option: str, version: str) -> Case[None]:
     since = ".".join(map(str, OPTIONS[option]))
     rows = (
-        Evidence("option", f"{option}, known before {since}", party.source),
-        Evidence("image", party.container.image, party.source),
+        Evidence(_("option"), _("{option}, known before {since}", option=option, since=since), party.source),
+        Evidence(_("image"), party.container.image, party.source),
     )  # fmt: skip
     words = {"option": option, "version": version, "since": since, "service": party.called}
     return Case(party.subject, form, None, rows, words)

@@ -31,6 +31,7 @@ from ...console.products.addresses import address_of
 from ...console.products.dockerd import is_desktop
 from ...console.products.gateways import environment
 from ...console.products.model_users import told_host, told_port
+from ...console.text import _
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from ..compose import Placed, place_of, severity_of, used_by
@@ -94,17 +95,22 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _judge(container: Container, server: Server | None, snapshot: Snapshot) -> Found:
     name = container.name
     if not container.detailed:
-        return Unknown(name, f"Where {name} listens is not known", "not inspected yet")
+        return Unknown(name, _("Where {name} listens is not known", name=name), _("not inspected yet"))
     host = _host(container)
     if host is None:
-        return Fine(name, f"{name} is not told to listen on loopback")
+        return Fine(name, _("{name} is not told to listen on loopback", name=name))
     shared, outside = container.network_mode == "host", _outside(server)
     if shared and not outside:
-        return Fine(name, f"{name} listens on {host} of the machine, and nobody else is set up to use it")
+        return Fine(
+            name,
+            _("{name} listens on {host} of the machine, and nobody else is set up to use it", name=name, host=host),
+        )
     if not shared and not outside and not container.ports and _beside(container, snapshot):
-        return Fine(name, f"{name} listens on {host}, and others are inside its network namespace")
+        return Fine(
+            name, _("{name} listens on {host}, and others are inside its network namespace", name=name, host=host)
+        )
     if server is not None and server.state in ("up", "busy") and not shared:
-        return Fine(name, f"{name} answers in spite of {VARIABLE}={host}")
+        return Fine(name, _("{name} answers in spite of {variable}={host}", name=name, variable=VARIABLE, host=host))
     return _found(place_of(snapshot, container), container, server, host)
 
 
@@ -131,9 +137,9 @@ def _found(place: Placed, container: Container, server: Server | None, host: str
     people = _outside(server) if shared else (server.users if server else ())
     rows = [Evidence(VARIABLE, environment(container)[VARIABLE] or "empty", source)]
     ports = [port for port in container.ports if port.host_port and not shared]
-    rows += [Evidence("published", f"{p.host_ip or EVERYWHERE}:{p.host_port}", source) for p in ports]
+    rows += [Evidence(_("published"), f"{p.host_ip or EVERYWHERE}:{p.host_port}", source) for p in ports]
     if server is not None and server.state == "down":
-        rows.append(Evidence("asked", server.reason or "it does not answer", server.address))
+        rows.append(Evidence(_("asked"), server.reason or _("it does not answer"), server.address))
     port = told_port("ollama", (), environment(container)) or PORT
     value = EVERYWHERE if port == PORT else f"{EVERYWHERE}:{port}"
     return Case(
@@ -145,12 +151,12 @@ def _found(place: Placed, container: Container, server: Server | None, host: str
 
 def _native(server: Server, snapshot: Snapshot) -> Found:
     if server.listens is None:
-        why = "the table of connections could not be read, or not whose they are"
-        return Unknown(server.key, f"Where {server.key} listens is not known", why)
+        why = _("the table of connections could not be read, or not whose they are")
+        return Unknown(server.key, _("Where {key} listens is not known", key=server.key), why)
     people = tuple(user for user in _outside(server) if not _forwarded(user, snapshot))
     if not server.listens or not all(host.startswith(_LOOPBACK) for host in server.listens) or not people:
-        return Fine(server.key, f"{server.key} listens where its users ask", used_by(server.users))
-    listens = Evidence("listens on", ", ".join(server.listens), f"sockets of process {server.pid}")
+        return Fine(server.key, _("{key} listens where its users ask", key=server.key), used_by(server.users))
+    listens = Evidence(_("listens on"), ", ".join(server.listens), _("sockets of process {pid}", pid=server.pid))
     return Case(server.key, NATIVE, None, (listens, *used_by(people)))
 
 
@@ -171,15 +177,20 @@ def plan(case: Case[Bound | None], _answers: Answers) -> Plan:
     if case.facts is None or case.form is HOST_NETWORK:
         return manual(*case.advice)
     place, value = case.facts.place, case.facts.value
-    why = compose.refusal(place, ": make it anew with the setting.")
+    why = compose.refusal(place, _(": make it anew with the setting."))
     if why is not None:
-        return manual(why, f"By hand: make the container anew with {VARIABLE}={value}.")
+        return manual(
+            why, _("By hand: make the container anew with {variable}={value}.", variable=VARIABLE, value=value)
+        )
     return compose.edit_override(
         place, SetServiceKeys(place.service or "", environment=((VARIABLE, value),)),
         compose.left_so(place)
-        or f"{place.subject} is recreated: answers being written are cut off. Models on its volume stay.",
-        "Inside a container this opens nothing by itself: who gets there is decided by its ports.",
-        "Undo takes the variable out again and recreates the service.",
+        or _(
+            "{place} is recreated: answers being written are cut off. Models on its volume stay.",
+            place=place.subject,
+        ),
+        _("Inside a container this opens nothing by itself: who gets there is decided by its ports."),
+        _("Undo takes the variable out again and recreates the service."),
     )  # fmt: skip
 
 

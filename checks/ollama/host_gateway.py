@@ -30,6 +30,7 @@ from ...console.model import Container, EngineInfo
 from ...console.products.dockerd import is_desktop, is_podman
 from ...console.products.gateways import names_of, release, share_network
 from ...console.products.model_users import is_server_variable
+from ...console.text import N_, _
 from ...console.text.cleaning import clean_line
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
@@ -38,7 +39,7 @@ from ..parties import Party, in_files, parties
 
 NAME = "host.docker.internal"
 GATEWAY = "host-gateway"
-SETTINGS = "settings of the stack"
+SETTINGS = N_("settings of the stack")
 SINCE = (20, 10)
 """The first Engine that knows ``host-gateway`` (its release notes)."""
 _ADDRESS = re.compile(rf"(?:^|[/@;,\s\"'=]){re.escape(NAME)}(?=$|[:/;,\s\"'])", re.IGNORECASE)
@@ -79,10 +80,12 @@ class Nameless:
         """Why it cannot be given the name here."""
         numbers = release(self.engine.version) if self.engine else None
         if numbers is not None and numbers < SINCE:
-            return (
-                f"Docker {self.engine.version if self.engine else ''} does not know {GATEWAY}, which came with 20.10."
+            return _(
+                "Docker {version} does not know {gateway}, which came with 20.10.",
+                version=self.engine.version if self.engine else "",
+                gateway=GATEWAY,
             )
-        return compose.refusal(self.place, ": make it anew with the setting.")
+        return compose.refusal(self.place, _(": make it anew with the setting."))
 
 
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
@@ -113,7 +116,7 @@ def uses(party: Party, place: Placed, snapshot: Snapshot) -> tuple[Evidence, ...
         if (known or not _from_env_file(place, variable.name)) and not _unused(variable.name, party.env):
             rows.append(Evidence(variable.name, NAME, party.source))
     own = f"{container.name}, "
-    rows += [Evidence(who, NAME, SETTINGS) for who in followed if not who.startswith(own)]
+    rows += [Evidence(who, NAME, _(SETTINGS)) for who in followed if not who.startswith(own)]
     named = in_files(party, snapshot)
     rows += [Evidence(f"{one.key} of {one.whose}", NAME, source) for source, one in named if one.host.lower() == NAME]
     return tuple(dict.fromkeys(rows))
@@ -137,14 +140,14 @@ def _declared(party: Party, place: Placed, asked: tuple[Evidence, ...], snapshot
     """Before anything runs: on Linux only an extra host gives the name."""
     name = party.subject
     if any(_names_it(entry) for entry in party.container.extra_hosts):
-        return Fine(name, f"{name} will know {NAME}: it is one of its extra hosts", asked)
+        return Fine(name, _("{name} will know {name2}: it is one of its extra hosts", name=name, name2=NAME), asked)
     if _MACHINES.match(snapshot.host.name) or (snapshot.host.os or "").startswith(("Darwin", "macOS", "Windows")):
         return _unknown(
-            name, "Docker Desktop resolves the name by itself, and which Engine there is cannot be told here"
+            name, _("Docker Desktop resolves the name by itself, and which Engine there is cannot be told here")
         )
     if (party.container.network_mode or "").startswith(("service:", "container:")):
-        return _unknown(name, "it shares another container's network, whose names count")
-    rows = (*asked, Evidence("extra hosts", ", ".join(party.container.extra_hosts) or "none", party.source))
+        return _unknown(name, _("it shares another container's network, whose names count"))
+    rows = (*asked, Evidence(_("extra hosts"), ", ".join(party.container.extra_hosts) or "none", party.source))
     return Case(name, MISSING, Nameless(place, None), rows)
 
 
@@ -159,23 +162,23 @@ def _from_env_file(place: Placed, name: str) -> bool:
 def _judge(container: Container, place: Placed, asked: tuple[Evidence, ...], snapshot: Snapshot) -> Found:
     name, engine = container.name, snapshot.engine
     if not container.detailed:
-        return _unknown(name, "the container has not been inspected yet")
+        return _unknown(name, _("the container has not been inspected yet"))
     known = _known(container, snapshot)
     if known is not None:
-        return Fine(name, f"{name} knows {NAME}: {known}", asked)
+        return Fine(name, _("{name} knows {name2}: {known}", name=name, name2=NAME, known=known), asked)
     if engine is None or not engine.os:
         return _unknown(
-            name, "the Engine does not tell whether it is Docker Desktop, which resolves the name by itself"
+            name, _("the Engine does not tell whether it is Docker Desktop, which resolves the name by itself")
         )
     if (container.network_mode or "").startswith("container:"):
-        return _unknown(name, "it shares another container's network, whose names count")
+        return _unknown(name, _("it shares another container's network, whose names count"))
     if any(mount.target == "/etc/hosts" for mount in container.mounts):
-        return _unknown(name, "a file of yours is mounted as its /etc/hosts, and may well name it")
+        return _unknown(name, _("a file of yours is mounted as its /etc/hosts, and may well name it"))
     nameless, declared = Nameless(place, engine), place.declared.extra_hosts if place.declared else ()
     form = NOT_RECREATED if any(_names_it(one) for one in declared) else MISSING
     rows = (
-        *asked, Evidence("extra hosts", ", ".join(container.extra_hosts) or "none", f"docker inspect {name}"),
-        Evidence("Engine", f"{engine.version} on {engine.os}", engine.address),
+        *asked, Evidence(_("extra hosts"), ", ".join(container.extra_hosts) or "none", f"docker inspect {name}"),
+        Evidence(_("Engine"), f"{engine.version} on {engine.os}", engine.address),
     )  # fmt: skip
     return Case(
         name, BY_HAND[form.id] if nameless.refusal else form, nameless, rows,
@@ -194,17 +197,17 @@ def _meant(place: Placed, asked: tuple[Evidence, ...]) -> bool:
 def _known(container: Container, snapshot: Snapshot) -> str | None:
     """Why the name can be resolved; None where nothing speaks for it."""
     if any(_names_it(entry) for entry in container.extra_hosts):
-        return "it is one of its extra hosts"
+        return _("it is one of its extra hosts")
     engine = snapshot.engine
     if engine is not None and is_podman(engine):
-        return "Podman resolves it"
+        return _("Podman resolves it")
     if engine is not None and is_desktop(engine):
-        return f"{engine.os or 'this Engine'} resolves it"
+        return _("{os} resolves it", os=engine.os or _("this Engine"))
     if _MACHINES.match(snapshot.host.name):
-        return f"{snapshot.host.name} resolves it"
+        return _("{host} resolves it", host=snapshot.host.name)
     for other in snapshot.containers:
         if NAME in names_of(other) and other.id != container.id and share_network(container, other):
-            return f"{other.name} has it as a name in a common network"
+            return _("{other} has it as a name in a common network", other=other.name)
     return None
 
 
@@ -213,7 +216,7 @@ def _names_it(entry: str) -> bool:
 
 
 def _unknown(name: str, why: str) -> Unknown:
-    return Unknown(name, f"Whether {name} can resolve {NAME} is not known", why)
+    return Unknown(name, _("Whether {name} can resolve {name2} is not known", name=name, name2=NAME), why)
 
 
 def plan(case: Case[Nameless], _answers: Answers) -> Plan:
@@ -222,14 +225,20 @@ def plan(case: Case[Nameless], _answers: Answers) -> Plan:
     if why is not None:
         return manual(
             why,
-            f"By hand: `docker run --add-host {NAME}:{GATEWAY}`, or write the machine's own address in the LAN in "
-            "place of the name.",
+            _(
+                "By hand: `docker run --add-host {name}:{gateway}`, or write the machine's own address in the LAN "
+                "in place of the name.",
+                name=NAME,
+                gateway=GATEWAY,
+            ),
         )
-    becomes = compose.left_so(place) or f"{place.subject} is recreated: what it is doing is cut off. Its data stay."
+    becomes = compose.left_so(place) or _(
+        "{place} is recreated: what it is doing is cut off. Its data stay.", place=place.subject
+    )
     if place.container is None:
-        becomes = f"Nothing of {place.subject} runs yet: only a file is written."
-    listens = (
-        "The server on the host has to listen for containers too (ollama.bind), and its firewall has to let them in."
+        becomes = _("Nothing of {place} runs yet: only a file is written.", place=place.subject)
+    listens = _(
+        "The server on the host has to listen for containers too (ollama.bind), and its firewall has to let them in.",
     )
     end = bring_up(place, force=True, start=not put_away(place.container))
     if case.form is NOT_RECREATED and end is not None:
@@ -237,10 +246,10 @@ def plan(case: Case[Nameless], _answers: Answers) -> Plan:
             end, says=(becomes, listens), restarts=(place.service or "",), lock=place.directory, deadline=90.0
         )
     engine = case.facts.engine
-    rootless = "The Engine runs rootless: the name then leads into its own namespace, and often not to the host."
+    rootless = _("The Engine runs rootless: the name then leads into its own namespace, and often not to the host.")
     return compose.edit_override(
         place, SetServiceKeys(place.service or "", extra_hosts=((NAME, GATEWAY),)), becomes, listens,
-        "Undo takes the name out again and recreates the service.", rootless if engine and engine.rootless else None,
+        _("Undo takes the name out again and recreates the service."), rootless if engine and engine.rootless else None,
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from ...console.fix.steps import RestartContainer
 from ...console.model import Container, Gpu, GpuDriver, LoadedModel, LogMark, Server
 from ...console.products.gateways import environment
 from ...console.products.gpu_grants import Grant, grant_of, granted
+from ...console.text import _
 from ...console.text.cleaning import clean_line, size
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import LABEL_DIRECTORY, marks_since_start
@@ -166,9 +167,9 @@ class Ollama:
     def fault(self) -> str | None:
         """Why no GPU of its can be used by anybody; None where one works, or nothing tells."""
         if self.driver is not None and self.driver.state not in ("ok", "unknown", "stalled"):
-            return self.driver.sentence or f"the driver is {self.driver.state.replace('_', ' ')}"
+            return self.driver.sentence or _("the driver is {state}", state=self.driver.state.replace("_", " "))
         if self.cards and all(card.health not in HEALTHY for card in self.cards):
-            return self.cards[0].trouble or f"its GPU is {self.cards[0].health.replace('_', ' ')}"
+            return self.cards[0].trouble or _("its GPU is {health}", health=self.cards[0].health.replace("_", " "))
         return None
 
     @property
@@ -216,8 +217,8 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     for ollama in ollamas(snapshot):
         rows = tuple(_evidence(ollama))
         if ollama.silent:
-            why = "it has a GPU, but tells neither which models are loaded nor what it found at its start"
-            yield Unknown(ollama.name, f"Whether {ollama.name} uses its GPU is not known", why, rows)
+            why = _("it has a GPU, but tells neither which models are loaded nor what it found at its start")
+            yield Unknown(ollama.name, _("Whether {ollama} uses its GPU is not known", ollama=ollama.name), why, rows)
             continue
         form = form_of(ollama)
         if form is None:
@@ -258,20 +259,20 @@ def _all_on_cpu(ollama: Ollama, *, saw_none: bool) -> Form:
 
 def _fine(ollama: Ollama) -> str:
     if ollama.deliberate:
-        return f"{ollama.name} was told to use the CPU ({ollama.deliberate})"
+        return _("{ollama} was told to use the CPU ({deliberate})", ollama=ollama.name, deliberate=ollama.deliberate)
     if ollama.loaded and not ollama.on_cpu:
-        return f"{ollama.name} has its models on GPUs"
-    return f"{ollama.name} has no model loaded on the CPU that belongs on a GPU"
+        return _("{ollama} has its models on GPUs", ollama=ollama.name)
+    return _("{ollama} has no model loaded on the CPU that belongs on a GPU", ollama=ollama.name)
 
 
 def _words(ollama: Ollama) -> dict[str, str]:
     model = ollama.biggest
     return {
-        "model": clean_line(model.name, 80) if model else "its model",
+        "model": clean_line(model.name, 80) if model else _("its model"),
         "size": size(model.size) if model else "–", "vram": size(model.size_vram) if model else "–",
         "total": size(ollama.total), "free": size(ollama.free),
         "grant": ollama.grant.words if ollama.grant else "none",
-        "driver": (ollama.fault or "the driver does not answer").rstrip("."),
+        "driver": (ollama.fault or _("the driver does not answer")).rstrip("."),
     }  # fmt: skip
 
 
@@ -279,22 +280,22 @@ def _evidence(ollama: Ollama) -> Iterator[Evidence]:
     source = (
         f"docker inspect {ollama.name}"
         if ollama.container
-        else f"process {ollama.server.pid if ollama.server else '?'}"
+        else _("process {pid}", pid=ollama.server.pid if ollama.server else "?")
     )
     if ollama.container is not None:
-        yield Evidence("GPU grant", ollama.grant.words if ollama.grant else "none", source)
+        yield Evidence(_("GPU grant"), ollama.grant.words if ollama.grant else "none", source)
     if ollama.deliberate:
-        yield Evidence("told to use the CPU", ollama.deliberate, source)
+        yield Evidence(_("told to use the CPU"), ollama.deliberate, source)
     for model in ollama.loaded or ():
-        share = f"{size(model.size_vram)} of {size(model.size)} on GPUs"
+        share = _("{size_vram} of {size} on GPUs", size_vram=size(model.size_vram), size=size(model.size))
         address = ollama.server.address if ollama.server else ollama.name
-        yield Evidence(clean_line(model.name, 80), share, f"{address}/api/ps")
+        yield Evidence(clean_line(model.name, 80), share, _("{address}/api/ps", address=address))
     if ollama.mark is not None:
         yield Evidence("log", ollama.mark.text, f"docker logs {ollama.name}")
     if ollama.cards:
-        yield Evidence("GPU memory free", f"{size(ollama.free)} of {size(ollama.total)}", "GPU driver")
+        yield Evidence(_("GPU memory free"), f"{size(ollama.free)} of {size(ollama.total)}", _("GPU driver"))
     if ollama.rules is False:
-        yield Evidence("systemd", "does not know of its GPU: a daemon-reload takes it away", "device rules")
+        yield Evidence("systemd", _("does not know of its GPU: a daemon-reload takes it away"), _("device rules"))
 
 
 def plan(case: Case[Ollama], _answers: Answers) -> Plan:

@@ -14,6 +14,7 @@ from ...console.fix.steps import RestartContainer, WaitFor
 from ...console.model import Container
 from ...console.products.gateways import LOOPBACK as LOCAL
 from ...console.products.gateways import Dsn, share_network
+from ...console.text import _
 from .. import compose
 from ..api import Case, Evidence, Form, Plan, Snapshot, manual, repair
 from ..compose import ENDED, Placed, placed
@@ -282,7 +283,7 @@ def misaddressed(one: OneApi) -> Form | None:
 def _moved_port(command: tuple[str, ...]) -> int | None:
     """The port of ``--port=3307`` or ``-P 3307`` in a database's command."""
     for word, value in zip(command, (*command[1:], ""), strict=False):
-        name, _, given = word.partition("=")
+        name, _rest, given = word.partition("=")
         number = given or value
         if name in ("--port", "-P") and number.isdecimal():
             return int(number)
@@ -304,7 +305,7 @@ def down_case(down: Down, snapshot: Snapshot) -> Case[Down]:
     one, severity = down.one, down.form.severity
     rows = [*basics(one), *_said(one, snapshot)]
     if down.until is not None:
-        rows.append(Evidence("time left", f"{down.left:.0f} s", "reckoned from the start of the database"))
+        rows.append(Evidence(_("time left"), f"{down.left:.0f} s", _("reckoned from the start of the database")))
         restarts = one.container.restart_count if one.container else None
         severity = "warning" if (restarts or 0) > USUAL else severity
     blames = one.database.container.name if one.database and down.form in DATABASES else None
@@ -316,7 +317,7 @@ def _said(one: OneApi, snapshot: Snapshot) -> Iterator[Evidence]:
     rows = compose.log_evidence(snapshot, one.container, DEATHS)
     if not rows:
         source = f"docker logs {one.name}"
-        rows = tuple(Evidence("log of the run before", mark.text, source) for mark in one.before)
+        rows = tuple(Evidence(_("log of the run before"), mark.text, source) for mark in one.before)
     if one.database:
         rows += compose.log_evidence(snapshot, one.database.container, ("mysql.",))
     yield from dict.fromkeys(rows)
@@ -343,7 +344,7 @@ def _words(down: Down, snapshot: Snapshot) -> dict[str, str]:
         "create": shlex.quote(f"CREATE DATABASE `{schema}`"),
         "net": shlex.quote(links[0].network) if links else "NETWORK",
         "candidate": names[0] if names else "mysql",
-        "candidates": f" (there is: {', '.join(names)})" if names else "",
+        "candidates": _(" (there is: {names})", names=", ".join(names)) if names else "",
         "policy": (one.container.restart_policy if one.container else None) or "no",
         "up": _up(one.place),
         "left": f"{down.left:.0f}",
@@ -353,7 +354,7 @@ def _words(down: Down, snapshot: Snapshot) -> dict[str, str]:
 def _up(place: Placed) -> str:
     """The command that makes the container anew, to be typed."""
     if not (place.project_name and place.service and place.directory and place.files):
-        return "make the container anew with the corrected variable"
+        return _("make the container anew with the corrected variable")
     argv = ["docker", "compose", "-p", place.project_name, "--project-directory", place.directory]
     argv += [part for path in place.files for part in ("-f", path)]
     return shlex.join([*argv, "up", "-d", place.service])
@@ -368,7 +369,7 @@ def bring_up(down: Down, advice: tuple[str, ...]) -> Plan:
         restart = RestartContainer(container=container.id, name=container.name)
         return repair(
             (compose.bring_up(down.one.place) or restart) if container.state in ENDED else restart,
-            says=("Only One API is started again; its database is left alone.",), restarts=(down.one.name,),
+            says=(_("Only One API is started again; its database is left alone."),), restarts=(down.one.name,),
             lock=down.one.place.directory,
         )  # fmt: skip
     place = down.one.database.place if down.one.database and form is DATABASE_DOWN else None
@@ -378,20 +379,21 @@ def bring_up(down: Down, advice: tuple[str, ...]) -> Plan:
     return repair(
         step, restarts=(place.subject,), lock=place.directory, deadline=180.0,
         says=(
-            f"{place.subject} is started; Docker starts One API again by itself within a minute.",
-            "No data is touched.",
+            _("{place} is started; Docker starts One API again by itself within a minute.", place=place.subject),
+            _("No data is touched."),
         ),
     )  # fmt: skip
 
 
 def _wait(down: Down, container: Container) -> Plan:
-    name = down.one.database.container.name if down.one.database else "its database"
-    what = f"{name} takes connections and {container.name} stays up"
+    name = down.one.database.container.name if down.one.database else _("its database")
+    what = _("{name} takes connections and {container} stays up", name=name, container=container.name)
     return repair(
         WaitFor(container=container.id, name=container.name, seconds=max(5.0, down.left), what=what),
         says=(
-            "Nothing is changed and nothing restarted by stackops: Docker starts One API again by itself.",
-            "If it is still down when the time is over, look again: a restart is offered once the database is ready.",
+            _("Nothing is changed and nothing restarted by stackops: Docker starts One API again by itself."),
+            _("If it is still down when the time is over, look again: a restart is offered once the database is "
+              "ready."),
         ),
         lock=down.one.place.directory, deadline=30.0,
     )  # fmt: skip

@@ -32,6 +32,7 @@ from ...console.products.addresses import address_of, lead, place
 from ...console.products.model_paths import ENABLED, doubled, is_one_api
 from ...console.products.offers import lead_of
 from ...console.settings import Settings
+from ...console.text import _
 from ...console.text.cleaning import duration
 from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..compose import marks_since_start, placed
@@ -119,7 +120,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         cases = [case for channel in state.channels if (case := _judge(channel, gateway)) is not None]
         yield from cases
         if not cases and state.channels:
-            yield Fine(one.subject, f"The channels of {one.subject} are set up as they have to be",
+            yield Fine(one.subject, _("The channels of {one} are set up as they have to be", one=one.subject),
                        tuple(_explained(state.channels)))  # fmt: skip
 
 
@@ -135,14 +136,16 @@ def _judge(channel: OneApiChannel, gateway: _Gateway) -> Case[OneApiChannel] | N
         return _case(ITSELF, channel, gateway, {"at": at})
     server = lead_of(gateway.container, at or None, gateway.snapshot).server
     if own and server is not None and server.product in OWN:
-        kind = "Ollama's language" if channel.type == OLLAMA else VENDORS.get(channel.type or 0)
+        kind = _("Ollama's language") if channel.type == OLLAMA else VENDORS.get(channel.type or 0)
         if kind:
             return _case(TYPE, channel, gateway, {"type": kind, "server": server.key})
         if channel.type == COMPATIBLE and re.fullmatch(r"https?://[^/]+", base):
             return _case(NO_V1, channel, gateway, {"right": f"{base}/v1"})
     if channel.status == BY_ITSELF:
         why = gateway.off.get(channel.id, "")
-        return _case(OFF, channel, gateway, {"why": f"It said: {why}" if why else "Its log no longer says which."})
+        return _case(
+            OFF, channel, gateway, {"why": _("It said: {why}", why=why) if why else _("Its log no longer says which.")}
+        )
     return None
 
 
@@ -160,23 +163,29 @@ def _inside(at: str, gateway: _Gateway) -> bool:
 
 def _case(form: Form, channel: OneApiChannel, gateway: _Gateway, words: dict[str, str]) -> Case[OneApiChannel]:
     name, source = gateway.container.name, f"GET {gateway.state.address}/api/channel/"
-    models = ", ".join(channel.models[:4]) + (f" and {len(channel.models) - 4} more" if len(channel.models) > 4 else "")
+    models = ", ".join(channel.models[:4]) + (
+        _(" and {count} more", count=len(channel.models) - 4) if len(channel.models) > 4 else ""
+    )
     called = f"{channel.id} ({channel.name})" if channel.name else str(channel.id)
     address = address_of(words.get("at") or channel.base_url or "")
     rows = [
-        Evidence("channel", f"{called}, type {channel.type or '-'}, {_state(channel)}", source),
-        Evidence("base URL", channel.base_url or words.get("at") or "that of its vendor", source),
-        Evidence("models", models or "none", source),
+        Evidence(
+            _("channel"),
+            _("{called}, type {type}, {state}", called=called, type=channel.type or "-", state=_state(channel)),
+            source,
+        ),
+        Evidence(_("base URL"), channel.base_url or words.get("at") or _("that of its vendor"), source),
+        Evidence(_("models"), models or "none", source),
     ]
     if address is not None:
-        rows.append(Evidence("address", place(address.host, address.port), source))
-    told = {"channel": called, "models": models or "no model", **words}
+        rows.append(Evidence(_("address"), place(address.host, address.port), source))
+    told = {"channel": called, "models": models or _("no model"), **words}
     severity: Severity = "error" if _alone(channel, gateway.state) else "warning"
-    return Case(name, form, channel, tuple(rows), told, severity, about=f"channel {channel.id}")
+    return Case(name, form, channel, tuple(rows), told, severity, about=_("channel {id}", id=channel.id))
 
 
 def _state(channel: OneApiChannel) -> str:
-    return "enabled" if channel.status == ENABLED else "switched off by One API"
+    return "enabled" if channel.status == ENABLED else _("switched off by One API")
 
 
 def _alone(channel: OneApiChannel, state: OneApiState) -> bool:
@@ -190,8 +199,8 @@ def _explained(channels: tuple[OneApiChannel, ...]) -> Iterator[Evidence]:
     """What to know of the test of a channel for embeddings."""
     for one in channels:
         if one.status == ENABLED and one.models and all(_EMBEDS.search(model) for model in one.models):
-            yield Evidence(f"channel {one.id}", "One API's own test fails for it, as it sends a chat request",
-                           ", ".join(one.models[:4]))  # fmt: skip
+            why = _("One API's own test fails for it, as it sends a chat request")
+            yield Evidence(_("channel {id}", id=one.id), why, ", ".join(one.models[:4]))
 
 
 def _by_log(gateway: _Gateway) -> Iterator[Case[OneApiChannel]]:
@@ -207,10 +216,14 @@ def _by_log(gateway: _Gateway) -> Iterator[Case[OneApiChannel]]:
         return
     name, source = gateway.container.name, f"docker logs {gateway.container.name}"
     ago = duration(gateway.snapshot.taken_at - (last.at or 0.0))
-    rows = (Evidence("log", last.text, source), Evidence("since then", after[-1].text, source))
-    words = {"channel": told[1], "models": f"{ago} ago", "why": f"It said: {told[2]}" if told[2] else ""}
+    rows = (Evidence("log", last.text, source), Evidence(_("since then"), after[-1].text, source))
+    words = {
+        "channel": told[1],
+        "models": _("{ago} ago", ago=ago),
+        "why": _("It said: {told}", told=told[2]) if told[2] else "",
+    }
     channel = OneApiChannel(int(told[1]), "", BY_ITSELF)
-    yield Case(name, OFF, channel, rows, words, "warning", about=f"channel {channel.id}")
+    yield Case(name, OFF, channel, rows, words, "warning", about=_("channel {id}", id=channel.id))
 
 
 CHECK = Check(

@@ -20,6 +20,7 @@ from ...console.fix.steps import AnyStep, AskModel, RestartContainer
 from ...console.model import Container, LogMark, OneApiChannel, OneApiState
 from ...console.products.gateways import Dsn, dsn_of, environment, gateway_of, names_of, release, share_network
 from ...console.products.model_paths import LISTS_CHANNELS
+from ...console.text import _
 from ...console.text.cleaning import duration
 from ..api import Answers, Case, Evidence, Form, Plan, Question, Snapshot, repair
 from ..compose import ENDED, Placed, marks_since_start, place_of
@@ -200,13 +201,16 @@ def basics(one: OneApi) -> tuple[Evidence, ...]:
     rows: list[Evidence] = []
     container = one.container
     if container:
-        again = f", started again {container.restart_count} times" if container.restart_count else ""
-        code = f", exit code {container.exit_code}" if container.exit_code not in (None, 0) else ""
-        rows.append(Evidence("container", f"{container.state}{code}{again}", one.place.source))
+        again = _(", started again {count} times", count=container.restart_count) if container.restart_count else ""
+        ended = container.exit_code not in (None, 0)
+        code = _(", exit code {exit_code}", exit_code=container.exit_code) if ended else ""
+        rows.append(Evidence(_("container"), f"{container.state}{code}{again}", one.place.source))
     if one.dsn:
         rows.append(
             Evidence(
-                "looks for its database at", f"{one.dsn.address}, database {one.dsn.name or '-'}", one.place.source
+                _("looks for its database at"),
+                _("{address}, database {dsn}", address=one.dsn.address, dsn=one.dsn.name or "-"),
+                one.place.source,
             )
         )
     if one.database:
@@ -217,10 +221,11 @@ def basics(one: OneApi) -> tuple[Evidence, ...]:
 def _database_row(database: DatabaseHost, now: float) -> Evidence:
     container = database.container
     age = None if container.started_at is None else max(0.0, now - container.started_at)
-    since = f" for {duration(age)}" if age is not None and container.state == "running" else ""
-    said = "has said that it takes connections" if database.ready_at else "has not said that it takes connections"
+    since = _(" for {age}", age=duration(age)) if age is not None and container.state == "running" else ""
+    said = _("has said that it takes connections") if database.ready_at else _("has not said that it takes connections")
     value = f"{container.state}{since}, {said}" if container.state == "running" else container.state
-    return Evidence(f"database {container.name}", value, f"docker inspect and docker logs {container.name}")
+    name = container.name
+    return Evidence(_("database {name}", name=name), value, f"docker inspect and docker logs {name}")
 
 
 CHAT, EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
@@ -348,10 +353,11 @@ def stale_case(stale: Stale, rows: tuple[Evidence, ...]) -> Case[Stale]:
     evidence += [Evidence("log", each.line.text, f"docker logs {one.name}") for each in stale.asked]
     for channel in stale.channels:
         late = (channel.created_at or 0.0) - (last_sync(one) or 0.0)
-        value = f"made {duration(late)} after One API last read its channels"
-        evidence.append(Evidence(f"channel {channel.id} {channel.name}", value, "/api/channel"))
+        value = _("made {late} after One API last read its channels", late=duration(late))
+        label = _("channel {id} {channel}", id=channel.id, channel=channel.name)
+        evidence.append(Evidence(label, value, "/api/channel"))
     more = len(stale.models) - MODELS_SHOWN
-    models = ", ".join(stale.models[:MODELS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    models = ", ".join(stale.models[:MODELS_SHOWN]) + (_(" and {more} more", more=more) if more > 0 else "")
     words = {"models": models, "every": duration(frequency(one))}
     return Case(one.name, STALE, stale, tuple(evidence), words, "error" if stale.asked else "warning")
 
@@ -375,7 +381,7 @@ def restart(stale: Stale, answers: Answers) -> Plan:
     steps: list[AnyStep] = [RestartContainer(container=container.id, name=container.name)] if container else []
     if proof is not None and answers.get("prove", "no").lower() == "yes":
         steps.append(proof)
-    prompt = f"Prove it with one real request for {stale.models[0]}? It costs tokens"
+    prompt = _("Prove it with one real request for {models}? It costs tokens", models=stale.models[0])
     return repair(
         *steps, says=_says(one), restarts=(one.name,), lock=one.place.directory,
         questions=(Question("prove", prompt, default="no", choices=("no", "yes")),) if proof else (),
@@ -383,11 +389,12 @@ def restart(stale: Stale, answers: Answers) -> Plan:
 
 
 def _says(one: OneApi) -> Iterator[str]:
-    yield "Only One API is restarted, for a second or two; answers that are being written then are cut off."
+    yield _("Only One API is restarted, for a second or two; answers that are being written then are cut off.")
     last = last_sync(one)
     if last is not None:
         left = max(0.0, last + frequency(one) - one.now)
-        yield f"Without a restart it would know them in about {duration(left)}, when it reads its channels by itself."
-    yield "Restart it after the last change to a channel, not before. SYNC_FREQUENCY=60 makes it read more often."
+        yield _("Without a restart it would know them in about {left}, when it reads its channels by itself.",
+                left=duration(left))  # fmt: skip
+    yield _("Restart it after the last change to a channel, not before. SYNC_FREQUENCY=60 makes it read more often.")
     if not one.env.get("SESSION_SECRET"):
-        yield "SESSION_SECRET is not set: everybody who is logged in to One API's pages has to log in again."
+        yield _("SESSION_SECRET is not set: everybody who is logged in to One API's pages has to log in again.")

@@ -34,6 +34,7 @@ from ...console.fix.steps import ComposeUp, RestartContainer
 from ...console.model import FileFact, JsonFact
 from ...console.products.gateways import release
 from ...console.products.offers import IN_MONGODB, JSON5
+from ...console.text import _
 from ...console.text.cleaning import duration
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
@@ -92,18 +93,18 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _judge(one: OneApi, snapshot: Snapshot) -> Found:
     container = one.container
     if container is not None and not container.detailed:
-        return _unknown(one, "the container has not been inspected yet")
+        return _unknown(one, _("the container has not been inspected yet"))
     down = down_of(one)
     if down is not None:
         return down_case(down, snapshot)
     if not one.running:
-        state = "has not been started" if container is None else f"is {container.state}"
+        state = _("has not been started") if container is None else f"is {container.state}"
         return Fine(one.name, f"{one.name} {state}", basics(one))
     if one.early:
-        return _unknown(one, "it has only just been started and does not answer yet")
+        return _unknown(one, _("it has only just been started and does not answer yet"))
     if not one.up:
-        why = one.state.sentence if one.state and one.state.sentence else "nobody answers"
-        return _unknown(one, f"it runs, but does not answer: {why}")
+        why = one.state.sentence if one.state and one.state.sentence else _("nobody answers")
+        return _unknown(one, _("it runs, but does not answer: {why}", why=why))
     return _running(one, snapshot)
 
 
@@ -114,35 +115,43 @@ def _running(one: OneApi, snapshot: Snapshot) -> Found:
         return stale_case(stale, rows)
     doubtful = ", ".join(each.model for each in undecided(one))
     if doubtful:
-        return _unknown(one, f"the relay has no channel for {doubtful}, and {_why_not_told(one)}", rows)
+        return _unknown(
+            one,
+            _(
+                "the relay has no channel for {doubtful}, and {why_not_told}",
+                doubtful=doubtful,
+                why_not_told=_why_not_told(one),
+            ),
+            rows,
+        )
     return Fine(one.name, _fine(one), rows)
 
 
 def _unknown(one: OneApi, why: str, rows: tuple[Evidence, ...] = ()) -> Unknown:
-    return Unknown(one.name, f"Whether {one.name} needs a restart cannot be told", why, rows or basics(one))
+    return Unknown(one.name, _("Whether {one} needs a restart cannot be told", one=one.name), why, rows or basics(one))
 
 
 def _fine(one: OneApi) -> str:
     without = ", ".join(each.model for each in complaints(one))
     if without and caches(one):
-        return f"{one.name} runs; no restart helps with {without}: no channel offers it"
+        return _("{one} runs; no restart helps with {without}: no channel offers it", one=one.name, without=without)
     if without:
-        return f"{one.name} keeps no list of channels, so no restart helps with {without}"
-    return f"{one.name} runs and knows its channels" if one.answers else f"{one.name} runs"
+        return _("{one} keeps no list of channels, so no restart helps with {without}", one=one.name, without=without)
+    return _("{one} runs and knows its channels", one=one.name) if one.answers else _("{one} runs", one=one.name)
 
 
 def _why_not_told(one: OneApi) -> str:
     """Why nobody can tell whether the database has a channel for it."""
     state = one.state
     if state is None or state.trouble:
-        return "One API could not be asked over HTTP"
+        return _("One API could not be asked over HTTP")
     if state.models_trouble == "no-key":
-        return "no FastGPT here has a key for this One API"
+        return _("no FastGPT here has a key for this One API")
     if state.models_trouble == "wrong-key":
-        return "One API refuses the key that FastGPT uses"
+        return _("One API refuses the key that FastGPT uses")
     if state.models is None:
-        return "its list of models could not be read"
-    return "this release lists every model whether or not there is a channel; an access token would tell"
+        return _("its list of models could not be read")
+    return _("this release lists every model whether or not there is a channel; an access token would tell")
 
 
 def _http(one: OneApi) -> Iterator[Evidence]:
@@ -151,14 +160,20 @@ def _http(one: OneApi) -> Iterator[Evidence]:
         return
     if state.start_time is not None:
         ago = max(0.0, one.now - state.start_time)
-        yield Evidence("process started", f"{duration(ago)} ago", f"GET {state.address}/api/status")
+        yield Evidence(_("process started"), _("{ago} ago", ago=duration(ago)), f"GET {state.address}/api/status")
     if state.models is not None:
-        shown = ", ".join(state.models[:8]) + (f" and {len(state.models) - 8} more" if len(state.models) > 8 else "")
-        yield Evidence("models listed", shown or "none", f"GET {state.address}/v1/models with FastGPT's key")
+        shown = ", ".join(state.models[:8]) + (
+            _(" and {count} more", count=len(state.models) - 8) if len(state.models) > 8 else ""
+        )
+        yield Evidence(_("models listed"), shown or "none", f"GET {state.address}/v1/models with FastGPT's key")
     read = last_sync(one)
     if read is not None:
-        every = f"every {duration(frequency(one))}"
-        yield Evidence("channels last read", f"{duration(one.now - read)} ago, {every}", "log and environment")
+        every = _("every {frequency}", frequency=duration(frequency(one)))
+        yield Evidence(
+            _("channels last read"),
+            _("{now} ago, {every}", now=duration(one.now - read), every=every),
+            _("log and environment"),
+        )
 
 
 @dataclass(frozen=True)
@@ -206,13 +221,13 @@ def as_read(json: JsonFact | None, version: tuple[int, ...] | None) -> tuple[str
 
 def _changed(change: UnreadEdit) -> Case[UnreadEdit]:
     place, path, container = change.place, change.fact.path, change.place.container
-    rows = [Evidence("mounted at", change.found.mount.target, f"docker inspect {place.subject}")]
+    rows = [Evidence(_("mounted at"), change.found.mount.target, f"docker inspect {place.subject}")]
     if change.fact.mtime is not None and container and container.started_at is not None:
         late = change.fact.mtime - container.started_at
-        words = f"{duration(late)} after FastGPT started" if late > 0 else "before FastGPT started"
-        rows.append(Evidence("file written", words, path))
+        words = _("{late} after FastGPT started", late=duration(late)) if late > 0 else _("before FastGPT started")
+        rows.append(Evidence(_("file written"), words, path))
     if change.replaced:
-        rows.append(Evidence("container holds", "the file that was there before", "mountinfo of its process"))
+        rows.append(Evidence(_("container holds"), _("the file that was there before"), _("mountinfo of its process")))
     return Case(
         place.subject, CONFIG_UNREADABLE if change.complaint else CONFIG_CHANGED, change, tuple(rows),
         {"path": path, "complaint": change.complaint or ""},
@@ -237,11 +252,14 @@ def _recreate(change: UnreadEdit, advice: tuple[str, ...]) -> Plan:
 
 
 def _says(change: UnreadEdit) -> Iterator[str]:
-    yield "Only FastGPT is recreated; One API does not read this file and is not restarted."
+    yield _("Only FastGPT is recreated; One API does not read this file and is not restarted.")
     if change.unsure:
-        yield f"Whether this FastGPT can read the new {change.fact.path} could not be judged; if not, it is taken back."
+        yield _(
+            "Whether this FastGPT can read the new {path} could not be judged; if not, it is taken back.",
+            path=change.fact.path,
+        )
     if change.lists_ignored:
-        yield "The lists of models in it are ignored from v4.8.20 on: manage models on FastGPT's own pages."
+        yield _("The lists of models in it are ignored from v4.8.20 on: manage models on FastGPT's own pages.")
 
 
 CHECK = Check(

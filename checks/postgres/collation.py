@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...console.text import _
 from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, by_hand
 from . import dump, psql
 
@@ -41,7 +42,9 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         told.add((name, state.database))
         made, has = both
         if made == has:
-            yield Fine(name, f"{state.database} in {name} is sorted as its system sorts")
+            yield Fine(
+                name, _("{database} in {name} is sorted as its system sorts", database=state.database, name=name)
+            )
             continue
         words = {
             "database": state.database, "made": made, "has": has, "dump": dump(name, state),
@@ -49,7 +52,8 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             "refresh": psql(name, state, "alter database {} refresh collation version", of=state.database),
         }  # fmt: skip
         rows = (
-            Evidence("made with", made, f"pg_database of {state.database}"), Evidence("the system has", has, name)
+            Evidence(_("made with"), made, _("pg_database of {database}", database=state.database)),
+            Evidence(_("the system has"), has, name),
         )  # fmt: skip
         yield Case(name, MISMATCH, state, rows, words, about=state.database)
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...console.text import _
 from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, by_hand
 from . import dump, psql
 
@@ -45,11 +46,14 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             continue
         told.add((name, state.database))
         if not answer.invalid:
-            yield Fine(name, f"Every index of {state.database} in {name} is in use")
+            yield Fine(name, _("Every index of {database} in {name} is in use", database=state.database, name=name))
             continue
         commands = "\n".join(psql(name, state, "reindex index concurrently {}", of=one) for one in answer.invalid)
         words = {"indexes": ", ".join(answer.invalid), "dump": dump(name, state), "commands": commands}
-        rows = tuple(Evidence("invalid index", one, f"pg_index of {state.database}") for one in answer.invalid)
+        rows = tuple(
+            Evidence(_("invalid index"), one, _("pg_index of {database}", database=state.database))
+            for one in answer.invalid
+        )
         yield Case(name, INVALID, state, rows, words, about=state.database)
 
 

@@ -31,6 +31,7 @@ from ...console.products.edges import read_of
 from ...console.products.gateways import connections, release
 from ...console.products.versions import is_newest, parts_of, place_of, version_of
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..compose import service_of
 from ..parties import Party, parties, reachable
@@ -99,14 +100,18 @@ def _told(user: Party, server: Party, state: DatabaseState, snapshot: Snapshot) 
         "upgrade": psql(server.container.name, state, "alter extension vector update"),
     }  # fmt: skip
     rows = (
-        Evidence("pgvector", answer.vector or "none", f"pg_extension of {state.database}"),
-        Evidence("its server brings", brings or "none", server.subject),
-        Evidence("used by", user.called, user.source),
+        Evidence("pgvector", answer.vector or "none", _("pg_extension of {database}", database=state.database)),
+        Evidence(_("its server brings"), brings or "none", server.subject),
+        Evidence(_("used by"), user.called, user.source),
     )
     if has is None:
         return Case(server.subject, MISSING, None, rows, words, about=user.called)
     if (release(has) or ()) >= least:
-        return Fine(server.subject, f"{server.subject} has the pgvector that {user.called} needs", rows)
+        return Fine(
+            server.subject,
+            _("{server} has the pgvector that {user} needs", server=server.subject, user=user.called),
+            rows,
+        )
     words["image"] = f"pgvector/pgvector:{words['least']}-pg{major}"
     form = PENDING if (release(brings) or ()) >= least else OLD
     return Case(server.subject, form, None, rows, words, doubt, about=user.called)
@@ -115,21 +120,30 @@ def _told(user: Party, server: Party, state: DatabaseState, snapshot: Snapshot) 
 def _judge(user: Party, server: Party, snapshot: Snapshot) -> Found:
     image = parts_of(server.container.image)
     words = {"user": user.called, "service": server.called, "image": "pgvector/pgvector:0.8.0-pg15"}
-    rows = (Evidence("image", server.container.image, server.source), Evidence("used by", user.called, user.source))
+    rows = (
+        Evidence(_("image"), server.container.image, server.source),
+        Evidence(_("used by"), user.called, user.source),
+    )
     origin = place_of(server.container.image)
     if image.last in _NAMED and not (origin and _PLAIN.search(origin.repository)):
-        why = "an image of this name may come with the extension or not, and nothing here says which"
-        return Unknown(server.subject, f"Cannot say whether {server.subject} has pgvector", why)
+        why = _("an image of this name may come with the extension or not, and nothing here says which")
+        return Unknown(server.subject, _("Cannot say whether {server} has pgvector", server=server.subject), why)
     if image.last in _NAMED:
         major = (image.tag or "").partition(".")[0].partition("-")[0]
-        words["image"] = f"pgvector/pgvector:pg{major}" if major.isdecimal() else "pgvector/pgvector:pg<its release>"
+        words["image"] = f"pgvector/pgvector:pg{major}" if major.isdecimal() else _("pgvector/pgvector:pg<its release>")
         return Case(server.subject, MISSING, None, rows, words, about=user.called)
     match = _RELEASE.match(image.tag or "")
     least, doubt = _least(user, snapshot)
     if match is None and image.digest and image.last == "pgvector":
-        return Unknown(server.subject, f"Cannot say which pgvector {server.subject} has", "its image has no tag")
+        return Unknown(
+            server.subject,
+            _("Cannot say which pgvector {server} has", server=server.subject),
+            _("its image has no tag"),
+        )
     if match is None or image.last != "pgvector" or (release(match[1]) or ()) >= least:
-        return Fine(server.subject, f"{server.subject} has the pgvector that {user.called} needs")
+        return Fine(
+            server.subject, _("{server} has the pgvector that {user} needs", server=server.subject, user=user.called)
+        )
     words |= {"version": match[1], "least": ".".join(map(str, least))}
     words["image"] = f"pgvector/pgvector:{words['least']}-pg{match[2] or '15'}"
     return Case(server.subject, OLD, None, rows, words, doubt, about=user.called)

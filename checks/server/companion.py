@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ...console.model import Product, Server, ServerUser, Snapshot
 from ...console.products.model_users import product_of_image
 from ...console.products.versions import parts_of
+from ...console.text import _
 from ..compose import Placed, open_ports, placed
 from ..subjects import worked_out_once
 
@@ -136,5 +137,5 @@ def exposed(place: Placed) -> tuple[str, ...]:
     if container is not None and container.state not in ("running", "restarting", "paused"):
         return ()
     if container is not None and container.network_mode == "host":
-        return ("every port, as it uses the host's network",)
+        return (_("every port, as it uses the host's network"),)
     return tuple(f"{address}:{number}" for address, number in open_ports(place.told_by))

@@ -26,6 +26,7 @@ from dataclasses import replace
 
 from ...console.fix.steps import SetServiceKeys
 from ...console.model import LogMark
+from ...console.text import _
 from ...console.text.cleaning import clean_line
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
@@ -62,15 +63,19 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _judge(companion: Companion, snapshot: Snapshot) -> Found:
     name, container = companion.name, companion.place.container
     if container is not None and not container.detailed:
-        return _unknown(name, "it has not been inspected yet")
+        return _unknown(name, _("it has not been inspected yet"))
     if VARIABLE not in companion.env:
-        return Fine(name, f"{name} has no {VARIABLE}")
+        return Fine(name, _("{name} has no {variable}", name=name, variable=VARIABLE))
     if companion.generation == 1:
-        return Fine(name, f"{name} is of the first generation, which does not read {VARIABLE}")
+        return Fine(
+            name, _("{name} is of the first generation, which does not read {variable}", name=name, variable=VARIABLE)
+        )
     if container is None:
         if companion.generation == 2:
             return _found(companion, WILL_CRASH, ())
-        return _unknown(name, f"its image is of no known generation, and only one of them reads {VARIABLE}")
+        return _unknown(
+            name, _("its image is of no known generation, and only one of them reads {variable}", variable=VARIABLE)
+        )
     # of this run or the one before: a crash loop is looked at while it runs as often as while it lies
     marks = tuple(m for m in snapshot.log_marks if m.container == container.id and m.mark == MARK)[-1:]
     # a run that has outlived the start that the others died at has a script that was patched since
@@ -78,24 +83,44 @@ def _judge(companion: Companion, snapshot: Snapshot) -> Found:
     if marks and (container.state in _DYING or (container.restart_count and not stays)):
         return _found(companion, BY_HAND if _refusal(companion.place) else CRASHING, marks)
     if container.state in ("restarting", "dead") or (container.state == "exited" and container.exit_code == 1):
-        return _unknown(name, f"it does not stay up and has {VARIABLE}, but its log does not show what it died of")
-    return Fine(name, f"{name} is {container.state} with {VARIABLE}, and has not died of it")
+        return _unknown(
+            name,
+            _(
+                "it does not stay up and has {variable}, but its log does not show what it died of",
+                variable=VARIABLE,
+            ),
+        )
+    return Fine(
+        name,
+        _(
+            "{name} is {state} with {variable}, and has not died of it",
+            name=name,
+            state=container.state,
+            variable=VARIABLE,
+        ),
+    )
 
 
 def _unknown(name: str, why: str) -> Unknown:
-    return Unknown(name, f"Whether {VARIABLE} keeps {name} from starting is not known", why)
+    return Unknown(
+        name, _("Whether {variable} keeps {name} from starting is not known", variable=VARIABLE, name=name), why
+    )
 
 
 def _found(companion: Companion, form: Form, marks: tuple[LogMark, ...]) -> Case[Companion]:
     name, container, place = companion.name, companion.place.container, companion.place
     value = clean_line(companion.env[VARIABLE], 40)
     named = place.declared is not None and VARIABLE in place.declared.named
-    origin = "compose files" if named else f"image {clean_line(companion.image, 200)}"
+    origin = _("compose files") if named else _("image {image}", image=clean_line(companion.image, 200))
     rows = [Evidence(VARIABLE, value or "empty", origin)]
     rows += [Evidence("log", mark.text, f"docker logs {name}") for mark in marks]
     if container is not None:
-        count = "" if container.restart_count is None else f", {container.restart_count} restarts"
-        rows.append(Evidence("state", f"{container.state}{count}", f"docker inspect {name}"))
+        count = (
+            ""
+            if container.restart_count is None
+            else _(", {restart_count} restarts", restart_count=container.restart_count)
+        )
+        rows.append(Evidence(_("state"), f"{container.state}{count}", f"docker inspect {name}"))
     return Case(name, form, companion, tuple(rows), severity=compose.severity_of(container, form.severity))
 
 
@@ -106,13 +131,21 @@ def plan(case: Case[Companion], _answers: Answers) -> Plan:
     if why is not None:
         return manual(
             why,
-            f"By hand: make the container anew with the name {VARIABLE} and no value (`docker run -e {VARIABLE}`, or a "
-            "line without `=` in the compose file). Removing your own line is not enough where the image sets it too.",
+            _(
+                "By hand: make the container anew with the name {variable} and no value (`docker run -e "
+                "{variable}`, or a line without `=` in the compose file). Removing your own line is not enough "
+                "where the image sets it too.",
+                variable=VARIABLE,
+            ),
         )
-    loads = "It still needs its usual time to load the model after that." if place.container else None
+    loads = _("It still needs its usual time to load the model after that.") if place.container else None
     return compose.edit_override(
         place, SetServiceKeys(place.service or "", unset=(VARIABLE,)),
-        "A name without a value takes the variable away, whatever the image says: it starts with one worker then.",
+        _(
+            "A name without a value takes the variable away, whatever the image says: it starts with one worker "
+            "then.",
+
+        ),
         compose.left_so(place) or loads,
         settle=15.0,
     )  # fmt: skip
@@ -121,8 +154,9 @@ def plan(case: Case[Companion], _answers: Answers) -> Plan:
 def _refusal(place: Placed) -> str | None:
     """Why this is left to the operator."""
     if place.project and not place.broken_file and any(variable.name == VARIABLE for variable in place.project.env):
-        return (
-            f"The project's env file sets {VARIABLE}, and a name without a value would take it from there: remove it."
+        return _(
+            "The project's env file sets {variable}, and a name without a value would take it from there: remove it.",
+            variable=VARIABLE,
         )
     return compose.refusal(place)
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ...console.text import _
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from ..compose import used_by
 from .companion import Companion, companions, exposed, given, is_public
@@ -51,17 +52,17 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _judge(companion: Companion) -> Found:
     name, container = companion.name, companion.place.container
     if container is not None and not container.detailed:
-        return Unknown(name, f"Which key {name} takes is not known", "not inspected yet")
+        return Unknown(name, _("Which key {name} takes is not known", name=name), _("not inspected yet"))
     if misspelt(companion) is not None:
-        return Fine(name, f"{name} was given a key of its own, which it does not read: server.wrong-key")
+        return Fine(name, _("{name} was given a key of its own, which it does not read: server.wrong-key", name=name))
     why = _why_public(companion)
     if why is None:
-        return Fine(name, f"{name} takes no key that is known to be public")
-    outside = exposed(companion.place) or ("no, as far as Docker's ports tell",)
-    rows = [Evidence("reached from outside", address, companion.place.source) for address in outside]
+        return Fine(name, _("{name} takes no key that is known to be public", name=name))
+    outside = exposed(companion.place) or (_("no, as far as Docker's ports tell"),)
+    rows = [Evidence(_("reached from outside"), address, companion.place.source) for address in outside]
     return Case(
         name, EXPOSED if exposed(companion.place) else INSIDE, companion,
-        (Evidence("key in force", why, companion.place.source), *rows, *used_by(companion.users)),
+        (Evidence(_("key in force"), why, companion.place.source), *rows, *used_by(companion.users)),
     )  # fmt: skip
 
 
@@ -70,29 +71,39 @@ def _why_public(companion: Companion) -> str | None:
     names = given(companion.env)
     if companion.variable is None:
         public = all(is_public(key) for key in names.values())
-        return "public, whichever of the variables it reads" if public else None
+        return _("public, whichever of the variables it reads") if public else None
     if not is_public(companion.key):
         return None
     if companion.variable in names:
-        return f"the placeholder of the guide, in {companion.variable}"
-    return f"the default of its code, as {companion.variable} is not set"
+        return _("the placeholder of the guide, in {variable}", variable=companion.variable)
+    return _("the default of its code, as {variable} is not set", variable=companion.variable)
 
 
 def plan(case: Case[Companion], _answers: Answers) -> Plan:
     """The places in which the key stands."""
     companion = case.facts
-    name = companion.variable or "SK-KEY or SK_KEY (the image decides)"
-    where = companion.place.files[0] if companion.place.files else "its `docker run` command"
-    says = [f"Make a key, for example with `openssl rand -hex 24`, and set {name} of {case.subject} to it in {where}."]
+    name = companion.variable or _("SK-KEY or SK_KEY (the image decides)")
+    where = companion.place.files[0] if companion.place.files else _("its `docker run` command")
+    says = [
+        _(
+            "Make a key, for example with `openssl rand -hex 24`, and set {name} of {case} to it in {where}.",
+            name=name,
+            case=case.subject,
+            where=where,
+        )
+    ]
     people = companion.users
-    says += [f"Give the same key to {user.who}." for user in people]
+    says += [_("Give the same key to {who}.", who=user.who) for user in people]
     if not people:
-        says.append("Give the same key to everybody who uses it: the channel in One API, or the model in FastGPT.")
-    says.append("Then recreate the service. Until both sides have the new key, requests get 401.")
+        says.append(_("Give the same key to everybody who uses it: the channel in One API, or the model in FastGPT."))
+    says.append(_("Then recreate the service. Until both sides have the new key, requests get 401."))
     if case.form is EXPOSED:
         says.append(
-            "Or close the port: write 127.0.0.1: in front of it, or leave it out. Containers in one network reach "
-            f"{companion.place.service or case.subject} by its name without it."
+            _(
+                "Or close the port: write 127.0.0.1: in front of it, or leave it out. Containers in one network "
+                "reach {service} by its name without it.",
+                service=companion.place.service or case.subject,
+            )
         )
     return manual(*says)
 

@@ -22,6 +22,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ...console.text import _
 from ...console.text.cleaning import size
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from .companion import Companion, companions
@@ -52,15 +53,26 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _judge(companion: Companion, snapshot: Snapshot) -> Found:
     name, bits = companion.name, companion.env.get(VARIABLE, "").strip()
     if bits not in ("4", "8"):
-        return Fine(name, f"{name} is not asked to quantise its model")
+        return Fine(name, _("{name} is not asked to quantise its model", name=name))
     held, full = _held(companion, snapshot), _full(companion)
     if held is not None and full is not None and held < 0.85 * full:
-        return Fine(name, f"{name} holds {size(held)}, less than the model takes in full: the script is patched")
+        return Fine(
+            name,
+            _(
+                "{name} holds {held}, less than the model takes in full: the script is patched",
+                name=name,
+                held=size(held),
+            ),
+        )
     rows = [Evidence(VARIABLE, bits, companion.place.source)]
     if held is not None:
-        rows.append(Evidence("GPU memory held", size(held), "GPU driver"))
+        rows.append(Evidence(_("GPU memory held"), size(held), _("GPU driver")))
     if full is not None:
-        rows.append(Evidence("weights in fp16", f"{size(full)} and more with its cache", "parameters of the model"))
+        rows.append(
+            Evidence(
+                "weights in fp16", _("{full} and more with its cache", full=size(full)), _("parameters of the model")
+            )
+        )
     words = {"bits": bits, "held": size(held)}
     return Case(name, FP16 if held is None else HELD, None, tuple(rows), words)
 
@@ -84,10 +96,15 @@ def _full(companion: Companion) -> int | None:
 def plan(_case: Case[None], _answers: Answers) -> Plan:
     """Words only: the script is not ours to change."""
     return manual(
-        f'In its script, read the variable as a number, int(os.environ.get("{VARIABLE}", "16")), and make the image '
-        "anew, or mount the changed script over the one in the image.",
-        "Without that, count on fp16: about 16 GB for Baichuan2-7B and ChatGLM2-6B, 28 GB for Baichuan2-13B.",
-        "A server that loads files quantised already (Ollama, llama.cpp, vLLM with AWQ) needs no such switch.",
+        _(
+            'In its script, read the variable as a number, int(os.environ.get("{variable}", "16")), and make the '
+            "image anew, or mount the changed script over the one in the image.",
+            variable=VARIABLE,
+        ),
+        _("Without that, count on fp16: about 16 GB for Baichuan2-7B and ChatGLM2-6B, 28 GB for Baichuan2-13B."),
+        _(
+            "A server that loads files quantised already (Ollama, llama.cpp, vLLM with AWQ) needs no such switch.",
+        ),
     )
 
 

@@ -29,6 +29,7 @@ from ...console.products.model_users import product_of_command, product_of_image
 from ...console.products.registry import SERVERS
 from ...console.products.server_logs import SHM
 from ...console.products.services import role_of_declaration
+from ...console.text import _
 from ...console.text.cleaning import size
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..compose import Placed, edit_override, everybody, left_so, place_of, refusal
@@ -66,7 +67,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             continue
         cause = last_cause(snapshot, life.container, SHM)
         if cause is None:
-            yield Fine(life.name, f"{life.name} says nothing of shared memory that is used up")
+            yield Fine(life.name, _("{life} says nothing of shared memory that is used up", life=life.name))
         else:
             rows = (Evidence("log", cause.text, f"docker logs {life.name}"),)
             place = place_of(snapshot, life.container)
@@ -85,9 +86,16 @@ def _expected(place: Placed, declared: ComposeService) -> Iterator[Found]:
     if not many.told and not (product and SERVERS[product].shares_memory):
         return
     if declared.shared_memory is not None and declared.shared_memory >= LITTLE:
-        yield Fine(place.subject, f"{place.subject} is given {size(declared.shared_memory)} of shared memory")
+        yield Fine(
+            place.subject,
+            _(
+                "{place} is given {shared_memory} of shared memory",
+                place=place.subject,
+                shared_memory=size(declared.shared_memory),
+            ),
+        )
     else:
-        rows = (Evidence("several GPUs", many.words, "compose files"),)
+        rows = (Evidence(_("several GPUs"), many.words, _("compose files")),)
         words = {"how": many.words, "size": size(declared.shared_memory or DOCKERS)}
         yield Case(place.subject, SMALL_BY_HAND if _refusal(place) else SMALL, place, rows, words)
 
@@ -96,7 +104,7 @@ def _refusal(place: Placed) -> str | None:
     """Why it is left to a person."""
     given = place.declared.shared_memory if place.declared else None
     if given is not None and (given == 0 or given >= ENOUGH):
-        return "Its files give it as much already, or the machine's own."
+        return _("Its files give it as much already, or the machine's own.")
     return refusal(place)
 
 
@@ -105,11 +113,13 @@ def plan(case: Case[Placed], _answers: Answers) -> Plan:
     place, why = case.facts, _refusal(case.facts)
     if why is not None:
         return manual(why, *case.advice)
-    becomes = left_so(place) or f"{place.subject} is recreated, and needs its usual time to load the model."
+    becomes = left_so(place) or _(
+        "{place} is recreated, and needs its usual time to load the model.", place=place.subject
+    )
     return edit_override(
         place, SetServiceKeys(place.service or "", shm_size="8g"),
         "8 GiB is a bound: memory is taken from the machine only as far as it is used.",
-        becomes if place.container else f"Nothing of {place.subject} runs yet: only a file is written.",
+        becomes if place.container else _("Nothing of {place} runs yet: only a file is written.", place=place.subject),
         settle=15.0,
     )  # fmt: skip
 

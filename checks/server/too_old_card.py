@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 from ...console.model import LogMark
 from ...console.products.server_logs import OLD_CARD, OLD_DRIVER
+from ...console.text import N_, _
 from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, by_hand
 from ..gpu.common import last_cause
 from ..subjects import Life, lives
@@ -36,8 +37,8 @@ _FOUND = re.compile(r"found version (\d{4,6})")
 OLDEST = 75
 """The lowest compute capability that any tag is built for."""
 TAGS = {
-    "75": "turing-", "80": "without a prefix (Ampere 80: A100)", "86": "86- (A10, A40, RTX 30)",
-    "89": "89- (RTX 40, L4, L40)", "90": "hopper- (H100)", "120": "120- (RTX 50, from 1.8 on)",
+    "75": "turing-", "80": N_("without a prefix (Ampere 80: A100)"), "86": "86- (A10, A40, RTX 30)",
+    "89": "89- (RTX 40, L4, L40)", "90": "hopper- (H100)", "120": N_("120- (RTX 50, from 1.8 on)"),
 }  # fmt: skip
 """Tags of text-embeddings-inference by compute capability."""
 
@@ -81,7 +82,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             continue
         cause = last_cause(snapshot, life.container, *FORMS)
         if cause is None:
-            yield Fine(life.name, f"{life.name} says nothing of a card or a driver that is too old")
+            yield Fine(life.name, _("{life} says nothing of a card or a driver that is too old", life=life.name))
             continue
         yield Case(life.name, FORMS[cause.mark], life, (_row(life, cause),), _words(cause.text))
 
@@ -94,11 +95,21 @@ def _words(text: str) -> dict[str, str]:
     """What the line tells of the card, of what is wanted, and of the driver."""
     card, wanted = (match[1].strip(".") if (match := sign.search(text)) else "" for sign in (_CARD, _WANTED))
     name, driver = _NAMED.search(text), _FOUND.search(text)
-    cuda = f" (it supports CUDA {int(driver[1]) // 1000}.{int(driver[1]) % 1000 // 10})" if driver else ""
-    tag = TAGS.get(card, "of no kind: it is too old" if card and int(card.replace(".", "")) < OLDEST else "of no kind")
+    cuda = (
+        _(
+            " (it supports CUDA {driver}.{driver2})",
+            driver=int(driver[1]) // 1000,
+            driver2=int(driver[1]) % 1000 // 10,
+        )
+        if driver
+        else ""
+    )
+    tag = TAGS.get(
+        card, _("of no kind: it is too old") if card and int(card.replace(".", "")) < OLDEST else _("of no kind")
+    )
     return {
         "card": f"{name[1]}, {_dotted(card)}" if name and card else _dotted(card) or "less",
-        "wanted": _dotted(wanted) or "a later one", "tag": tag, "found": cuda,
+        "wanted": _dotted(wanted) or _("a later one"), "tag": tag, "found": cuda,
     }  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from ...console.model import Container, Server, ServerUser
 from ...console.products.edges import VARIABLES
 from ...console.products.model_servers import port_of
 from ...console.products.model_users import CHANNELS
+from ...console.text import _
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual, repair
 from ..compose import LABEL_DIRECTORY, used_by
 
@@ -87,7 +88,9 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             form = LAST_FAILED if server.product in ("tgi", "tei") else DEAD
             yield _case(form, Missing(server, container), server.users)
         elif server.users and server.state in ("up", "busy"):
-            yield Fine(container.name if container else server.key, f"{server.key} answers where it is looked for")
+            yield Fine(
+                container.name if container else server.key, _("{key} answers where it is looked for", key=server.key)
+            )
         elif server.nowhere:
             yield from _named(NOWHERE, Missing(server), told_elsewhere=True)
         elif server.state == "down" and server.read_at is not None:
@@ -105,7 +108,7 @@ def _tells_itself(container: Container, now: float) -> bool:
 
 def _named(form: Form, missing: Missing, *, told_elsewhere: bool) -> Iterator[Found]:
     """One case where somebody uses it now whose address wiring.address does not follow anyhow."""
-    passed = ("switched off", *(VARIABLES if told_elsewhere else ()))
+    passed = (_("switched off"), *(VARIABLES if told_elsewhere else ()))
     users = tuple(user for user in missing.server.users if user.who.rpartition(", ")[2] not in passed)
     if users:
         yield _case(form, missing, users)
@@ -117,9 +120,9 @@ def _case(form: Form, missing: Missing, users: tuple[ServerUser, ...]) -> Case[M
     asks = f"{who} {'looks' if len(users) == 1 else 'look'}"
     subject = container.name if container else server.key
     sure = form in (DEAD, LAST_FAILED, SILENT) or any(user.who.startswith(CHANNELS) for user in users)
-    rows = (Evidence("asked", server.reason or server.state, server.address), *used_by(users))
+    rows = (Evidence(_("asked"), server.reason or server.state, server.address), *used_by(users))
     words = {
-        "reason": server.reason or "it does not answer", "remedy": server.remedy or "Correct the address.",
+        "reason": server.reason or _("it does not answer"), "remedy": server.remedy or _("Correct the address."),
         "at": server.key.partition(" from ")[0], "users": asks, "quoted": shlex.quote(subject),
     }  # fmt: skip
     return Case(
@@ -131,13 +134,16 @@ def plan(case: Case[Missing], _answers: Answers) -> Plan:
     """A restart for a dead engine; what to look at for the others."""
     container = case.facts.container
     if case.form.id == DEAD.id and container is None:
-        return manual(f"Restart {case.subject}; read its log first.")
+        return manual(_("Restart {case}; read its log first.", case=case.subject))
     if case.form is not DEAD or container is None:
         return manual(*case.advice)
     return repair(
         RestartContainer(container=container.id, name=container.name), restarts=(container.name,),
-        says=(f"{case.subject} loads its model again, which may take minutes.",
-              f"Read the cause first, it is lost with the next lines: docker logs --tail 200 {container.name}"),
+        says=(_("{case} loads its model again, which may take minutes.", case=case.subject),
+              _(
+                  "Read the cause first, it is lost with the next lines: docker logs --tail 200 {container}",
+                  container=container.name,
+              )),
         deadline=90.0, lock=container.labels.get(LABEL_DIRECTORY),
     )  # fmt: skip
 

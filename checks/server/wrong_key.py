@@ -30,6 +30,7 @@ from ...console.model import Container, Server
 from ...console.products.gateways import environment
 from ...console.products.registry import SERVERS
 from ...console.products.services import role_of_container
+from ...console.text import N_, _
 from ...console.text.cleaning import clean_line
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
@@ -75,7 +76,7 @@ USER_KEY = Form(
     "Every request with that key is refused with 401, whatever the model.",
     "write the same key in both places",
 )
-_NOT_COMPOSE = ": make it anew with the right name."
+_NOT_COMPOSE = N_(": make it anew with the right name.")
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _judge(companion: Companion, differing: Mismatch | None) -> Found:
     name = companion.name
     if companion.place.container is not None and not companion.place.container.detailed:
-        return Unknown(name, f"Which key {name} takes is not known", "not inspected yet")
+        return Unknown(name, _("Which key {name} takes is not known", name=name), _("not inspected yet"))
     wrong = misspelt(companion)
     if wrong is not None:
         return _misspelt(companion, wrong)
@@ -202,13 +203,14 @@ def _judge(companion: Companion, differing: Mismatch | None) -> Found:
         return _differs(differing)
     names = given(companion.env)
     if companion.variable is None and names and not all(is_public(key) for key in names.values()):
-        why = (
+        why = _(
             "the guide's first generation reads SK-KEY and the second SK_KEY; the image's tag tells neither, "
-            f"and only {' and '.join(names)} is set"
+            "and only {names} is set",
+            names=" and ".join(names),
         )
-        return Unknown(name, f"Whether {name} reads its key is not known", why)
-    where = f"from {companion.variable}" if companion.variable in names else "by its default"
-    return Fine(name, f"{name} has its key {where}", used_by(companion.users))
+        return Unknown(name, _("Whether {name} reads its key is not known", name=name), why)
+    where = _("from {variable}", variable=companion.variable) if companion.variable in names else _("by its default")
+    return Fine(name, _("{name} has its key {where}", name=name, where=where), used_by(companion.users))
 
 
 def misspelt(companion: Companion) -> str | None:
@@ -221,14 +223,16 @@ def misspelt(companion: Companion) -> str | None:
 
 
 def _misspelt(companion: Companion, wrong: str) -> Case[Misspelt]:
-    right, image = companion.variable or "", f"image {clean_line(companion.image, 200)}"
+    right, image = companion.variable or "", _("image {image}", image=clean_line(companion.image, 200))
     rows = [
-        Evidence("set", f"{wrong}, which it does not read", companion.place.source),
-        Evidence("read", right, image),
-        Evidence("key in force", _in_force(companion), image),
+        Evidence(_("set"), _("{wrong}, which it does not read", wrong=wrong), companion.place.source),
+        Evidence(_("read"), right, image),
+        Evidence(_("key in force"), _in_force(companion), image),
     ]
     if companion.server is not None and companion.server.state == "wrong_key":
-        rows.append(Evidence("server says", companion.server.reason or "the key is wrong", companion.server.address))
+        rows.append(
+            Evidence(_("server says"), companion.server.reason or _("the key is wrong"), companion.server.address)
+        )
     public = bool(companion.default or right in given(companion.env))
     anew = companion.place.container is not None and _refusal(companion.place, wrong, right) is None
     return Case(
@@ -239,15 +243,20 @@ def _misspelt(companion: Companion, wrong: str) -> Case[Misspelt]:
 
 def _in_force(companion: Companion) -> str:
     if companion.key is None:
-        return "whatever the image has"
-    return "a public default" if is_public(companion.key) else "another one"
+        return _("whatever the image has")
+    return _("a public default") if is_public(companion.key) else _("another one")
 
 
 def _differs(one: Mismatch) -> Case[Mismatch]:
-    rows = [Evidence("its own key", f"stands in {one.own}", f"docker inspect {one.subject}")]
+    rows = [Evidence("its own key", _("stands in {own}", own=one.own), f"docker inspect {one.subject}")]
     for user in one.users:
-        value = f"another key, from {user.variable} of {user.name}, to {user.address}"
-        rows.append(Evidence("sent", value, f"docker inspect {user.name}"))
+        value = _(
+            "another key, from {variable} of {user}, to {address}",
+            variable=user.variable,
+            user=user.name,
+            address=user.address,
+        )
+        rows.append(Evidence(_("sent"), value, f"docker inspect {user.name}"))
     return Case(one.subject, USER_KEY, one, tuple(rows), {"who": ", ".join(user.name for user in one.users)})
 
 
@@ -260,15 +269,20 @@ def _rename(one: Misspelt) -> Plan:
     place, wrong, right = one.companion.place, one.wrong, one.right
     why = _refusal(place, wrong, right)
     if why is not None:
-        return manual(f"Rename {wrong} to {right}, the value stays, and recreate the container.", why)
+        return manual(
+            _("Rename {wrong} to {right}, the value stays, and recreate the container.", wrong=wrong, right=right), why
+        )
     end = bring_up(place, start=not put_away(place.container))
     says = [
-        "Only the name of the variable changes; the key stays as it is.",
-        f"From then on {place.subject} takes this key and no longer the public default: who used that gets 401.",
+        _("Only the name of the variable changes; the key stays as it is."),
+        _(
+            "From then on {place} takes this key and no longer the public default: who used that gets 401.",
+            place=place.subject,
+        ),
     ]
     if end is not None:
-        loads = f"{place.subject} starts anew and loads its model again: requests fail meanwhile."
-        says += [compose.left_so(place) or loads, "Undo puts the old name back and recreates the service."]
+        loads = _("{place} starts anew and loads its model again: requests fail meanwhile.", place=place.subject)
+        says += [compose.left_so(place) or loads, _("Undo puts the old name back and recreates the service.")]
     edits = (EditFile(path, (RenameVariable(place.service or "", wrong, right),)) for path in place.files)
     return repair(
         *edits, *((end,) if end else ()), says=says, restarts=(place.service or "",) if end else (),
@@ -280,21 +294,32 @@ def _refusal(place: Placed, wrong: str, right: str) -> str | None:
     """Why this is left to the operator."""
     why = compose.refusal(place, _NOT_COMPOSE)
     if why is not None or place.declared is None or not place.files:
-        return why or f"The container was not made by Compose, or its files are gone{_NOT_COMPOSE}"
+        return why or _(
+            "The container was not made by Compose, or its files are gone{not_compose}", not_compose=_(_NOT_COMPOSE)
+        )
     if wrong not in place.declared.named:
-        files = ", ".join(place.declared.env_files) or "the image itself"
-        return f"No compose file names {wrong}; it comes from {files}, which other services may use too."
+        files = ", ".join(place.declared.env_files) or _("the image itself")
+        return _(
+            "No compose file names {wrong}; it comes from {files}, which other services may use too.",
+            wrong=wrong,
+            files=files,
+        )
     if right in place.declared.named:
-        return f"{right} stands in the compose file too, with another value: decide which of the two is meant."
+        return _(
+            "{right} stands in the compose file too, with another value: decide which of the two is meant.",
+            right=right,
+        )
     return None
 
 
 def _by_hand(one: Mismatch) -> Plan:
     places = [f"{user.variable} of {user.name}" for user in one.users]
     return manual(
-        f"Two places must hold the same key: {one.own}, and {', '.join(places)}.",
-        "Which of them is meant only you know. Changing the user's is the smaller change: nothing else uses it.",
-        "Recreate the service whose variable was changed; a restart does not read it anew.",
+        _("Two places must hold the same key: {own}, and {places}.", own=one.own, places=", ".join(places)),
+        _(
+            "Which of them is meant only you know. Changing the user's is the smaller change: nothing else uses it.",
+        ),
+        _("Recreate the service whose variable was changed; a restart does not read it anew."),
     )
 
 

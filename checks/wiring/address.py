@@ -32,6 +32,7 @@ from ...console.products.edges import UNREAD, VARIABLES, read_of
 from ...console.products.gateways import connections
 from ...console.products.model_users import product_of_image, told_port
 from ...console.products.registry import SERVERS
+from ...console.text import _
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
 from ..librechat.process import api_of
 from ..parties import Party, in_files, may_know_more, near, parties, reachable
@@ -131,15 +132,24 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             yield _together(sure)
         elif lost:
             one = lost[0].facts[0].written
-            yield Unknown(caller.subject, f"Cannot say whether {caller.subject} uses {one.variable}", one.assumed)
+            yield Unknown(
+                caller.subject,
+                _("Cannot say whether {caller} uses {variable}", caller=caller.subject, variable=one.variable),
+                one.assumed,
+            )
         elif addresses:
-            yield Fine(caller.subject, f"The addresses that {caller.subject} is given lead somewhere")
+            yield Fine(caller.subject, _("The addresses that {caller} is given lead somewhere", caller=caller.subject))
 
 
 def _together(cases: list[Case[tuple[Lost, ...]]]) -> Case[tuple[Lost, ...]]:
     """One case of a service: the first address, with the others beside it."""
     more = len(cases) - 1
-    said = f", and {more} more address{'' if more == 1 else 'es'} of it {'leads' if more == 1 else 'lead'} nowhere"
+    said = _(
+        ", and {more} more address{s} of it {leads} nowhere",
+        more=more,
+        s="" if more == 1 else "es",
+        leads="leads" if more == 1 else "lead",
+    )
     return replace(
         cases[0], facts=tuple(lost for case in cases for lost in case.facts),
         rows=tuple(row for case in cases for row in case.rows), words={**cases[0].words, "more": said if more else ""},
@@ -158,7 +168,10 @@ def _in_variables(caller: Party, snapshot: Snapshot) -> Iterator[Written]:
     env = {**(UNREAD if api and api.dotenv is None else {}), **told, **caller.env}
     own = {name for name in caller.env if caller.names_it_itself(name)}
     unread = {**told, **caller.env}.get("SEARCH") is None and "SEARCH" in env
-    why = f"its .env cannot be read, which may say SEARCH=false{f': {path}' if api and api.dotenv_path else ''}"
+    why = _(
+        "its .env cannot be read, which may say SEARCH=false{path}",
+        path=f": {path}" if api and api.dotenv_path else "",
+    )
     names = read_of(caller.role, env, caller.container.image, own)
     for name in (name for name in VARIABLES if name in names and "$" not in env[name]):
         for to in list(connections(env[name].strip()))[:MOST]:
@@ -263,13 +276,14 @@ def _case(form: Form, one: Written, meant: Party | None, right: str | None = Non
     words = {
         "variable": f"{one.variable} in {posixpath.basename(one.source)}" if one.whose else one.variable,
         "host": one.host, "port": str(one.port), "wanted": _called(one),
-        "right": right or (str(port) if port else "another port"),
+        "right": right or (str(port) if port else _("another port")),
         "more": "",
-        "published": f"; {published} is only what the machine publishes" if published and published != port else "",
+        "published": _("; {published} is only what the machine publishes", published=published)
+                     if published and published != port else "",
     }  # fmt: skip
-    rows = [Evidence("written", f"{one.place} in {one.called}", one.source)]
+    rows = [Evidence(_("written"), f"{one.place} in {one.called}", one.source)]
     if good is not None:
-        rows.append(Evidence("meant", good, meant.source if meant else one.source))
+        rows.append(Evidence(_("meant"), good, meant.source if meant else one.source))
     return Case(
         one.caller.subject, form, (Lost(one, good, form),), tuple(rows), words, "warning" if one.whose else None,
         about=f"{one.called} {one.place}",
@@ -277,8 +291,8 @@ def _case(form: Form, one: Written, meant: Party | None, right: str | None = Non
 
 
 def _called(one: Written) -> str:
-    words = {"oneapi": "its model gateway", "mongo": "MongoDB", "postgres": "PostgreSQL", "mysql": "its database",
-             "redis": "Redis", "ollama": "Ollama", "model_server": "its model server"}  # fmt: skip
+    words = {"oneapi": _("its model gateway"), "mongo": "MongoDB", "postgres": "PostgreSQL", "mysql": _("its database"),
+             "redis": "Redis", "ollama": "Ollama", "model_server": _("its model server")}  # fmt: skip
     return one.whose or words.get(one.role, one.role)
 
 
@@ -311,17 +325,35 @@ def plan(case: Case[tuple[Lost, ...]], _answers: Answers) -> Plan:
     """What to write, and where."""
     caller = case.facts[0].written.caller
     again = "up -d" if any(not lost.written.whose for lost in case.facts) else "restart"
-    return manual(*map(_said, case.facts), f"Then let it read that: docker compose {again} {caller.called}")
+    return manual(
+        *map(_said, case.facts),
+        _("Then let it read that: docker compose {again} {caller}", again=again, caller=caller.called),
+    )
 
 
 def _said(lost: Lost) -> str:
     one = lost.written
     where = one.source if one.whose or one.source.startswith("/") else one.caller.set_in
     if lost.form is APART:
-        return f"Put {one.caller.subject} and {one.host} into one network in the compose file, and recreate both."
+        return _(
+            "Put {caller} and {host} into one network in the compose file, and recreate both.",
+            caller=one.caller.subject,
+            host=one.host,
+        )
     if lost.right is None:
-        return f"Write the name of the service that is meant in place of {one.host} in {one.called}, in {where}."
-    return f"Write {lost.right} in place of {one.place} in {one.called}, in {where}; leave the rest as it is."
+        return _(
+            "Write the name of the service that is meant in place of {host} in {one}, in {where}.",
+            host=one.host,
+            one=one.called,
+            where=where,
+        )
+    return _(
+        "Write {right} in place of {place} in {one}, in {where}; leave the rest as it is.",
+        right=lost.right,
+        place=one.place,
+        one=one.called,
+        where=where,
+    )
 
 
 CHECK = Check(

@@ -33,6 +33,7 @@ from ...console.products.addresses import place
 from ...console.products.gateways import names_of
 from ...console.report.wiring import KINDS, target
 from ...console.settings import Settings
+from ...console.text import N_, _
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 
 SETTLING = 60.0
@@ -47,7 +48,7 @@ VITAL = (
 )  # fmt: skip
 """What the asking service does not work without; of all else, and of one model among several, only a part of it."""
 PASSING = ("takes the connection", "closes the connection", "resets the connection")
-STATES = {"exited": "stopped", "created": "made and not started"}
+STATES = {"exited": N_("stopped"), "created": N_("made and not started")}
 
 STOPPED = Form(
     "stopped", "{source} cannot reach {what}: {target} is {state}", "{setting} leads to {target}, which does not run",
@@ -113,10 +114,10 @@ REFUSED = Form(
 )  # fmt: skip
 FORMS = (STOPPED, APART, NAME, NAMES, ITSELF, PORT, WAY, OTHER, TLS, MUTE, REFUSED)
 WAYS_IN = {
-    "(1129)": "Let MySQL forget its count: docker exec -it {target} mysqladmin flush-hosts -p",
-    "(1130)": "Make the user for '%' and not for 'localhost' alone.",
-    "(1040)": "See who holds the connections (SHOW PROCESSLIST), or raise max_connections.",
-    "protected mode": "Give Redis a password with --requirepass, and write it into the address.",
+    "(1129)": N_("Let MySQL forget its count: docker exec -it {target} mysqladmin flush-hosts -p"),
+    "(1130)": N_("Make the user for '%' and not for 'localhost' alone."),
+    "(1040)": N_("See who holds the connections (SHOW PROCESSLIST), or raise max_connections."),
+    "protected mode": N_("Give Redis a password with --requirepass, and write it into the address."),
 }
 
 
@@ -124,7 +125,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each arrow that was tried and is broken; else each service all of whose arrows are whole."""
     boxes = {container.id: container for container in snapshot.containers}
     tried = (edge for edge in snapshot.edges if edge.by == "probe" and edge.source in boxes)
-    for _, group in groupby(tried, key=lambda edge: edge.source):
+    for _rest, group in groupby(tried, key=lambda edge: edge.source):
         arrows = tuple(group)
         name = boxes[arrows[0].source].name
         broken = {edge.key: hop for edge in arrows if (hop := edge.broken) is not None}
@@ -134,15 +135,17 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             if edge.key in broken and edge not in young:
                 yield _case(edge, broken[edge.key], boxes)
         if young:
-            yield _unknown(name, young[0], f"{target(young[0])} was started a moment ago, and may not listen yet")
+            yield _unknown(
+                name, young[0], _("{young} was started a moment ago, and may not listen yet", young=target(young[0]))
+            )
         elif doubts := [(edge, hop) for edge in arrows if (hop := _doubt(edge)) is not None]:
-            yield _unknown(name, doubts[0][0], doubts[0][1].reason or "it could not be tried")
+            yield _unknown(name, doubts[0][0], doubts[0][1].reason or _("it could not be tried"))
         elif all(hop.state == "ok" for edge in arrows for hop in edge.hops):
-            yield Fine(name, f"{name} reaches everything that it is set up to reach")
+            yield Fine(name, _("{name} reaches everything that it is set up to reach", name=name))
 
 
 def _unknown(name: str, edge: Edge, why: str) -> Unknown:
-    return Unknown(name, f"Cannot say whether {name} reaches {target(edge)}", why)
+    return Unknown(name, _("Cannot say whether {name} reaches {edge}", name=name, edge=target(edge)), why)
 
 
 def _is_young(edge: Edge, hop: Hop, boxes: Mapping[str, Container], now: float) -> bool:
@@ -170,9 +173,10 @@ def _case(edge: Edge, hop: Hop, boxes: Mapping[str, Container]) -> Case[Edge]:
     other = _elsewhere(edge, boxes) if hop.name == "name" else None
     at = place(edge.host, edge.port)
     rows = (
-        Evidence("set in", f"{edge.origin}: {edge.declared}", edge.place),
+        Evidence(_("set in"), f"{edge.origin}: {edge.declared}", edge.place),
         *(
-            Evidence(each.name, " ".join(filter(None, (each.state, each.reason))), f"tried from {edge.source_name}")
+            Evidence(each.name, " ".join(filter(None, (each.state, each.reason))),
+                     _("tried from {source_name}", source_name=edge.source_name))
             for each in edge.hops if each.state != "unknown"
         ),
     )  # fmt: skip
@@ -184,23 +188,24 @@ def _case(edge: Edge, hop: Hop, boxes: Mapping[str, Container]) -> Case[Edge]:
 
 
 def _words(edge: Edge, hop: Hop, there: Container | None) -> dict[str, str]:
-    reason, name = hop.reason or "it fails", there.name if there else place(edge.host, edge.port)
+    reason, name = hop.reason or _("it fails"), there.name if there else place(edge.host, edge.port)
     inside = sorted({port.container_port for port in there.ports if port.protocol == "tcp"}) if there else []
-    elsewhere = f"; it has port {', '.join(map(str, inside))}" if inside and edge.port not in inside else ""
+    elsewhere = _("; it has port {map}", map=", ".join(map(str, inside))) if inside and edge.port not in inside else ""
     web, what = edge.speaks == "http", KINDS.get(edge.kind, edge.kind)
     return {
-        "source": edge.source_name, "what": what if what[:1].isupper() else f"its {what}",
+        "source": edge.source_name, "what": what if what[:1].isupper() else _("its {what}", what=what),
         "host": edge.host, "port": str(edge.port),
         "target": name, "origin": edge.origin, "place": edge.place, "setting": f"{edge.origin} of {edge.source_name}",
         "reason": reason if hop.name == "protocol" else reason[:1].upper() + reason[1:],
         "short": reason.partition(";")[0],
-        "state": STATES.get(there.state, there.state) if there else "",
+        "state": _(STATES.get(there.state, there.state)) if there else "",
         "act": "unpause" if there is not None and there.state == "paused" else "start",
-        "although": f", although {name} runs{elsewhere}" if there else "",
-        "see": f"See what it says: docker logs --tail 50 {name}" if there else "See whether a program listens there.",
+        "although": _(", although {name} runs{elsewhere}", name=name, elsewhere=elsewhere) if there else "",
+        "see": _("See what it says: docker logs --tail 50 {name}", name=name) if there else
+               _("See whether a program listens there."),
         "scheme": (("http://" if edge.tls else "https://") if web else
-                   ("an address without TLS" if edge.tls else "an address with TLS")),
-        "way_in": next((way.format(target=name) for part, way in WAYS_IN.items() if part in reason), "See its log."),
+                   (_("an address without TLS") if edge.tls else _("an address with TLS"))),
+        "way_in": next((_(way, target=name) for part, way in WAYS_IN.items() if part in reason), _("See its log.")),
     }  # fmt: skip
 
 

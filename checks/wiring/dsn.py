@@ -28,6 +28,7 @@ from ...console.products.edges import READERS
 from ...console.products.gateways import fault_of
 from ...console.products.mongo_uri import UriFault
 from ...console.products.versions import parts_of
+from ...console.text import _
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..mongo.app_string import of_writing
 from ..parties import Party, parties
@@ -69,7 +70,10 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if wrong is not None:
             yield _case(Miswritten(party, *wrong))
         elif names:
-            yield Fine(party.subject, f"The addresses of databases that {party.subject} is given are written as such")
+            yield Fine(
+                party.subject,
+                _("The addresses of databases that {party} is given are written as such", party=party.subject),
+            )
 
 
 def _reads(party: Party, name: str, everybody: tuple[Party, ...]) -> bool:
@@ -102,7 +106,9 @@ def _case(found: Miswritten) -> Case[Miswritten]:
         and set(fault.found) <= TOLERATED
         and not party.env[found.variable].startswith("mongodb")
     )
-    rows = (Evidence(f"character {fault.at + 1}", f"{', '.join(fault.found)} in {found.variable}", party.source),)
+    rows = (
+        Evidence(_("character {at}", at=fault.at + 1), f"{', '.join(fault.found)} in {found.variable}", party.source),
+    )
     words = {"variable": found.variable, **of_writing(found.variable, fault)}
     return Case(party.subject, DOUBTFUL if doubtful else WRITTEN, found, rows, words, about=found.variable)
 
@@ -112,8 +118,14 @@ def plan(case: Case[Miswritten], _answers: Answers) -> Plan:
     party = case.facts.party
     cure = case.words["cure"]
     return manual(
-        f"{cure[:1].upper()}{cure[1:]}, in {case.facts.variable}, in {party.set_in}; leave the rest as it is.",
-        f"Then recreate it: docker compose up -d {party.called}",
+        _(
+            "{cure}{cure2}, in {variable}, in {set_in}; leave the rest as it is.",
+            cure=cure[:1].upper(),
+            cure2=cure[1:],
+            variable=case.facts.variable,
+            set_in=party.set_in,
+        ),
+        _("Then recreate it: docker compose up -d {party}", party=party.called),
     )
 
 

@@ -30,6 +30,7 @@ from ...console.model.findings import Evidence, Severity
 from ...console.products.gateways import LOOPBACK, DeclaredLogin, connections
 from ...console.products.mongo import option, root_login
 from ...console.settings import Settings
+from ...console.text import _
 from ..api import Answers, Case, Check, Fine, Form, Found, manual
 from ..mongo.start import mongod_of
 from ..parties import Party, parties, reachable
@@ -139,7 +140,9 @@ def _judge(app: Party, login: Login, database: Party) -> Found | None:
         if database.env[made_by] == login.to.password:
             if (other := _other_database(login, database)) is not None:
                 return _case(DATABASE, app, login, database, other, database.env[other])
-            return Fine(app.subject, f"{app.subject} logs in to {database.called} as it was made")
+            return Fine(
+                app.subject, _("{app} logs in to {database} as it was made", app=app.subject, database=database.called)
+            )
         return _case(PASSWORD, app, login, database, made_by, login.to.user)
     made = next(iter(users))
     return _case(USER, app, login, database, users[made][0], made)
@@ -187,8 +190,10 @@ def _of_redis(app: Party, login: Login, database: Party) -> Found | None:
     if database.role != "redis" or not known or login.to.user not in ("", "default"):
         return None
     if wanted == login.to.password:
-        return Fine(app.subject, f"{app.subject} logs in to {database.called} as it was made")
-    made_by = "the requirepass option" if told else "REDIS_PASSWORD"
+        return Fine(
+            app.subject, _("{app} logs in to {database} as it was made", app=app.subject, database=database.called)
+        )
+    made_by = _("the requirepass option") if told else "REDIS_PASSWORD"
     return _case(PASSWORD if login.to.password else NONE, app, login, database, made_by, "default")
 
 
@@ -196,9 +201,9 @@ def _case(form: Form, app: Party, login: Login, database: Party, made_by: str, m
     """Before anything runs it is certain that the login fails; later somebody may have made that user."""
     wanted = _wanted(login, database) if form is DATABASE else login.to.user
     rows = (
-        Evidence("database" if form is DATABASE else "logs in as", wanted or "default",
+        Evidence("database" if form is DATABASE else _("logs in as"), wanted or "default",
                  f"{login.variable}, {app.source}"),
-        Evidence("made database" if form is DATABASE else "first user", made, f"{made_by}, {database.source}"),
+        Evidence(_("made database") if form is DATABASE else _("first user"), made, f"{made_by}, {database.source}"),
     )  # fmt: skip
     words = {"database": database.called, "user": login.to.user, "wanted": wanted, "made": made, "made_by": made_by}
     severity: Severity | None = None
@@ -215,27 +220,32 @@ def plan(case: Case[tuple[Party, Party]], _answers: Answers) -> Plan:
     app, database = case.facts
     if database.role == "redis":
         return manual(
-            f"Write what {case.words['made_by']} of {database.called} says into {case.words['variable']}, in front of "
-            "the host's name; : / @ # of it are percent-encoded.",
-            f"Then recreate it: docker compose up -d {app.called}",
-        )
+            _("Write what {made_by} of {database} says into {variable}, in front of the host's name; : / @ # of it "
+              "are percent-encoded.", made_by=case.words["made_by"], database=database.called,
+              variable=case.words["variable"]),
+            _("Then recreate it: docker compose up -d {app}", app=app.called),
+        )  # fmt: skip
     if case.form is DATABASE:
         return manual(
-            f"Before the first start: write the same database into {case.words['variable']} of {app.called} and "
-            f"{case.words['made_by']} of {database.called}.",
-            f"{case.words['made_by']} counts on an empty data folder alone. Afterwards make the database by hand, as "
-            f"the user that {app.called} logs in as may use it, or name the one that is there.",
-        )
+            _("Before the first start: write the same database into {variable} of {app} and {made_by} of {database}.",
+              variable=case.words["variable"], app=app.called, made_by=case.words["made_by"],
+              database=database.called),
+            _("{made_by} counts on an empty data folder alone. Afterwards make the database by hand, as the user "
+              "that {app} logs in as may use it, or name the one that is there.", made_by=case.words["made_by"],
+              app=app.called),
+        )  # fmt: skip
     if not _has_data(database):
         return manual(
-            f"Write the same user and password on both sides, {case.words['variable']} and {case.words['made_by']}, "
-            "before the first start.",
-            "In a connection string @ is written %40, # %23, : %3A and / %2F.",
-        )
+            _("Write the same user and password on both sides, {variable} and {made_by}, before the first start.",
+              variable=case.words["variable"], made_by=case.words["made_by"]),
+            _("In a connection string @ is written %40, # %23, : %3A and / %2F."),
+        )  # fmt: skip
     return manual(
-        f"{database.called} made its first user when its data folder was empty; its variables change nothing now.",
-        f"Write the login that it was made with into {case.words['variable']} of {app.called}, and recreate that one.",
-    )
+        _("{database} made its first user when its data folder was empty; its variables change nothing now.",
+          database=database.called),
+        _("Write the login that it was made with into {variable} of {app}, and recreate that one.",
+          variable=case.words["variable"], app=app.called),
+    )  # fmt: skip
 
 
 CHECK = Check(

@@ -21,6 +21,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ...console.text import _
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..parties import Party, parties
 
@@ -55,11 +56,13 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         names = tuple(name for name, value in party.env.items() if _MATTERS.search(name) and _is_quoted(value))
         if names:
             form = CONNECTION if any(_CONNECTS.search(name) for name in names) else VALUE
-            rows = tuple(Evidence("begins and ends with", f"a quote: {name}", party.source) for name in names)
+            rows = tuple(
+                Evidence(_("begins and ends with"), _("a quote: {name}", name=name), party.source) for name in names
+            )
             yield Case(party.subject, form, QuotedValues(party, names), rows, {"variables": ", ".join(names)})
             quoted = True
     if everybody and not quoted:
-        yield Fine("", "No address, key or login has quotes of its own")
+        yield Fine("", _("No address, key or login has quotes of its own"))
 
 
 def _is_quoted(value: str) -> bool:
@@ -69,11 +72,15 @@ def _is_quoted(value: str) -> bool:
 
 def plan(case: Case[QuotedValues], _answers: Answers) -> Plan:
     """Which lines to change."""
-    where = "its compose file" if case.facts.party.runs else case.facts.party.source
+    where = _("its compose file") if case.facts.party.runs else case.facts.party.source
     return manual(
-        f"In {where}, take the inner quotes away from {', '.join(case.facts.variables)}.",
-        'An entry of a list is written - NAME=value, not - NAME="value".',
-        f"Then recreate it: docker compose up -d {case.facts.party.called}",
+        _(
+            "In {where}, take the inner quotes away from {variables}.",
+            where=where,
+            variables=", ".join(case.facts.variables),
+        ),
+        _('An entry of a list is written - NAME=value, not - NAME="value".'),
+        _("Then recreate it: docker compose up -d {party}", party=case.facts.party.called),
     )
 
 

@@ -22,6 +22,7 @@ import re
 from collections.abc import Iterator
 
 from ...console.products.versions import parts_of
+from ...console.text import _
 from ...console.text.cleaning import clip
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Snapshot, manual
 from ..parties import Party, parties
@@ -66,7 +67,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             yield _case(SHORT, party, {short[0]: _source_of(party, short[0])}, said, short[1])
         found = found or bool(names or short)
     if everybody and not found:
-        yield Fine("", "Every key, secret and address that the compose files fill in has a value")
+        yield Fine("", _("Every key, secret and address that the compose files fill in has a value"))
 
 
 def _empty(party: Party, said: tuple[str, ...]) -> dict[str, str]:
@@ -111,11 +112,17 @@ def _case(
     one = len(variables) == 1
     words = {
         "names": ", ".join(names), "variables": ", ".join(variables), "file": file, "least": str(least),
-        "is_so": f"{'has' if one else 'have'} no value" if blank else f"{'is' if one else 'are'} set nowhere",
+        "is_so": _("{has} no value", has="has" if one else "have") if blank else
+                 _("{is_} set nowhere", is_="is" if one else "are"),
     }  # fmt: skip
-    source = party.project.files[0].path if party.project and party.project.files else "compose files"
-    state = f"which has fewer than {least} characters" if form is SHORT else "which is not set"
-    rows = [Evidence("filled in", f"{name} from {variable}, {state}", source) for name, variable in names.items()]
+    source = party.project.files[0].path if party.project and party.project.files else _("compose files")
+    state = _("which has fewer than {least} characters", least=least) if form is SHORT else _("which is not set")
+    rows = [
+        Evidence(
+            _("filled in"), _("{name} from {variable}, {state}", name=name, variable=variable, state=state), source
+        )
+        for name, variable in names.items()
+    ]
     line = next(filter(None, (_line_of(said, name) for name in names)), None)
     if line is not None:
         rows.append(Evidence("log", clip(line, 300), f"docker logs {party.container.name}"))
@@ -127,8 +134,8 @@ def plan(case: Case[tuple[Party, tuple[str, ...]]], _answers: Answers) -> Plan:
     """Where to set it."""
     party, variables = case.facts
     return manual(
-        *(f"Write a line {name}=... into {case.words['file']}" for name in variables),
-        f"Then: docker compose up -d {party.called}",
+        *(_("Write a line {name}=... into {file}", name=name, file=case.words["file"]) for name in variables),
+        _("Then: docker compose up -d {party}", party=party.called),
     )
 
 

@@ -30,6 +30,8 @@ ABSENT = "server.unreachable"
 SEVERITY = {"error": 0, "warning": 1, "info": 2}
 GENERIC = "container."
 """Area of the checks that know a container's facts and nothing of its program."""
+_NUMBER = re.compile(r"[(（]\w+ (\d+)[)）]$")
+"""MySQL's number of an error at the end of a title, in any language."""
 CAUSES = ("container.needed", "container.permission", "container.cpu", "container.dead-inside")
 """Those of them that know a cause."""
 
@@ -77,9 +79,9 @@ def _strangers(result: Result, snapshot: Snapshot, owners: Mapping[str, str]) ->
 
 def _said_better(result: Result, results: Sequence[Result], strangers: Collection[str]) -> Result | None:
     """Of a broken arrow the finding that names its address, or is about who asks and names setting or host."""
-    if number := result.title.partition("(error ")[2].rstrip(")"):
+    if number := _NUMBER.search(result.title):
         asked = (each for each in results if each.check.endswith(ASKED) and each.status == "finding")
-        return next((each for each in asked if each.subject == result.subject and number in _words(each)), None)
+        return next((each for each in asked if each.subject == result.subject and number[1] in _words(each)), None)
     if not result.about:
         return None
     if result.check != ARROW:
