@@ -88,6 +88,8 @@ def test_each_text_is_filled_with_what_it_names() -> None:
     wrong = []
     for path in catalogues.files():
         for call, (one, many) in catalogues.calls(ast.parse(path.read_text("utf-8"))):
+            if getattr(call.func, "id", "") == "N_":
+                continue  # filled where it is shown
             given = {each.arg for each in call.keywords} | ({"count"} if many else set())
             if None not in given and given != set(catalogues.placeholders(many or one)) | (
                 {"count"} if many else set()
