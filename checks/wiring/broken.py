@@ -23,7 +23,8 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from ...console.judge.better import ARROW
@@ -112,7 +113,15 @@ REFUSED = Form(
     "refused", "{what} at {at} refuses {source}", "{target} {reason}", "let it take connections from {source}",
     advice="{way_in}",
 )  # fmt: skip
-FORMS = (STOPPED, APART, NAME, NAMES, ITSELF, PORT, WAY, OTHER, TLS, MUTE, REFUSED)
+ALL_APART = replace(
+    APART, variant="several", title="{source} cannot reach {what}: {other} is in no network of theirs",
+    advice="In the compose files give {source} and {other} a network in common, and recreate them: docker compose up -d"
+    "\nUntil then: docker network connect {network} {other}",
+)  # fmt: skip
+ALL_MUTE = replace(MUTE, variant="several", title="{source} get no answer from {what} at {at}")
+SEVERAL = {APART: ALL_APART, NAME: NAME, PORT: PORT, WAY: WAY, MUTE: ALL_MUTE, REFUSED: REFUSED}
+"""Forms that may lie at whoever is meant, and their words where several meet it there: that is one case."""
+FORMS = (STOPPED, APART, ALL_APART, NAME, NAMES, ITSELF, PORT, WAY, OTHER, TLS, MUTE, ALL_MUTE, REFUSED)
 WAYS_IN = {
     "(1129)": N_("Let MySQL forget its count: docker exec -it {target} mysqladmin flush-hosts -p"),
     "(1130)": N_("Make the user for '%' and not for 'localhost' alone."),
@@ -122,8 +131,9 @@ WAYS_IN = {
 
 
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
-    """Each arrow that was tried and is broken; else each service all of whose arrows are whole."""
+    """Each arrow that was tried and is broken, or several with one fault; else each service whose arrows are whole."""
     boxes = {container.id: container for container in snapshot.containers}
+    cut: list[Case[Edge]] = []
     tried = (edge for edge in snapshot.edges if edge.by == "probe" and edge.source in boxes)
     for _rest, group in groupby(tried, key=lambda edge: edge.source):
         arrows = tuple(group)
@@ -131,9 +141,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         broken = {edge.key: hop for edge in arrows if (hop := edge.broken) is not None}
         now = snapshot.taken_at
         young = [edge for edge in arrows if edge.key in broken and _is_young(edge, broken[edge.key], boxes, now)]
-        for edge in arrows:
-            if edge.key in broken and edge not in young:
-                yield _case(edge, broken[edge.key], boxes)
+        cut += [_case(edge, broken[edge.key], boxes) for edge in arrows if edge.key in broken and edge not in young]
         if young:
             yield _unknown(
                 name, young[0], _("{young} was started a moment ago, and may not listen yet", young=target(young[0]))
@@ -142,6 +150,43 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             yield _unknown(name, doubts[0][0], doubts[0][1].reason or _("it could not be tried"))
         elif all(hop.state == "ok" for edge in arrows for hop in edge.hops):
             yield Fine(name, _("{name} reaches everything that it is set up to reach", name=name))
+    by_fault: dict[tuple[object, ...], list[Case[Edge]]] = {}
+    for case in cut:
+        by_fault.setdefault(_fault(case, boxes), []).append(case)
+    yield from (cases[0] if len(cases) == 1 else _together(cases) for cases in by_fault.values())
+
+
+def _fault(case: Case[Edge], boxes: Mapping[str, Container]) -> tuple[object, ...]:
+    """What is the same of arrows that are broken by one fault at their target."""
+    edge = case.facts
+    if case.form is APART:
+        return (APART.id, case.words["other"])
+    if case.form not in SEVERAL or (case.form is NAME and edge.where == "machine"):
+        return (edge.key,)
+    return (case.form.id, edge.target or (boxes[edge.source].project, edge.host), edge.port)
+
+
+def _together(cases: Sequence[Case[Edge]]) -> Case[Edge]:
+    """One case of all who meet the same fault: their arrows, settings and rows beside each other."""
+    first, edges = cases[0], [case.facts for case in cases]
+    names = list(dict.fromkeys(edge.source_name for edge in edges))
+    words = {
+        **first.words, "source": _and(names), "what": _and([case.words["what"] for case in cases]),
+        "setting": _and([case.words["setting"] for case in cases]), "origin": _and([edge.origin for edge in edges]),
+        "place": ", ".join(dict.fromkeys(edge.place for edge in edges)),
+    }  # fmt: skip
+    return replace(
+        first, subject=", ".join(case.subject for case in cases), words=words, also=tuple(names),
+        form=SEVERAL[first.form] if len(names) > 1 else first.form, rows=tuple(x for case in cases for x in case.rows),
+        about="; ".join((case.about or "").replace("; ", ", ") for case in cases),
+        severity="error" if any(case.severity == "error" for case in cases) else first.severity,
+    )  # fmt: skip
+
+
+def _and(said: Sequence[str]) -> str:
+    """Each once, as people say it."""
+    *others, last = dict.fromkeys(said)
+    return _("{names} and {last}", names=", ".join(others), last=last) if others else last
 
 
 def _unknown(name: str, edge: Edge, why: str) -> Unknown:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from ..model import Snapshot
 from ..model.findings import Result
 from ..products.gateways import share_network
@@ -16,6 +18,8 @@ ARROW = "wiring.broken"
 """What was seen of one arrow alone: what else is found of that arrow, or of its target, says better what is wrong."""
 SETTINGS = ("wiring.address", "wiring.login")
 """What is concluded of one setting alone: what the program's own check finds of that setting says it better."""
+OF_ALL = ("apart", "nobody")
+"""Forms of the first of them that may lie at whoever is meant: of several who meet it their arrows tell it once."""
 LATER = (
     "wiring.login", "docker.exposed-databases", "docker.default-secrets", "mysql.auth-plugin", "postgres.",
     "librechat.meilisearch",
@@ -85,7 +89,14 @@ def _said_better(result: Result, results: Sequence[Result], strangers: Collectio
     if not result.about:
         return None
     if result.check != ARROW:
-        return _of_the_same_setting(result, results) if result.check in SETTINGS else None
+        shared = next((each for each in results if _is_of_all(result, each)), None)
+        return shared or (_of_the_same_setting(result, results) if result.check in SETTINGS else None)
+    if ", " in result.subject:  # several who meet one fault: what says it better has to say so of each
+        results = [one for one in results if not _is_of_all(one, result)]
+        told = zip(result.subject.split(", "), result.about.split("; "), strict=True)
+        each = (replace(result, subject=one, also=(one.partition(" -> ")[0],), about=about) for one, about in told)
+        better = [_said_better(one, results, strangers) for one in each]
+        return better[0] if all(better) else None
     *settings, address = result.about.replace(",", " ").split()
     host = address.rpartition(":")[0]
     own = {each for each in (*settings, host) if _is_name(each)}
@@ -99,6 +110,13 @@ def _said_better(result: Result, results: Sequence[Result], strangers: Collectio
         if is_specific(other) and (address in words or (whose and not words.isdisjoint(own))):
             return other
     return None
+
+
+def _is_of_all(address: Result, arrows: Result) -> bool:
+    """Whether what is concluded of one address is the fault that several have met."""
+    several = arrows.check == ARROW and ", " in arrows.subject and arrows.status == "finding"
+    own = address.check == SETTINGS[0] and address.form in OF_ALL and address.subject in arrows.also
+    return several and own and address.about in (arrows.about or "").split("; ")
 
 
 def _of_the_same_setting(result: Result, results: Sequence[Result]) -> Result | None:

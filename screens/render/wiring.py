@@ -101,7 +101,7 @@ def empty(snapshot: Snapshot | None, *, models: bool = False) -> list[Line]:
 def finding(edge: Edge, results: Sequence[Result], judgement: Judgement | None) -> Result | None:
     """What is to be repaired for it: the trouble that it is, or that it follows from."""
     subject = f"{edge.source_name} -> {place(edge.host, edge.port)}"
-    own = next((each for each in results if (each.check, each.subject) == (CHECK, subject)), None)
+    own = next((each for each in results if each.check == CHECK and subject in each.subject.split(", ")), None)
     for trouble in judgement.troubles if judgement else ():
         if own is not None and own in (trouble.result, *trouble.consequences):
             return trouble.result

@@ -205,6 +205,61 @@ def chain(boxes: Sequence[Any], *ends: tuple[str, str]) -> Snapshot:
     return replace(made, edges=tuple(broken))
 
 
+def shared(hops: Sequence[Hop], *others: Any) -> Snapshot:
+    """Two apps that need one MongoDB, and are cut off from it alike."""
+    return of(box("fastgpt", "fastgpt:v4.8.4", env=MONGO), tuple(hops), box("plugin", "fastgpt-plugin:v1", env=MONGO),
+              *others)  # fmt: skip
+
+
+NO_MONGO = (Hop("name", "failed", "Docker's name server knows no mongo"),)
+
+
+@pytest.mark.parametrize(
+    ("told", "title"),
+    [
+        (shared(NO_MONGO, box("mongo", networks=())), "MongoDB: mongo is in no network of theirs"),
+        (shared(NO_MONGO, box("mongo", networks=("back",))), "MongoDB: mongo is in no network of theirs"),
+        (shared(NO_MONGO), "MongoDB: the name mongo does not resolve"),
+        (shared(NOBODY, THERE), "MongoDB: nobody listens at mongo:27017"),
+    ],
+)
+def test_what_two_need_is_one_trouble_that_names_it_and_both(told: Snapshot, title: str) -> None:
+    (trouble,) = judged(told).troubles
+    assert trouble.result.title == f"fastgpt and plugin cannot reach {title}"
+    assert trouble.result.subject == "fastgpt -> mongo:27017, plugin -> mongo:27017"
+    assert [each.state for each in judged(told).services[:2]] == ["ill", "ill"]
+    assert judged(told).verdict == f"{trouble.result.title}"
+
+
+def test_of_what_two_need_the_cause_is_told_where_it_is_known() -> None:
+    told = judged(shared(NOBODY, THERE), found("mongo.keyfile", "mongo", "The key file is a directory"))
+    (trouble,) = told.troubles
+    assert (trouble.result.check, trouble.takes_down) == ("mongo.keyfile", ("fastgpt", "plugin"))
+    assert folded(told) == [CHECK]
+
+
+def test_what_explains_one_of_two_arrows_hides_not_the_other() -> None:
+    one = found("wiring.quotes", "fastgpt", "fastgpt has quotes in MONGODB_URI.")
+    other = replace(one, subject="plugin", title="plugin has quotes in MONGODB_URI.")
+    assert sorted(serious(judged(shared(NOBODY, THERE), one))) == [CHECK, "wiring.quotes"]
+    assert serious(judged(shared(NOBODY, THERE), one, other)) == ["wiring.quotes", "wiring.quotes"]
+
+
+@pytest.mark.parametrize("fault", [NOBODY, NO_MONGO])
+def test_the_same_fault_in_two_stacks_is_two(fault: Sequence[Hop]) -> None:
+    seen = shared(fault)
+    first, second = seen.containers
+    apart = replace(seen, containers=(first, replace(second, project="other")))
+    assert len(serious(judged(apart))) == 2
+
+
+def test_who_has_two_arrows_to_what_was_taken_out_has_one_trouble() -> None:
+    env = {"SANDBOX_URL": "http://both:3000", "PLUGIN_BASE_URL": "http://both:3001"}
+    (trouble,) = judged(tried(NO_MONGO, box("both", networks=()), env=env)).troubles
+    said = "fastgpt cannot reach its sandbox and its plugins: fastgpt and both share no network"
+    assert (trouble.result.title, trouble.result.also) == (said, ("fastgpt",))
+
+
 def test_behind_a_broken_arrow_the_next_one_is_its_consequence() -> None:
     app = box("fastgpt", "fastgpt:v4.8.4", env=GATEWAY)
     gateway = box("oneapi", "justsong/one-api:v0.6.7", env={"SQL_DSN": "root:x@tcp(mysql:3306)/x"})

@@ -183,7 +183,9 @@ def _is_told(stack: CutStack, cut: Cut) -> bool:
     cut.told.append(trouble)
     cut.seen[-1] += f" [{hop}]"
     broken = {stack.said(f"{e.source_name} -> {e.host}:{e.port}") for e in snapshot.edges if e.broken}
-    folded = {stack.said(each.subject) for each in (trouble.result, *trouble.consequences)}
+    folded = {
+        arrow for each in (trouble.result, *trouble.consequences) for arrow in stack.said(each.subject).split(", ")
+    }
     return stack.said(trouble.result.title) in cut.says and hop == cut.hop and broken <= folded
 
 
@@ -191,7 +193,7 @@ def _hop(stack: CutStack, trouble: Trouble, cut: Cut) -> str | None:
     """The first hop that fails, as the arrow's own result tells it, whether it leads or is folded."""
     result = trouble.result
     for each in (result, *trouble.consequences):
-        if each.check == "wiring.broken" and stack.said(each.subject) == cut.arrow:
+        if each.check == "wiring.broken" and cut.arrow in stack.said(each.subject).split(", "):
             return _failed(each)
     if result.check == "oneapi.restart" and result.form in BEFORE:
         return BEFORE[result.form]

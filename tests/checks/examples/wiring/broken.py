@@ -61,7 +61,19 @@ ONEAPI = box("oneapi", "justsong/one-api:v0.6.7", env=MYSQL)
 THERE = box("mongo")
 TO_MACHINE = {"MONGODB_URI": "mongodb://host.docker.internal:27017/x"}
 AT_MACHINE = box("fastgpt", "fastgpt:v4.8.4", env=TO_MACHINE, extra_hosts=("host.docker.internal:host-gateway",))
+PLUGIN = box("plugin", "fastgpt-plugin:v0.5.6", env={"MONGODB_URI": "mongodb://u:secret@mongo:27017/x"})
+
+
+def both(hops: tuple[Hop, ...], *others: Container) -> Snapshot:
+    """A FastGPT and its plugins, which need one database."""
+    return tried(hops, PLUGIN, *others)
+
+
 FINDS = (
+    finds("put the database of two apps into another network", "apart", both(NO_NAME, box("mongo", networks=("b",)))),
+    finds("removed the database of two apps", "name", both(NO_NAME)),
+    finds("has a database of two apps that does not listen", "port", both(NOBODY, THERE)),
+    finds("has a database of two apps that hangs", "no-answer", both(said("resets the connection"), THERE)),
     finds("stopped the database", "stopped", tried(NO_NAME, box("mongo", state="exited"))),
     finds("paused the database", "stopped", tried(said("takes the connection and gives no answer within 3 s"),
           box("mongo", state="paused"))),
