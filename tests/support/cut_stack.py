@@ -187,6 +187,8 @@ def _with(service: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any
 def _ours(name: str, service: Mapping[str, Any]) -> dict[str, Any]:
     """Without a name and ports of its own, which others on this machine may have; the name stays as an alias."""
     made = {key: value for key, value in service.items() if key not in ("container_name", "ports")}
+    if "healthcheck" in service:  # as often as asked, and with the patience of a busy machine
+        made["healthcheck"] = {**service["healthcheck"], "interval": "1s", "timeout": "30s", "retries": 60}
     alias = service.get("container_name", name)
     return made | {
         "image": own(service["image"]), "labels": {"stackops.test": "1"}, "stop_grace_period": "1s",
