@@ -1,10 +1,11 @@
 """FastGPT offers models that no channel of its gateway has, or has lists of models in a file that it no longer reads.
 
 What it does
-    Up to v4.8.19, compares the lists of config.json with the channels of the stack's One API (read with an access
-    token), else with what /v1/models lists for FastGPT's own key (One API from v0.6.6 on). Models with an address of
-    their own are left out. From v4.8.20 on FastGPT keeps its models in MongoDB: lists in config.json are told to be
-    ignored.
+    Compares the models that FastGPT offers with the channels of its One API (read with an access token) or its AI Proxy
+    (read in its database), else with what /v1/models lists for FastGPT's own key (One API from v0.6.6 on). Up to
+    v4.8.19 these models are the lists of config.json. From v4.8.20 on they are the active models in its MongoDB, read
+    with FastGPT's own login, and lists in config.json are told to be ignored. Models with an address of their own are
+    left out.
 
 Why it matters
     The model stands in FastGPT's menu, and whoever chooses it gets `当前分组 default 下对于模型 X 无可用渠道`. Names
@@ -15,25 +16,27 @@ Fix
     Explained, with the name that is nearest. Which name is right only you know.
 
 Sources
-    one-api model/cache.go, middleware/distributor.go, controller/model.go from v0.6.6 on; FastGPT issues 1256, 1873 and
-    2455, its config.json of v4.6 to v4.8.19 and its upgrade note of v4.8.20.
+    one-api model/cache.go, middleware/distributor.go, controller/model.go from v0.6.6 on; aiproxy
+    core/controller/relay-channel.go; FastGPT issues 1256, 1873 and 2455, its config.json of v4.6 to v4.8.19, its
+    upgrade note of v4.8.20 and packages/service/core/ai/config/utils.ts.
 """
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 
-from ...console.model import FileFact, JsonFact, Snapshot
+from ...console.model import DatabaseState, FileFact, JsonFact, Snapshot
 from ...console.model.findings import Evidence
 from ...console.products.edges import CONFIG
 from ...console.products.gateways import release
-from ...console.products.offers import IN_MONGODB
+from ...console.products.offers import in_mongodb, kept_models
 from ...console.products.versions import version_of
 from ...console.settings import Settings
 from ...console.text import _
-from ..api import Case, Check, Fine, Form, Found, by_hand
+from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..compose import put_away, service_of
 from ..parties import Party, parties
 from ..subjects import fact_of
@@ -57,6 +60,22 @@ EMPTY = Form(
     advice="On One API's page of channels (渠道) make one for each model server, with the names in {path}: {models}\n"
     "With MEMORY_CACHE_ENABLED restart One API after the last change of a channel.",
 )  # fmt: skip
+MISSING_KEPT = replace(
+    MISSING, variant="mongodb",
+    advice="On One API's page of channels (渠道) add the models to the channel of their server, or make one: {models}\n"
+    "Or log in to FastGPT as root, and switch the models off: account, model providers.\n"
+    "With MEMORY_CACHE_ENABLED restart One API after the last change of a channel.",
+)  # fmt: skip
+EMPTY_KEPT = replace(EMPTY, variant="mongodb", advice=MISSING_KEPT.advice)
+"""Where the names stand in MongoDB."""
+UNPROXIED = Form(
+    "no-proxy-channel", "{subject} offers models that {gateway} has no channel for: {models}",
+    "AI Proxy takes a channel by the exact name of the model. Requests for these models are answered with 404.",
+    "add the models to a channel, or switch them off", "warning",
+    advice="Log in to FastGPT as root and go to account, model providers.\n"
+    "Under model channels add the models to the channel of their server: {models}\n"
+    "Or switch the models off there.",
+)  # fmt: skip
 IGNORED = Form(
     "ignored-lists", "{subject} ignores the lists of models in {path}: {lists}",
     "From v4.8.20 on FastGPT keeps its models in MongoDB. An edit of these lists changes nothing.",
@@ -67,7 +86,7 @@ IGNORED = Form(
 
 
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
-    """Each FastGPT in a container whose lists are known."""
+    """Each FastGPT in a container whose models are known, or could not be read where they lie."""
     for party in parties(snapshot):
         if party.role != "fastgpt" or not party.runs or not party.container.detailed or party.env.get("PRO_URL"):
             continue  # PRO_URL: the database of the commercial edition counts before the file
@@ -75,13 +94,24 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         version = release((service.version if service else None) or version_of("fastgpt", party.container.image))
         paths = [m.source for m in party.container.mounts if posixpath.normpath(m.target) == CONFIG]
         file = next((one for one in snapshot.json_files if one.path in paths), None)
-        found: Found | None = None
-        if file is not None and version is not None and version >= IN_MONGODB:
-            found = _ignored(party, file, fact_of(snapshot, file.path))
-        elif file is not None:
-            found = _compared(party, file, tuple(wanted(party.container, snapshot)))
-        if found is not None:
-            yield found
+        models = tuple(wanted(party.container, snapshot))
+        kept = kept_models(party.container, snapshot)
+        if in_mongodb(version) or (kept is not None and kept.answer.models):
+            ignored = _ignored(party, file, fact_of(snapshot, file.path)) if file is not None else None
+            told = _unread(party, kept) or _compared(party, models, None)
+        else:
+            ignored = None
+            told = _compared(party, models, file) if file is not None else None
+        yield from (one for one in (ignored, told) if one is not None and not (ignored and isinstance(one, Fine)))
+
+
+def _unread(party: Party, kept: DatabaseState | None) -> Unknown | None:
+    """Where MongoDB was asked for the models and told none: what is wrong with it the checks of MongoDB tell."""
+    if kept is None or kept.answer.models is not None or kept.accepted is False:
+        return None
+    title = _("Whether the models of {subject} have channels cannot be told", subject=party.subject)
+    why = _("they lie in MongoDB, which did not tell them: {said}", said=kept.answer.said)
+    return Unknown(party.subject, title, why)
 
 
 def _ignored(party: Party, file: JsonFact, fact: FileFact | None) -> Case[None] | None:
@@ -98,7 +128,8 @@ def _ignored(party: Party, file: JsonFact, fact: FileFact | None) -> Case[None] 
     return Case(party.subject, IGNORED, None, tuple(rows), words, "warning" if edited else "info")
 
 
-def _compared(party: Party, file: JsonFact, models: tuple[GatewayOffer, ...]) -> Found | None:
+def _compared(party: Party, models: tuple[GatewayOffer, ...], file: JsonFact | None) -> Found | None:
+    """``file``: where the models stand; None for those in MongoDB."""
     lacking = [one for one in models if _lacks(one)]
     known = [one for one in models if one.channels is not None or one.listed is not None]
     if not known:
@@ -115,10 +146,12 @@ def _compared(party: Party, file: JsonFact, models: tuple[GatewayOffer, ...]) ->
     names = list(dict.fromkeys(one.offer.model for one in lacking))
     more = _(" and {count} more", count=len(names) - SHOWN) if len(names) > SHOWN else ""
     gateway = lacking[0].gateway.service or lacking[0].gateway.name
-    words = {"models": ", ".join(names[:SHOWN]) + more, "gateway": gateway, "path": file.path, "service": party.called}
+    words = {"models": ", ".join(names[:SHOWN]) + more, "gateway": gateway, "service": party.called}
+    words |= {"path": file.path} if file is not None else {}
     rows = tuple(_row(one) for one in lacking[:SHOWN])
     empty = not lacking[0].names
-    form = EMPTY if empty else MISSING
+    forms = (MISSING_KEPT, EMPTY_KEPT) if file is None else (MISSING, EMPTY)
+    form = UNPROXIED if lacking[0].is_proxy else forms[empty]
     severity = "info" if empty or put_away(party.container) else severity_of(lacking, known)
     return Case(party.subject, form, None, rows, words, severity)
 
@@ -140,6 +173,7 @@ def _row(one: GatewayOffer) -> Evidence:
 
 
 CHECK = Check(
-    "fastgpt.models", "FastGPT's models have channels", __doc__ or "", (MISSING, EMPTY, IGNORED), find, by_hand,
-    reads=("containers", "projects", "services", "oneapis", "json_files", "files", "edges", "servers"),
+    "fastgpt.models", "FastGPT's models have channels", __doc__ or "",
+    (MISSING, EMPTY, MISSING_KEPT, EMPTY_KEPT, UNPROXIED, IGNORED), find, by_hand,
+    reads=("containers", "projects", "services", "oneapis", "json_files", "files", "edges", "servers", "databases"),
 )  # fmt: skip

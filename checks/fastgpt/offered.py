@@ -1,6 +1,6 @@
-"""The models that a FastGPT offers from its config.json, beside what its One API has for them. Pure.
+"""The models that a FastGPT offers, beside what its One API or AI Proxy has for them. Pure.
 
-Only of FastGPT up to v4.8.19, whose lists are known, and only models that go through a One API that told of itself.
+Only those that are known, from its config.json or its MongoDB, and that go through a gateway that told of itself.
 """
 
 from __future__ import annotations
@@ -23,11 +23,16 @@ BY_ITSELF = 3
 
 @dataclass(frozen=True)
 class GatewayOffer:
-    """One offered model that goes through a One API."""
+    """One offered model that goes through a One API or an AI Proxy."""
 
     offer: Offer
     gateway: Container
     state: OneApiState
+
+    @property
+    def is_proxy(self) -> bool:
+        """Whether the gateway is an AI Proxy."""
+        return role_of_container(self.gateway) == "aiproxy"
 
     @property
     def listed(self) -> bool | None:
@@ -56,7 +61,7 @@ class GatewayOffer:
 
     @property
     def names(self) -> frozenset[str]:
-        """Every model that One API is known to have."""
+        """Every model that the gateway is known to have."""
         own = {name for one in self.state.channels or () if one.status == ENABLED for name in one.models}
         return frozenset(own or self.state.models or ())
 
@@ -67,7 +72,7 @@ def wanted(app: Container, snapshot: Snapshot) -> Iterator[GatewayOffer]:
         if not offer.model or offer.told.state != "ok" or offer.gateway is None:
             continue
         gateway = lead_of(app, offer.address, snapshot).container
-        if gateway is None or role_of_container(gateway) != "oneapi":
+        if gateway is None or role_of_container(gateway) not in ("oneapi", "aiproxy"):
             continue
         state = next((one for one in snapshot.oneapis if one.container == gateway.id), None)
         if state is not None and state.trouble is None:

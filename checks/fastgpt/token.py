@@ -269,5 +269,5 @@ def _unknown(party: Party, why: str) -> Unknown:
 
 CHECK = Check(
     "fastgpt.token", "FastGPT's gateway takes its key", __doc__ or "", FORMS, find, by_hand,
-    reads=("containers", "projects", "oneapis", "json_files", "log_marks", "edges", "servers"),
+    reads=("containers", "projects", "oneapis", "json_files", "log_marks", "edges", "servers", "databases"),
 )  # fmt: skip

@@ -114,9 +114,8 @@ def _target(app: Party, to: DeclaredLogin, everybody: tuple[Party, ...]) -> Part
 def _was_tried(app: Party, login: Login, database: Party, snapshot: Snapshot) -> bool:
     """Whether the server itself was asked, which knows better than any variable: the *.credentials checks say that."""
     ids = (database.container.id, app.container.id, login.variable)
-    return any(
-        (one.container, one.owner, one.variable) == ids and one.accepted is not None for one in snapshot.databases
-    )
+    tried = (one for one in snapshot.databases if one.kind != "mongo" and one.accepted is not None)
+    return any((one.container, one.owner, one.variable) == ids for one in tried)
 
 
 def _judge(app: Party, login: Login, database: Party) -> Found | None:

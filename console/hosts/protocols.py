@@ -219,7 +219,7 @@ MongoReply = Mapping[str, object]
 
 
 class DatabaseLogin(Struct, frozen=True):
-    """Credentials for one database of a PostgreSQL or MySQL."""
+    """Credentials for one database of a PostgreSQL or MySQL, or of a MongoDB that holds a FastGPT's models."""
 
     kind: DatabaseKind
     user: str
@@ -228,6 +228,8 @@ class DatabaseLogin(Struct, frozen=True):
     """Of the database; empty for none, where a MySQL is asked."""
     channels: bool = False
     """Whether it is an AI Proxy's, and the channels that it keeps there are asked for too."""
+    source: str = ""
+    """``authSource`` of a MongoDB."""
 
     def __repr__(self) -> str:
         return f"DatabaseLogin({self.kind}, {self.user!r}, name={self.name!r})"
@@ -239,7 +241,7 @@ class Databases(Protocol):
     """Asks databases in their own protocols. One short-lived connection per call, each within its deadline."""
 
     def ask_databases(self, asked: Sequence[tuple[DatabaseTarget, DatabaseLogin]]) -> Sequence[DatabaseAnswer]:
-        """What each database says of itself, read-only, asked side by side; in the order of ``asked``.
+        """What each database says of itself, and a MongoDB of a FastGPT's models: read-only, in the order of ``asked``.
 
         One try with each login. Takes up to six seconds where somebody does not answer: called in a worker.
         """

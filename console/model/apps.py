@@ -70,7 +70,7 @@ class MongoState(Struct, frozen=True):
     trials: tuple[MongoTrial, ...] = ()
 
 
-DatabaseKind = Literal["postgres", "mysql"]
+DatabaseKind = Literal["postgres", "mysql", "mongo"]
 DatabaseTrouble = Literal[
     "refused", "reset", "silent", "no-route", "another", "starting", "full", "login", "no-database", "no-right",
     "barred", "plugin", "driver", "unreachable",
@@ -81,7 +81,7 @@ account logs in; ``driver``: ours lacks it; ``another``: what answers is no such
 
 
 class DatabaseAnswer(Struct, frozen=True, kw_only=True):
-    """What one database of a PostgreSQL or MySQL told to one login, or why it told nothing."""
+    """What one database of a PostgreSQL, MySQL or MongoDB told to one login, or why it told nothing."""
 
     trouble: DatabaseTrouble | None = None
     said: str = ""
@@ -108,6 +108,8 @@ class DatabaseAnswer(Struct, frozen=True, kw_only=True):
     """PostgreSQL: those of an AI Proxy that keeps them here; None where they were not asked for, or not to be had."""
     channels_trouble: str | None = None
     """The server's own words where it did not give them."""
+    models: tuple[OfferedModel, ...] | None = None
+    """MongoDB: the active models of the FastGPT that keeps them here, each with its type as ``kind``; never a key."""
 
 
 class DatabaseState(Struct, frozen=True):

@@ -230,6 +230,10 @@ class DemoDatabases:
         env, image = dict(container.definition.env), container.definition.image
         if container.state != "running" or role_of(image) != login.kind:
             return DatabaseAnswer(trouble="refused", said="Connection refused")
+        if login.kind == "mongo":
+            good = (login.user, login.password) in ((env.get(ROOT_USER), env.get(ROOT_PASSWORD)), ("", ""))
+            said = "Authentication failed."  # FastGPTs of this machine are older than those that keep models there
+            return DatabaseAnswer(models=()) if good else DatabaseAnswer(trouble="login", said=said)
         return _mysql(env, login) if login.kind == "mysql" else _postgres(env, image, login)
 
     def _reply(self, target: DatabaseTarget, command: Mapping[str, object], login: MongoLogin | None) -> MongoReply:

@@ -1,7 +1,8 @@
 """Which models each app offers to people, with the address and the key that its requests go out with. Pure.
 
-FastGPT: the lists of config.json up to v4.8.19. LibreChat: the custom and Azure endpoints of the librechat.yaml that it
-takes. Open WebUI: whatever its servers list. An app whose models are not known has one nameless offer that says why.
+FastGPT: the lists of config.json up to v4.8.19, from then on the active models in its MongoDB. LibreChat: the custom
+and Azure endpoints of the librechat.yaml that it takes. Open WebUI: whatever its servers list. An app whose models are
+not known has one nameless offer that says why.
 
 fact: labring/FastGPT v4.8.20 (lists of models in config.json are ignored, models are kept in MongoDB), v4.8.4 (JSON5);
 danny-avila/LibreChat api/server/services/Config/loadConfigModels.js; open-webui asks each server for its list
@@ -13,8 +14,19 @@ import posixpath
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from ..model import ConfigVerdict, Container, Edge, OfferedModel, PathStep, Server, Snapshot
+from ..model import (
+    ConfigVerdict,
+    Container,
+    DatabaseState,
+    Edge,
+    JsonFact,
+    OfferedModel,
+    PathStep,
+    Server,
+    Snapshot,
+)
 from .addresses import address_of, lead, place
 from .edges import CONFIG
 from .gateways import Gateway, environment, gateway_of, names_of, release
@@ -23,6 +35,13 @@ from .versions import version_of
 
 IN_MONGODB = (4, 8, 20)
 """The first FastGPT that ignores the lists of models in config.json."""
+OTHERWISE = (4, 17)
+"""The first that keeps them in MongoDB in another form. fact: its upgrade route ``initv4170``"""
+LISTS = {
+    "llm": "llmModels", "embedding": "vectorModels", "rerank": "reRankModels", "tts": "audioSpeechModels",
+    "stt": "whisperModel",
+}  # fmt: skip
+"""Type of a model in MongoDB, and the list of config.json that such models stood in."""
 JSON5 = (4, 8, 4)
 """The first that takes comments there."""
 
@@ -84,32 +103,70 @@ def _of_fastgpt(app: Container, snapshot: Snapshot) -> Iterator[Offer]:
     address = gateway.url if gateway else None
     if file is not None and file.gateway and numbers is not None and numbers >= (4, 9):
         address, gateway = file.gateway, None  # systemEnv.chatApiKey may be its key
+    state = kept_models(app, snapshot)
     where = paths[0] if paths else f"environment of {app.name}"
+    if in_mongodb(numbers) or (state is not None and state.answer.models):
+        where, told = f"system_models of {state.database}" if state else "MongoDB", _of_mongodb(numbers, state)
+    else:
+        told = _of_file(app, where if paths else None, file, numbers)
+    for step, one in told:
+        own = None if one is not None and one.address else gateway
+        name, kind, at = (one.name, one.kind, one.address) if one is not None else ("", "", None)
+        yield Offer(app, name, kind, where, at or address, step, own)
 
-    def offer(told: PathStep, one: OfferedModel | None = None) -> Offer:
-        if one is None:
-            return Offer(app, "", "", where, address, told, gateway)
-        own = None if one.address else gateway
-        return Offer(app, one.name, one.kind, where, one.address or address, told, own)
 
-    if numbers is not None and numbers >= IN_MONGODB:
-        yield offer(_not_known("", "from v4.8.20 on FastGPT keeps its models in MongoDB, which is not read"))
-        return
+def in_mongodb(numbers: tuple[int, ...] | None) -> bool:
+    """Whether a FastGPT of this release keeps its models in MongoDB; not known of a tag that is no number."""
+    return numbers is not None and numbers >= IN_MONGODB
+
+
+def kept_models(app: Container, snapshot: Snapshot) -> DatabaseState | None:
+    """What MongoDB told of the models of a FastGPT, or why it told nothing; None where nobody asked."""
+    states = [one for one in snapshot.databases if (one.kind, one.owner) == ("mongo", app.id)]
+    return next((one for one in states if one.answer.models is not None), next(iter(states), None))
+
+
+Told = Iterator[tuple[PathStep, OfferedModel | None]]
+
+
+def _of_file(app: Container, path: str | None, file: JsonFact | None, numbers: tuple[int, ...] | None) -> Told:
+    """The lists of config.json, up to v4.8.19."""
     wrong = (file.strict if numbers is not None and numbers < JSON5 else file.relaxed) if file is not None else None
     if wrong is not None:
         runs = app.state == "running"  # then it has read what was there before
-        why = f"FastGPT cannot read {where}: {wrong}"
-        yield offer(PathStep("offered", "unknown" if runs else "failed", "", why))
+        why = f"FastGPT cannot read {path}: {wrong}"
+        yield PathStep("offered", "unknown" if runs else "failed", "", why), None
         return
     if file is None or not file.models:
-        why = f"{where} lists none" if file is not None and not file.unsure else f"{where} could not be read"
-        yield offer(_not_known("", why if paths else "no config.json is mounted, so the one in the image counts"))
+        why = f"{path} lists none" if file is not None and not file.unsure else f"{path} could not be read"
+        yield _not_known("", why if path else "no config.json is mounted, so the one in the image counts"), None
         return
     for one in file.models:
         step = PathStep("offered", "ok", one.kind)
         if numbers is None:
             step = _not_known(one.kind, "its release is not known; from v4.8.20 on these lists are ignored")
-        yield offer(step, one)
+        yield step, one
+
+
+def _of_mongodb(numbers: tuple[int, ...] | None, state: DatabaseState | None) -> Told:
+    """The active models that it keeps there, from v4.8.20 on."""
+    models = state.answer.models if state is not None else None
+    if not models:
+        yield _not_known("", _not_in_mongodb(numbers or (), state)), None
+    for one in models or ():
+        model = replace(one, kind=LISTS.get(one.kind, "system_models"))
+        yield PathStep("offered", "ok", model.kind), model
+
+
+def _not_in_mongodb(numbers: tuple[int, ...], state: DatabaseState | None) -> str:
+    """Why no model of a FastGPT from v4.8.20 on is known."""
+    if numbers >= OTHERWISE:
+        return "from v4.17 on FastGPT keeps its models in MongoDB in a way that is not known here"
+    if state is None:
+        return "from v4.8.20 on FastGPT keeps its models in MongoDB, which could not be asked for them"
+    if state.answer.models is None:
+        return f"its models lie in MongoDB, which could not be read: {state.answer.said}"
+    return f"no model is active in system_models of {state.database}; FastGPT offers none until one is"
 
 
 def _of_librechat(app: Container, verdict: ConfigVerdict, snapshot: Snapshot) -> Iterator[Offer]:

@@ -10,7 +10,16 @@ from examples.snapshots import container_id
 from msgspec.structs import replace
 from stackops.console.collect.sources.databases import LoginsTried
 from stackops.console.hosts import DatabaseLogin, DatabaseTarget, HostError
-from stackops.console.model import DatabaseAnswer, DatabaseState, NetworkLink, OneApiChannel, Port
+from stackops.console.model import (
+    DatabaseAnswer,
+    DatabaseState,
+    MongoState,
+    MongoTrial,
+    NetworkLink,
+    OfferedModel,
+    OneApiChannel,
+    Port,
+)
 from stackops.console.products.edges import edges
 from stackops.console.settings import ServerSettings, Settings
 from support.memory_host import MemoryHost
@@ -105,6 +114,84 @@ async def test_what_another_app_asks_with_the_same_login_does_not_cost_ai_proxy_
     bench.one.board.put(containers=boxes, edges=edges(boxes))
     assert len(await bench.states()) == 3
     assert [login.channels for login in bench.logins] == [True]
+
+
+MODELS = {"MONGODB_URI": "mongodb://myusername:p%40ss@mongo:27017/fastgpt?authSource=admin"}
+OFFERED = DatabaseAnswer(models=(OfferedModel("\x1b[31mqwen", "llm", "http://me:s3cret@vllm:8000/v1?key=s3cret"),))
+
+
+class Kept(Bench):
+    """A FastGPT and its mongod."""
+
+    def put(self, env: Mapping[str, str] = MODELS, app: str = "fastgpt:v4.9.0", **server: Any) -> None:
+        at = NetworkLink("net", "10.0.0.3", aliases=("mongo",))
+        own = {"MONGO_INITDB_ROOT_USERNAME": "root", "MONGO_INITDB_ROOT_PASSWORD": "r00t"}
+        facts: dict[str, Any] = {"env": own, "networks": (at,)} | server
+        boxes = (box("app", app, env=dict(env)), box("mongo", "mongo:5.0.18", **facts))
+        trial = MongoTrial(container_id("app"), "myusername", "admin", accepted=True)
+        self.state = MongoState(container_id("mongo"), primary=True, trials=(trial,))
+        self.one.board.put(containers=boxes, edges=edges(boxes), mongos=(self.state,))
+
+
+async def test_a_fastgpt_that_keeps_its_models_in_mongodb_has_them_asked_with_its_own_login_and_clean() -> None:
+    bench = Kept(MODELS)
+    bench.answers["p@ss"] = OFFERED
+    (state,) = await bench.states()
+    (login,) = bench.logins
+    assert bench.asked == [("10.0.0.3:27017", "myusername", "p@ss", "fastgpt")]
+    assert (login.kind, login.source) == ("mongo", "admin")
+    assert (state.kind, state.owner, state.answer.models) == (
+        "mongo", container_id("app"), (OfferedModel("qwen", "llm", "http://vllm:8000/v1"),),
+    )  # fmt: skip
+    assert "p@ss" not in repr(state)
+    bench.host.clock.seconds += 299
+    await bench.states()
+    bench.one.source.anew(by_key=False)
+    await bench.states()
+    assert len(bench.asked) == 1, "seldom, and not in each look of a proof"
+    bench.one.source.anew(by_key=True)
+    await bench.states()
+    assert len(bench.asked) == 2
+
+
+@pytest.mark.parametrize(("app", "env", "asked"), [
+    ("fastgpt:v4.8.19", MODELS, 0), ("fastgpt:v4.8.20", MODELS, 1), ("fastgpt:v4.15.2", MODELS, 1),
+    ("fastgpt:v4.17", MODELS, 0), ("fastgpt:latest", MODELS, 1),
+    ("librechat:v0.8.0", {"MONGO_URI": "mongodb://mongo/x"}, 0),
+    ("fastgpt:v4.9.0", {"MONGODB_LOG_URI": MODELS["MONGODB_URI"]}, 0),
+    ("fastgpt:v4.9.0", {"MONGODB_URI": "mongodb://u:p#ss@mongo:27017/fastgpt"}, 0),
+])  # fmt: skip
+async def test_no_other_mongod_is_asked_for_models_and_none_as_its_first_user(
+    app: str, env: dict[str, str], asked: int
+) -> None:
+    bench = Kept(env, app)
+    bench.answers["p@ss"] = REFUSED
+    assert await bench.one.read() or not asked
+    assert len(bench.asked) == asked
+
+
+@pytest.mark.parametrize("change", [
+    {"trouble": "silent"}, {"primary": False, "ghost": True}, {"trials": ()},
+    {"trials": (MongoTrial(container_id("app"), "myusername", "admin", accepted=False),)},
+    {"trials": (MongoTrial(container_id("mongo"), "myusername", "admin", accepted=True),)},
+])  # fmt: skip
+async def test_no_login_is_tried_that_is_not_known_to_be_good(change: dict[str, Any]) -> None:
+    bench = Kept(MODELS)
+    bench.answers["p@ss"] = OFFERED
+    bench.one.board.put(mongos=(replace(bench.state, **change),))
+    await bench.one.read()
+    before = bench.one.source.of_interest()
+    assert (bench.asked, bench.one.board.parts.databases) == ([], ())
+    bench.one.board.put(mongos=(bench.state,))
+    assert bench.one.source.of_interest() != before, "it is read as soon as that is known"
+    assert await bench.states()
+
+
+async def test_a_database_and_a_login_that_are_not_named_are_those_that_a_driver_takes() -> None:
+    bench = Kept({"MONGODB_URI": "mongodb://mongo"})
+    bench.put({"MONGODB_URI": "mongodb://mongo:27018"}, command=("mongod", "--port", "27018"))
+    await bench.states()
+    assert bench.asked == [("10.0.0.3:27018", "", "", "test")]
 
 
 @pytest.mark.parametrize("env", [{}, {"PG_URL": "postgresql://pg/x"}, {"PG_URL": "postgresql://u:${PW}@pg/x"}])

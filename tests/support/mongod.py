@@ -1,4 +1,4 @@
-"""A stand-in for mongod: its wire protocol, logins, replica set, start and log, over real sockets. Holds no data.
+"""A stand-in for mongod: its wire protocol, logins, replica set, start and log, over real sockets. Holds a few rows.
 
     async with Mongod(repl_set="rs0", names={"mongo:27017"}, users={("admin", "root"): "pw"}) as mongod:
         ... mongod.port, mongod.set.state, mongod.commands, mongod.logins
@@ -18,7 +18,6 @@ import os
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Self
 
@@ -27,7 +26,8 @@ if __package__ in (None, "") and __name__ == "__main__":
 
 import bson
 from support import mongod_wire as wire
-from support.mongod_peers import ask, watch
+from support.mongod_find import found, kept_in
+from support.mongod_peers import ask, resolves_to_here, watch
 from support.mongod_scram import MECHANISMS, Conversation, LoginFailed
 from support.mongod_set import Document, Refusal, ReplicaSet
 from support.mongod_start import WIRE, Ended, Log, is_first_boot, take_files, take_key, take_machine, take_options
@@ -74,8 +74,11 @@ class Mongod:
         """A mongos: ``msg`` is ``isdbgrid``, and it knows no command of a set."""
         self.asked: list[Document] = []
         """Every replSetInitiate and replSetReconfig, whole."""
+        self.finds: list[Document] = []
         self.commands: list[str] = []
         """Names of everything asked, logins included."""
+        self.rows: dict[str, list[Document]] = {}
+        """What collections hold, whatever the database; else a file of that name in the data folder."""
         self.logins = 0
         """Login attempts."""
         self.refused = 0
@@ -238,6 +241,8 @@ class _Connection:
             return self._hello(name, asked)
         if name.startswith("replSet") and not self._mongod.router:
             return self._of_set(name, asked)
+        if name == "find":
+            return self._find(asked)
         if name == "saslStart":
             return self._sasl_start(asked)
         if name == "saslContinue":
@@ -245,6 +250,14 @@ class _Connection:
         if name in ("ping", "endSessions", "buildInfo"):
             return {"ok": 1.0, **({"version": self._mongod.version} if name == "buildInfo" else {})}
         raise Refusal(59, "CommandNotFound", f"no such command: '{name}'")
+
+    def _find(self, asked: Document) -> Document:
+        """fact: mongo error_codes.yml: who is no member that works answers 13436, whatever is asked for."""
+        state, mongod = self._mongod.set.hello(), self._mongod
+        if not state["isWritablePrimary"] and not state["secondary"]:
+            raise Refusal(13436, "NotPrimaryOrSecondary", "node is not in primary or recovering state")
+        mongod.finds.append(asked)
+        return found(mongod.rows.get(asked["find"]) or kept_in(mongod.data, asked["find"]), asked)
 
     def _of_set(self, name: str, asked: Document) -> Document:
         group, mongod = self._mongod.set, self._mongod
@@ -316,35 +329,6 @@ class _Connection:
         return {"ok": 0.0, "errmsg": "Authentication failed.", "code": 18, "codeName": "AuthenticationFailed"}
 
 
-def _resolves_to_here(port: int) -> Callable[[str], bool]:
-    """mongod's own question in a container: does the name resolve to an address of mine, and is the port mine?
-
-    A resolver may take seconds for a name that it does not know. Nobody waits for it: what was known before counts.
-    """
-    pool, known, asked = ThreadPoolExecutor(), dict[str, bool](), dict[str, Future[bool]]()
-
-    def look(host: str) -> bool:
-        name, _, number = host.rpartition(":")
-        with contextlib.suppress(OSError, ValueError):
-            found = {info[4][0] for info in socket.getaddrinfo(name, int(number), socket.AF_INET)}
-            own = {
-                "127.0.0.1",
-                *(info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)),
-            }
-            return int(number) == port and bool(found & own)
-        return False
-
-    def is_me(host: str) -> bool:
-        if (future := asked.get(host)) is None:
-            future = asked[host] = pool.submit(look, host)
-        if wait([future], 0.01 if host in known else 0.2).done:
-            known[host] = future.result()
-            asked.pop(host, None)
-        return known.setdefault(host, False)
-
-    return is_me
-
-
 async def _main(arguments: argparse.Namespace) -> None:
     mongod = Mongod(
         version=arguments.version, repl_set=arguments.replSet, key_file=arguments.keyFile, auth=arguments.auth or None,
@@ -357,7 +341,7 @@ async def _main(arguments: argparse.Namespace) -> None:
     if arguments.names:
         mongod.names = {*arguments.names.split(","), own, "localhost"}
     else:
-        mongod.set.is_me = _resolves_to_here(arguments.port)
+        mongod.set.is_me = resolves_to_here(arguments.port)
     mongod.set.election, mongod.set.ask = arguments.election, ask
     take_machine(arguments.version, mongod.log)
     if mongod.first_boot_needed:

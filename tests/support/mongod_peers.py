@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 import bson
@@ -71,3 +72,32 @@ async def watch(group: ReplicaSet) -> None:
     while True:
         await asyncio.to_thread(beat, group)
         await asyncio.sleep(PERIOD)
+
+
+def resolves_to_here(port: int) -> Callable[[str], bool]:
+    """mongod's own question in a container: does the name resolve to an address of mine, and is the port mine?
+
+    A resolver may take seconds for a name that it does not know. Nobody waits for it: what was known before counts.
+    """
+    pool, known, asked = ThreadPoolExecutor(), dict[str, bool](), dict[str, Future[bool]]()
+
+    def look(host: str) -> bool:
+        name, _, number = host.rpartition(":")
+        with contextlib.suppress(OSError, ValueError):
+            found = {info[4][0] for info in socket.getaddrinfo(name, int(number), socket.AF_INET)}
+            own = {
+                "127.0.0.1",
+                *(info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)),
+            }
+            return int(number) == port and bool(found & own)
+        return False
+
+    def is_me(host: str) -> bool:
+        if (future := asked.get(host)) is None:
+            future = asked[host] = pool.submit(look, host)
+        if wait([future], 0.01 if host in known else 0.2).done:
+            known[host] = future.result()
+            asked.pop(host, None)
+        return known.setdefault(host, False)
+
+    return is_me

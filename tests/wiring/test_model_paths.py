@@ -10,6 +10,8 @@ from stackops.console.collect.sources.model_paths import ModelPaths
 from stackops.console.model import (
     ConfigVerdict,
     Container,
+    DatabaseAnswer,
+    DatabaseState,
     JsonFact,
     ModelPath,
     OfferedModel,
@@ -316,6 +318,50 @@ def test_where_not_all_channels_were_read_none_is_missed() -> None:
     path = only(with_channels(*many))
     assert (states(path)["channel"], states(path)["upstream"]) == ("unknown", "unknown")
     assert states(only(with_channels(*many[1:])))["channel"] == "failed"
+
+
+def kept(answer: DatabaseAnswer | None, image: str = "fastgpt:v4.9.0", **parts: Any) -> Snapshot:
+    """A FastGPT of which its MongoDB was asked for its models."""
+    state = DatabaseState("mongo", "mongo-id", "fastgpt-id", "MONGODB_URI", "me", "fastgpt", answer or DatabaseAnswer())
+    return world(containers=(fastgpt(image), *WHOLE.containers[1:]), databases=(state,) if answer else (), **parts)
+
+
+def test_models_in_mongodb_go_over_the_gateway_or_to_an_address_of_their_own() -> None:
+    models = (OfferedModel("qwen", "llm"), OfferedModel("Qwen/Qwen2-7B", "", "http://vllm:8000/v1/chat/completions"))
+    over, own = model_paths(kept(DatabaseAnswer(models=models)))
+    assert set(states(over).values()) == {"ok"}
+    assert (over.key, over.place, over.channel) == ("fastgpt llmModels qwen 7", "system_models of fastgpt", 7)
+    assert (own.kind, own.gateway, own.server) == ("system_models", None, "vllm:8000")
+    assert (states(own)["gateway"], states(own)["model"]) == ("none", "ok")
+
+
+@pytest.mark.parametrize(("answer", "image", "why"), [
+    (None, "fastgpt:v4.9.0", "which could not be asked for them"),
+    (DatabaseAnswer(trouble="login", said="Authentication failed."), "fastgpt:v4.9.0",
+     "could not be read: Authentication failed."),
+    (DatabaseAnswer(models=()), "fastgpt:v4.9.0", "no model is active in system_models of fastgpt"),
+    (None, "fastgpt:v4.17.0", "in a way that is not known here"),
+])  # fmt: skip
+def test_models_in_mongodb_that_are_not_known_say_why(answer: DatabaseAnswer | None, image: str, why: str) -> None:
+    path = only(kept(answer, image))
+    assert (path.model, states(path)["offered"]) == ("", "unknown")
+    assert why in reason(path, "offered")
+
+
+def test_of_an_unknown_release_models_in_mongodb_count_and_none_there_says_nothing() -> None:
+    models = (OfferedModel("qwen", "llm"),)
+    path = only(kept(DatabaseAnswer(models=models), "fastgpt:latest", json_files=()))
+    assert (path.model, states(path)["offered"]) == ("qwen", "ok")
+    for answer in (DatabaseAnswer(models=()), DatabaseAnswer(trouble="login"), None):
+        path = only(kept(answer, "fastgpt:latest"))
+        assert (path.place, states(path)["offered"]) == ("/srv/config.json", "unknown")
+
+
+def test_of_several_members_of_a_set_the_one_that_told_counts() -> None:
+    one = kept(DatabaseAnswer(trouble="refused"))
+    two = kept(DatabaseAnswer(models=(OfferedModel("qwen", "llm"),)))
+    path = only(replace(one, databases=(*one.databases, *two.databases)))
+    assert path.model == "qwen"
 
 
 async def test_the_source_tells_paths_anew_when_a_server_dies() -> None:

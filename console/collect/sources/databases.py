@@ -1,5 +1,8 @@
 """Each PostgreSQL and MySQL of the stacks asked what it is and how it is, with the stack's own logins, seldom.
 
+A MongoDB is asked here for one thing alone: the models of a FastGPT that keeps them there. How it is says another
+source, and whether it takes the login of that FastGPT: none is tried here that is not known to be good.
+
 A login is tried once for each life of the server, whoever has it. One that was refused is only tried again when the
 server, the login or its owner is another, when somebody asks for it, and where a repair is proven, and then not every
 few seconds: no account is locked by it. The server's own first users are tried where an app is refused, to tell which
@@ -15,11 +18,15 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from ...hosts import DatabaseLogin, DatabaseTarget, Host
-from ...model import Container, DatabaseAnswer, DatabaseKind, DatabaseState, OneApiChannel
+from ...model import Container, DatabaseAnswer, DatabaseKind, DatabaseState, MongoState, OfferedModel, OneApiChannel
 from ...products.addresses import shown
-from ...products.gateways import connections, environment
+from ...products.gateways import connections, environment, release
+from ...products.mongo import port_of
+from ...products.mongo_uri import parse
+from ...products.offers import IN_MONGODB, OTHERWISE
 from ...products.registry import by_role
 from ...products.services import role_of_container
+from ...products.versions import version_of
 from ...text.cleaning import SECRETS, clean_line
 from ..board import NewParts
 from ..mongo_state import targets
@@ -28,7 +35,7 @@ from ..source import Site, Source
 PASSING = frozenset({"refused", "reset", "silent", "starting", "full", "no-route", "unreachable"})
 """What may be over the next time."""
 NEXT_WAY = frozenset({"refused", "no-route", "silent"})
-VARIABLES = {"postgres": "PGPORT", "mysql": "MYSQL_TCP_PORT"}
+VARIABLES = {"postgres": "PGPORT", "mysql": "MYSQL_TCP_PORT", "mongo": ""}
 """What is asked, and the variable with which an image's server is given another port."""
 PATIENCE, PATIENCE_BY_KEY = 60.0, 5.0
 """Seconds after which a refused login is tried again: in a whole look, of which a proof takes many, and by key."""
@@ -53,7 +60,7 @@ class Wanted(NamedTuple):
     @property
     def same(self) -> tuple[object, ...]:
         """What it is the same login by, whoever has it."""
-        return (*self.pair, self.login.name)
+        return (*self.pair, self.login.name, self.login.source)
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -69,8 +76,8 @@ class LoginsTried(Source):
     made_of = ("containers",)
     every = "databases"
     within = "databases_deadline"
-    wakes_on = ("containers", "edges")
-    after = ("engine", "wiring")
+    wakes_on = ("containers", "edges", "mongos")
+    after = ("engine", "wiring", "mongo")
     what = "The program that asks databases"
 
     def __init__(self, site: Site) -> None:
@@ -90,17 +97,26 @@ class LoginsTried(Source):
         return self.cadence.databases_soon if waits else self.cadence.databases
 
     def of_interest(self) -> object:
-        """A server, or who uses it, came, went or started."""
+        """A server, or who uses it, came, went or started; a MongoDB takes logins that it did not take before."""
         users = {edge.source for edge in self.parts.edges if edge.speaks in VARIABLES}
-        return {c.id: (c.state, c.started_at) for c in self._servers()} | {
-            c.id: c.started_at for c in self.parts.containers if c.id in users
-        }
+        return (
+            {c.id: (c.state, c.started_at) for c in self._servers()}
+            | {c.id: c.started_at for c in self.parts.containers if c.id in users}
+            | {one.container: (_works(one), one.trials) for one in self.parts.mongos}
+        )
 
     def anew(self, *, by_key: bool) -> None:
-        """Ask everybody again; who was refused after a while only, as many tries of one login may lock its account."""
+        """Ask everybody again; who was refused after a while only, as many tries of one login may lock its account.
+
+        Models that were told stay in the many looks of a proof: no repair changes them.
+        """
         since = self.host.clock.now() - (PATIENCE_BY_KEY if by_key else PATIENCE)
-        refused = {key: state for key, state in self._told.items() if state.accepted is False}
-        self._told = {key: state for key, state in refused.items() if (state.read_at or 0.0) > since}
+
+        def stays(state: DatabaseState) -> bool:
+            late = state.accepted is False and (state.read_at or 0.0) > since
+            return late or (not by_key and bool(state.answer.models))
+
+        self._told = {key: state for key, state in self._told.items() if stays(state)}
 
     async def read(self) -> NewParts | None:
         """One look: at logins that are new, at states that may have passed, and after a while at everything."""
@@ -138,7 +154,10 @@ class LoginsTried(Source):
             if edge.target != server.id or edge.speaks != kind or app is None or not app.detailed:
                 continue
             for variable in edge.origin.split(", "):
-                login = _login(environment(app), variable, kind)
+                login = _login(environment(app), variable, kind) if kind != "mongo" else None
+                state = next((one for one in self.parts.mongos if one.container == server.id), None)
+                if kind == "mongo" and state is not None and _works(state):
+                    login = _of_models(app, variable, state)
                 if login is not None:
                     channels = variable == "SQL_DSN" and role_of_container(app) == "aiproxy"
                     yield Wanted(server, app.id, variable, replace(login, channels=channels))
@@ -171,13 +190,14 @@ class LoginsTried(Source):
 
 
 def _kind(server: Container) -> DatabaseKind:
-    return "mysql" if role_of_container(server) == "mysql" else "postgres"
+    kinds: dict[str, DatabaseKind] = {"mysql": "mysql", "mongo": "mongo"}
+    return kinds.get(role_of_container(server), "postgres")
 
 
 def _ways(server: Container, address: str) -> Iterator[DatabaseTarget]:
     kind = _kind(server)
     port = environment(server).get(VARIABLES[kind], "")
-    usual = by_role(kind).port or 0
+    usual = port_of(server) if kind == "mongo" else by_role(kind).port or 0
     number = int(port) if port.isdecimal() and 0 < int(port) < 65536 else usual
     yield from (way for way in targets(server, address=address, local=True, port=number) if way.via != "exec")
 
@@ -199,6 +219,26 @@ def _login(env: dict[str, str], variable: str, kind: DatabaseKind) -> DatabaseLo
     return DatabaseLogin(kind, user, password, name or (user if kind == "postgres" else ""))
 
 
+def _works(state: MongoState) -> bool:
+    """Whether it answers those who read."""
+    return state.trouble is None and bool(state.primary or state.secondary)
+
+
+def _of_models(app: Container, variable: str, state: MongoState) -> DatabaseLogin | None:
+    """That of a FastGPT that may keep its models there, where it is good. fact: without a name it is ``test``."""
+    numbers = release(version_of("fastgpt", app.image))
+    uri = parse(environment(app).get(variable, ""))
+    if variable != "MONGODB_URI" or role_of_container(app) != "fastgpt" or uri is None or uri.fault is not None:
+        return None
+    if numbers is not None and not IN_MONGODB <= numbers < OTHERWISE:
+        return None
+    user, password = uri.user or "", uri.password or ""
+    good = {one.user for one in state.trials if one.owner == app.id and one.accepted}
+    if user and clean_line(user) not in good:
+        return None
+    return DatabaseLogin("mongo", user, password, uri.database or "test", source=uri.source)
+
+
 def _first_users(server: Container) -> Iterator[Wanted]:
     """Those that its image makes of its variables when its data folder is empty, as they can log in from outside.
 
@@ -206,6 +246,8 @@ def _first_users(server: Container) -> Iterator[Wanted]:
     docker-library/mysql and mariadb: root@% unless MYSQL_ROOT_HOST says otherwise, and MYSQL_USER@%.
     """
     env = environment(server)
+    if _kind(server) == "mongo":
+        return
     if _kind(server) == "postgres":
         password, user = env.get("POSTGRES_PASSWORD"), env.get("POSTGRES_USER") or "postgres"
         if password:
@@ -231,9 +273,15 @@ def _state(one: Wanted, answer: DatabaseAnswer, at: float | None) -> DatabaseSta
         collation=answer.collation and (clean_line(answer.collation[0], 40), clean_line(answer.collation[1], 40)),
         channels=answer.channels and tuple(map(_channel, answer.channels)),
         channels_trouble=answer.channels_trouble and clean_line(SECRETS.redact(answer.channels_trouble), 300),
+        models=answer.models and tuple(map(_model, answer.models)),
     )  # fmt: skip
     user, name = clean_line(one.login.user, 63), clean_line(one.login.name, 63)
     return DatabaseState(one.login.kind, one.server.id, one.owner, one.variable, user, name, answer, at)
+
+
+def _model(one: OfferedModel) -> OfferedModel:
+    address = shown(one.address) if one.address else None
+    return OfferedModel(clean_line(one.name, 200), clean_line(one.kind, 40), address)
 
 
 def _channel(one: OneApiChannel) -> OneApiChannel:

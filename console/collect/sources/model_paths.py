@@ -6,7 +6,7 @@ from ...products.model_paths import model_paths
 from ..board import NewParts
 from ..source import Source
 
-READ = ("containers", "edges", "config_verdicts", "json_files", "oneapis", "servers")
+READ = ("containers", "edges", "config_verdicts", "json_files", "oneapis", "servers", "databases")
 
 
 class ModelPaths(Source):
@@ -17,7 +17,7 @@ class ModelPaths(Source):
     made_of = READ
     every = "wiring"
     wakes_on = READ
-    after = ("engine", "wiring", "servers", "configs", "oneapi", "files")
+    after = ("engine", "wiring", "servers", "configs", "oneapi", "files", "databases")
 
     def of_interest(self) -> object:
         """The paths themselves: most of what wakes it changes none."""

@@ -22,7 +22,7 @@ from .. import DatabaseLogin, DatabaseTarget, HostError, Wire, WireReading
 T = TypeVar("T")
 TRYING, DATABASES = 10.0, 8.0
 """Seconds for a whole pass; each program ends before that by itself."""
-DRIVERS = {"postgres": "psycopg", "mysql": "PyMySQL"}
+DRIVERS = {"postgres": "psycopg", "mysql": "PyMySQL", "mongo": "PyMongo"}
 
 
 def wires(asked: Sequence[Wire]) -> tuple[WireReading, ...]:
@@ -42,7 +42,7 @@ def ask_databases(asked: Sequence[tuple[DatabaseTarget, DatabaseLogin]]) -> tupl
 def _ask(asked: Sequence[tuple[DatabaseTarget, DatabaseLogin]]) -> Iterator[DatabaseAnswer]:
     kind = asked[0][1].kind
     told = [{"host": to.host, "port": to.port, "user": login.user, "password": login.password, "name": login.name,
-             "channels": login.channels} for to, login in asked]  # fmt: skip
+             "channels": login.channels, "source": login.source} for to, login in asked]  # fmt: skip
     found = _answers(f"{kind}_child.py", msgspec.json.encode(told), DatabaseAnswer, (), "asks databases", DATABASES)
     if len(found) != len(asked):
         remedy = f"is {DRIVERS[kind]} there? install stackops anew"

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from stackops.console.model import JsonFact, KeyAnswer, OfferedModel, OneApiChannel, OneApiState, Snapshot
+from stackops.console.model import (
+    DatabaseAnswer,
+    DatabaseState,
+    DatabaseTrouble,
+    JsonFact,
+    KeyAnswer,
+    OfferedModel,
+    OneApiChannel,
+    OneApiState,
+    Snapshot,
+)
 
 from examples import Example
 from examples.snapshots import NOW, bind, container_id, file
@@ -46,6 +56,26 @@ def offering(
     )  # fmt: skip
 
 
+def kept(
+    *models: OfferedModel, trouble: DatabaseTrouble | None = None, release: str = "v4.9.0", file: bool = False,
+    proxy: bool = False, asked: bool = True, **more: Any,
+) -> Snapshot:  # fmt: skip
+    """The same from v4.8.20 on, where MongoDB has the models; ``proxy``: behind an AI Proxy."""
+    made = offering(*(BOTH if file else ()), release=release, **more)
+    told = DatabaseAnswer(models=models) if trouble is None else DatabaseAnswer(trouble=trouble, said="it is so")
+    state = DatabaseState("mongo", container_id("mongo"), FASTGPT, "MONGODB_URI", "me", "fastgpt", told)
+    made = replace(made, databases=(state,) if asked else ())
+    if not proxy:
+        return made
+    there = live(service("fastgpt", f"ghcr.io/labring/fastgpt:{release}", "AIPROXY_API_ENDPOINT=http://aiproxy:3000"),
+                 service("aiproxy", "ghcr.io/labring/aiproxy:v0.2"))  # fmt: skip
+    channels = OneApiState(container_id("aiproxy"), channels=made.oneapis[0].channels)
+    return replace(made, containers=there.containers, oneapis=(channels,))
+
+
+CHAT, VECTOR, UNTYPED = OfferedModel("qwen", "llm"), OfferedModel("m3e", "embedding"), OfferedModel("gpt-4", "")
+
+
 def finds(name: str, form: str, snapshot: Snapshot) -> Example:
     return Example(name, snapshot, "finding", form, ())
 
@@ -65,6 +95,16 @@ FINDS = (
     finds("has made none, and no access token", "no-channel", offering(*BOTH, listed="")),
     finds("raised FastGPT to v4.8.20 and kept the file", "ignored-lists", offering(*BOTH, release="v4.8.20")),
     finds("added a model to the file of v4.9", "ignored-lists", offering(*BOTH, release="v4.9.14", edited=600.0)),
+    finds("switched a model on that has no channel", "missing", kept(CHAT, UNTYPED, channels=QWEN_ONLY)),
+    finds("lets One API list what the key of v4.9 may use", "missing", kept(CHAT, VECTOR, listed="qwen")),
+    finds("runs latest, and has models in MongoDB", "missing", kept(CHAT, UNTYPED, channels=QWEN_ONLY,
+          release="latest")),
+    finds("has made no channel for v4.9 yet", "no-channel", kept(CHAT, channels=())),
+    finds("switched a model on that AI Proxy has no channel for", "no-proxy-channel", kept(
+          CHAT, VECTOR, channels=QWEN_ONLY, proxy=True)),
+    finds("switched AI Proxy's channel off", "no-proxy-channel", kept(
+          CHAT, channels=(channel("qwen", status=2),), proxy=True)),
+    finds("has no channel in AI Proxy yet", "no-proxy-channel", kept(CHAT, channels=(), proxy=True)),
 )  # fmt: skip
 
 FINDS_NOT = (
@@ -89,6 +129,19 @@ FINDS_NOT = (
     Example("has the commercial edition", offering(*BOTH, channels=QWEN_ONLY, env=("PRO_URL=http://pro",)),
             "not_applicable"),
     Example("took the lists out for v4.9", offering(release="v4.9.14"), "not_applicable"),
+    Example("has a channel for each model in MongoDB", kept(CHAT, VECTOR, channels=CHATS_AND_VECTORS), "ok"),
+    Example("has a channel for each in AI Proxy", kept(CHAT, VECTOR, channels=CHATS_AND_VECTORS, proxy=True), "ok"),
+    Example("has a model in MongoDB with an address of its own", kept(
+            CHAT, OfferedModel("bge", "rerank", "http://10.0.0.8:6006/v1/rerank"), channels=QWEN_ONLY), "ok"),
+    Example("has no active model", kept(channels=QWEN_ONLY), "not_applicable"),
+    Example("has a MongoDB that is not asked from here", kept(asked=False, channels=QWEN_ONLY), "not_applicable"),
+    Example("has a MongoDB that does not answer", kept(trouble="silent", channels=QWEN_ONLY), "unknown"),
+    Example("has a login without a right to read", kept(trouble="no-right", channels=QWEN_ONLY), "unknown"),
+    Example("has a login that MongoDB refuses, which others tell", kept(trouble="login", channels=QWEN_ONLY),
+            "not_applicable"),
+    Example("has an AI Proxy whose channels could not be read", kept(CHAT, proxy=True), "not_applicable"),
+    Example("runs latest, and keeps its lists in the file", kept(release="latest", file=True, channels=QWEN_ONLY),
+            "not_applicable"),
     Example("looks before it was inspected", offering(*BOTH, channels=QWEN_ONLY, facts={"detailed": False}),
             "not_applicable"),
     Example("has not started anything", folder(service("fastgpt", "ghcr.io/labring/fastgpt:v4.8.10", *ENV)),
