@@ -44,7 +44,7 @@ class RefusedLogin:
         rows = [
             Evidence(_("logs in as"),
                      _("{user}, database {database}", user=state.user, database=state.database or _("none")),
-                     f"{state.variable} of {self.app.name}"),
+                     _("{variable} of {owner}", variable=state.variable, owner=self.app.name)),
             Evidence(_("answer"), state.answer.said, self.server.name),
         ]  # fmt: skip
         if own is not None and state.accepted is False:
@@ -56,7 +56,11 @@ class RefusedLogin:
                 else _("could not be tried")
             )
             rows.append(
-                Evidence(_("its own first user"), f"{own.user} {said}", f"{own.variable} of {self.server.name}")
+                Evidence(
+                    _("its own first user"),
+                    f"{own.user} {said}",
+                    _("{variable} of {owner}", variable=own.variable, owner=self.server.name),
+                )
             )
         return Case(self.app.name, form, state, tuple(rows), words, about=state.variable)
 
@@ -135,7 +139,7 @@ def connections(
             yield Case(server.name, forms[0], server.id, rows, _room(refused.answer) | words(server.name, refused))
         elif told is not None and told.answer.most:
             used, most = told.answer.used or 0, told.answer.most
-            rows = (Evidence(_("connections"), f"{used} of {most}", server.name),)
+            rows = (Evidence(_("connections"), _("{used} of {total}", used=used, total=most), server.name),)
             if used >= NEARLY * most:
                 yield Case(server.name, forms[1], server.id, rows, _room(told.answer) | words(server.name, told))
             else:

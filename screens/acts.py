@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..console.hosts import Control, HostError
 from ..console.model import Container, Project
 from ..console.settings import Consent
+from ..console.text import _
 from ..console.text.traces import caught
 from .place import Place
 from .render.states import exit_words
@@ -232,7 +233,7 @@ class ContainerActs(Place):
         from ..console.fix.acts.images import NEWER
         from .dialogs import Choose
 
-        news = [line(each) for each in outcome.says if each.startswith(NEWER)]
+        news = [line(each) for each in outcome.says if each.startswith(_(NEWER))]
         if not news:
             return
         what = "Its containers run" if stack else f"{whom} runs"

@@ -114,7 +114,7 @@ MUTANTS = (
     ),
     Mutant(
         "console/fix/running.py",
-        """raise StepFailed(f"Not as it should be now: {'; '.join(found)}")""",
+        """raise StepFailed(_("Not as it should be now: {found}", found="; ".join(found)))""",
         "pass",
         "faults/test_fix_in_progress.py::test_a_service_is_never_made_to_follow_files_that_somebody_changed_after_us",
     ),

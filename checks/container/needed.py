@@ -73,7 +73,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 def _case(missed: Missed) -> Case[Missed]:
     life, users = missed.life, missed.users
-    shown = " and ".join(filter(None, (", ".join(users[:-1]), users[-1])))
+    shown = _(" and ").join(filter(None, (", ".join(users[:-1]), users[-1])))
     rows = (*life.rows()[:3], *(Evidence(_("needed by"), user, _("depends_on and environments")) for user in users))
     form = PAUSED if life.container.state == "paused" else STOPPED
     return Case(life.name, form, missed, rows, {"users": shown, "s": "s" if len(users) == 1 else ""})

@@ -85,7 +85,7 @@ def _refusal(life: Life, error: str) -> Refusal:
     port = int(found["port"] or found["port2"])
     protocol = (found["protocol"] or found["protocol2"] or "").lower()
     held = {name for at, by, name in life.container.port_holders if at == port and protocol in ("", by)}
-    return Refusal(life, cause_of(error), port, " and ".join(sorted(held)) or _("somebody else"))
+    return Refusal(life, cause_of(error), port, _(" and ").join(sorted(held)) or _("somebody else"))
 
 
 def cause_of(error: str) -> str:

@@ -154,7 +154,7 @@ def _of_dotenv(denied: Denied, project: Project | None) -> str | None:
     numbers = denied.user.split(":")
     names = [one.name for one in (project.env if project else ()) if one.name in _IDS and one.value in numbers]
     paths = env_paths(project) if project and names else ()
-    return f"{' and '.join(names)} in {paths[-1]}" if paths else None
+    return f"{_(' and ').join(names)} in {paths[-1]}" if paths else None
 
 
 def _case(

@@ -22,7 +22,7 @@ import shlex
 from collections.abc import Iterator
 
 from ...console.model import HealthProbe
-from ...console.text import _
+from ...console.text import N_, _
 from ...console.text.cleaning import clip, duration
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..subjects import Life, lives
@@ -57,7 +57,8 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         elif health.status == "starting" and health.log and (life.age or 0.0) >= SLOW:
             yield _case(life, STARTING)
         else:
-            yield Fine(life.name, f"{life.name} is {'healthy' if health.status == 'healthy' else 'being started'}")
+            told = N_("{life} is healthy") if health.status == "healthy" else N_("{life} is being started")
+            yield Fine(life.name, _(told, life=life.name))
 
 
 def _case(life: Life, form: Form) -> Case[Life]:

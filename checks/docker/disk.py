@@ -70,7 +70,11 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _case(form: Form, disk: Disk, free: int, total: int) -> Case[None]:
     words = {"free": size(free), "total": size(total), "path": disk.path}
     rows = (
-        Evidence(_("free"), f"{words['free']} of {words['total']} ({free / total:.0%})", f"{disk.path}, {disk.what}"),
+        Evidence(
+            _("free"),
+            _("{free} of {total} ({share:.0%})", free=words["free"], total=words["total"], share=free / total),
+            f"{disk.path}, {disk.what}",
+        ),
     )
     return Case(disk.path, form, None, rows, words)
 

@@ -292,7 +292,7 @@ def _by_hand(case: Case[MirrorCase], mirrors: tuple[str, ...]) -> tuple[str, ...
 def _no_choice(case: MirrorCase) -> tuple[str, ...]:
     if not any(one.what == "candidate" for one in case.probes):
         return (_("Choose a mirror: --set mirror=https://… (several are separated by spaces)."),)
-    dated = f" of {case.seed.dated}" if case.seed else ""
+    dated = _(" of {dated}", dated=case.seed.dated) if case.seed else ""
     return (
         _("None of the mirrors of the list{dated} gives the stack's images from here now: {ranked}.", dated=dated,
           ranked=", ".join(_ranked(case))),

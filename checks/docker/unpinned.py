@@ -66,7 +66,7 @@ def _pin(party: Party, snapshot: Snapshot) -> str:
     service = service_of(snapshot, party.place)
     numbers = (service.version or "").split(".") if service else []
     known = ".".join(numbers[: 2 if party.role in MINOR else 1])
-    return f"{parts_of(party.container.image).repository}:{known or '<the release that runs>'}"
+    return f"{parts_of(party.container.image).repository}:{known or _('<the release that runs>')}"
 
 
 CHECK = Check(

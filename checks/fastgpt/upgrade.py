@@ -169,7 +169,7 @@ def _short(party: Party, number: Release, told: str) -> Iterator[Case[None]]:
             Evidence(_("too short"), _("{name} has {size} characters", name=name, size=size), party.source)
             for name, size in short
         )
-        yield _case(SHORT, party, told, rows, {"variables": " and ".join(name for name, _ in short)})
+        yield _case(SHORT, party, told, rows, {"variables": _(" and ").join(name for name, _ in short)})
 
 
 def _case(form: Form, party: Party, told: str, rows: tuple[Evidence, ...], words: dict[str, str]) -> Case[None]:

@@ -183,7 +183,7 @@ def names(askers_: Iterable[Asker], limit: int = 4) -> str:
     found = [one.name for one in askers_]
     if len(found) > limit:
         found = [*found[:limit], _("{count} more", count=len(found) - limit)]
-    return " and ".join(part for part in (", ".join(found[:-1]), found[-1] if found else "") if part)
+    return _(" and ").join(part for part in (", ".join(found[:-1]), found[-1] if found else "") if part)
 
 
 def without_card(snapshot: Snapshot) -> bool:

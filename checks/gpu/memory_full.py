@@ -184,8 +184,8 @@ def _on_card(victim: Victim, mark: LogMark, snapshot: Snapshot) -> Found:
     room, total = (free(gpu), gpu.memory_total) if gpu else (None, None)
     if not victim.dead and (room is None or not total):
         why = _("it ran out of memory a while ago, and how much of its card is free now is not known")
-        title = _("Whether {name} has memory now cannot be told", name=name)
-        return Unknown(name, title, why, tuple(_rows(victim, snapshot)))
+        title, rows = _("Whether {name} has memory now cannot be told", name=name), tuple(_rows(victim, snapshot))
+        return Unknown(name, title, why, rows)
     if not victim.dead and room is not None and total and room >= max(_wanted(mark), SCARCE * total):
         title = _("{name} ran out of GPU memory, and there is room again", name=name)
         return Fine(name, title, tuple(_rows(victim, snapshot)))
@@ -207,9 +207,9 @@ def _case(form: Form, victim: Victim, snapshot: Snapshot) -> Case[Victim]:
         "models": ", ".join(step.model for step in victim.unloads),
     }
     if victim.others and gpu:
-        amount = _("an unknown part") if victim.others[0].memory is None else size(victim.others[0].memory)
-        words["culprit"] = victim.others[0].name
-        words["much"] = f"{amount} of {size(gpu.memory_total)}" if gpu.memory_total else amount
+        held = _("an unknown part") if victim.others[0].memory is None else size(victim.others[0].memory)
+        much = _("{used} of {total}", used=held, total=size(gpu.memory_total)) if gpu.memory_total else held
+        words |= {"culprit": victim.others[0].name, "much": much}
     rows = [*_rows(victim, snapshot)]
     if form is KILLED:
         source = f"docker inspect {victim.container.name}"

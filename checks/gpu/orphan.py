@@ -82,8 +82,12 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _case(rows: list[GpuProcess], snapshot: Snapshot) -> Case[None]:
     first, held = rows[0], _held(rows)
     cards = ", ".join(card(gpu) for gpu in snapshot.gpus if gpu.uuid in {row.gpu for row in rows}) or "a GPU"
-    much = f"{size(held)} of {cards}" if held is not None else _("memory of {cards}", cards=cards)
-    subject, why = _("process {pid}", pid=first.pid), first.orphan or ""
+    much = (
+        _("{held} of {cards}", held=size(held), cards=cards)
+        if held is not None
+        else _("memory of {cards}", cards=cards)
+    )
+    subject, why = f"process {first.pid}", first.orphan or ""
     command = " ".join(first.command) or first.name or _("not known")
     evidence = [Evidence(_("command"), clip(command, 200), subject), Evidence(_("holds"), much, "NVML")]
     if first.started_at is not None:

@@ -199,7 +199,7 @@ def _small(name: str, needs: Needs, wants: tuple[tuple[str, str], ...]) -> Case[
     rows = [Evidence(what, said, _("the machine, and the guides")) for what, said in wants]
     bad = any(one.row.ram >= CHAT for one in needs.models) and "memory" in dict(wants)
     return Case(
-        name, SMALL[wants[0][0]], needs, (*rows, *_asked(needs)), {"said": " and ".join(said for _, said in wants)},
+        name, SMALL[wants[0][0]], needs, (*rows, *_asked(needs)), {"said": _(" and ").join(said for _, said in wants)},
         "warning" if bad else "info",
     )  # fmt: skip
 

@@ -77,7 +77,7 @@ def _judge(api: ApiProcess, server: Placed | None) -> Found | None:
     lacking = [name for name in NEEDED if not env.get(name)]
     words = {
         "service": place.service or "api", "server": (server.service if server else None) or "meilisearch",
-        "search": server.subject if server else "Meilisearch", "names": " and ".join(lacking),
+        "search": server.subject if server else "Meilisearch", "names": _(" and ").join(lacking),
     }  # fmt: skip
     theirs = {one.name: one.value for one in server.env} if server else {}
     key = theirs.get("MEILI_MASTER_KEY", "")

@@ -158,7 +158,7 @@ def _native(process: NativeProcess, snapshot: Snapshot) -> Iterator[Found]:
     arrows = [one for one in arrows if not _on_host(one, snapshot)]
     if not arrows or is_desktop(snapshot.engine):
         return  # a desktop's Engine hands containers on to the machine's own loopback
-    subject = _("mongod on port {ports}", ports=min(ports))
+    subject = f"mongod on port {min(ports)}"
     if process.listens is None:
         why = _("its sockets could not be read: only root may look into processes of others")
         yield Unknown(subject, _("Cannot say where the {subject} of this machine listens", subject=subject), why)

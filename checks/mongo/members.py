@@ -204,7 +204,7 @@ def obstacle(group: Group) -> str | None:
     several = len(group.nodes) > 1
     for node in group.nodes:
         if not node.running:
-            what = f"is {node.place.state}" if node.container else _("has never been started")
+            what = _("is {state}", state=node.place.state) if node.container else _("has never been started")
             return _("{node} {what}: start it first, or take it out of the project if it is no member.",
                      node=node.subject, what=what)  # fmt: skip
         if several and node.state is not None and not node.state.ghost:

@@ -293,7 +293,11 @@ def _evidence(ollama: Ollama) -> Iterator[Evidence]:
     if ollama.mark is not None:
         yield Evidence("log", ollama.mark.text, f"docker logs {ollama.name}")
     if ollama.cards:
-        yield Evidence(_("GPU memory free"), f"{size(ollama.free)} of {size(ollama.total)}", _("GPU driver"))
+        yield Evidence(
+            _("GPU memory free"),
+            _("{used} of {total}", used=size(ollama.free), total=size(ollama.total)),
+            _("GPU driver"),
+        )
     if ollama.rules is False:
         yield Evidence("systemd", _("does not know of its GPU: a daemon-reload takes it away"), _("device rules"))
 

@@ -181,7 +181,7 @@ def _case(form: Form, channel: OneApiChannel, gateway: _Gateway, words: dict[str
         rows.append(Evidence(_("address"), place(address.host, address.port), source))
     told = {"channel": called, "models": models or _("no model"), **words}
     severity: Severity = "error" if _alone(channel, gateway.state) else "warning"
-    return Case(name, form, channel, tuple(rows), told, severity, about=_("channel {id}", id=channel.id))
+    return Case(name, form, channel, tuple(rows), told, severity, about=f"channel {channel.id}")
 
 
 def _state(channel: OneApiChannel) -> str:
@@ -223,7 +223,7 @@ def _by_log(gateway: _Gateway) -> Iterator[Case[OneApiChannel]]:
         "why": _("It said: {told}", told=told[2]) if told[2] else "",
     }
     channel = OneApiChannel(int(told[1]), "", BY_ITSELF)
-    yield Case(name, OFF, channel, rows, words, "warning", about=_("channel {id}", id=channel.id))
+    yield Case(name, OFF, channel, rows, words, "warning", about=f"channel {channel.id}")
 
 
 CHECK = Check(

@@ -98,7 +98,7 @@ def _judge(one: OneApi, snapshot: Snapshot) -> Found:
     if down is not None:
         return down_case(down, snapshot)
     if not one.running:
-        state = _("has not been started") if container is None else f"is {container.state}"
+        state = _("has not been started") if container is None else _("is {state}", state=container.state)
         return Fine(one.name, f"{one.name} {state}", basics(one))
     if one.early:
         return _unknown(one, _("it has only just been started and does not answer yet"))

@@ -70,7 +70,7 @@ def _judge(companion: Companion, snapshot: Snapshot) -> Found:
     if full is not None:
         rows.append(
             Evidence(
-                "weights in fp16", _("{full} and more with its cache", full=size(full)), _("parameters of the model")
+                _("weights in fp16"), _("{full} and more with its cache", full=size(full)), _("parameters of the model")
             )
         )
     words = {"bits": bits, "held": size(held)}

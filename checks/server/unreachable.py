@@ -108,7 +108,7 @@ def _tells_itself(container: Container, now: float) -> bool:
 
 def _named(form: Form, missing: Missing, *, told_elsewhere: bool) -> Iterator[Found]:
     """One case where somebody uses it now whose address wiring.address does not follow anyhow."""
-    passed = (_("switched off"), *(VARIABLES if told_elsewhere else ()))
+    passed = ("switched off", *(VARIABLES if told_elsewhere else ()))
     users = tuple(user for user in missing.server.users if user.who.rpartition(", ")[2] not in passed)
     if users:
         yield _case(form, missing, users)
@@ -117,7 +117,7 @@ def _named(form: Form, missing: Missing, *, told_elsewhere: bool) -> Iterator[Fo
 def _case(form: Form, missing: Missing, users: tuple[ServerUser, ...]) -> Case[Missing]:
     server, container = missing.server, missing.container
     who = ", ".join(user.who for user in users[:3])
-    asks = f"{who} {'looks' if len(users) == 1 else 'look'}"
+    asks = _("{who} looks", who=who) if len(users) == 1 else _("{who} look", who=who)
     subject = container.name if container else server.key
     sure = form in (DEAD, LAST_FAILED, SILENT) or any(user.who.startswith(CHANNELS) for user in users)
     rows = (Evidence(_("asked"), server.reason or server.state, server.address), *used_by(users))

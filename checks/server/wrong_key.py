@@ -127,20 +127,26 @@ def _taken(snapshot: Snapshot, server: Server, container: Container) -> tuple[tu
     """Every key the server takes, and where they stand; None where that is not certain."""
     for companion in companions(snapshot):
         if companion.place.container is container:
-            own = f"{companion.variable} of {container.name}"
+            own = _("{variable} of {owner}", variable=companion.variable, owner=container.name)
             return None if companion.key is None else ((companion.key,), own)
     words = [word for argument in (*container.entrypoint, *container.command) for word in argument.split()]
     if any(word.startswith("--api-key-file") for word in words):
         return None
     keys = _after_flags(words)
     if keys:
-        return (keys, f"--api-key of {container.name}") if not any("$" in key for key in keys) else None
+        return (
+            (keys, _("{variable} of {owner}", variable="--api-key", owner=container.name))
+            if not any("$" in key for key in keys)
+            else None
+        )
     if server.product in _MAKES_KEYS:
         return None
     env = environment(container)
     for name in SERVERS[server.product].key_variables:
         if env.get(name):
-            return tuple(part.strip() for part in env[name].split(",")), f"{name} of {container.name}"
+            return tuple(part.strip() for part in env[name].split(",")), _(
+                "{variable} of {owner}", variable=name, owner=container.name
+            )
     return None
 
 
@@ -206,7 +212,7 @@ def _judge(companion: Companion, differing: Mismatch | None) -> Found:
         why = _(
             "the guide's first generation reads SK-KEY and the second SK_KEY; the image's tag tells neither, "
             "and only {names} is set",
-            names=" and ".join(names),
+            names=_(" and ").join(names),
         )
         return Unknown(name, _("Whether {name} reads its key is not known", name=name), why)
     where = _("from {variable}", variable=companion.variable) if companion.variable in names else _("by its default")
@@ -313,7 +319,7 @@ def _refusal(place: Placed, wrong: str, right: str) -> str | None:
 
 
 def _by_hand(one: Mismatch) -> Plan:
-    places = [f"{user.variable} of {user.name}" for user in one.users]
+    places = [_("{variable} of {owner}", variable=user.variable, owner=user.name) for user in one.users]
     return manual(
         _("Two places must hold the same key: {own}, and {places}.", own=one.own, places=", ".join(places)),
         _(

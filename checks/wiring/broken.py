@@ -240,7 +240,8 @@ def _words(edge: Edge, hop: Hop, there: Container | None) -> dict[str, str]:
     return {
         "source": edge.source_name, "what": what if what[:1].isupper() else _("its {what}", what=what),
         "host": edge.host, "port": str(edge.port),
-        "target": name, "origin": edge.origin, "place": edge.place, "setting": f"{edge.origin} of {edge.source_name}",
+        "target": name, "origin": edge.origin, "place": edge.place,
+        "setting": _("{variable} of {owner}", variable=edge.origin, owner=edge.source_name),
         "reason": reason if hop.name == "protocol" else reason[:1].upper() + reason[1:],
         "short": reason.partition(";")[0],
         "state": _(STATES.get(there.state, there.state)) if there else "",

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from ..hosts import Host, HostError
 from ..hosts.local.locking import Who, who
 from ..paths import opened
+from ..text import _
 from ..text.cleaning import redact
 from .journal import Journal, write_all
 
@@ -75,8 +76,12 @@ class Audit:
                 os.close(descriptor)
         except OSError as error:
             raise AuditError(
-                f"The audit log {self.path} cannot be written ({error.strerror}), so nothing is changed",
-                "make its folder writable, or name another one in STACKOPS_STATE_DIR",
+                _(
+                    "The audit log {path} cannot be written ({strerror}), so nothing is changed",
+                    path=self.path,
+                    strerror=error.strerror,
+                ),
+                _("make its folder writable, or name another one in STACKOPS_STATE_DIR"),
             ) from error
         self._tell_syslog(line)
 

@@ -17,6 +17,7 @@ from ..hosts.acting import reach
 from ..hosts.local.locking import who
 from ..model import FileFact
 from ..model.findings import Result
+from ..text import _
 from ..text.cleaning import masked
 from ..text.traces import caught
 from .acts.base import StopAsked
@@ -65,7 +66,7 @@ class Fixer:
         """Make a plan exact, changing nothing. Raises Refused or another HostError, with a sentence."""
         _require_answers(plan, answers or {})
         if plan.safety == "manual" and plan.steps:
-            raise Refused("This is only shown: it has to be done by hand")
+            raise Refused(_("This is only shown: it has to be done by hand"))
         return prepare(plan, self.host, self.look)
 
     def prepare_undo(self, entry_id: str) -> PreparedPlan:
@@ -80,7 +81,7 @@ class Fixer:
     ) -> Outcome:
         """Do what was shown: all of it and proven, or nothing. A ``stop`` ends it between two steps."""
         if prepared.empty:
-            return Outcome("nothing", "Nothing to do")
+            return Outcome("nothing", _("Nothing to do"))
         try:
             self._admit()
             with self._locked(prepared.plan.lock, on_progress or _quiet, stop):
@@ -107,18 +108,19 @@ class Fixer:
 
     def _admit(self) -> None:
         if self.host.read_only:
-            raise Refused("The console is read-only", "start it without --read-only")
+            raise Refused(_("The console is read-only"), _("start it without --read-only"))
 
     def _require_here(self, entry: Entry) -> None:
         """An entry names paths of one machine; the practice stack and a real one share a journal by mistake only."""
         if entry.intent.host != self.host.name:
-            raise Refused(f"The entry {entry.id} was made on {entry.intent.host}, and this is {self.host.name}")
+            told = _("The entry {id} was made on {host}, and this is {host2}", id=entry.id, host=entry.intent.host,
+                     host2=self.host.name)  # fmt: skip
+            raise Refused(told)
         made, here = entry.intent.engine, _engine(self.host)
         if made is not None and here is not None and made != here:
-            raise Refused(
-                f"The entry {entry.id} was made on the Engine at {made}, and this one is at {here}",
-                f"say which Engine is meant: stackops --host {made}",
-            )
+            told = _("The entry {id} was made on the Engine at {made}, and this one is at {here}", id=entry.id,
+                     made=made, here=here)  # fmt: skip
+            raise Refused(told, _("say which Engine is meant: stackops --host {made}", made=made))
 
     @contextmanager
     def _locked(self, folder: str | None, tell: Tell, stop: threading.Event | None) -> Iterator[None]:
@@ -134,20 +136,22 @@ class Fixer:
         for entry in self.journal.open_entries():
             if entry.intent.lock == folder and entry.intent.host == self.host.name:
                 raise Refused(
-                    f"{entry.intent.kind} {entry.id} of the same project is half done",
-                    f"stackops resume {entry.id} finishes it, stackops rollback {entry.id} takes it back",
+                    _("{kind} {id} of the same project is half done", kind=entry.intent.kind, id=entry.id),
+                    _("stackops resume {id} finishes it, stackops rollback {id} takes it back", id=entry.id),
                 )
 
     def _require_unmoved(self, prepared: PreparedPlan) -> None:
         """Before anything is written: every path and the first container are as they were shown."""
         moved = differences(self.host.files, prepared.was)
         if moved:
-            raise Refused(f"Changed since the preview: {'; '.join(moved)}", "look again and prepare a new plan")
+            told = _("Changed since the preview: {moved}", moved="; ".join(moved))
+            raise Refused(told, _("look again and prepare a new plan"))
         bench = StepContext(self.host, prepared.contents)
         for row in prepared.steps:
             fine = ("before", "after") if row.step.shared else ("before",)
             if row.step.is_service_step and row.step.state(bench) not in fine:
-                raise Refused(f"{row.step.target} was recreated since the preview", "look again and prepare a new plan")
+                told = _("{target} was recreated since the preview", target=row.step.target)
+                raise Refused(told, _("look again and prepare a new plan"))
 
     # ---- a new entry -----------------------------------------------------------------------------------------------
 
@@ -200,7 +204,8 @@ class Fixer:
     ) -> Outcome:
         intent = entry.intent
         if entry.state != "open" or entry.running:
-            raise Refused(f"The entry {entry.id} is {'still being worked on' if entry.running else entry.state}")
+            what = _("still being worked on") if entry.running else entry.state
+            raise Refused(_("The entry {id} is {what}", id=entry.id, what=what))
         begun_at = self._audit_begin(intent, how)
         self.journal.append(entry.id, Taken(how, who(), self.host.clock.now()))
         for fact in intent.was:
@@ -212,7 +217,7 @@ class Fixer:
             done=entry.done, begun=entry.begun, half_back=entry.half_back,
         )  # fmt: skip
         if how == "roll back" or entry.rolling_back:
-            outcome = self._back(run, intent, "Rolled back after it was interrupted", entry.taken_back)
+            outcome = self._back(run, intent, _("Rolled back after it was interrupted"), entry.taken_back)
         else:
             outcome = self._finish(run, intent)
         _forget(run, intent, outcome)
@@ -240,10 +245,15 @@ class Fixer:
             return self._back(run, intent, str(error))
         except Exception as error:  # noqa: BLE001 - even our own mistake must not leave half a fix behind
             caught(f"fix {intent.check}", error)
-            return self._back(run, intent, f"stackops itself failed ({type(error).__name__}); please report it")
+            why = _("stackops itself failed ({error}); please report it", error=type(error).__name__)
+            return self._back(run, intent, why)
         self.journal.prune()
-        how = "Done" if intent.kind == "fix" else "Taken back, but not everything is as before" if lacks else "Undone"
-        return Outcome("done", f"{how}: {intent.title.removeprefix('Undo: ')}", said, run.entry_id)
+        undone = _("Taken back, but not everything is as before") if lacks else _("Undone")
+        how, title = (
+            _("Done") if intent.kind == "fix" else undone,
+            intent.title.removeprefix(_("Undo: {title}", title="")),
+        )
+        return Outcome("done", f"{how}: {title}", said, run.entry_id)
 
     def _verify(self, run: Run, intent: Intent) -> Result | None:
         """A fix is proven by its finding, an undo by its files, just read back, and services that are there.
@@ -252,10 +262,11 @@ class Fixer:
         """
         reach("before_verify")
         total, undo = len(run.steps), intent.kind == "undo"
-        what = "Look whether the services are there" if undo else f"Look again whether {intent.check} is gone"
+        what = _("Look again whether {check} is gone", check=intent.check)
+        what = _("Look whether the services are there") if undo else what
         run.tell(Progress("verify", -1, total, what, "running"))
         pulse = Pulse(self.host, [row.step for row in run.steps])
-        asked_of = Result(intent.check, intent.subject, "not_applicable", "Its finding is what an undo brings back")
+        asked_of = Result(intent.check, intent.subject, "not_applicable", _("Its finding is what an undo brings back"))
         try:
             other = verify(
                 (lambda: asked_of) if undo else self.look, self.host.clock, deadline=intent.deadline,
@@ -274,15 +285,16 @@ class Fixer:
 
     def _stopped(self, run: Run) -> Outcome:
         if not run.done and not run.begun:
-            why = "Stopped before the first step; nothing was changed"
+            why = _("Stopped before the first step; nothing was changed")
             with suppress(HostError):
                 self.journal.append(run.entry_id, End("rolled-back", self.host.clock.now(), (why,)))
             return Outcome("stopped", why, entry=run.entry_id)
         left = len(run.steps) - len(run.done)
-        why = f"Stopped after {len(run.done)} of {len(run.steps)} steps" + ("" if left else ", before it was verified")
+        why = _("Stopped after {count} of {total} steps", count=len(run.done), total=len(run.steps))
+        why += "" if left else _(", before it was verified")
         with suppress(HostError):
             self.journal.append(run.entry_id, Stopped(self.host.clock.now(), why))
-        remedy = "resume it or roll it back: stackops journal"
+        remedy = _("resume it or roll it back: stackops journal")
         return Outcome("stopped", why, entry=run.entry_id, remedy=remedy)
 
     def _away(self, run: Run, why: str, says: tuple[str, ...] = (), *, back: bool) -> Outcome:
@@ -290,9 +302,9 @@ class Fixer:
         why, name = masked(why), run.entry_id
         with suppress(HostError):
             self.journal.append(name, Stopped(self.host.clock.now(), why))
-        again = f"stackops rollback {name} goes on taking it back"
-        forward = f"stackops resume {name} goes on, stackops rollback {name} takes it back"
-        remedy = f"when the Engine is back: {again if back else forward}"
+        again = _("stackops rollback {name} goes on taking it back", name=name)
+        forward = _("stackops resume {name} goes on, stackops rollback {name} takes it back", name=name)
+        remedy = _("when the Engine is back: {again}", again=again if back else forward)
         return Outcome("engine-away", why, says, name, remedy)
 
     def _back(self, run: Run, intent: Intent, why: str, already: frozenset[int] = frozenset()) -> Outcome:
@@ -302,7 +314,8 @@ class Fixer:
             back = roll_back(run, intent.was, already=already)
         except Exception as error:  # noqa: BLE001 - the worst moment to die with a traceback
             caught(f"rolling back {intent.check}", error)
-            back = RolledBack(whole=False, says=(f"rolling back broke with {type(error).__name__}; please report it",))
+            told = _("rolling back broke with {error}; please report it", error=type(error).__name__)
+            back = RolledBack(whole=False, says=(told,))
         says = tuple(masked(line) for line in back.says)
         if back.away is not None:
             return self._away(run, back.away, (why, *says), back=True)
@@ -310,10 +323,10 @@ class Fixer:
             state: Literal["rolled-back", "failed"] = "rolled-back" if back.whole else "failed"
             self.journal.append(run.entry_id, End(state, self.host.clock.now(), (why, *says)))
         if back.whole:
-            how = "Everything is as it was before, but for this:" if says else "Everything is as it was before"
+            how = _("Everything is as it was before, but for this:") if says else _("Everything is as it was before")
             return Outcome("rolled-back", why, (how, *says), run.entry_id)
-        backups = f"The backups are in {self.journal.blobs.directory}"
-        return Outcome("rollback-failed", why, (*says, backups), run.entry_id, "nothing more is tried: look at once")
+        backups = _("The backups are in {directory}", directory=self.journal.blobs.directory)
+        return Outcome("rollback-failed", why, (*says, backups), run.entry_id, _("nothing more is tried: look at once"))
 
     # ---- audit -----------------------------------------------------------------------------------------------------
 
@@ -370,16 +383,16 @@ def _wanted(intent: Intent) -> Expectation:
 
 
 def _remains(other: Result | None) -> tuple[str, ...]:
-    return () if other is None else (f"another finding remains: {masked(other.title)}",)
+    return () if other is None else (_("another finding remains: {masked}", masked=masked(other.title)),)
 
 
 def _require_answers(plan: Plan, answers: Mapping[str, str]) -> None:
     for question in plan.questions:
         answer = answers.get(question.key, question.default)
         if answer is None:
-            raise Refused(f"It has to be told: {question.prompt}", f"--set {question.key}=VALUE")
+            raise Refused(_("It has to be told: {prompt}", prompt=question.prompt), f"--set {question.key}=VALUE")
         if question.choices and answer not in question.choices:
-            raise Refused(f"{question.key} is one of: {', '.join(question.choices)}")
+            raise Refused(_("{key} is one of: {choices}", key=question.key, choices=", ".join(question.choices)))
 
 
 def _hashes(facts: tuple[FileFact, ...]) -> dict[str, str]:

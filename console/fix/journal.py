@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from ..hosts import Host, HostError, Locks
 from ..hosts.local.locking import LocalLocks
 from ..paths import opened, read, state_directory
+from ..text import _
 from ..text.cleaning import redact
 from .records import End, Entry, Failed, Intent, Record, Stopped
 
@@ -67,7 +68,9 @@ class BlobStore:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise HostError(f"The backup {self.path(name)} cannot be read: {error.strerror}") from error
+            raise HostError(
+                _("The backup {path} cannot be read: {strerror}", path=self.path(name), strerror=error.strerror)
+            ) from error
 
     def keep_only(self, names: set[str]) -> None:
         """Remove every other content that is older than an hour. What cannot be removed stays."""
@@ -185,8 +188,10 @@ class Journal:
         ]
         if len(found) == 1 and entry_id:
             return found[0]
-        say = "no entry" if not found else f"{len(found)} entries"
-        raise JournalError(f"The journal has {say} {entry_id!r}", "list them: stackops journal")
+        say = _("no entry") if not found else _("{count} entries", count=len(found))
+        raise JournalError(
+            _("The journal has {say} {entry_id!r}", say=say, entry_id=entry_id), _("list them: stackops journal")
+        )
 
     def new_id(self, at: float) -> str:
         """A name that tells the time and is not taken."""
@@ -195,7 +200,7 @@ class Journal:
     def begin(self, intent: Intent, contents: Iterable[bytes]) -> None:
         """Keep the contents, then write the intent; both are on the disk when this returns. Raises JournalError."""
         if not _ID.fullmatch(intent.id):
-            raise JournalError(f"{intent.id!r} is no name for an entry")
+            raise JournalError(_("{id!r} is no name for an entry", id=intent.id))
         self.secure()
         intent = replace(intent, number=1 + max((entry.intent.number for entry in self.entries()), default=0))
         try:
@@ -203,7 +208,13 @@ class Journal:
             write_new(self._path(intent.id), _line(intent))
             sync_directory(self.directory)
         except OSError as error:
-            raise JournalError(f"The journal cannot be written in {self.directory}: {error.strerror}") from error
+            raise JournalError(
+                _(
+                    "The journal cannot be written in {directory}: {strerror}",
+                    directory=self.directory,
+                    strerror=error.strerror,
+                )
+            ) from error
 
     def append(self, entry_id: str, record: Record) -> None:
         """Add one line and flush it. Raises JournalError."""
@@ -215,7 +226,13 @@ class Journal:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise JournalError(f"The journal cannot be written in {self.directory}: {error.strerror}") from error
+            raise JournalError(
+                _(
+                    "The journal cannot be written in {directory}: {strerror}",
+                    directory=self.directory,
+                    strerror=error.strerror,
+                )
+            ) from error
 
     def contents(self, entry: Entry) -> dict[str, bytes]:
         """The contents an entry needs, as far as they are still there. Raises HostError when one cannot be read."""
@@ -255,7 +272,7 @@ class Journal:
             if (entry := next(running, None)) is None:
                 return None
             since = time.strftime("%H:%M:%S", time.localtime(entry.intent.at))
-            return f"{entry.person.user} pid {entry.person.pid} since {since}"
+            return _("{user} pid {pid} since {since}", user=entry.person.user, pid=entry.person.pid, since=since)
 
         with locks.hold(folder, holder, tell, stop):
             yield
@@ -271,7 +288,13 @@ class Journal:
                     if stat.S_IMODE(found.st_mode) & 0o077 and found.st_uid == os.geteuid():
                         os.fchmod(descriptor, 0o700)
         except OSError as error:
-            raise JournalError(f"The state folder {self.state} cannot be written: {error.strerror}") from error
+            raise JournalError(
+                _(
+                    "The state folder {state} cannot be written: {strerror}",
+                    state=self.state,
+                    strerror=error.strerror,
+                )
+            ) from error
         self.require_trust()
 
     def require_trust(self) -> None:
@@ -283,7 +306,8 @@ class Journal:
             fact = folder.lstat()
             if not stat.S_ISDIR(fact.st_mode) or fact.st_uid not in trusted or stat.S_IMODE(fact.st_mode) & 0o022:
                 raise JournalError(
-                    f"Others may write the journal in {folder}, so nothing is done from it", f"chmod 700 -- {folder}"
+                    _("Others may write the journal in {folder}, so nothing is done from it", folder=folder),
+                    f"chmod 700 -- {folder}",
                 )
 
     def _path(self, entry_id: str) -> Path:
@@ -337,7 +361,7 @@ def _read(path: Path) -> Entry | None:
 
 def _first_line(path: Path) -> bytes | None:
     try:
-        line, end, _ = read(path, MOST).partition(b"\n")
+        line, end, _rest = read(path, MOST).partition(b"\n")
     except FileNotFoundError:
         return None
     except OSError:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from ..model import FileFact, LoadedModel, Server, Snapshot
 from ..model.findings import Evidence, FixSummary, Result, Safety
+from ..text import N_, _
 from ..text.cleaning import clean_line, size
 from .acts.base import PreparedStep, Step
 from .steps import AnyStep, UnloadModel
@@ -113,9 +114,9 @@ ACTION = "server.unload"
 READS = ("servers",)
 """Parts of the Snapshot that tell whether it is done."""
 SAYS = (
-    "Nothing is lost: the model stays on the disk, and the next request for it loads it again",
-    "A request that is being worked on is finished first",
-    "It cannot be taken back, and need not be. Who asks for the model all the time has it loaded again at once",
+    N_("Nothing is lost: the model stays on the disk, and the next request for it loads it again"),
+    N_("A request that is being worked on is finished first"),
+    N_("It cannot be taken back, and need not be. Who asks for the model all the time has it loaded again at once"),
 )
 
 
@@ -135,10 +136,11 @@ def plan_unload(server: Server, models: Sequence[str], *, check: str = ACTION, s
     """Unload these models of an Ollama. ``disruptive``, because no step takes it back."""
     names = ", ".join(clean_line(model, 80) for model in models)
     freed = sum(model.size_vram or 0 for model in server.loaded or () if model.name in models)
-    gain = (f"Frees about {size(freed)} of GPU memory, by Ollama's own account",) if freed else ()
+    gain = (_("Frees about {freed} of GPU memory, by Ollama's own account", freed=size(freed)),) if freed else ()
     return Plan(
-        check=check, subject=subject or subject_of(server, models), title=f"Unload {names} from {server.key}",
-        steps=steps(server, models), safety="disruptive", says=(*gain, *SAYS), settle=0.0, deadline=30.0,
+        check=check, subject=subject or subject_of(server, models),
+        title=_("Unload {names} from {key}", names=names, key=server.key), steps=steps(server, models),
+        safety="disruptive", says=(*gain, *map(_, SAYS)), settle=0.0, deadline=30.0,
     )  # fmt: skip
 
 
@@ -165,16 +167,23 @@ def still_loaded(snapshot: Snapshot, key: str, models: Sequence[str]) -> Result:
     server = next((one for one in snapshot.servers if one.key == key), None)
     subject = clean_line(f"{key} {' '.join(models)}", 200)
     if server is None or server.loaded is None:
-        why = "the server is gone" if server is None else "the server does not tell which models are loaded"
-        return Result(ACTION, subject, "unknown", f"Whether {key} still has the model loaded is not known", because=why)
+        why = _("the server is gone") if server is None else _("the server does not tell which models are loaded")
+        return Result(
+            ACTION, subject, "unknown", _("Whether {key} still has the model loaded is not known", key=key), because=why
+        )
     there = [model for model in server.loaded if model.name in models]
     if not there:
-        return Result(ACTION, subject, "ok", f"{key} has none of the models loaded")
+        return Result(ACTION, subject, "ok", _("{key} has none of the models loaded", key=key))
     evidence = tuple(
-        Evidence("loaded", f"{clean_line(model.name, 80)}, {size(model.size_vram)} on GPUs", f"{server.address}/api/ps")
+        Evidence(
+            _("loaded"),
+            _("{model}, {size_vram} on GPUs", model=clean_line(model.name, 80), size_vram=size(model.size_vram)),
+            f"{server.address}/api/ps",
+        )
         for model in there
     )
     return Result(
-        ACTION, subject, "finding", f"{key} has {len(there)} of the models loaded", "info", evidence,
-        "it was loaded by a request", FixSummary("disruptive", "unload"), "loaded",
+        ACTION, subject, "finding", _("{key} has {count} of the models loaded", key=key, count=len(there)), "info",
+        evidence,
+        _("it was loaded by a request"), FixSummary("disruptive", "unload"), "loaded",
     )  # fmt: skip

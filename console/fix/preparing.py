@@ -33,6 +33,7 @@ from ..hosts import (
 from ..hosts.local.locking import own_container
 from ..model import FileFact
 from ..model.findings import Result
+from ..text import _
 from ..text.cleaning import masked
 from .acts.base import sha256
 from .plan import Plan, PreparedPlan
@@ -52,7 +53,7 @@ class HeldControl:
 
     def __getattr__(self, name: str) -> object:
         if name not in self.LOOKS:
-            raise HostError(f"A preview does not {name} anything")
+            raise HostError(_("A preview does not {name} anything", name=name))
         return getattr(self._base, name)
 
 
@@ -127,10 +128,10 @@ class Overlay:
         content = self._contents.get(fact.link_target or path)
         if content is None:
             if fact.kind != "file":
-                raise NotFound(f"{path} would not be a file")
+                raise NotFound(_("{path} would not be a file", path=path))
             return self._base.read(path, limit=limit)
         if len(content) > limit:
-            raise HostError(f"{path} would be larger than {limit:,} bytes")
+            raise HostError(_("{path} would be larger than {limit:,} bytes", path=path, limit=limit))
         return content
 
     def names(self, path: str) -> Sequence[str]:
@@ -145,7 +146,7 @@ class Overlay:
         """Hold a new content back; owner and mode stay."""
         fact = self.stat(path, digest=True)
         if fact.sha256 != expect or (expect is None and fact.kind != "missing"):
-            raise HostError(f"{path} is not what it was")
+            raise HostError(_("{path} is not what it was", path=path))
         if expect is None:
             self.create(path, content, mode=0o644, uid=None, gid=None)
         else:
@@ -154,7 +155,7 @@ class Overlay:
     def create(self, path: str, content: bytes, *, mode: int, uid: int | None, gid: int | None) -> None:
         """Hold a new file back. An owner that is not asked for is unknown: a set-gid folder may give another one."""
         if self.stat(path).kind != "missing":
-            raise HostError(f"{path} exists already")
+            raise HostError(_("{path} exists already", path=path))
         self._put(FileFact(path=path, kind="file", mode=mode, uid=uid, gid=gid, links=1), content)
 
     def _put(self, fact: FileFact, content: bytes) -> None:
@@ -165,20 +166,20 @@ class Overlay:
     def remove(self, path: str, *, expect: str) -> None:
         """Hold a removal back."""
         if self.stat(path, digest=True).sha256 != expect:
-            raise HostError(f"{path} is not what it was")
+            raise HostError(_("{path} is not what it was", path=path))
         self._gone(path)
 
     def make_directory(self, path: str, *, mode: int, uid: int, gid: int) -> None:
         """Hold a new directory back."""
         if self.stat(path).kind != "missing":
-            raise HostError(f"{path} exists already")
+            raise HostError(_("{path} exists already", path=path))
         self._contents.pop(path, None)
         self._facts[path] = FileFact(path=path, kind="directory", mode=mode, uid=uid, gid=gid, empty=True)
 
     def remove_directory(self, path: str) -> None:
         """Hold the removal of an empty directory back."""
         if self.stat(path).kind != "directory" or self.names(path):
-            raise HostError(f"{path} is not an empty directory")
+            raise HostError(_("{path} is not an empty directory", path=path))
         self._gone(path)
 
     def _gone(self, path: str) -> None:
@@ -292,7 +293,7 @@ def prepare(plan: Plan, host: Host, look: Look) -> PreparedPlan:
         _require_foreign(step)
         preview.add(step)
     lasting = (row.step for row in preview.steps if row.step.lasts(row.inverse))
-    notes = [f"Only done, never taken back: {step.describe()}" for step in lasting]
+    notes = [_("Only done, never taken back: {describe}", describe=step.describe()) for step in lasting]
     return preview.finish(plan, host.files, notes=notes)
 
 
@@ -303,7 +304,7 @@ def _still_there(plan: Plan, seen: Result) -> bool:
     """
     gone = Expectation(plan.fault).gone(seen)
     if gone and seen.status == "finding":
-        raise StepMoved(f"It is another finding by now: {seen.title}", "look again, then decide")
+        raise StepMoved(_("It is another finding by now: {title}", title=seen.title), _("look again, then decide"))
     return not gone
 
 
@@ -325,7 +326,7 @@ def prepare_undo(entry: Entry, host: Host, blobs: Mapping[str, bytes]) -> Prepar
         else:
             preview.add(row.inverse, inverse=row.step)
     plan = Plan(
-        check=intent.check, subject=intent.subject, title=f"Undo: {intent.title}", safety=intent.safety,
+        check=intent.check, subject=intent.subject, title=_("Undo: {title}", title=intent.title), safety=intent.safety,
         restarts=intent.restarts, lock=intent.lock, settle=0.0, deadline=intent.deadline,
     )  # fmt: skip
     return preview.finish(plan, host.files, of=entry.id)
@@ -334,7 +335,8 @@ def prepare_undo(entry: Entry, host: Host, blobs: Mapping[str, bytes]) -> Prepar
 def undo_refusal(entry: Entry, host: Host) -> str:
     """Why this entry cannot be undone on this host as it is now; empty where it may be. Reads the files it left."""
     if entry.intent.host != host.name:
-        return f"The entry {entry.id} was made on {entry.intent.host}, and this is {host.name}"
+        return _("The entry {id} was made on {host}, and this is {host2}", id=entry.id, host=entry.intent.host,
+                 host2=host.name)  # fmt: skip
     try:
         _require_undoable(entry)
         _require_as_left(entry, host.files)
@@ -345,23 +347,23 @@ def undo_refusal(entry: Entry, host: Host) -> str:
 
 def _require_undoable(entry: Entry) -> None:
     why = {
-        "open": "was not finished: resume it or roll it back instead",
-        "rolled-back": "was rolled back already",
-        "undone": "is undone already",
-        "failed": "failed and could not be rolled back; what to do by hand is in its entry",
+        "open": _("was not finished: resume it or roll it back instead"),
+        "rolled-back": _("was rolled back already"),
+        "undone": _("is undone already"),
+        "failed": _("failed and could not be rolled back; what to do by hand is in its entry"),
     }.get(entry.state)
     if why is not None:
-        raise Refused(f"The entry {entry.id} {why}")
+        raise Refused(_("The entry {id} {why}", id=entry.id, why=why))
     if entry.intent.kind == "undo":
-        raise Refused(f"The entry {entry.id} is an undo itself: fix the finding again instead")
+        raise Refused(_("The entry {id} is an undo itself: fix the finding again instead", id=entry.id))
     if all(row.step.changes_nothing for row in entry.intent.steps):
-        raise Refused(f"The entry {entry.id} changed nothing: there is nothing to take back")
+        raise Refused(_("The entry {id} changed nothing: there is nothing to take back", id=entry.id))
     if all(row.step.is_service_step and not row.step.undone_alone for row in entry.intent.steps):
-        what = entry.intent.steps[0].step.left_behind or "only restarted a service"
-        raise Refused(f"The entry {entry.id} {what}: there is nothing to take back")
+        what = _(entry.intent.steps[0].step.left_behind) or _("only restarted a service")
+        raise Refused(_("The entry {id} {what}: there is nothing to take back", id=entry.id, what=what))
     lasting = (row for row in entry.intent.steps if row.step.lasts(row.inverse))
     if (row := next(lasting, None)) is not None:
-        raise Refused(f"It cannot be undone: {row.describe}")
+        raise Refused(_("It cannot be undone: {describe}", describe=row.describe))
 
 
 def _require_as_left(entry: Entry, files: Files) -> None:
@@ -370,8 +372,8 @@ def _require_as_left(entry: Entry, files: Files) -> None:
     changed = differences(files, entry.left)
     if changed:
         raise Refused(
-            f"Not undone, because since the fix: {'; '.join(changed)}",
-            "take it back by hand, or put it as the fix left it",
+            _("Not undone, because since the fix: {changed}", changed="; ".join(changed)),
+            _("take it back by hand, or put it as the fix left it"),
         )
 
 
@@ -379,8 +381,8 @@ def _require_foreign(step: Step) -> None:
     """Refuses to restart the container this process lives in: it would die in the middle. fact: fault F16."""
     if step.affects is not None and step.affects == own_container():
         raise Refused(
-            f"stackops runs inside {step.target} and would end itself",
-            "run it on the host, or in a container of its own",
+            _("stackops runs inside {target} and would end itself", target=step.target),
+            _("run it on the host, or in a container of its own"),
         )
 
 

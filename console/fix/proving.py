@@ -16,6 +16,7 @@ from ..compose.places import WORKING_DIR
 from ..hosts import EngineUnreachable
 from ..model import Fault, Snapshot
 from ..model.findings import Result
+from ..text import _
 from ..text.cleaning import clean_line
 
 ENGINE = ("engine", "engine-info")
@@ -67,7 +68,7 @@ class Look:
             return self._seen(wish.reads, (), lambda snapshot: wish.left(self.subject, snapshot))
         check = self.find(self.check)
         if check is None:
-            return self._unknown(f"this version has no check {self.check}")
+            return self._unknown(_("this version has no check {check}", check=self.check))
         return self._seen(check.reads, check.proves, self._judged)
 
     def _seen(self, reads: Sequence[str], on_request: Sequence[str], judge: Callable[[Snapshot], Result]) -> Result:
@@ -81,12 +82,12 @@ class Look:
     def _judged(self, snapshot: Snapshot) -> Result:
         found = self.examine(snapshot, (self.check,))
         if not found:
-            return self._unknown(f"the check {self.check} is switched off in the settings")
+            return self._unknown(_("the check {check} is switched off in the settings", check=self.check))
         own = next((each for each in found if each.subject == self.subject), None)
         names = {container.name for container in snapshot.containers}
         untold = (each for each in found if each.status in ("crashed", "unknown"))
         ours = next((each for each in untold if not self._of_another(each, names)), None)
-        gone = Result(self.check, self.subject, "not_applicable", f"{self.subject} is not there any more")
+        gone = Result(self.check, self.subject, "not_applicable", _("{it} is not there any more", it=self.subject))
         return own or ours or gone
 
     def _of_another(self, told: Result, names: Collection[str]) -> bool:
@@ -97,7 +98,13 @@ class Look:
         return self.subject in names and told.subject in names and self.subject not in told.also
 
     def _unknown(self, why: str) -> Result:
-        return Result(self.check, self.subject, "unknown", f"Whether {self.check} is gone cannot be told", because=why)
+        return Result(
+            self.check,
+            self.subject,
+            "unknown",
+            _("Whether {check} is gone cannot be told", check=self.check),
+            because=why,
+        )
 
 
 def engine_fault(snapshot: Snapshot) -> Fault | None:
@@ -127,7 +134,7 @@ def unread(
         if fault.hides and fault.source.partition(":")[0] in needed and whose.concerns(fault):
             return fault
     never = sorted((needed & ALWAYS) - snapshot.ages.keys())
-    return Fault(never[0], f"{never[0]} was not read") if never else None
+    return Fault(never[0], _("{never} was not read", never=never[0])) if never else None
 
 
 class _Subject:
@@ -143,7 +150,7 @@ class _Subject:
 
     def concerns(self, fault: Fault) -> bool:
         """Whether a Fault says something of it; one of a single other project or container does not."""
-        kind, _, whom = fault.source.partition(":")
+        kind, _rest, whom = fault.source.partition(":")
         if kind == "compose":
             return whom in self._folders
         if not whom:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from ..hosts import Files, HostError
 from ..hosts.acting import reach
 from ..model import FileFact
+from ..text import _
 from .acts.content import difference
 from .journal import BlobStore
 from .records import About, Did, Failed, JournalStep, Record
@@ -46,7 +47,7 @@ def roll_back(run: Run, was: tuple[FileFact, ...], *, already: Iterable[int] = (
     """Take back every step that was, or may have been, done. Steps in ``already`` have been taken back before."""
     says: list[str] = []
     if _still_hangs(run):
-        still = "The step that did not end may still change something, so nothing is taken back behind its back"
+        still = _("The step that did not end may still change something, so nothing is taken back behind its back")
         return RolledBack(whole=False, says=(still, *_by_hand(run, was)))
     gone = set(already)
     checked = False
@@ -59,7 +60,9 @@ def roll_back(run: Run, was: tuple[FileFact, ...], *, already: Iterable[int] = (
             continue
         try:
             if _is_done_for(run, index):
-                says.append(f"Not done again, because no file was changed: {run.steps[index].describe}")
+                says.append(
+                    _("Not done again, because no file was changed: {describe}", describe=run.steps[index].describe)
+                )
             else:
                 says += _take_back(run, index)
         except HostError as error:
@@ -74,7 +77,7 @@ def roll_back(run: Run, was: tuple[FileFact, ...], *, already: Iterable[int] = (
         return RolledBack(whole=False, says=(*says, *found, *_by_hand(run, was)))
     # the files were as before; what differs now the Engine made of them, such as a directory for a missing file
     lacks = not_as_before(run.bench, [run.steps[index].inverse for index in sorted(_changed(run))])
-    says = [*lacks, *says, *(f"Since then: {sentence}" for sentence in found)]
+    says = [*lacks, *says, *(_("Since then: {sentence}", sentence=sentence) for sentence in found)]
     return RolledBack(whole=True, says=tuple(says))
 
 
@@ -85,7 +88,13 @@ def not_as_before(bench: StepContext, steps: Iterable[Step | None]) -> tuple[str
         try:
             says += step.lacks(bench) if step is not None else ()
         except HostError as error:
-            says.append(f"Cannot say whether {step.target if step else ''} is as before the fix: {error}")
+            says.append(
+                _(
+                    "Cannot say whether {target} is as before the fix: {error}",
+                    target=step.target if step else "",
+                    error=error,
+                )
+            )
     return tuple(says)
 
 
@@ -119,10 +128,10 @@ def _take_back(run: Run, index: int) -> list[str]:
     inverse = row.inverse
     if inverse is None:
         if row.step.left_behind:
-            return [f"Not taken back, and it need not be: {row.describe}"]
+            return [_("Not taken back, and it need not be: {describe}", describe=row.describe)]
         if row.step.state(run.bench) == "before":  # it was refused, nothing of it was done
             return []
-        raise StepFailed(f"This cannot be taken back: {row.describe}")
+        raise StepFailed(_("This cannot be taken back: {describe}", describe=row.describe))
     _tell(run, index, "running")
     _record(run, About(index, run.bench.host.clock.now(), back=True))
     reach("in_rollback")
@@ -138,7 +147,9 @@ def _invert(run: Run, index: int, inverse: AnyStep) -> list[str]:
     said = list(inverse.tidy(run.bench)) if cut_short else []
     state = inverse.state(run.bench)
     if state == "moved":
-        raise StepFailed(f"{inverse.target} is neither as it was nor as the fix left it, so it is left alone")
+        raise StepFailed(
+            _("{target} is neither as it was nor as the fix left it, so it is left alone", target=inverse.target)
+        )
     passed = attempt(inverse, run.bench) if state == "before" else None
     return [*said, passed] if passed else said
 
@@ -149,7 +160,7 @@ def _unlike(files: Files, was: tuple[FileFact, ...]) -> tuple[str, ...]:
         try:
             sentence = difference(fact, files.stat(fact.path, digest=True))
         except HostError as error:
-            sentence = f"{fact.path} cannot be looked at: {error}"
+            sentence = _("{path} cannot be looked at: {error}", path=fact.path, error=error)
         found += [sentence] if sentence else []
     return tuple(found)
 
@@ -161,10 +172,19 @@ def _by_hand(run: Run, was: tuple[FileFact, ...]) -> tuple[str, ...]:
         try:
             now = run.bench.host.files.stat(fact.path, digest=True)
         except HostError as error:
-            says.append(f"{fact.path}: before {_state(fact)}; now not readable: {error}")
+            says.append(
+                _(
+                    "{path}: before {state}; now not readable: {error}",
+                    path=fact.path,
+                    state=_state(fact),
+                    error=error,
+                )
+            )
             continue
         if difference(fact, now):
-            says.append(f"{fact.path}: before {_state(fact)}; now {_state(now)}")
+            says.append(
+                _("{path}: before {state}; now {state2}", path=fact.path, state=_state(fact), state2=_state(now))
+            )
             says += _commands(fact, now, run.journal.blobs)
     return tuple(says)
 
@@ -174,29 +194,41 @@ def _follow(run: Run, failed: int) -> tuple[str, ...]:
     backwards = order(run.steps, _changed(run))
     rest = [run.steps[index].inverse for index in backwards[backwards.index(failed) :]]
     commands = [step.command() for step in rest if step is not None]
-    return tuple(f"by hand: {command.removeprefix('$ ')}" for command in commands if command)
+    return tuple(
+        _("by hand: {removeprefix}", removeprefix=command.removeprefix("$ ")) for command in commands if command
+    )
 
 
 def _state(fact: FileFact) -> str:
     if fact.kind != "file":
-        return {"missing": "not there", "directory": "a directory"}.get(fact.kind, fact.kind)
+        return {"missing": _("not there"), "directory": "a directory"}.get(fact.kind, fact.kind)
     digest = fact.sha256[:12] if fact.sha256 else "unknown"
-    return f"a file (SHA-256 {digest}…, mode {fact.mode or 0:04o}, owner {fact.uid}:{fact.gid})"
+    return _(
+        "a file (SHA-256 {digest}…, mode {mode:04o}, owner {uid}:{gid})",
+        digest=digest,
+        mode=fact.mode or 0,
+        uid=fact.uid,
+        gid=fact.gid,
+    )
 
 
 def _commands(fact: FileFact, now: FileFact, blobs: BlobStore) -> list[str]:
     """By hand only: shown, never run."""
     path = shlex.quote(fact.path)
     if fact.kind == "missing":
-        return [f"by hand: rm -- {path}"] if now.kind == "file" else []
+        return [_("by hand: rm -- {path}", path=path)] if now.kind == "file" else []
     if fact.kind == "directory":
-        return [f"by hand: rm -- {path}; mkdir -m {fact.mode or 0o755:o} -- {path}"]
+        return [_("by hand: rm -- {path}; mkdir -m {mode:o} -- {path}", path=path, mode=fact.mode or 493)]
     backup = blobs.path(fact.sha256) if fact.sha256 else None
-    found = [] if backup is None or fact.sha256 == now.sha256 else [f"by hand: cp -- {shlex.quote(str(backup))} {path}"]
+    found = (
+        []
+        if backup is None or fact.sha256 == now.sha256
+        else [_("by hand: cp -- {backup} {path}", backup=shlex.quote(str(backup)), path=path)]
+    )
     if fact.uid is not None and (fact.uid, fact.gid) != (now.uid, now.gid):
-        found.append(f"by hand: chown {fact.uid}:{fact.gid} -- {path}")
+        found.append(_("by hand: chown {uid}:{gid} -- {path}", uid=fact.uid, gid=fact.gid, path=path))
     if fact.mode is not None and fact.mode != now.mode:
-        found.append(f"by hand: chmod {fact.mode:o} -- {path}")
+        found.append(_("by hand: chmod {mode:o} -- {path}", mode=fact.mode, path=path))
     return found
 
 

@@ -15,6 +15,7 @@ from ..exit_codes import ExitCode
 from ..hosts import EngineUnreachable, HostError
 from ..hosts.acting import reach
 from ..model import FileFact
+from ..text import _
 from ..text.traces import caught
 from .acts.base import StopAsked
 from .acts.content import differences
@@ -91,7 +92,9 @@ def bounded(act: Callable[[], None], deadline: float, what: str) -> None:
     thread.join(deadline)
     if thread.is_alive():
         late.set()
-        raise StepUnknown(f"{what}: no end after {deadline:g} s; what it did is not known", thread)
+        raise StepUnknown(
+            _("{what}: no end after {deadline:g} s; what it did is not known", what=what, deadline=deadline), thread
+        )
     if raised:
         raise raised[0]
 
@@ -175,7 +178,7 @@ class Run:
         held = self.held([row.step for row in self.steps])
         found = differences(self.bench.host.files, [fact for fact in will if fact.path not in held])
         if found:
-            raise StepFailed(f"Not as it should be now: {'; '.join(found)}")
+            raise StepFailed(_("Not as it should be now: {found}", found="; ".join(found)))
 
     def _one(self, index: int, row: JournalStep) -> None:
         self._say(index, row, "running")
@@ -199,7 +202,9 @@ class Run:
         state = row.step.state(self.bench)
         if not (state == "after" and (index in self.begun or row.step.shared)):
             if state != "before":
-                raise StepMoved(f"{row.step.target} is no longer as the preview showed it", "look again")
+                raise StepMoved(
+                    _("{target} is no longer as the preview showed it", target=row.step.target), _("look again")
+                )
             if not row.step.changes_nothing:
                 self.journal.append(self.entry_id, About(index, now()))
                 self.begun.add(index)

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from ..hosts import Clock, EngineUnreachable, Host, HostError
 from ..model.findings import Result
+from ..text import _
 from ..text.traces import caught
 from .acts.base import Step, StepFailed, StopAsked
 
@@ -63,18 +64,18 @@ class Pulse:
         for step in self._steps:
             state, started_at = step.seen(self._host) or ("gone", None)
             if state != "running":
-                return f"{step.target} ran before and is {state} now"
+                return _("{target} ran before and is {state} now", target=step.target, state=state)
             last = self._started.get(step.target)
             self._started[step.target] = started_at
             if last is not None and started_at != last:
-                return f"{step.target} keeps restarting"
+                return _("{target} keeps restarting", target=step.target)
         return None
 
     def absence(self) -> str | None:
         """A sentence when a service that was acted on has no container; HostError where the Engine does not say."""
         for step in self._acted:
             if step.seen(self._host) is None:
-                return f"{step.target} has no container"
+                return _("{target} has no container", target=step.target)
         return None
 
 
@@ -124,10 +125,12 @@ class _Reason(Struct, frozen=True):
     def error(self, *, was_gone: bool) -> HostError:
         """What ends the looking when time is over. What cannot be seen has neither stayed nor come back."""
         if self.unreachable:
-            return EngineUnreachable(f"It cannot be proven: {self.sentence}", self.remedy)
+            return EngineUnreachable(_("It cannot be proven: {sentence}", sentence=self.sentence), self.remedy)
         if self.untold and was_gone:
-            return NotVerified(f"It can no longer be seen that the finding is gone: {self.sentence}", self.remedy)
-        seen = "It came back" if was_gone else "The finding did not go away"
+            return NotVerified(
+                _("It can no longer be seen that the finding is gone: {sentence}", sentence=self.sentence), self.remedy
+            )
+        seen = _("It came back") if was_gone else _("The finding did not go away")
         return NotVerified(f"{seen}{', as far as can be told' if self.untold else ''}: {self.sentence}", self.remedy)
 
 
@@ -147,4 +150,4 @@ def _judge(look: Look, trouble: Callable[[], str | None], wanted: Expectation) -
         return _Reason(str(error), untold=True, unreachable=lost, remedy=error.remedy), None
     except Exception as error:  # noqa: BLE001 - a look that breaks proves nothing; the fix must then be taken back
         caught("looking again after a fix", error)
-        return _Reason(f"looking again failed with {type(error).__name__}", untold=True), None
+        return _Reason(_("looking again failed with {name__}", name__=type(error).__name__), untold=True), None

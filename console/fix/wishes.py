@@ -14,6 +14,7 @@ from typing import cast
 from ..compose.places import BY_ITSELF, CONFIG_FILES, ENV_FILES, WORKING_DIR, listed
 from ..model import Container, Project, Snapshot
 from ..model.findings import FixSummary, Result
+from ..text import _
 from . import plan
 from .acts.images import KEPT
 from .acts.pruning import WORDS, Kind
@@ -67,16 +68,16 @@ def members(snapshot: Snapshot, project: str, service: str) -> tuple[Container, 
 def scale_of(container: Container, count: int) -> Result:
     """The wish to run so many containers of a service."""
     subject = f"{container.project}/{container.service} {count}"
-    return wanted(SCALE, subject, f"Run {_many(count)} of {container.service}")
+    return wanted(SCALE, subject, _("Run {many} of {service}", many=_many(count), service=container.service))
 
 
 def _many(count: int) -> str:
-    return f"{count} container{'s' if count != 1 else ''}"
+    return _("{count} container{s}", count=count, s="s" if count != 1 else "")
 
 
 def _scaled(subject: str) -> tuple[str, str, int]:
-    name, _, count = subject.rpartition(" ")
-    project, _, service = name.partition("/")
+    name, _rest, count = subject.rpartition(" ")
+    project, _rest, service = name.partition("/")
     return project, service, int(count) if count.isdecimal() else 0
 
 
@@ -89,10 +90,15 @@ def _plan_scale(subject: str, snapshot: Snapshot) -> Plan | None:
         return None
     step = ScaleService(project, made.directory, made.files, service, count, env_files=made.env_files)
     return Plan(
-        check=SCALE, subject=subject, title=f"Run {_many(count)} of {service}", steps=(step,), safety="disruptive",
+        check=SCALE, subject=subject, title=_("Run {many} of {service}", many=_many(count), service=service),
+        steps=(step,), safety="disruptive",
         says=(
-            "Containers that run already go on as they are, whatever was edited in the compose files since",
-            "Compose does not remember the number: the next `docker compose up` goes back to the one in its files",
+            _("Containers that run already go on as they are, whatever was edited in the compose files since"),
+            _(
+                "Compose does not remember the number: the next `docker compose up` goes back to the one in its "
+                "files",
+
+            ),
         ),
         lock=made.directory, settle=5.0,
     )  # fmt: skip
@@ -103,46 +109,64 @@ def _left_scale(subject: str, snapshot: Snapshot) -> Result:
     there = members(snapshot, project, service)
     up = sum(each.state == "running" for each in there)
     if (len(there), up) == (count, count):
-        return Result(SCALE, subject, "ok", f"{_many(count)} of {service} run")
-    return Result(SCALE, subject, "finding", f"{up} of {len(there)} containers of {service} run, {count} are wanted")
+        return Result(SCALE, subject, "ok", _("{many} of {service} run", many=_many(count), service=service))
+    return Result(
+        SCALE,
+        subject,
+        "finding",
+        _(
+            "{up} of {count} containers of {service} run, {count2} are wanted",
+            up=up,
+            count=len(there),
+            service=service,
+            count2=count,
+        ),
+    )
 
 
 def prune_of(kind: str) -> Result:
     """The wish to remove what nobody uses: of one kind, or ``all``."""
-    what = "what nobody uses" if kind == "all" else WORDS[cast("Kind", kind)][1]
-    return wanted(PRUNE, kind, f"Remove {what}")
+    what = _("what nobody uses") if kind == "all" else _(WORDS[cast("Kind", kind)][1])
+    return wanted(PRUNE, kind, _("Remove {what}", what=what))
 
 
-def _plan_prune(subject: str, _: Snapshot) -> Plan | None:
+def _plan_prune(subject: str, _snapshot: Snapshot) -> Plan | None:
     kinds = [kind for kind in WORDS if subject in (kind, "all")]
     steps = tuple(Prune(kind, among=len(kinds) > 1) for kind in kinds)
-    stopped = "A stopped stack loses its containers: bringing it up makes them again, without what they wrote inside"
-    says = ("Volumes are never removed, anonymous ones neither", *((stopped,) if "containers" in kinds else ()))
+    stopped = _("A stopped stack loses its containers: bringing it up makes them again, without what they wrote inside")
+    says = (_("Volumes are never removed, anonymous ones neither"), *((stopped,) if "containers" in kinds else ()))
     return Plan(
         check=PRUNE, subject=subject, title=prune_of(subject).title, steps=steps, safety="disruptive", says=says,
         settle=0.0,
     ) if steps else None  # fmt: skip
 
 
-def _answers(subject: str, _: Snapshot) -> Result:
+def _answers(subject: str, _snapshot: Snapshot) -> Result:
     """The steps themselves see whether it is done; this only says that the Engine answers."""
-    return Result(PRUNE, subject, "ok", "The Engine answers")
+    return Result(PRUNE, subject, "ok", _("The Engine answers"))
 
 
 def pull_of(whom: str, *, stack: bool) -> Result:
     """The wish to pull the image of a container, or all images of a stack."""
-    return wanted(PULL, f"{'stack' if stack else 'container'}/{whom}", f"Pull the image{'s' * stack} of {whom}")
+    return wanted(
+        PULL,
+        f"{'stack' if stack else 'container'}/{whom}",
+        _("Pull the image{what} of {whom}", what="s" * stack, whom=whom),
+    )
 
 
 def _plan_pull(subject: str, snapshot: Snapshot) -> Plan | None:
-    kind, _, whom = subject.partition("/")
+    kind, _rest, whom = subject.partition("/")
     meant = [each for each in snapshot.containers if whom == (each.project if kind == "stack" else each.name)]
     images = list(dict.fromkeys(each.image for each in meant))
     steps = tuple(PullImage(image, among=len(images) > 1) for image in images)
     users = [each.name for each in snapshot.containers if each.image in images]
     says = (
-        f"Nothing is restarted: {', '.join(users)} run on with what they have until they are recreated",
-        f"A former image stays here, kept by a tag of {KEPT}; undo lets the name mean it again",
+        _(
+            "Nothing is restarted: {users} run on with what they have until they are recreated",
+            users=", ".join(users),
+        ),
+        _("A former image stays here, kept by a tag of {kept}; undo lets the name mean it again", kept=KEPT),
     )
     return Plan(
         check=PULL, subject=subject, title=pull_of(whom, stack=kind == "stack").title, steps=steps, says=says,

@@ -48,3 +48,44 @@ def test_a_form_is_told(check):
 @EACH
 def test_english_is_told_as_it_is_written(check):
     assert check.explained == inspect.cleandoc(check.doc)
+
+
+def _facts(check, snapshot) -> list[tuple[object, ...]]:
+    """What others go by: never in the words of a language."""
+    found = [
+        (
+            r.status,
+            r.subject,
+            r.form,
+            r.about,
+            r.also,
+            r.blames,
+            r.severity,
+            [e.value for e in r.evidence if e.label == "log"],
+        )
+        for r in check.examine(snapshot, SETTINGS)
+    ]
+    plans = [
+        [
+            (
+                p.safety,
+                p.restarts,
+                p.lock,
+                p.fault,
+                p.uncovers,
+                [(type(s), s.target) for s in p.steps],
+                [q.key for q in p.questions],
+            )
+        ]
+        for r in check.examine(snapshot, SETTINGS)
+        if r.status == "finding"
+        for p in [check.plan(r, snapshot, SETTINGS, {})]
+    ]
+    return [*found, *map(tuple, plans)]
+
+
+@EACH
+def test_a_check_finds_the_same_in_every_language(check):
+    english = [_facts(check, each.snapshot) for each in examples_of(check)]
+    use("zh")
+    assert [_facts(check, each.snapshot) for each in examples_of(check)] == english

@@ -20,6 +20,16 @@ def mode(doors) -> int:
     return doors.host.files.stat(KEY).mode
 
 
+def test_a_plan_is_told_in_chinese_and_to_programs_in_english(stackops) -> None:
+    told = stackops("--lang", "zh", "fix", "mongo.keyfile", "--dry-run").out
+    assert "密钥文件" in told
+    assert "权限" in told
+    assert "重启容器" in told or "启动" in told
+    assert "Set the mode" not in told
+    for programs in ("--json", "--plain"):
+        assert stackops("--lang", "zh", programs, "fix", "mongo.keyfile", "--dry-run").out.isascii()
+
+
 @pytest.fixture
 def terminal(monkeypatch):
     """Somebody sits there and types this."""

@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 from msgspec import Struct, StructMeta
 
 from ...hosts import EndUnknown, EngineUnreachable, Files, Host, HostError
+from ...text import _
 
 State = Literal["before", "after", "moved"]
 
@@ -101,7 +102,10 @@ class StepContext:
             return self.blobs[name]
         except KeyError:
             raise StepFailed(
-                f"The content {name[:12]} is no longer in the journal's store, so it cannot be put back"
+                _(
+                    "The content {name} is no longer in the journal's store, so it cannot be put back",
+                    name=name[:12],
+                )
             ) from None
 
 
@@ -259,7 +263,10 @@ class Step(Struct, frozen=True, tag=True, metaclass=AbstractStruct):
         Raises EngineUnreachable and EndUnknown as they are: what was done is not known then.
         """
         if self.state(bench) != "before":
-            raise StepMoved(f"{self.target} is no longer as the preview showed it", "look again and prepare a new plan")
+            raise StepMoved(
+                _("{target} is no longer as the preview showed it", target=self.target),
+                _("look again and prepare a new plan"),
+            )
         try:
             self.act(bench)
         except (StepFailed, EngineUnreachable, EndUnknown):

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from ...compose.yaml import load
 from ...compose.yaml_document import Tagged, YamlDocument, untagged
 from ...compose.yaml_edit import END, Indents, Inline, Path, Quoted, RefusedEdit, at, block, ensure, rename
+from ...text import _
 from ...text.cleaning import clean_line
 from .editing import FileEdit, masked_value
 
@@ -46,7 +47,11 @@ class ComposeEdit(FileEdit, frozen=True):
 
     def remedy(self, path: str) -> str:
         """The text to add."""
-        return f"Repair {posixpath.normpath(path)}, or add this to it by hand:\n{self.by_hand()}"
+        return _(
+            "Repair {normpath}, or add this to it by hand:\n{by_hand}",
+            normpath=posixpath.normpath(path),
+            by_hand=self.by_hand(),
+        )
 
     def changed(self, old: bytes | None, path: str) -> bytes:
         """The new content; a file that is made says who made it."""
@@ -57,7 +62,7 @@ class ComposeEdit(FileEdit, frozen=True):
                 header = f"{HEADER}\n".encode() if old is None and made else b""
                 return header + doc.encode(doc.text) if made else old or b""
             doc = changed
-        raise RefusedEdit("the edit does not come to an end")
+        raise RefusedEdit(_("the edit does not come to an end"))
 
 
 class AddVolume(ComposeEdit, frozen=True, tag="add-volume"):
@@ -76,7 +81,12 @@ class AddVolume(ComposeEdit, frozen=True, tag="add-volume"):
 
     def describe(self) -> str:
         """What it does, as a part of a sentence."""
-        return f"mount {self.source} → {self.target} for {self.service}"
+        return _(
+            "mount {source} → {target} for {service}",
+            source=self.source,
+            target=self.target,
+            service=self.service,
+        )
 
     @property
     def keys(self) -> dict[str, Any]:
@@ -103,7 +113,13 @@ class AddVolume(ComposeEdit, frozen=True, tag="add-volume"):
         if isinstance(item, str):
             return ensure(doc, (*path, n), ":".join([self.source, *(split_short(item)[1:] or [self.target])]))
         if item.get("type") != "bind":
-            raise RefusedEdit(f"{self.target} is mounted from something that is no file ({item.get('type')})")
+            raise RefusedEdit(
+                _(
+                    "{target} is mounted from something that is no file ({item})",
+                    target=self.target,
+                    item=item.get("type"),
+                )
+            )
         return ensure(doc, (*path, n, "source"), self.source)
 
     def _same_source(self, item: Any, directory: str) -> bool:  # noqa: ANN401 - YAML holds anything
@@ -165,13 +181,15 @@ class SetServiceKeys(ComposeEdit, frozen=True, tag="set-service-keys"):
 
     def describe(self) -> str:
         """What it does, as a part of a sentence."""
-        parts = [f"command {' '.join(self.command)}"] if self.command else []
+        parts = [_("command {command}", command=" ".join(self.command))] if self.command else []
         parts += [f"{name}={value}" for name, value in self.masked().environment]
-        parts += [f"the address of {name} to {address}" for name, address in self.extra_hosts]
-        parts += [f"shm_size to {self.shm_size}"] if self.shm_size else []
-        said = [f"set {' and '.join(parts)}"] if parts else []
-        said += [f"take {' and '.join(self.unset)} away"] if self.unset else []
-        return f"{', '.join(said)} for {self.service}"
+        parts += [
+            _("the address of {name} to {address}", name=name, address=address) for name, address in self.extra_hosts
+        ]
+        parts += [_("shm_size to {shm_size}", shm_size=self.shm_size)] if self.shm_size else []
+        said = [_("set {parts}", parts=_(" and ").join(parts))] if parts else []
+        said += [_("take {unset} away", unset=_(" and ").join(self.unset))] if self.unset else []
+        return _("{said} for {service}", said=", ".join(said), service=self.service)
 
     @property
     def _words(self) -> Inline:
@@ -212,11 +230,17 @@ class SetServiceKeys(ComposeEdit, frozen=True, tag="set-service-keys"):
             if name in now and now[name] == value:
                 return None
             if name in now and now[name] is None:
-                raise RefusedEdit(f"{'.'.join(map(str, path))}.{name} has no value there: Compose takes it from .env")
+                raise RefusedEdit(
+                    _(
+                        "{map}.{name} has no value there: Compose takes it from .env",
+                        map=".".join(map(str, path)),
+                        name=name,
+                    )
+                )
             return ensure(doc, (*path, name), value)
         items: Any = [] if now is None else now
         if not isinstance(items, list):
-            raise RefusedEdit(f"{'.'.join(map(str, path))} must be a list or a mapping")
+            raise RefusedEdit(_("{map} must be a list or a mapping", map=".".join(map(str, path))))
         text = name if value is None else f"{name}{sign}{value}"
         # fact: extra_hosts takes `=` for `:`
         ends = "[=:]" if sign == ":" else "="
@@ -239,7 +263,7 @@ class PinGpus(ComposeEdit, frozen=True, tag="pin-gpus"):
 
     def describe(self) -> str:
         """What it does, as a part of a sentence."""
-        return f"reserve GPU {', '.join(self.ids)} alone for {self.service}"
+        return _("reserve GPU {ids} alone for {service}", ids=", ".join(self.ids), service=self.service)
 
     @property
     def _devices(self) -> Tagged:
@@ -269,7 +293,7 @@ class RenameVariable(ComposeEdit, frozen=True, tag="rename-variable"):
 
     def describe(self) -> str:
         """What it does, as a part of a sentence."""
-        return f"rename the variable {self.old} of {self.service} to {self.new}"
+        return _("rename the variable {old} of {service} to {new}", old=self.old, service=self.service, new=self.new)
 
     @property
     def keys(self) -> dict[str, Any]:
@@ -278,9 +302,11 @@ class RenameVariable(ComposeEdit, frozen=True, tag="rename-variable"):
 
     def remedy(self, path: str) -> str:  # noqa: ARG002 - which file is said before
         """The variable and its service."""
-        return (
-            f"Rename {clean_line(self.old, 80)} to {clean_line(self.new, 80)} by hand, in the environment of the"
-            f" service {clean_line(self.service, 80)}"
+        return _(
+            "Rename {old} to {new} by hand, in the environment of the service {service}",
+            old=clean_line(self.old, 80),
+            new=clean_line(self.new, 80),
+            service=clean_line(self.service, 80),
         )
 
     def next(self, doc: YamlDocument, directory: str) -> YamlDocument | None:  # noqa: ARG002 - it names no files
@@ -291,12 +317,12 @@ class RenameVariable(ComposeEdit, frozen=True, tag="rename-variable"):
         if self.old not in names:
             return None
         if self.new in names:
-            raise RefusedEdit(f"{self.new} stands there too, with a value of its own")
+            raise RefusedEdit(_("{new} stands there too, with a value of its own", new=self.new))
         if names.count(self.old) > 1:
-            raise RefusedEdit(f"{self.old} stands there more than once")
+            raise RefusedEdit(_("{old} stands there more than once", old=self.old))
         n = names.index(self.old)
         if now[self.old] is None if isinstance(now, dict) else "=" not in str(now[n]):
-            raise RefusedEdit(f"{self.old} has no value there: Compose takes it from .env by that name")
+            raise RefusedEdit(_("{old} has no value there: Compose takes it from .env by that name", old=self.old))
         if isinstance(now, dict):
             return rename(doc, (*path, self.old), self.new)
         return rename(doc, (*path, n), self.new, word=self.old)

@@ -14,13 +14,14 @@ from collections.abc import Iterable
 
 from ...hosts import Files, HostError, NotPermitted, ReadOnlyRefused
 from ...model import FileFact
+from ...text import N_, _
 from ...text.cleaning import file_diff, mode, owner
 from ...text.cleaning import mode as in_octal
 from .base import Content, CopyOf, FileStep, PreparedStep, RandomKey, State, StepContext, StepFailed, Stored, Text
 
 _KINDS = {
-    "directory": "a directory", "missing": "missing", "fifo": "a named pipe", "device": "a device",
-    "socket": "a socket", "unreadable": "not readable for this user",
+    "directory": N_("a directory"), "missing": N_("missing"), "fifo": N_("a named pipe"), "device": N_("a device"),
+    "socket": N_("a socket"), "unreadable": N_("not readable for this user"),
 }  # fmt: skip
 _MAXIMUM_LINKS = 8
 _COLUMNS = 64
@@ -35,13 +36,13 @@ def load(content: Content, bench: StepContext, name: str | None = None) -> bytes
     if isinstance(content, RandomKey):
         return _random(content.size)
     if name is None:
-        raise StepFailed("A stored content has no name")
+        raise StepFailed(_("A stored content has no name"))
     return bench.content(name)
 
 
 def _random(size: int) -> bytes:
     if size < 1:
-        raise StepFailed(f"A key of {size} bytes is no key")
+        raise StepFailed(_("A key of {size} bytes is no key", size=size))
     text = base64.b64encode(secrets.token_bytes(size))
     return b"".join(text[at : at + _COLUMNS] + b"\n" for at in range(0, len(text), _COLUMNS))
 
@@ -54,10 +55,10 @@ def exact(content: Content, size: int) -> Content:
 def words(content: Content) -> str:
     """Where the content comes from, for people: ``a copy of /srv/librechat.example.yaml``."""
     if isinstance(content, CopyOf):
-        return f"a copy of {content.path}"
+        return _("a copy of {path}", path=content.path)
     if isinstance(content, RandomKey):
-        return f"a new random key of {content.size} bytes in base64"
-    return "the text shown below"
+        return _("a new random key of {size} bytes in base64", size=content.size)
+    return _("the text shown below")
 
 
 def stat(bench: StepContext, path: str, *, digest: bool = False) -> FileFact:
@@ -80,20 +81,22 @@ def require_file(bench: StepContext, path: str) -> FileFact:
     """The facts of a regular file. Raises StepFailed for anything else."""
     fact = stat(bench, path)
     if fact.kind != "file":
-        raise StepFailed(f"{path} is {_KINDS.get(fact.kind, fact.kind)}, not a regular file")
+        raise StepFailed(
+            _("{path} is {kinds}, not a regular file", path=path, kinds=_(_KINDS.get(fact.kind, fact.kind)))
+        )
     return fact
 
 
 def real_path(bench: StepContext, path: str) -> str:
     """The path with links followed: the preview names the file that really changes. Raises StepFailed for odd paths."""
     if not path.startswith("/") or posixpath.normpath(path) != path or path.startswith("//"):
-        raise StepFailed(f"{path!r} is not a plain absolute path")
-    for _ in range(_MAXIMUM_LINKS):
+        raise StepFailed(_("{path!r} is not a plain absolute path", path=path))
+    for _rest in range(_MAXIMUM_LINKS):
         target = stat(bench, path).link_target
         if target is None:
             return path
         path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-    raise StepFailed(f"{path} is a chain of more than {_MAXIMUM_LINKS} links")
+    raise StepFailed(_("{path} is a chain of more than {maximum_links} links", path=path, maximum_links=_MAXIMUM_LINKS))
 
 
 def require_writable(
@@ -110,10 +113,15 @@ def require_writable(
     folder = posixpath.dirname(path)
     kind = stat(bench, folder).kind
     if kind != "directory":
-        raise StepFailed(f"The folder {folder} is {_KINDS.get(kind, 'not a folder')}", f"make it: mkdir -p -- {folder}")
+        raise StepFailed(
+            _("The folder {folder} is {kinds}", folder=folder, kinds=_(_KINDS.get(kind, N_("not a folder")))),
+            _("make it: mkdir -p -- {folder}", folder=folder),
+        )
     there = stat(bench, path)
     if there.kind == "file" and (there.links or 1) > 1:  # a directory has one for each in it
-        bench.notes.append(f"{path} has {there.links} hard links: only this name gets the new content")
+        bench.notes.append(
+            _("{path} has {links} hard links: only this name gets the new content", path=path, links=there.links)
+        )
     # a read-only console may look at what would be done; it is refused when it comes to doing it
     probed = f"{path}.new" if in_place_of_directory else path
     try:
@@ -122,7 +130,9 @@ def require_writable(
     except HostError as error:
         if not in_place_of_directory:
             raise
-        raise StepFailed(str(error).replace(probed, path), f"as root: rmdir -- {path}, then look again") from error
+        raise StepFailed(
+            str(error).replace(probed, path), _("as root: rmdir -- {path}, then look again", path=path)
+        ) from error
 
 
 def require_one_name(fact: FileFact) -> None:
@@ -130,8 +140,12 @@ def require_one_name(fact: FileFact) -> None:
     if fact.links is not None and fact.links > 1:
         path = shlex.quote(fact.path)
         raise StepFailed(
-            f"{fact.path} has {fact.links} hard links: mode and owner would change for its other names too",
-            f"make it a file of its own: cp -p -- {path} {path}.new && mv -- {path}.new {path}",
+            _(
+                "{path} has {links} hard links: mode and owner would change for its other names too",
+                path=fact.path,
+                links=fact.links,
+            ),
+            _("make it a file of its own: cp -p -- {path} {path}.new && mv -- {path}.new {path}", path=path),
         )
 
 
@@ -141,13 +155,13 @@ def require_rights(bench: StepContext, fact: FileFact, command: str, *, owner_ma
     if rights.unlimited or fact.uid is None:
         return
     if not owner_may or fact.uid != rights.uid:
-        who = "its owner or root" if owner_may else "root"
-        raise NotPermitted(f"Only {who} may change {fact.path}", command)
+        who = _("its owner or root") if owner_may else "root"
+        raise NotPermitted(_("Only {who} may change {path}", who=who, path=fact.path), command)
 
 
 # ---- as it was seen ------------------------------------------------------------------------------------------------
 
-_LOOKS = {"file": "a file", "directory": "a directory", "missing": "not there"}
+_LOOKS = {"file": N_("a file"), "directory": N_("a directory"), "missing": N_("not there")}
 
 
 def difference(expected: FileFact, actual: FileFact) -> str | None:
@@ -157,17 +171,32 @@ def difference(expected: FileFact, actual: FileFact) -> str | None:
     """
     path = expected.path
     if expected.kind != actual.kind:
-        return f"{path} is {_LOOKS.get(actual.kind, actual.kind)}, not {_LOOKS.get(expected.kind, expected.kind)}"
+        return _(
+            "{path} is {looks}, not {looks2}",
+            path=path,
+            looks=_(_LOOKS.get(actual.kind, actual.kind)),
+            looks2=_(_LOOKS.get(expected.kind, expected.kind)),
+        )
     if expected.link_target != actual.link_target:
-        return f"{path} is a link to somewhere else"
+        return _("{path} is a link to somewhere else", path=path)
     if _differ(expected.sha256, actual.sha256):
-        return f"the content of {path} has changed"
+        return _("the content of {path} has changed", path=path)
     if _differ(expected.mode, actual.mode):
-        return f"the mode of {path} is {in_octal(actual.mode)}, not {in_octal(expected.mode)}"
+        return _(
+            "the mode of {path} is {in_octal}, not {in_octal2}",
+            path=path,
+            in_octal=in_octal(actual.mode),
+            in_octal2=in_octal(expected.mode),
+        )
     if _differ(expected.uid, actual.uid) or _differ(expected.gid, actual.gid):
-        return f"the owner of {path} is {owner(actual.uid, actual.gid)}, not {owner(expected.uid, expected.gid)}"
+        return _(
+            "the owner of {path} is {owner}, not {owner2}",
+            path=path,
+            owner=owner(actual.uid, actual.gid),
+            owner2=owner(expected.uid, expected.gid),
+        )
     if expected.kind == "directory" and _differ(expected.empty, actual.empty):
-        return f"the directory {path} is {'empty' if actual.empty else 'not empty'} now"
+        return _("the directory {path} is {what} now", path=path, what=_("empty") if actual.empty else _("not empty"))
     return None
 
 
@@ -203,7 +232,7 @@ class RestoreFile(FileStep, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Put the old content of {self.path} back"
+        return _("Put the old content of {path} back", path=self.path)
 
     def prepare(self, bench: StepContext) -> PreparedStep:
         """Compare now with the backup. Raises StepFailed when the backup is gone."""
@@ -230,7 +259,7 @@ class RemoveFile(FileStep, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Remove {self.path}, which the fix created"
+        return _("Remove {path}, which the fix created", path=self.path)
 
     def prepare(self, bench: StepContext) -> PreparedStep:
         """Show what goes."""
@@ -258,7 +287,12 @@ class RestoreDirectory(FileStep, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Put the empty directory {self.path} back ({mode(self.mode)}, {owner(self.uid, self.gid)})"
+        return _(
+            "Put the empty directory {path} back ({mode}, {owner})",
+            path=self.path,
+            mode=mode(self.mode),
+            owner=owner(self.uid, self.gid),
+        )
 
     def prepare(self, bench: StepContext) -> PreparedStep:
         """Show what goes."""
@@ -266,7 +300,12 @@ class RestoreDirectory(FileStep, frozen=True):
             return PreparedStep(self, None, "", changes=False)
         there = stat(bench, self.path).kind == "file"
         gone = file_diff(self.path, read(bench, self.path), None) if there else ""
-        comes = f"{self.path}: file → empty directory {mode(self.mode)} {owner(self.uid, self.gid)}"
+        comes = _(
+            "{path}: file → empty directory {mode} {owner}",
+            path=self.path,
+            mode=mode(self.mode),
+            owner=owner(self.uid, self.gid),
+        )
         return PreparedStep(self, None, f"{gone}\n{comes}".strip())
 
     def state(self, bench: StepContext) -> State:
@@ -292,4 +331,4 @@ class RestoreDirectory(FileStep, frozen=True):
         else:
             files.make_directory(self.path, mode=self.mode, uid=self.uid, gid=self.gid)
         if self.state(bench) != "after":
-            raise StepFailed(f"{self.path} is not the directory it was")
+            raise StepFailed(_("{path} is not the directory it was", path=self.path))

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from ...compose.yaml_document import YamlError
 from ...compose.yaml_edit import RefusedEdit, Splice
 from ...model import ConfigRepair
+from ...text import _
 from ...text.cleaning import clean_line
 from ...text.json_text import JsonDocument, JsonError, JsonMember, load
 from .base import AbstractStruct, StepFailed
@@ -58,7 +59,11 @@ class FileEdit(Struct, frozen=True, metaclass=AbstractStruct):
         except RefusedEdit as error:
             place, reason = path, str(error)
         raise StepFailed(
-            f"Not edited, nothing was changed: {clean_line(place)}: {clean_line(reason, 600)}",
+            _(
+                "Not edited, nothing was changed: {place}: {reason}",
+                place=clean_line(place),
+                reason=clean_line(reason, 600),
+            ),
             remedy=self.remedy(clean_line(path)),
         )
 
@@ -81,16 +86,16 @@ class RepairConfig(FileEdit, frozen=True, tag="repair-config"):
         from ...products.librechat.repair import repaired
 
         if old is None:
-            raise RefusedEdit("there is no such file")
+            raise RefusedEdit(_("there is no such file"))
         try:
             text = old.decode("utf-8")
         except UnicodeDecodeError:
-            raise RefusedEdit("it has a byte that is not UTF-8; save it as UTF-8") from None
+            raise RefusedEdit(_("it has a byte that is not UTF-8; save it as UTF-8")) from None
         return repaired(text, self.repair, number(self.release) or (0, 8, 7)).encode("utf-8")
 
     def remedy(self, path: str) -> str:  # noqa: ARG002 - the repair names the place
         """In the words of the repair."""
-        return f"Do it by hand: {clean_line(self.describe(), 300)}"
+        return _("Do it by hand: {describe}", describe=clean_line(self.describe(), 300))
 
 
 def masked_value(name: str, value: str) -> str:
@@ -117,7 +122,9 @@ def words(edits: Sequence[FileEdit]) -> str:
     """What the edits do, as a part of a sentence."""
     said = [edit.describe() for edit in edits]
     mounts = [one.removeprefix("mount ") for one in said if one.startswith("mount ")]
-    return "; ".join([*([f"mount {', '.join(mounts)}"] if mounts else []), *(s for s in said if s[:6] != "mount ")])
+    return "; ".join(
+        [*([_("mount {mounts}", mounts=", ".join(mounts))] if mounts else []), *(s for s in said if s[:6] != "mount ")]
+    )
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -141,17 +148,17 @@ class EnvLine(FileEdit, frozen=True, tag="env-line"):
 
     def describe(self) -> str:
         """What it does, as a part of a sentence."""
-        return f"set {self.name}={masked_value(self.name, self.value)}"
+        return _("set {it}={masked_value}", it=self.name, masked_value=masked_value(self.name, self.value))
 
     def remedy(self, path: str) -> str:  # noqa: ARG002 - which file is said before
         """The line."""
         value = clean_line(masked_value(self.name, self.value), 200)
-        return f"Write this line into it by hand:\n{clean_line(self.name, 80)}={value}"
+        return _("Write this line into it by hand:\n{it}={value}", it=clean_line(self.name, 80), value=value)
 
     def changed(self, old: bytes | None, path: str) -> bytes:  # noqa: ARG002 - it is in the file alone
         """The new content. Refused: a name or value that would need quotes, a file in which it cannot be proven."""
         if not _NAME.fullmatch(self.name) or not _VALUE.fullmatch(self.value):
-            raise RefusedEdit("the name or the value is none that is written without quotes")
+            raise RefusedEdit(_("the name or the value is none that is written without quotes"))
         content = old or b""
         bom = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
         # surrogates carry bytes that are no UTF-8, as comments in GBK are, through unharmed
@@ -160,7 +167,7 @@ class EnvLine(FileEdit, frozen=True, tag="env-line"):
             return content
         changed = _splice(text, self).into(text)
         if _values(changed) != {**_values(text), self.name: self.value}:
-            raise RefusedEdit("the edit would change more than the one variable")
+            raise RefusedEdit(_("the edit would change more than the one variable"))
         return bom + changed.encode("utf-8", "surrogateescape")
 
 
@@ -220,13 +227,15 @@ class EditJson(FileEdit, frozen=True, tag="edit-json"):
     def describe(self) -> str:
         """What it does, as a part of a sentence."""
         if self.value is None:
-            return f"remove {self.key}"
-        return f"set {self.key}" + (f" in place of {self.instead_of}" if self.instead_of else "")
+            return _("remove {key}", key=self.key)
+        return _("set {key}", key=self.key) + (
+            _(" in place of {instead_of}", instead_of=self.instead_of) if self.instead_of else ""
+        )
 
     def remedy(self, path: str) -> str:
         """What the file has to have."""
         by_hand = f'"{self.key}": {self.value}' if self.value is not None else f"no {self.key}"
-        return f"Repair {path} by hand so that it has {by_hand}"
+        return _("Repair {path} by hand so that it has {by_hand}", path=path, by_hand=by_hand)
 
     def changed(self, old: bytes | None, path: str) -> bytes:  # noqa: ARG002 - it is in the file alone
         """The new content; an empty file counts as none."""
@@ -237,7 +246,7 @@ class EditJson(FileEdit, frozen=True, tag="edit-json"):
             return content
         changed = doc.encode(_spliced(doc, self))
         if repr([(one.key, one.value) for one in load(changed).members]) != repr(intended):
-            raise RefusedEdit("the edit would change more than the one key")
+            raise RefusedEdit(_("the edit would change more than the one key"))
         return changed
 
 

@@ -20,6 +20,7 @@ from ...hosts.call import run
 from ...hosts.engine_api import Event, decode
 from ...model import DaemonConfig
 from ...products.dockerd import MIRRORS, address_of, flags, objections
+from ...text import N_, _
 from ...text.cleaning import clean_line, masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, sha256
 from .content import real_path, stat
@@ -30,7 +31,7 @@ WITHIN = 8.0
 """Seconds within which a reload shows; it takes some milliseconds."""
 EVENT_WITHIN = 2.0
 LOOK = 0.1
-SEE_WHY = "see what it says: journalctl -u docker -n 20"
+SEE_WHY = N_("see what it says: journalctl -u docker -n 20")
 
 
 class EngineReload(Step, frozen=True):
@@ -63,7 +64,11 @@ class EngineReload(Step, frozen=True):
     def describe(self) -> str:
         """One sentence: what it does."""
         listed = ", ".join(self.mirrors) or "none"
-        return f"Let the Docker Engine read {self.path} again (mirrors: {listed}); containers keep running"
+        return _(
+            "Let the Docker Engine read {path} again (mirrors: {listed}); containers keep running",
+            path=self.path,
+            listed=listed,
+        )
 
     def repeated(self) -> EngineReload:
         """Let dockerd read its file once more."""
@@ -101,7 +106,13 @@ class EngineReload(Step, frozen=True):
         version = engine(raw, None, address="", local=True)[0].version
         against = objections(config, version, was)
         if against:
-            raise StepFailed(f"The Engine would not start with {path}: {'; '.join(one.says for one in against)}")
+            raise StepFailed(
+                _(
+                    "The Engine would not start with {path}: {against}",
+                    path=path,
+                    against="; ".join(one.says for one in against),
+                )
+            )
         self._validate(bench, content, row)
 
     def _validate(self, bench: StepContext, content: bytes, row: ProcessRow) -> None:
@@ -109,12 +120,14 @@ class EngineReload(Step, frozen=True):
         try:
             said = bench.host.control.validate_engine_config(content, _without_file(row.command[1:]))
         except HostError as error:
-            bench.notes.append(f"The configuration was not checked by dockerd itself: {error}")
+            bench.notes.append(_("The configuration was not checked by dockerd itself: {error}", error=error))
             return
         if said is None:
-            bench.notes.append("The configuration was checked by stackops alone: this dockerd has no --validate")
+            bench.notes.append(_("The configuration was checked by stackops alone: this dockerd has no --validate"))
         elif said.exit_code != 0:
-            raise StepFailed(f"dockerd refuses the configuration as it would be: {masked(said.output.strip())}")
+            raise StepFailed(
+                _("dockerd refuses the configuration as it would be: {masked}", masked=masked(said.output.strip()))
+            )
 
     def state(self, bench: StepContext) -> State:
         """A dockerd that is there can be reloaded; whether it was is for the journal to tell."""
@@ -197,12 +210,12 @@ class EngineReload(Step, frozen=True):
         while (now := effective(bench)) != wanted:
             if clock.monotonic() >= end:
                 listed = ", ".join(now) or "none"
-                raise StepFailed(f"The Engine did not take the new list; it has: {listed}", SEE_WHY)
+                raise StepFailed(_("The Engine did not take the new list; it has: {listed}", listed=listed), _(SEE_WHY))
             clock.sleep(LOOK)
         if _dockerd(bench).pid != row.pid:
-            raise StepFailed("dockerd was restarted meanwhile, which was not asked for", "docker ps shows what runs")
+            raise StepFailed(_("dockerd was restarted meanwhile, which was not asked for"), "docker ps shows what runs")
         if was == wanted and not _told_of_reload(bench, since):
-            raise StepFailed("The Engine gave no sign of having read its file again", SEE_WHY)
+            raise StepFailed(_("The Engine gave no sign of having read its file again"), _(SEE_WHY))
 
 
 def effective(bench: StepContext) -> tuple[str, ...]:
@@ -228,8 +241,8 @@ def _dockerd(bench: StepContext) -> ProcessRow:
     found = serving(host.files, rows, address, rootless="/run/user/" in address, listener=listener)
     if found is None:
         raise StepFailed(
-            f"No dockerd is seen from here that serves {clean_line(address)}",
-            "on the Engine's own machine: sudo systemctl reload docker",
+            _("No dockerd is seen from here that serves {address}", address=clean_line(address)),
+            _("on the Engine's own machine: sudo systemctl reload docker"),
         )
     return found
 
@@ -239,14 +252,20 @@ def _require_its_file(bench: StepContext, row: ProcessRow, path: str) -> None:
 
     if is_apart(bench.host.files, row.pid, path):
         raise StepFailed(
-            f"dockerd ({row.pid}) does not read {path}: it has files of its own, in a container or a mount namespace",
-            f"change the file there, then: sudo kill -HUP {row.pid}",
+            _(
+                "dockerd ({pid}) does not read {path}: it has files of its own, in a container or a mount namespace",
+                pid=row.pid,
+                path=path,
+            ),
+            _("change the file there, then: sudo kill -HUP {pid}", pid=row.pid),
         )
 
 
 def _require_rights(rights: Rights, row: ProcessRow) -> None:
     if not rights.unlimited and row.user == "root":
-        raise NotPermitted("Only root may reload this Engine", f"sudo kill -HUP {row.pid}, or run stackops with sudo")
+        raise NotPermitted(
+            _("Only root may reload this Engine"), f"sudo kill -HUP {row.pid}, or run stackops with sudo"
+        )
 
 
 def _without_file(arguments: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import shlex
 from msgspec.structs import replace
 
 from ...model import FileFact
+from ...text import N_, _
 from ...text.cleaning import change, file_diff, mode, owner
 from .base import Content, FileStep, PreparedStep, RandomKey, State, Step, StepContext, StepFailed, StepMoved
 from .compose_edits import AddVolume, PinGpus, RenameVariable, SetServiceKeys
@@ -31,7 +32,7 @@ from .editing import words as edits_in_words
 
 Edit = AddVolume | SetServiceKeys | EnvLine | RepairConfig | EditJson | RenameVariable | PinGpus
 """Every edit that a journal can hold."""
-AGAIN = "look again and prepare a new plan"
+AGAIN = N_("look again and prepare a new plan")
 
 
 class EditFile(FileStep, frozen=True):
@@ -60,7 +61,7 @@ class EditFile(FileStep, frozen=True):
         path = real_path(bench, self.path)
         missing = stat(bench, path).kind == "missing"
         if missing and not self.create:
-            raise StepFailed(f"{path} does not exist")
+            raise StepFailed(_("{path} does not exist", path=path))
         old = None if missing else read(bench, path)
         new = apply_all(old, self.edits, path)
         step = replace(
@@ -105,7 +106,12 @@ class CreateFile(FileStep, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Create {self.path} with {words(self.content)}, {_as(self.mode, self.uid, self.gid)}"
+        return _(
+            "Create {path} with {words}, {as_}",
+            path=self.path,
+            words=words(self.content),
+            as_=_as(self.mode, self.uid, self.gid),
+        )
 
     def prepare(self, bench: StepContext) -> PreparedStep:
         """Load or generate the content. Raises StepFailed when something else is at the path."""
@@ -128,7 +134,7 @@ class CreateFile(FileStep, frozen=True):
                 return PreparedStep(
                     replace(self, path=path, content=exact(self.content, len(new)), after=name), None, "", changes=False
                 )
-        raise StepFailed(f"{path} exists already; it is left as it is")
+        raise StepFailed(_("{path} exists already; it is left as it is", path=path))
 
     def state(self, bench: StepContext) -> State:
         """By the file's SHA-256; missing is before."""
@@ -149,7 +155,11 @@ class ReplaceFile(FileStep, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Replace the content of {self.path} by {words(self.content)}; the old content is kept in the journal"
+        return _(
+            "Replace the content of {path} by {words}; the old content is kept in the journal",
+            path=self.path,
+            words=words(self.content),
+        )
 
     def prepare(self, bench: StepContext) -> PreparedStep:
         """Read the old content, load the new. Raises StepFailed when there is no regular file."""
@@ -186,9 +196,11 @@ class ReplaceDirectoryByFile(FileStep, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return (
-            f"Replace the empty directory {self.path} by a file with {words(self.content)}, "
-            f"{_as(self.mode, self.uid, self.gid)}"
+        return _(
+            "Replace the empty directory {path} by a file with {words}, {as_}",
+            path=self.path,
+            words=words(self.content),
+            as_=_as(self.mode, self.uid, self.gid),
         )
 
     def prepare(self, bench: StepContext) -> PreparedStep:
@@ -196,13 +208,14 @@ class ReplaceDirectoryByFile(FileStep, frozen=True):
         path = real_path(bench, self.path)
         fact = stat(bench, path)
         if fact.kind != "directory":
-            raise StepFailed(f"{path} is not a directory")
+            raise StepFailed(_("{path} is not a directory", path=path))
         if bench.host.files.names(path):
             raise StepFailed(
-                f"The directory {path} is not empty, so it is not removed", f"look at what is in it: ls -la -- {path}"
+                _("The directory {path} is not empty, so it is not removed", path=path),
+                _("look at what is in it: ls -la -- {path}", path=path),
             )
         if fact.mode is None or fact.uid is None or fact.gid is None:
-            raise StepFailed(f"Mode and owner of {path} cannot be read, so it could not be put back")
+            raise StepFailed(_("Mode and owner of {path} cannot be read, so it could not be put back", path=path))
         new = load(self.content, bench)
         require_writable(bench, path, new, mode=self.mode, uid=self.uid, gid=self.gid, in_place_of_directory=True)
         step = replace(
@@ -210,7 +223,12 @@ class ReplaceDirectoryByFile(FileStep, frozen=True):
             old_gid=fact.gid, after=bench.keep(new),
         )  # fmt: skip
         inverse = RestoreDirectory(path, fact.mode, fact.uid, fact.gid, expect=step.after or "")
-        was = f"{path}: empty directory {mode(fact.mode)} {owner(fact.uid, fact.gid)} → file"
+        was = _(
+            "{path}: empty directory {mode} {owner} → file",
+            path=path,
+            mode=mode(fact.mode),
+            owner=owner(fact.uid, fact.gid),
+        )
         diff = _joined(
             was, _content_diff(path, None, new, self.content), _meta_lines(path, self.mode, self.uid, self.gid)
         )
@@ -247,14 +265,14 @@ class Chmod(FileStep, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Set the mode of {self.path} to {mode(self.mode)}"
+        return _("Set the mode of {path} to {mode}", path=self.path, mode=mode(self.mode))
 
     def prepare(self, bench: StepContext) -> PreparedStep:
         """Read the mode. Raises StepFailed for anything but a regular file."""
         path = real_path(bench, self.path)
         fact = require_file(bench, path)
         if fact.mode is None:
-            raise StepFailed(f"The mode of {path} cannot be read, so it could not be put back")
+            raise StepFailed(_("The mode of {path} cannot be read, so it could not be put back", path=path))
         if fact.mode != self.mode:
             require_one_name(fact)
             require_rights(bench, fact, f"sudo chmod {mode(self.mode)} -- {shlex.quote(path)}")
@@ -279,7 +297,7 @@ class Chmod(FileStep, frozen=True):
         """Change the mode of the very file that is looked at here. Raises StepMoved for another one."""
         seen = stat(bench, self.path)
         if self._stands(seen) != "before":
-            raise StepMoved(f"{self.path} is no longer as the preview showed it", AGAIN)
+            raise StepMoved(_("{path} is no longer as the preview showed it", path=self.path), _(AGAIN))
         bench.host.files.chmod(self.path, self.mode, seen=seen)
 
 
@@ -295,14 +313,18 @@ class Chown(FileStep, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Give {self.path} to {f'user {self.uid}' if self.gid is None else owner(self.uid, self.gid)}"
+        return _(
+            "Give {path} to {what}",
+            path=self.path,
+            what=_("user {uid}", uid=self.uid) if self.gid is None else owner(self.uid, self.gid),
+        )
 
     def prepare(self, bench: StepContext) -> PreparedStep:
         """Read the owner. Raises StepFailed for anything but a regular file."""
         path = real_path(bench, self.path)
         fact = require_file(bench, path)
         if fact.uid is None or fact.gid is None:
-            raise StepFailed(f"The owner of {path} cannot be read, so it could not be put back")
+            raise StepFailed(_("The owner of {path} cannot be read, so it could not be put back", path=path))
         gid = fact.gid if self.gid is None else self.gid
         if (fact.uid, fact.gid) != (self.uid, gid):
             command = (
@@ -330,10 +352,10 @@ class Chown(FileStep, frozen=True):
     def act(self, bench: StepContext) -> None:
         """Change the owner of the very file that is looked at here. Raises StepMoved for another one."""
         if self.gid is None:
-            raise StepFailed(f"The group of {self.path} is not known")
+            raise StepFailed(_("The group of {path} is not known", path=self.path))
         seen = stat(bench, self.path)
         if self._stands(seen) != "before":
-            raise StepMoved(f"{self.path} is no longer as the preview showed it", AGAIN)
+            raise StepMoved(_("{path} is no longer as the preview showed it", path=self.path), _(AGAIN))
         bench.host.files.chown(self.path, self.uid, self.gid, seen=seen)
 
 
@@ -342,7 +364,7 @@ def _taken_back(path: str, before: str | None, after: str) -> Step:
 
 
 def _as(bits: int, uid: int | None, gid: int | None) -> str:
-    return f"mode {mode(bits)}" + ("" if uid is None else f", owner {owner(uid, gid)}")
+    return _("mode {mode}", mode=mode(bits)) + ("" if uid is None else _(", owner {owner}", owner=owner(uid, gid)))
 
 
 def _meta_lines(path: str, bits: int, uid: int | None, gid: int | None) -> str:
@@ -351,7 +373,7 @@ def _meta_lines(path: str, bits: int, uid: int | None, gid: int | None) -> str:
 
 def _content_diff(path: str, old: bytes | None, new: bytes, content: Content) -> str:
     secret = isinstance(content, RandomKey)
-    return file_diff(path, old, new, secret=secret, what="random base64" if secret else "")
+    return file_diff(path, old, new, secret=secret, what=_("random base64") if secret else "")
 
 
 def _joined(*parts: str) -> str:

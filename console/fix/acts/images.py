@@ -17,13 +17,14 @@ from msgspec.structs import replace
 
 from ...hosts import EngineUnreachable, HostError, NotFound
 from ...hosts.acting import reach
+from ...text import N_, _
 from ...text.cleaning import clean_line, masked, size
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StopAsked
 from .standing import image_named
 
 PULL_WITHIN = 4 * 3600.0
 """Seconds: model servers' images have tens of GiB."""
-NEWER = "A newer image"
+NEWER = N_("A newer image")
 """How the sentence begins that tells of one."""
 KEPT = "stackops/kept"
 """Repository whose tags keep former images, so that no prune takes them."""
@@ -67,7 +68,7 @@ class _Hearing:
 
     def _take(self, line: _Line) -> None:
         if line.error or line.error_detail:
-            said = (line.error_detail and line.error_detail.message) or line.error or "it gave no reason"
+            said = (line.error_detail and line.error_detail.message) or line.error or _("it gave no reason")
             raise StepFailed(masked(clean_line(said, 300)))
         status = line.status or ""
         self.whole = self.whole or (status.startswith("Status: ") and any(each in status for each in _WHOLE))
@@ -86,8 +87,12 @@ class _Hearing:
         layers = {*self._layers, *self._done}
         total = sum(each.total or 0 for each in self._layers.values())
         have = sum((each.total if name in self._done else each.current) or 0 for name, each in self._layers.items())
-        amount = f", {size(have)} of {size(total)} so far" if total else ""
-        return f"{len(self._done)} of {len(layers)} layers{amount}" if layers else ""
+        amount = _(", {have} of {total} so far", have=size(have), total=size(total)) if total else ""
+        return (
+            _("{count} of {count2} layers{amount}", count=len(self._done), count2=len(layers), amount=amount)
+            if layers
+            else ""
+        )
 
 
 class PullImage(Step, frozen=True):
@@ -96,7 +101,7 @@ class PullImage(Step, frozen=True):
     named_by: ClassVar[str] = "image"
     is_service_step: ClassVar[bool] = True
     undone_alone: ClassVar[bool] = True
-    left_behind: ClassVar[str] = "only pulled an image that was not there"
+    left_behind: ClassVar[str] = N_("only pulled an image that was not there")
     shared: ClassVar[bool] = True
     tells_itself: ClassVar[bool] = True
     may_be_cut: ClassVar[bool] = True
@@ -110,7 +115,7 @@ class PullImage(Step, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Pull {clean_line(self.image, 120)}; what runs goes on with the image it has"
+        return _("Pull {image}; what runs goes on with the image it has", image=clean_line(self.image, 120))
 
     def command(self) -> str:
         """The command that a person would type, to be shown."""
@@ -119,7 +124,7 @@ class PullImage(Step, frozen=True):
     def prepare(self, bench: StepContext) -> PreparedStep:
         """Remember what the name means now. Raises StepFailed for what is no name."""
         if _is_id(self.image):
-            raise StepFailed("Its image has no name here, only an id, so there is nothing to pull")
+            raise StepFailed(_("Its image has no name here, only an id, so there is nothing to pull"))
         former = _meant(bench, self.image)
         step = replace(self, former=former)
         return PreparedStep(step, TagImage(self.image, former) if former else None, step.command())
@@ -130,7 +135,9 @@ class PullImage(Step, frozen=True):
 
     def tolerates(self, error: HostError) -> str | None:
         """One image of several may not be had."""
-        return f"{clean_line(self.image, 120)} was not pulled: {error}" if self.among else None
+        return (
+            _("{image} was not pulled: {error}", image=clean_line(self.image, 120), error=error) if self.among else None
+        )
 
     def act(self, bench: StepContext) -> None:
         """Pull, and say whether it is another image. Raises StepFailed with what the registry or the Engine said."""
@@ -139,25 +146,36 @@ class PullImage(Step, frozen=True):
         try:
             bench.host.control.pull(self.image, heard.line, deadline=PULL_WITHIN - 60.0)
         except StopAsked:
-            raise StepFailed("It was stopped; the image is the one it was") from None
+            raise StepFailed(_("It was stopped; the image is the one it was")) from None
         except EngineUnreachable as error:
             _meant(bench, self.image)  # raises where the Engine itself is away
-            raise StepFailed(f"The pull broke off: {error}", error.remedy) from error
+            raise StepFailed(_("The pull broke off: {error}", error=error), error.remedy) from error
         if not heard.whole:
-            raise StepFailed("The pull broke off in its middle: the Engine did not say that it is complete")
+            raise StepFailed(_("The pull broke off in its middle: the Engine did not say that it is complete"))
         now = _meant(bench, self.image)
         if now is None:
-            raise StepFailed("The Engine says that the pull is complete, but the image is not there")
+            raise StepFailed(_("The Engine says that the pull is complete, but the image is not there"))
         bench.notes.append(self._news(bench, now))
 
     def _news(self, bench: StepContext, now: str) -> str:
         name = clean_line(self.image, 120)
         if now == self.former:
-            return f"No newer image: {name} is {_short(now)} in its registry too"
+            return _("No newer image: {name} is {short} in its registry too", name=name, short=_short(now))
         if self.former is None:
-            return f"{NEWER}: {name} is here now ({_short(now)}); there was none before"
+            return _(
+                "{newer}: {name} is here now ({short}); there was none before",
+                newer=_(NEWER),
+                name=name,
+                short=_short(now),
+            )
         bench.host.control.tag(self.former, _kept(self.former))
-        return f"{NEWER}: {name} is {_short(now)} now; the former one is kept as {_kept(self.former)}"
+        return _(
+            "{newer}: {name} is {short} now; the former one is kept as {kept}",
+            newer=_(NEWER),
+            name=name,
+            short=_short(now),
+            kept=_kept(self.former),
+        )
 
 
 class TagImage(Step, frozen=True):
@@ -172,7 +190,11 @@ class TagImage(Step, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Let {clean_line(self.image, 120)} mean the image {_short(self.former)} again"
+        return _(
+            "Let {image} mean the image {short} again",
+            image=clean_line(self.image, 120),
+            short=_short(self.former),
+        )
 
     def command(self) -> str:
         """The command that a person would type, to be shown."""

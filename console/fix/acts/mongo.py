@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from ...hosts import EngineUnreachable, HostError, MongoLogin
 from ...hosts.acting import reach
+from ...text import _
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
 from .mongo_talk import NO_REPLICATION, NOT_INITIATED, UNAUTHORIZED, MongodDialogue, View
 from .standing import of_service
@@ -84,18 +85,34 @@ class MongoCommand(Step, frozen=True):
     def describe(self) -> str:
         """One sentence: what it does."""
         if self.verb == "restore":
-            return f"Put the old configuration of the replica set {self.set_name} back"
+            return _("Put the old configuration of the replica set {set_name} back", set_name=self.set_name)
         if self.verb == "either":
-            return f"Initiate the replica set {self.set_name} with {self.host}, or make {self.host} its member's host"
+            return _(
+                "Initiate the replica set {set_name} with {host}, or make {host} its member's host",
+                set_name=self.set_name,
+                host=self.host,
+            )
         if self.verb == "initiate" and self.members:
             hosts = ", ".join(member.host for member in self.members)
-            return (
-                f"Initiate the replica set {self.set_name} once, on {self.name}, with {hosts}, and wait for a primary"
+            return _(
+                "Initiate the replica set {set_name} once, on {it}, with {hosts}, and wait for a primary",
+                set_name=self.set_name,
+                it=self.name,
+                hosts=hosts,
             )
         if self.verb == "initiate":
-            return f"Initiate the replica set {self.set_name} with this mongod as {self.host}, and wait for the primary"
+            return _(
+                "Initiate the replica set {set_name} with this mongod as {host}, and wait for the primary",
+                set_name=self.set_name,
+                host=self.host,
+            )
         forced = "Force" if self.force else "Make"
-        return f"{forced} {self.host} the host of this member of the replica set {self.set_name}"
+        return _(
+            "{forced} {host} the host of this member of the replica set {set_name}",
+            forced=forced,
+            host=self.host,
+            set_name=self.set_name,
+        )
 
     def prepare(self, bench: StepContext) -> PreparedStep:
         """Read the set and fix what is sent. Raises StepFailed where it cannot be done, StepMoved when it moved."""
@@ -149,14 +166,21 @@ class MongoCommand(Step, frozen=True):
             view = MongodDialogue(bench.host, member.container, member.name, (member.container, *self.owners)).peek()
             if not view.ghost or view.code not in (NOT_INITIATED, *UNAUTHORIZED):
                 raise StepMoved(
-                    f"{member.name} is not waiting to be initiated: {view.says}; nothing was sent to any member",
-                    "look again",
+                    _(
+                        "{member} is not waiting to be initiated: {says}; nothing was sent to any member",
+                        member=member.name,
+                        says=view.says,
+                    ),
+                    _("look again"),
                 )
 
     def _initiate(self, bench: StepContext, view: View) -> PreparedStep:
         """Only when replSetGetStatus says 94 (fact: NotYetInitialized, mongo error_codes.yml)."""
         if view.code != NOT_INITIATED:
-            raise StepMoved(f"The set of {self.name} is not waiting to be initiated: {view.says}", "look again")
+            raise StepMoved(
+                _("The set of {it} is not waiting to be initiated: {says}", it=self.name, says=view.says),
+                _("look again"),
+            )
         self._require_waiting(bench)
         hosts = [member.host for member in self.members] or [self.host]
         config = {
@@ -170,7 +194,10 @@ class MongoCommand(Step, frozen=True):
         old = view.config
         member = _member(old, self.member)
         if old is None or member is None:
-            raise StepMoved(f"The configuration of the set of {self.name} cannot be read: {view.says}", "look again")
+            raise StepMoved(
+                _("The configuration of the set of {it} cannot be read: {says}", it=self.name, says=view.says),
+                _("look again"),
+            )
         new: dict[str, Any] = copy.deepcopy(dict(old))
         _require(_member(new, self.member))["host"] = self.host
         new["version"] = int(old["version"]) + 1
@@ -182,7 +209,7 @@ class MongoCommand(Step, frozen=True):
         inverse = None
         if view.code == 0:
             inverse = replace(exact, verb="restore", force=True, config=exact.was, was=exact.config)
-        forced = ", force: true" if exact.force else ""
+        forced = _(", force: true") if exact.force else ""
         shown = [
             f"- members[{member.get('_id')}].host: {member.get('host')}",
             f"+ members[{member.get('_id')}].host: {self.host}",
@@ -211,7 +238,7 @@ class MongoCommand(Step, frozen=True):
         mongod, hosts = self._mongod(bench), ", ".join(member.host for member in self.members) or self.host
         if not mongod.order(self._command(mongod), hosts) and not self._is_whole(mongod.look()):
             raise StepFailed(
-                f"{self.name} was initiated meanwhile with other members; nothing was changed", "look again"
+                _("{it} was initiated meanwhile with other members; nothing was changed", it=self.name), _("look again")
             )
         if self.verb != "restore":
             mongod.await_primary()
@@ -237,7 +264,7 @@ def _member(config: Mapping[str, Any] | None, ident: int | None) -> dict[str, An
 
 def _require(member: dict[str, Any] | None) -> dict[str, Any]:
     if member is None:
-        raise StepMoved("The member is no longer in the configuration", "look again")
+        raise StepMoved(_("The member is no longer in the configuration"), _("look again"))
     return member
 
 
@@ -274,13 +301,17 @@ class InitiateSet(Step, frozen=True):
     def describe(self) -> str:
         """One sentence: what it does."""
         if self.left:
-            return (
-                f"Leave the configuration of the set {self.set_name} in the data folder: mongod does not use it without"
-                " --replSet"
+            return _(
+                "Leave the configuration of the set {set_name} in the data folder: mongod does not use it "
+                "without --replSet",
+                set_name=self.set_name,
             )
-        return (
-            f"Wait until {self.service} runs with --replSet, initiate the replica set {self.set_name} with it as"
-            f" {self.host}, and wait for the primary"
+        return _(
+            "Wait until {service} runs with --replSet, initiate the replica set {set_name} with it as {host}, "
+            "and wait for the primary",
+            service=self.service,
+            set_name=self.set_name,
+            host=self.host,
         )
 
     @property
@@ -326,16 +357,28 @@ class InitiateSet(Step, frozen=True):
             if view is not None and view.code in (0, NOT_INITIATED):
                 return view
             if view is not None and view.code != NO_REPLICATION:
-                raise StepFailed(f"{self.service} cannot be initiated: {view.says}", "look again: it may be said why")
+                raise StepFailed(
+                    _("{service} cannot be initiated: {says}", service=self.service, says=view.says),
+                    _("look again: it may be said why"),
+                )
             if clock.monotonic() >= end:
-                why = why or "it runs without"
-                raise StepFailed(f"{self.service} did not come up with --replSet within {START_WITHIN:g} s: {why}")
-            bench.tell(f"mongod is starting ({max(0.0, end - clock.monotonic()):.0f} s left)")
+                why = why or _("it runs without")
+                raise StepFailed(
+                    _(
+                        "{service} did not come up with --replSet within {start_within:g} s: {why}",
+                        service=self.service,
+                        start_within=START_WITHIN,
+                        why=why,
+                    )
+                )
+            bench.tell(_("mongod is starting ({what:.0f} s left)", what=max(0.0, end - clock.monotonic())))
             clock.sleep(0.5)
 
     def _mongod(self, bench: StepContext) -> MongodDialogue:
         """That of the service, as it is now."""
         found = of_service(bench.host, self.project, self.service)
         if len(found) != 1:
-            raise StepFailed(f"The service {self.service} has {len(found) or 'no'} containers")
+            raise StepFailed(
+                _("The service {service} has {count} containers", service=self.service, count=len(found) or "no")
+            )
         return MongodDialogue(bench.host, found[0].id, self.service, (found[0].id, *self.owners))

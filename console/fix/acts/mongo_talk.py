@@ -27,6 +27,7 @@ from ...hosts import (
 from ...hosts.call import run
 from ...model import Container
 from ...products.mongo import clients, credentials
+from ...text import _
 from .base import StepFailed, StepMoved
 
 _ASK = 15.0
@@ -79,7 +80,7 @@ class View(Struct, frozen=True):
     @property
     def says(self) -> str:
         """The code in words."""
-        return SAYS.get(self.code, f"error {self.code}")
+        return SAYS.get(self.code, _("error {code}", code=self.code))
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,8 @@ class MongodDialogue:
         """Send an act; False where somebody was faster, which is fact 23. StepFailed with mongod's reason, in words."""
         code = _run(_order(self, command), _ACT + _ASK)
         if code not in (0, ALREADY):
-            reason = ANSWERS.get(code, f"mongod answers with error {code}").format(host=hosts)
-            raise StepFailed(reason, "the log of mongod says more")
+            reason = ANSWERS.get(code, _("mongod answers with error {code}", code=code)).format(host=hosts)
+            raise StepFailed(reason, _("the log of mongod says more"))
         return code != ALREADY
 
     def await_primary(self) -> None:
@@ -120,7 +121,13 @@ class MongodDialogue:
         end = clock.monotonic() + PRIMARY_WITHIN
         while not self.look(status=False).led:
             if clock.monotonic() >= end:
-                raise StepFailed(f"The set of {self.name} has no primary after {PRIMARY_WITHIN:g} s")
+                raise StepFailed(
+                    _(
+                        "The set of {it} has no primary after {primary_within:g} s",
+                        it=self.name,
+                        primary_within=PRIMARY_WITHIN,
+                    )
+                )
             clock.sleep(0.5)
 
 
@@ -132,7 +139,7 @@ def _run(work: Coroutine[Any, Any, T], deadline: float) -> T:
     try:
         return run(bounded())
     except TimeoutError:
-        raise HostError(f"mongod did not answer within {deadline:g} s") from None
+        raise HostError(_("mongod did not answer within {deadline:g} s", deadline=deadline)) from None
 
 
 async def _look(one: MongodDialogue, *, status: bool) -> View:
@@ -144,7 +151,7 @@ async def _look(one: MongodDialogue, *, status: bool) -> View:
     )
     if not status:
         return view
-    _, found = await _with_login(databases, target, await _logins(one, mongo))
+    _rest, found = await _with_login(databases, target, await _logins(one, mongo))
     code = 0 if found[0].get("ok") == 1 else found[0].get("code")
     config = found[1].get("config") if found[1].get("ok") == 1 else None
     return replace(
@@ -155,8 +162,8 @@ async def _look(one: MongodDialogue, *, status: bool) -> View:
 
 async def _order(one: MongodDialogue, command: Mapping[str, object]) -> int:
     databases, mongo, targets = await _ways(one)
-    target, _ = await _first(databases, targets)
-    login, _ = await _with_login(databases, target, await _logins(one, mongo))
+    target, _rest = await _first(databases, targets)
+    login, _rest = await _with_login(databases, target, await _logins(one, mongo))
     reply = await databases.command_mongo(target, command, login=login, deadline=_ACT)
     code = reply.get("code")
     return 0 if reply.get("ok") == 1 else code if isinstance(code, int) else _NO_STATUS
@@ -167,7 +174,7 @@ async def _ways(one: MongodDialogue) -> tuple[Databases, Container, tuple[Databa
 
     engine, databases = one.host.engine, one.host.databases
     if engine is None or databases is None:
-        raise StepFailed("MongoDB cannot be asked without a Docker Engine")
+        raise StepFailed(_("MongoDB cannot be asked without a Docker Engine"))
     mongo = await _container(engine, one.container)
     return databases, mongo, targets(mongo, address=engine.address, local=engine.local)
 
@@ -178,7 +185,9 @@ async def _container(engine: Engine, container: str) -> Container:
     try:
         return containers.container(await engine.inspect(container))
     except NotFound:
-        raise StepMoved("The container of mongod is another one than when it was looked at", "look again") from None
+        raise StepMoved(
+            _("The container of mongod is another one than when it was looked at"), _("look again")
+        ) from None
 
 
 async def _first(
@@ -187,7 +196,7 @@ async def _first(
     """The first way that answers to hello."""
     from ...collect.mongo_state import may_help
 
-    why: HostError = HostError("There is no way to mongod from here")
+    why: HostError = HostError(_("There is no way to mongod from here"))
     troubles: list[tuple[str, str]] = []
     for target in targets:
         if target.via == "exec" and not may_help(troubles):
@@ -228,10 +237,10 @@ async def _with_login(
         if replies[0].get("code") not in UNAUTHORIZED:
             return login, replies
     raise LoginUnknown(
-        "mongod wants a login, and none that is known here is accepted"
+        _("mongod wants a login, and none that is known here is accepted")
         if logins
-        else "mongod wants a login, and nobody in the stack holds one",
-        "name one: --set user=NAME --set password=PASSWORD",
+        else _("mongod wants a login, and nobody in the stack holds one"),
+        _("name one: --set user=NAME --set password=PASSWORD"),
     )
 
 

@@ -14,16 +14,17 @@ from msgspec.structs import replace
 from ...hosts import EngineUnreachable, Host, HostError, NotFound
 from ...hosts.acting import reach
 from ...hosts.engine_api import Api, Listed, decode
+from ...text import N_, _
 from ...text.cleaning import clean_line, size
 from .base import PreparedStep, State, Step, StepContext, StepFailed
 from .standing import asked
 
 Kind = Literal["containers", "images", "networks", "build-cache"]
 WORDS: Mapping[Kind, tuple[str, str]] = {
-    "containers": ("stopped container", "stopped containers"),
-    "images": ("dangling image", "dangling images"),
-    "networks": ("unused network", "unused networks"),
-    "build-cache": ("build cache", "build cache"),
+    "containers": (N_("stopped container"), N_("stopped containers")),
+    "images": (N_("dangling image"), N_("dangling images")),
+    "networks": (N_("unused network"), N_("unused networks")),
+    "build-cache": (N_("build cache"), N_("build cache")),
 }
 """What one and several of a kind are called, in the order of removing: what a container held is free after it."""
 SLOW = 60.0
@@ -87,7 +88,7 @@ def unused(host: Host, kind: Kind) -> tuple[Leftover, ...]:
 def _container(row: _Row) -> str:
     name = clean_line(((row.names or [""])[0] or "").lstrip("/"), 60)
     project = (row.labels or {}).get("com.docker.compose.project")
-    return f"{name} of the stack {clean_line(project, 60)}" if project else name
+    return _("{name} of the stack {project}", name=name, project=clean_line(project, 60)) if project else name
 
 
 def _short(ident: str | None) -> str:
@@ -98,7 +99,7 @@ def _cache(raw: bytes) -> tuple[Leftover, ...]:
     """fact: moby/buildkit cache/manager.go: without ``all`` it keeps what is in use, shared, or of these two types."""
     records = [row for row in decode(raw, _Usage, "the build cache").build_cache or () if row]
     free = [r for r in records if not (r.in_use or r.shared or r.type in ("internal", "frontend"))]
-    what = f"{len(free)} record{'s' if len(free) != 1 else ''} of the build cache"
+    what = _("{count} record{s} of the build cache", count=len(free), s="s" if len(free) != 1 else "")
     return (Leftover("build-cache", what, sum(row.size or 0 for row in free)),) if free else ()
 
 
@@ -123,8 +124,14 @@ class Prune(Step, frozen=True):
         count, freed = len(self.found), sum(each.bytes or 0 for each in self.found)
         about = f" ({size(freed)})" if self.kind != "networks" else ""
         if self.kind == "build-cache":
-            return f"Remove {', '.join(each.name for each in self.found)}{about}"
-        return f"Remove {count} {WORDS[self.kind][count != 1]}{about}: {_named(self.found)}"
+            return _("Remove {found}{about}", found=", ".join(each.name for each in self.found), about=about)
+        return _(
+            "Remove {count} {words}{about}: {named}",
+            count=count,
+            words=_(WORDS[self.kind][count != 1]),
+            about=about,
+            named=_named(self.found),
+        )
 
     def prepare(self, bench: StepContext) -> PreparedStep:
         """List what there is; nothing to do where there is nothing."""
@@ -143,7 +150,7 @@ class Prune(Step, frozen=True):
 
     def tolerates(self, error: HostError) -> str | None:
         """One kind of several may fail."""
-        return f"No {WORDS[self.kind][0]} was removed: {error}" if self.among else None
+        return _("No {words} was removed: {error}", words=_(WORDS[self.kind][0]), error=error) if self.among else None
 
     def act(self, bench: StepContext) -> None:
         """Remove one after another; what is kept is told with the reason. Raises StepFailed where nothing was."""
@@ -158,13 +165,20 @@ class Prune(Step, frozen=True):
             except EngineUnreachable:
                 raise
             except HostError as error:
-                kept.append(f"Kept {each.name}: {error}")
+                kept.append(_("Kept {it}: {error}", it=each.name, error=error))
         if there and len(kept) == len(there):
             raise StepFailed(kept[0])
         still = self._still(bench)
-        bench.notes += kept or [f"Still there: {_named(still)}"] if still else kept
+        bench.notes += kept or [_("Still there: {named}", named=_named(still))] if still else kept
         freed = sum(each.bytes or 0 for each in there) - sum(each.bytes or 0 for each in still)
-        bench.notes.append(f"Removed {len(there) - len(still)} of {len(self.found)} ({size(freed)}), looked for again")
+        bench.notes.append(
+            _(
+                "Removed {count} of {count2} ({freed}), looked for again",
+                count=len(there) - len(still),
+                count2=len(self.found),
+                freed=size(freed),
+            )
+        )
 
     def _remove(self, host: Host) -> Callable[[str], object]:
         control = host.control
@@ -177,4 +191,4 @@ class Prune(Step, frozen=True):
 
 def _named(these: tuple[Leftover, ...]) -> str:
     rest = len(these) - _NAMED
-    return ", ".join(each.name for each in these[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(each.name for each in these[:_NAMED]) + (_(" and {rest} more", rest=rest) if rest > 0 else "")

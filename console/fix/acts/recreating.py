@@ -18,6 +18,7 @@ from ...compose import definition as d
 from ...hosts import ComposeProject, Files, HostError, NotFound
 from ...hosts.engine_api import ImageInspected
 from ...products.services import LABEL_HASH, LABEL_VERSION, same_compose
+from ...text import _
 from .base import StepContext, StepFailed
 from .content import real_path
 from .standing import image_named, inspected
@@ -48,7 +49,7 @@ class Foreseen:
     def says(self) -> Iterator[str]:
         """What the operator has to see, secrets masked."""
         for change in self.also:
-            yield f"Recreating also changes {d.told(change)}"
+            yield _("Recreating also changes {told}", told=d.told(change))
         if self.settings:
             yield self.settings
 
@@ -63,7 +64,7 @@ def foresee(bench: StepContext, source: ServiceSource, made_with: ServiceSource,
     """Compare; reads only. Raises StepFailed for what could not be brought back, with the way out."""
     one = inspected(bench.host, container)
     if one is None:
-        raise StepFailed(f"The container of {source.service} is gone", "look again")
+        raise StepFailed(_("The container of {service} is gone", service=source.service), _("look again"))
     there = d.of_container(one)
     before, after = as_it_is(bench, made_with), as_it_would_be(bench, source)
     back, then = _made(bench, before, source, there), _made(bench, after, source, there)
@@ -81,7 +82,8 @@ def foresee(bench: StepContext, source: ServiceSource, made_with: ServiceSource,
     edited = comparable and unedited is False and not waiting
     return Foreseen(
         there, _kept(back.lines, firm), _kept(then.lines, firm), tuple(also),
-        f"Recreating {source.service} also applies other settings that were edited in its compose files since"
+        _("Recreating {service} also applies other settings that were edited in its compose files since",
+          service=source.service)
         if edited else None,
     )  # fmt: skip
 
@@ -103,7 +105,7 @@ def differs(bench: StepContext, container: str, wanted: d.Definition) -> tuple[d
     """What a container has otherwise than it should. Raises StepFailed when it is gone."""
     one = inspected(bench.host, container)
     if one is None:
-        raise StepFailed("The container is gone")
+        raise StepFailed(_("The container is gone"))
     firm = any(key.startswith(d.OTHER) for key in wanted)
     found = d.changes(wanted, _kept(d.of_container(one), firm))
     return tuple(change for change in found if not _any_volume(change))
@@ -154,7 +156,7 @@ def _asked(bench: StepContext, source: ServiceSource, edited: Mapping[str, bytes
     except HostError as error:
         raise StepFailed(str(error), error.remedy) from error
     except msgspec.DecodeError as error:
-        raise StepFailed("Compose answered with something that is not a configuration") from error
+        raise StepFailed(_("Compose answered with something that is not a configuration")) from error
 
 
 def _with_edited_env_files(bench: StepContext, source: ServiceSource, told: ComposeAnswer) -> ComposeAnswer:
@@ -164,7 +166,7 @@ def _with_edited_env_files(bench: StepContext, source: ServiceSource, told: Comp
 
     if not bench.pending:
         return told
-    project, _ = read_project(
+    project, _rest = read_project(
         bench.host.files, source.directory, name=source.name, config_files=source.files, env_files=source.env_files
     )
     declared = next((one for one in project.services if one.name == source.service), None)
@@ -215,7 +217,7 @@ def _unedited(bench: StepContext, source: ServiceSource, labels: Mapping[str, st
 def _env_files_of(bench: StepContext, source: ServiceSource) -> tuple[str, ...]:
     from ...compose.reading import read_project
 
-    project, _ = read_project(
+    project, _rest = read_project(
         bench.disk, source.directory, name=source.name, config_files=source.files, env_files=source.env_files
     )
     return next((one.env_files for one in project.services if one.name == source.service), ())
@@ -246,27 +248,29 @@ def _refuse_what_is_lost(files: Files, source: ServiceSource, waiting: Sequence[
     lost = reading.lost(waiting, declared, source.name)
     where = " or ".join(source.env_files[-1:] or (source.dotenv,))
     if lost:
-        names = " and ".join(lost)
+        names = _(" and ").join(lost)
         lines = ", ".join(dict.fromkeys(lost.values()))
         raise StepFailed(
-            f"{source.service} was started with another value of {names}, which no env file gives: recreating it would"
-            f" change {lines}",
-            f"give {names} back: write it into {where} (empty, if you took it out), or export it before you start"
-            " stackops",
-        )
+            _("{service} was started with another value of {names}, which no env file gives: recreating it would "
+              "change {lines}", service=source.service, names=names, lines=lines),
+            _("give {names} back: write it into {where} (empty, if you took it out), or export it before you start "
+              "stackops", names=names, where=where),
+        )  # fmt: skip
     for change in waiting if unedited else ():
         if change.was is not None and change.what.startswith(d.VARIABLE) and _is_proxy(change, {}):
             raise StepFailed(
-                f"{source.service} was started with {change.what.removeprefix(d.VARIABLE)} from the proxies of a docker"
-                " client that are not the ones here: recreating it would lose it",
-                "start stackops as the user who started the service, or name it in the compose file",
-            )
+                _("{service} was started with {removeprefix} from the proxies of a docker client that are not the "
+                  "ones here: recreating it would lose it", service=source.service,
+                  removeprefix=change.what.removeprefix(d.VARIABLE)),
+                _("start stackops as the user who started the service, or name it in the compose file"),
+            )  # fmt: skip
         if change.now is None and change.what.startswith(d.NETWORK):
             network = change.what.removeprefix(d.NETWORK)
             raise StepFailed(
-                f"{source.service} was connected to the network {network} by hand, and recreating it would cut it off",
-                f"name {network} in the compose file (external: true), or disconnect it",
-            )
+                _("{service} was connected to the network {network} by hand, and recreating it would cut it off",
+                  service=source.service, network=network),
+                _("name {network} in the compose file (external: true), or disconnect it", network=network),
+            )  # fmt: skip
 
 
 def _same_settings(before: ComposeAnswer, after: ComposeAnswer, source: ServiceSource) -> bool:

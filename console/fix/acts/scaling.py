@@ -8,6 +8,7 @@ from typing import ClassVar
 from msgspec.structs import replace
 
 from ...hosts.acting import reach
+from ...text import _
 from ...text.cleaning import clean_line, masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
 from .recreating import ServiceSource, as_it_is
@@ -40,10 +41,18 @@ class ScaleService(Step, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        what = f"Run {self.count} instead of {self.former} containers of {self.service}"
+        what = _(
+            "Run {count} instead of {former} containers of {service}",
+            count=self.count,
+            former=self.former,
+            service=self.service,
+        )
         if not self.loses:
-            return f"{what}; those that run go on"
-        return f"{what}; the ones with the highest numbers are removed, with what they wrote outside volumes"
+            return _("{what}; those that run go on", what=what)
+        return _(
+            "{what}; the ones with the highest numbers are removed, with what they wrote outside volumes",
+            what=what,
+        )
 
     @property
     def loses(self) -> bool:
@@ -73,7 +82,7 @@ class ScaleService(Step, frozen=True):
         require_plain_names(self.project, self.service)
         there = of_service(bench.host, self.project, self.service)
         if not there:
-            raise StepMoved(f"The service {self.service} has no container any more", "look again")
+            raise StepMoved(_("The service {service} has no container any more", service=self.service), _("look again"))
         step = replace(self, former=len(there), env_files=self.env_files or there[0].env_files)
         require_files(bench, step.source)
         if step.count > max(1, step.former):
@@ -87,7 +96,13 @@ class ScaleService(Step, frozen=True):
         now = len(of_service(bench.host, self.project, self.service))
         if now not in (self.count, self.former):
             raise StepMoved(
-                f"{self.service} has {now} containers now, and had {self.former} after the fix", "look again"
+                _(
+                    "{service} has {now} containers now, and had {former} after the fix",
+                    service=self.service,
+                    now=now,
+                    former=self.former,
+                ),
+                _("look again"),
             )
         return None if now == self.count else (self, step.repeated())
 
@@ -117,7 +132,14 @@ class ScaleService(Step, frozen=True):
         """Raises StepFailed unless there are as many as were asked for."""
         now = len(of_service(bench.host, self.project, self.service))
         if now != self.count:
-            raise StepFailed(f"{self.service} has {now} containers now, and {self.count} were asked for")
+            raise StepFailed(
+                _(
+                    "{service} has {now} containers now, and {count} were asked for",
+                    service=self.service,
+                    now=now,
+                    count=self.count,
+                )
+            )
 
 
 def _require_scalable(bench: StepContext, source: ServiceSource, count: int) -> None:
@@ -128,14 +150,22 @@ def _require_scalable(bench: StepContext, source: ServiceSource, count: int) -> 
     own = (as_it_is(bench, source).config.get("services") or {}).get(source.service) or {}
     if name := own.get("container_name"):
         raise StepFailed(
-            f"{source.service} has the fixed name {clean_line(str(name), 60)}, and only one container can have a name",
-            "take container_name out of its compose file, and bring the service up once",
+            _(
+                "{service} has the fixed name {name}, and only one container can have a name",
+                service=source.service,
+                name=clean_line(str(name), 60),
+            ),
+            _("take container_name out of its compose file, and bring the service up once"),
         )
     for port in own.get("ports") or ():
         published = str(port.get("published") or "")
-        first, _, last = published.partition("-")
+        first, _rest, last = published.partition("-")
         if published and int(last or first) - int(first) + 1 < count:
             raise StepFailed(
-                f"{source.service} publishes port {published}, and a port of the host leads to one container only",
-                f"publish a range of {count} ports, or none: put a proxy before the service",
+                _(
+                    "{service} publishes port {published}, and a port of the host leads to one container only",
+                    service=source.service,
+                    published=published,
+                ),
+                _("publish a range of {count} ports, or none: put a proxy before the service", count=count),
             )

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ...hosts import Host, HttpActs, HttpFailed, HttpReply
 from ...hosts.call import run
+from ...text import N_, _
 from ...text.cleaning import clean_line, masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
 from .standing import Standing, environment_of, of_container
@@ -43,7 +44,7 @@ class WaitFor(Step, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Wait at most {self._limit:.0f} s until {self.what}; nothing is changed"
+        return _("Wait at most {limit:.0f} s until {what}; nothing is changed", limit=self._limit, what=self.what)
 
     @property
     def _limit(self) -> float:
@@ -73,12 +74,13 @@ class WaitFor(Step, frozen=True):
                 return
             if left <= 0 and up_since is None:
                 raise StepFailed(
-                    f"{self.name} has not come up within {self._limit:.0f} s", "look again: it may be said why"
+                    _("{it} has not come up within {limit:.0f} s", it=self.name, limit=self._limit),
+                    _("look again: it may be said why"),
                 )
             if left <= -self.steady:
-                raise StepFailed(f"{self.name} does not stay up", "look again: it may be said why")
-            state = "it runs, does it stay?" if there.state == "running" else f"it is {there.state}"
-            bench.tell(f"{state} ({max(0.0, left):.0f} s left)")
+                raise StepFailed(_("{it} does not stay up", it=self.name), _("look again: it may be said why"))
+            state = _("it runs, does it stay?") if there.state == "running" else _("it is {state}", state=there.state)
+            bench.tell(_("{state} ({what:.0f} s left)", state=state, what=max(0.0, left)))
             clock.sleep(PERIOD)
 
 
@@ -103,7 +105,11 @@ class AskModel(Step, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Send one real request for the model {clean_line(self.model, 80)} through {self.name}; it costs tokens"
+        return _(
+            "Send one real request for the model {model} through {it}; it costs tokens",
+            model=clean_line(self.model, 80),
+            it=self.name,
+        )
 
     def command(self) -> str:
         """The request without its key, to be shown."""
@@ -115,7 +121,7 @@ class AskModel(Step, frozen=True):
         """Find the container that holds the key."""
         there = of_container(bench.host, self.client)
         if there is None:
-            raise StepMoved("The container that holds the key is gone", "look again")
+            raise StepMoved(_("The container that holds the key is gone"), _("look again"))
         step = replace(self, client=there.id)
         return PreparedStep(step, None, step.command())
 
@@ -127,11 +133,13 @@ class AskModel(Step, frozen=True):
         """Ask once One API listens. Raises StepFailed with its answer when it is not 200."""
         key = environment_of(bench.host, self.client).get(self.variable)
         if not key:
-            raise StepMoved(f"{self.variable} is not set any more", "look again")
+            raise StepMoved(_("{variable} is not set any more", variable=self.variable), _("look again"))
         reply = self._listening(bench, {"Authorization": f"Bearer {key}"})
         if reply.status != 200:
             said = f"{reply.status}: {_words(reply)}"
-            raise StepFailed(f"The request for {clean_line(self.model, 80)} was answered with {said}")
+            raise StepFailed(
+                _("The request for {model} was answered with {said}", model=clean_line(self.model, 80), said=said)
+            )
 
     def _listening(self, bench: StepContext, headers: dict[str, str]) -> HttpReply:
         clock, acts = bench.host.clock, _acts(bench)
@@ -142,7 +150,7 @@ class AskModel(Step, frozen=True):
             except HttpFailed as error:
                 if error.trouble not in ("refused", "reset") or clock.monotonic() >= end:
                     raise
-            bench.tell(f"{self.name} does not listen yet ({end - clock.monotonic():.0f} s left)")
+            bench.tell(_("{it} does not listen yet ({end:.0f} s left)", it=self.name, end=end - clock.monotonic()))
             clock.sleep(PERIOD)
 
     def _body(self) -> dict[str, object]:
@@ -159,7 +167,7 @@ class UnloadModel(Step, frozen=True):
     """
 
     is_service_step: ClassVar[bool] = True
-    left_behind: ClassVar[str] = "only unloaded a model"
+    left_behind: ClassVar[str] = N_("only unloaded a model")
     shared: ClassVar[bool] = True
 
     address: str
@@ -170,7 +178,11 @@ class UnloadModel(Step, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Unload the model {clean_line(self.model, 120)} of {self.name}; the next request for it loads it again"
+        return _(
+            "Unload the model {model} of {it}; the next request for it loads it again",
+            model=clean_line(self.model, 120),
+            it=self.name,
+        )
 
     def command(self) -> str:
         """The request, to be shown."""
@@ -188,19 +200,34 @@ class UnloadModel(Step, frozen=True):
         """Send the request and wait until the model is gone. Raises StepFailed with the server's answer."""
         reply = run(_acts(bench).post(f"{self.address}/api/generate", self._body(), deadline=30.0))
         if reply.status == 404:
-            raise StepMoved(f"{self.name} no longer has the model {clean_line(self.model, 120)}", "look again")
+            raise StepMoved(
+                _("{it} no longer has the model {model}", it=self.name, model=clean_line(self.model, 120)),
+                _("look again"),
+            )
         if reply.status != 200:
-            raise StepFailed(f"{self.name} answered with {reply.status}: {_words(reply) or 'nothing'}")
+            raise StepFailed(
+                _(
+                    "{it} answered with {status}: {words}",
+                    it=self.name,
+                    status=reply.status,
+                    words=_words(reply) or _("nothing"),
+                )
+            )
         clock = bench.host.clock
         end = clock.monotonic() + PATIENCE
         while self.state(bench) == "before":
             left = end - clock.monotonic()
             if left <= 0:
                 raise StepFailed(
-                    f"{self.name} still has {clean_line(self.model, 120)} loaded after {PATIENCE:g} s",
-                    "it is probably being asked all the time; look at who uses it",
+                    _(
+                        "{it} still has {model} loaded after {patience:g} s",
+                        it=self.name,
+                        model=clean_line(self.model, 120),
+                        patience=PATIENCE,
+                    ),
+                    _("it is probably being asked all the time; look at who uses it"),
                 )
-            bench.tell(f"the model still has a request to finish ({left:.0f} s left)")
+            bench.tell(_("the model still has a request to finish ({left:.0f} s left)", left=left))
             clock.sleep(PERIOD)
 
     def _body(self) -> dict[str, object]:
@@ -219,28 +246,34 @@ class _Loaded(msgspec.Struct):
 def loaded(host: Host, address: str) -> tuple[str, ...]:
     """Names of the models in the memory of the Ollama at an address. HostError when it does not tell."""
     if host.http is None:
-        raise StepFailed("No web address can be asked on this host")
+        raise StepFailed(_("No web address can be asked on this host"))
     reply = run(host.http.get(f"{address}/api/ps", deadline=5.0))
     try:
         rows = msgspec.json.decode(reply.body, type=_Loaded).models if reply.status == 200 else None
     except msgspec.DecodeError:
         rows = None
     if rows is None:
-        raise StepFailed(f"{address} does not tell which models are loaded (status {reply.status})")
+        raise StepFailed(
+            _(
+                "{address} does not tell which models are loaded (status {status})",
+                address=address,
+                status=reply.status,
+            )
+        )
     return tuple(row.name or row.model for row in rows)
 
 
 def _there(bench: StepContext, container: str, name: str) -> Standing:
     there = of_container(bench.host, container)
     if there is None:
-        raise StepMoved(f"The container {name} is gone", "look again")
+        raise StepMoved(_("The container {name} is gone", name=name), _("look again"))
     return there
 
 
 def _acts(bench: StepContext) -> HttpActs:
     """The door; steps run in worker threads, so that each call of it gets a short-lived event loop."""
     if bench.host.http_acts is None:
-        raise StepFailed("Nothing can be sent over HTTP to this host")
+        raise StepFailed(_("Nothing can be sent over HTTP to this host"))
     return bench.host.http_acts
 
 

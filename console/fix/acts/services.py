@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from ...compose.definition import OTHER, Definition, changes, told
 from ...hosts import EndUnknown, EngineUnreachable, Host, HostError, NotFound
 from ...hosts.acting import reach
+from ...text import _
 from ...text.cleaning import masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
 from .content import real_path, stat
@@ -60,14 +61,14 @@ class ComposeUp(ServiceStep, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        what = f"the service {self.service} of project {self.project}"
+        what = _("the service {service} of project {project}", service=self.service, project=self.project)
         if self.absent:
-            return f"Remove the container of {what}: there was none before"
+            return _("Remove the container of {what}: there was none before", what=what)
         if not self.start:
-            return f"Recreate {what} from its compose files, without starting it"
+            return _("Recreate {what} from its compose files, without starting it", what=what)
         if self.force_recreate:
-            return f"Recreate {what} from its compose files; it is down meanwhile"
-        return f"Bring up {what} as its compose files say; it is down meanwhile if it has to be recreated"
+            return _("Recreate {what} from its compose files; it is down meanwhile", what=what)
+        return _("Bring up {what} as its compose files say; it is down meanwhile if it has to be recreated", what=what)
 
     def audit_name(self) -> str:
         """Project, service, and the container that it replaces."""
@@ -85,7 +86,11 @@ class ComposeUp(ServiceStep, frozen=True):
 
     def tolerates(self, error: HostError) -> str | None:
         """A service that did not run before need not start now."""
-        return f"{self.service} did not run before and does not start now: {error}" if self.may_fail else None
+        return (
+            _("{service} did not run before and does not start now: {error}", service=self.service, error=error)
+            if self.may_fail
+            else None
+        )
 
     def repeated(self) -> ComposeUp:
         """Recreate whatever container is there by then."""
@@ -116,7 +121,7 @@ class ComposeUp(ServiceStep, frozen=True):
 
     def prepare_alone(self, bench: StepContext) -> tuple[ComposeUp, tuple[str, ...]]:
         """The same for a recreate that no fix is around: everything that it would change, in sentences."""
-        step, _, seen = self._exact(bench)
+        step, _rest, seen = self._exact(bench)
         return step, seen.whole if seen else ()
 
     def _exact(self, bench: StepContext) -> tuple[ComposeUp, ComposeUp, Foreseen | None]:
@@ -148,7 +153,10 @@ class ComposeUp(ServiceStep, frozen=True):
             return exact, again
         firm = any(key.startswith(OTHER) for key in _kept(bench, self.makes))
         seen = foresee_back(bench, self.source, _kept(bench, self.replaces), firm=firm)
-        bench.notes += [f"{self.service} will not be as before the fix in {told(change)}" for change in seen.also]
+        bench.notes += [
+            _("{service} will not be as before the fix in {told}", service=self.service, told=told(change))
+            for change in seen.also
+        ]
         return replace(exact, makes=_keep(bench, seen.after)), again
 
     @property
@@ -166,12 +174,20 @@ class ComposeUp(ServiceStep, frozen=True):
     def _the_one(self, current: Sequence[Standing]) -> Standing | None:
         if len(current) > 1:
             raise StepFailed(
-                f"The service {self.service} runs {len(current)} times; a scaled service is not recreated by a key"
+                _(
+                    "The service {service} runs {count} times; a scaled service is not recreated by a key",
+                    service=self.service,
+                    count=len(current),
+                )
             )
         there = current[0] if current else None
         if self.container is not None and (there is None or there.id != self.container):
             raise StepMoved(
-                f"The service {self.service} has another container than when it was looked at", "look again"
+                _(
+                    "The service {service} has another container than when it was looked at",
+                    service=self.service,
+                ),
+                _("look again"),
             )
         return there
 
@@ -203,7 +219,7 @@ class ComposeUp(ServiceStep, frozen=True):
         for one in twins:
             with contextlib.suppress(NotFound):
                 bench.host.control.remove(one.id)
-        return tuple(f"Removed {one.name}, which Compose had made and not started" for one in twins)
+        return tuple(_("Removed {one}, which Compose had made and not started", one=one.name) for one in twins)
 
     def untouched(self, bench: StepContext) -> bool:
         """Whether there is what was there: no container, one that runs on as it did, or one that does not run yet."""
@@ -233,23 +249,37 @@ class ComposeUp(ServiceStep, frozen=True):
         shown = _kept(bench, self.makes)
         if found := changes(shown, would_make(bench, self.source, shown)):
             edited = "; ".join(map(told, found))
-            raise StepMoved(f"The files of {self.service} were edited since the preview: {edited}", "look again")
+            raise StepMoved(
+                _(
+                    "The files of {service} were edited since the preview: {edited}",
+                    service=self.service,
+                    edited=edited,
+                ),
+                _("look again"),
+            )
 
     def require_made(self, bench: StepContext) -> None:
         """Raises StepFailed unless the container is what the preview showed, as the Engine tells it."""
         if found := self._unlike(bench, self.makes):
-            raise StepFailed(f"{self.service} is not what the preview showed: {'; '.join(found)}")
+            raise StepFailed(
+                _("{service} is not what the preview showed: {found}", service=self.service, found="; ".join(found))
+            )
 
     def lacks(self, bench: StepContext) -> tuple[str, ...]:
         """What the container is otherwise than before the fix that was taken back. StepFailed when it is gone."""
-        return tuple(f"{self.service} is not as before the fix: {line}" for line in self._unlike(bench, self.replaces))
+        return tuple(
+            _("{service} is not as before the fix: {line}", service=self.service, line=line)
+            for line in self._unlike(bench, self.replaces)
+        )
 
     def _unlike(self, bench: StepContext, wanted: str | None) -> list[str]:
         if wanted is None:
             return []
         ids = [there.id for there in of_service(bench.host, self.project, self.service)]
         if len(ids) != 1:
-            raise StepFailed(f"The service {self.service} has {len(ids)} containers now")
+            raise StepFailed(
+                _("The service {service} has {count} containers now", service=self.service, count=len(ids))
+            )
         return [told(change) for change in differs(bench, ids[0], _kept(bench, wanted))]
 
 
@@ -269,21 +299,25 @@ def require_plain_names(*names: str) -> None:
     """Raises StepFailed for what Compose would take for an option."""
     for name in names:
         if not name or name.startswith("-") or any(c.isspace() or not c.isprintable() for c in name):
-            raise StepFailed(f"{name!r} is no name that Compose takes")
+            raise StepFailed(_("{name!r} is no name that Compose takes", name=name))
 
 
 def require_files(bench: StepContext, source: ServiceSource) -> None:
     """Raises StepFailed where a file that the service is made from is not there."""
     if not source.files:
-        raise StepFailed("It is not known which compose files this service was made from")
+        raise StepFailed(_("It is not known which compose files this service was made from"))
     missing = [path for path in source.files if stat(bench, path).kind != "file"]
     if missing:
-        raise StepFailed(f"These compose files are not there: {', '.join(missing)}")
+        raise StepFailed(_("These compose files are not there: {missing}", missing=", ".join(missing)))
     missing = [path for path in source.env_files if stat(bench, path).kind != "file"]
     if missing:
         raise StepFailed(
-            f"{source.service} was started with --env-file {', '.join(missing)}, which is not there",
-            "put it back, or bring the service up once with the env file that it shall have",
+            _(
+                "{service} was started with --env-file {missing}, which is not there",
+                service=source.service,
+                missing=", ".join(missing),
+            ),
+            _("put it back, or bring the service up once with the env file that it shall have"),
         )
 
 
@@ -297,4 +331,4 @@ def _kept(bench: StepContext, name: str | None) -> Definition:
 
 def _tail(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return masked(" | ".join(lines[-_TAIL:])) or "it said nothing"
+    return masked(" | ".join(lines[-_TAIL:])) or _("it said nothing")

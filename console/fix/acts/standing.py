@@ -22,6 +22,7 @@ from ...hosts.acting import reach
 from ...hosts.call import run
 from ...hosts.engine_api import ImageInspected, Inspected, Listed, decode
 from ...hosts.engine_api import State as EngineState
+from ...text import _
 from ...text.cleaning import masked
 from .base import PreparedStep, State, Step, StepContext, StepFailed, StepMoved
 
@@ -78,7 +79,7 @@ def image_named(host: Host, name: str, *, missing_is: ImageInspected | None = No
         if missing_is is not None:
             return missing_is
         raise StepFailed(
-            f"The image {name} is not on this machine, and no fix pulls one", f"docker pull {name}"
+            _("The image {name} is not on this machine, and no fix pulls one", name=name), f"docker pull {name}"
         ) from None
 
 
@@ -130,7 +131,8 @@ def asked(host: Host, question: Callable[[Engine], Awaitable[bytes]], deadline: 
     engine = host.engine
     if engine is None:
         raise StepFailed(
-            "No Docker Engine is known, so no service can be restarted", "name one: stackops --host URL, or DOCKER_HOST"
+            _("No Docker Engine is known, so no service can be restarted"),
+            _("name one: stackops --host URL, or DOCKER_HOST"),
         )
 
     async def ask() -> bytes:
@@ -140,7 +142,7 @@ def asked(host: Host, question: Callable[[Engine], Awaitable[bytes]], deadline: 
     try:
         return run(ask())
     except TimeoutError:
-        raise EngineUnreachable(f"The Engine did not answer within {deadline:.0f} s") from None
+        raise EngineUnreachable(_("The Engine did not answer within {deadline:.0f} s", deadline=deadline)) from None
 
 
 def engine_away(host: Host) -> EngineUnreachable | None:
@@ -210,7 +212,7 @@ class RestartContainer(ServiceStep, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Restart the container {self.name}; it is down meanwhile"
+        return _("Restart the container {it}; it is down meanwhile", it=self.name)
 
     def audit_name(self) -> str:
         """Name and id."""
@@ -232,7 +234,7 @@ class RestartContainer(ServiceStep, frozen=True):
         """Find the container. Raises StepMoved when it is gone. What takes it back is another restart."""
         there = of_container(bench.host, self.container)
         if there is None:
-            raise StepMoved(f"The container {self.name} is gone", "look again")
+            raise StepMoved(_("The container {it} is gone", it=self.name), _("look again"))
         step = replace(self, container=there.id, was_running=there.state == "running", started_at=there.started_at)
         return PreparedStep(step, replace(step, again=True), step.command())
 
@@ -240,7 +242,7 @@ class RestartContainer(ServiceStep, frozen=True):
         """It follows its files when somebody starts it, if it lies stopped now. Raises StepMoved when it is gone."""
         there = self.there(bench.host)
         if there is None:
-            raise StepMoved(f"The container {self.name} is gone", "look again")
+            raise StepMoved(_("The container {it} is gone", it=self.name), _("look again"))
         return None if there.state in LYING else (self, step.repeated())
 
     def state(self, bench: StepContext) -> State:
@@ -265,11 +267,11 @@ class RestartContainer(ServiceStep, frozen=True):
         reach("before_restart")
         was = self.there(bench.host)
         if was is None:
-            raise StepMoved(f"The container {self.name} is gone")
+            raise StepMoved(_("The container {it} is gone", it=self.name))
         bench.host.control.restart(was.id)
         now = of_container(bench.host, was.id)
         if now is None or (now.started_at is not None and now.started_at == was.started_at):
-            raise StepFailed(f"The container {self.name} did not start anew")
+            raise StepFailed(_("The container {it} did not start anew", it=self.name))
 
 
 class _OneContainer(Step, frozen=True):
@@ -304,7 +306,7 @@ class _OneContainer(Step, frozen=True):
     def prepared(self, bench: StepContext, inverse: Step) -> PreparedStep:
         """The exact step. Raises StepMoved when the container is gone."""
         if self.lies(bench) is None:
-            raise StepMoved(f"The container {self.name} is gone", "look again")
+            raise StepMoved(_("The container {it} is gone", it=self.name), _("look again"))
         return PreparedStep(self, inverse, self.command(), self.state(bench) == "before")
 
 
@@ -315,7 +317,7 @@ class StartContainer(_OneContainer, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Start the container {self.name}, as it was made"
+        return _("Start the container {it}, as it was made", it=self.name)
 
     def prepare(self, bench: StepContext) -> PreparedStep:
         """Find the container. What takes it back is a stop."""
@@ -331,7 +333,7 @@ class StartContainer(_OneContainer, frozen=True):
         bench.host.control.start(self.container)
         there = of_container(bench.host, self.container)
         if there is None or there.state == "created":
-            raise StepFailed(f"The container {self.name} did not start")
+            raise StepFailed(_("The container {it} did not start", it=self.name))
 
 
 class StopContainer(_OneContainer, frozen=True):
@@ -346,7 +348,7 @@ class StopContainer(_OneContainer, frozen=True):
 
     def describe(self) -> str:
         """One sentence: what it does."""
-        return f"Stop the container {self.name} again"
+        return _("Stop the container {it} again", it=self.name)
 
     def prepare(self, bench: StepContext) -> PreparedStep:
         """Find the container. What takes it back is a start."""
