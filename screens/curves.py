@@ -22,7 +22,9 @@ class CurvesPlace(ListPlace):
     _seen = 0
 
     def between(self) -> Sequence[Widget]:
-        return [Lines(id="past", classes="pane")]
+        past = Lines(id="past", classes="pane")
+        entitle(past, " Curves ")
+        return [past]
 
     def groups(self) -> Sequence[graphs.CurveGroup]:
         """The curves that there are, in the order of the list."""
@@ -49,7 +51,6 @@ class CurvesPlace(ListPlace):
         shown, height = graphs.fitted(groups, self.selected_group(), room)
         span = self._seen = graphs.span_of(groups, snapshot.taken_at) if self._span is None else self._span
         past.show(graphs.drawn(shown, snapshot.taken_at, span, max(40, self.size.width - 2), height))
-        entitle(past, f" {', '.join(each.name for each in shown)}, last {graphs.SPANS[span][1]} ")
 
     def action_span(self) -> None:
         """The next longer time; after the longest the shortest."""

@@ -47,6 +47,10 @@ _KEY_LINES = 200
 _BEGIN, _END = "-----BEGIN PRIVATE KEY-----", "-----END"
 
 
+NAME = 16
+"""Cells of a container's name beside its lines, and on the way to them."""
+
+
 class LogSource(NamedTuple):
     """One container whose log is read."""
 

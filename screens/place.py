@@ -5,18 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container as Panes
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
 from .navigator import Navigator, Select, WatchedWorkers
 from .registry import bindings, changing_verbs
 from .widgets.bars import Header, KeyBar
+from .widgets.jump import Jumping
 from .widgets.paint import Line, line
 from .widgets.table import Column, Row, Table
 from .widgets.text import Document, Lines, wrap
@@ -37,7 +38,7 @@ def entitle(pane: Widget, title: str) -> None:
         pane.border_title = title
 
 
-class Place(WatchedWorkers, Screen[None]):
+class Place(WatchedWorkers, Jumping):
     """A screen that draws the app's Snapshot whenever it can be seen."""
 
     PLACE: ClassVar[str] = ""
@@ -84,11 +85,16 @@ class Place(WatchedWorkers, Screen[None]):
         """What the header calls this place."""
         return self.PLACE
 
+    def way(self) -> list[str]:
+        """What it adds to the way here: a stack before its container."""
+        return [self.here()]
+
     def crumbs(self) -> list[str]:
         """The way here: the place that a key leads to, and what was opened from there."""
         stack = self.app.screen_stack
         opened = stack[1 : stack.index(self) + 1] if self in stack else []
-        return [self.console.current_mode, *(each.here() for each in opened if isinstance(each, Place))]
+        way = [name for each in opened if isinstance(each, Place) for name in each.way()]
+        return [self.console.current_mode, *(name.removeprefix(f"{last} ") for last, name in pairwise(("", *way)))]
 
     def redraw(self) -> None:
         """Header and content, when there is anything to draw them on."""

@@ -155,6 +155,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("table.order_back", ("<",), "order back", "Order by the column before", _TABLES, footer=False,
            does="order(-1)"),
     Action("table.reverse", ("i",), "reverse", "Order the other way round", _TABLES, footer=False),
+    Action("table.jump", ("f",), "jump", "Show a letter before each line; it goes to the line and opens it", _TABLES,
+           footer=False, near=_OVERVIEW),
     Action("table.peek", ("space",), "peek", "Show the selected line in full beside the list, or hide it", _TABLES,
            footer=False),
     Action("overview.prune", ("P",), "prune", "Remove what nobody uses; never a volume", _OVERVIEW,

@@ -12,9 +12,10 @@ from textual.widgets import Input
 
 from ...console.hosts import HostError
 from ...console.model import Container as ContainerModel
+from ...console.text.cleaning import clip
 from ...themes import sheet
 from ..acts import ContainerActs
-from ..log_feed import LogFeed, LogSource
+from ..log_feed import NAME, LogFeed, LogSource
 from ..place import entitle
 from ..render import details
 from ..widgets.log_view import LogView
@@ -51,6 +52,10 @@ class ContainerScreen(ContainerActs):
 
     def here(self) -> str:
         return self._last.name if self._last else "container"
+
+    def way(self) -> list[str]:
+        stack = self._last.project if self._last else None
+        return [clip(each, NAME) for each in (stack, self.here()) if each]
 
     def again(self) -> tuple[str]:
         return (self._target,)

@@ -18,7 +18,7 @@ from ...console.model.findings import Result
 from ...console.text.cleaning import cells, clean_line, clip
 from ...themes import sheet
 from ..export import clipboard, write_out
-from ..log_feed import LogFeed, LogSource, proofs
+from ..log_feed import NAME, LogFeed, LogSource, proofs
 from ..place import Place
 from ..render import stacks, states
 from ..render.kept import Query, TooSlow
@@ -29,7 +29,6 @@ from ..widgets.text import Lines
 
 AROUND = (0, 3, None)
 """How many lines around a hit are shown; None: all lines."""
-NAME = 16  # cells
 Asked = Literal["query", "time", "service"]
 HINTS: dict[Asked, str] = {
     "query": "show only lines with this; enter, then n and N; esc shows all",

@@ -247,7 +247,7 @@ def curves(gpu: Gpu, past: Callable[[str], Past]) -> graphs.CurveGroup:
         graphs.Curve(f"{name} load", past(f"gpu:{gpu.uuid}"), states.whole_percent, 100.0),
         graphs.Curve(f"{name} heat", past(f"heat:{gpu.uuid}"), graphs.degrees, 100.0),
     )
-    return graphs.CurveGroup(gpu.uuid, name, [each for each in made if each.known])
+    return graphs.CurveGroup(gpu.uuid, [each for each in made if each.known])
 
 
 def totals(snapshot: Snapshot) -> Line:

@@ -7,6 +7,7 @@ still: only the newest changes until the next one begins, which is what a slow l
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -49,7 +50,6 @@ class CurveGroup(NamedTuple):
     """Curves of one thing, drawn side by side."""
 
     key: str
-    name: str
     curves: Sequence[Curve]
 
 
@@ -58,7 +58,7 @@ def columns(past: Past, now: float, span: float, width: int) -> list[float | Non
     step = span / width
     start = (now // step + 1) * step - span
     told: dict[int, float | None] = {}
-    for at, value in past:
+    for at, value in past[bisect_left(past, (start - HOLD,)) :]:
         if (column := int((at - start) // step)) < width:
             known = [each for each in (told.get(column), value) if each is not None]
             told[column] = max(known, default=None)
@@ -116,8 +116,8 @@ def drawn(groups: Sequence[CurveGroup], now: float, span: int, width: int, heigh
 
 def span_of(groups: Sequence[CurveGroup], now: float) -> int:
     """The shortest time that holds all that is known, up to an hour."""
-    known = (at for group in groups for each in group.curves for at, value in each.past if value is not None)
-    length = now - min(known, default=now)
+    curves = [each.past for group in groups for each in group.curves]
+    length = now - min((next((at for at, value in past if value is not None), now) for past in curves), default=now)
     return next((number for number, (seconds, _) in enumerate(SPANS[:LONGEST]) if seconds >= length), LONGEST)
 
 

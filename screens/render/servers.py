@@ -200,7 +200,7 @@ def curves(server: Server, past: Callable[[str], Past]) -> list[graphs.CurveGrou
         graphs.Curve("requests", past(f"queue:{server.key}"), graphs.whole),
     )
     known = [each for each in made if each.known]
-    return [graphs.CurveGroup(server.key, "This server", known)] if known else []
+    return [graphs.CurveGroup(server.key, known)] if known else []
 
 
 _MOST = 30

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from textual import events
 from textual.widgets import Input
 
-from ...console.text.cleaning import cells
+from ...console.text.cleaning import cells, clip
 from ..registry import ACTIONS, PLACES, find, name
 from .paint import Line, Span
 from .text import Lines
@@ -34,10 +34,14 @@ class Header(Lines):
             (None, True, right),
             (None, True, right[1:]),
             (brand, False, right),
+            (None, False, right[1:]),
+            (None, False, right[1:]),
         ):
             left = self._left(crumbs, problems, lead, names=names)
             if self._taken((*left, *end)) <= width:
                 break
+            if not names and lead is None:  # the end of the way says where one is
+                crumbs = [crumbs[0], *(clip(each, 12) for each in crumbs[1:])]
         self.show([self._spread(left, list(end), width)])
 
     def _left(self, crumbs: Sequence[str], problems: int, lead: Span | None, *, names: bool) -> list[Span]:
@@ -125,6 +129,8 @@ class KeyBar(Lines):
         """Id, key and label of what can be done; own keys first, those that are everywhere last."""
         if isinstance(self.screen.focused, Input):
             return [("", "enter", "done"), ("", "esc", "back")]
+        if getattr(self.screen, "jumping", False):
+            return [("", "a-z", "go to the line with this letter"), ("", "esc", "back")]
         found: dict[str, tuple[str, str, str]] = {}
         for key, active in self.screen.active_bindings.items():
             binding = active.binding

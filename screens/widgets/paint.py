@@ -219,6 +219,14 @@ def strip(widget: Widget, spans: Safe, width: int, ground: Ground = "none", brus
     return Strip(segments).adjust_cell_length(width, base).simplify()
 
 
+def labelled(widget: Widget, painted: Strip, label: str) -> Strip:
+    """The line with a label over its first cells."""
+    if not label:
+        return painted
+    badge = Brush(widget).tone("badge", painted._segments[0].style or Style() if painted._segments else Style())
+    return Strip([Segment(label, badge), *painted.crop(len(label))])
+
+
 class Colourless(LineFilter):
     """No colour at all. Textual's own filter for NO_COLOR sends grey ones."""
 

@@ -7,7 +7,7 @@ Columns are dropped when the width cannot hold them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.segment import Segment
@@ -20,6 +20,7 @@ from textual.strip import Strip
 
 from ...console.text.cleaning import SECRETS, clip, fit
 from ..registry import bindings
+from . import paint
 from .paint import ARROW_DOWN, ARROW_UP, BLANK, CURSOR, Brush, Ground, Line, Safe, Span, line, safe, shown, strip
 from .rows import Column, Order, PlacedColumn, Row, downwards, filtered, ordered, place
 from .text import wrap
@@ -89,6 +90,8 @@ class Table(ScrollView, can_focus=True):
         self._head = int(titles)
         self._strips: LRUCache[tuple[str, Ground], tuple[Row, Strip]] = LRUCache(1024)
         self._secrets = SECRETS.version
+        self.labels: Mapping[str, str] = {}
+        """Drawn over the first cells of the rows with these keys."""
 
     @property
     def cursor(self) -> str | None:
@@ -170,6 +173,12 @@ class Table(ScrollView, can_focus=True):
         if regions := [region for row in changed for region in self._dirty(*row)]:
             self.refresh(*regions)
 
+    @property
+    def in_sight(self) -> tuple[str, ...]:
+        """Keys of the rows that can be selected and are seen."""
+        top = self.scroll_offset.y
+        return tuple(row.key for row in self._rows[top : top + self.size.height - self._head] if row.selectable)
+
     def use_columns(self, columns: Sequence[Column]) -> None:
         """Show these columns from now on; nothing happens while they are the same."""
         if tuple(columns) != self._columns:
@@ -230,10 +239,8 @@ class Table(ScrollView, can_focus=True):
         y = index + self._head - self.scroll_offset.y
         if not self._head <= y < self.size.height:
             return []
-        if old.heading is not None and old.heading == new.heading:
-            return []
         if old.heading is not None or old.mark != new.mark:
-            return [Region(0, y, self.size.width, 1)]
+            return [] if old.heading is not None and old.heading == new.heading else [Region(0, y, self.size.width, 1)]
         return [
             Region(placed.x, y, placed.width, 1)
             for placed in self._placed
@@ -284,10 +291,7 @@ class Table(ScrollView, can_focus=True):
         self._go(self._first())
 
     def _first(self) -> int:
-        """Below the first heading: what is done to a whole group is chosen by moving there.
-
-        A folded one has none below it, and what lies below the next may be out of sight.
-        """
+        """Below the first heading where it is open: what is done to a whole group is chosen by moving there."""
         top = self._nearest(0, 1)
         below = self._rows[top + 1 : top + 2] if top >= 0 and self._rows[top].stands else ()
         return top + any(row.heading is None for row in below)
@@ -356,7 +360,7 @@ class Table(ScrollView, can_focus=True):
             return self._title_strip(width)
         index = y - self._head + self.scroll_offset.y
         if index < len(self._rows):
-            return self._row_strip(index, width)
+            return paint.labelled(self, self._row_strip(index, width), self.labels.get(self._rows[index].key, ""))
         return strip(self, BLANK if self._rows or index >= len(self._broken) else self._broken[index], width)
 
     def _row_strip(self, index: int, width: int) -> Strip:

@@ -47,7 +47,7 @@ async def test_the_log_is_live_until_it_is_held() -> None:
 async def test_logs_fill_the_screen_and_come_back() -> None:
     async with console(stage.desk(stage.full(), stage.RESULTS)) as running:
         await _enter(running, stage.LIBRECHAT.id)
-        assert "› LibreChat logs" in await running.press("l")
+        assert "› LibreChat › logs" in await running.press("l")
         assert "Details" in await running.press("escape")
 
 

@@ -34,7 +34,7 @@ def test_borders_of_columns_stand_still_while_time_goes_on() -> None:
 )  # fmt: skip
 def test_whatever_comes_the_lines_are_as_many_and_as_wide_as_they_should_be(past, now, width, height) -> None:
     curve = Curve("x", tuple(sorted(past, key=lambda each: each[0])), graphs.whole)
-    said = plain(graphs.drawn([CurveGroup("a", "a", [curve, curve])], now, 1, width, height)).split("\n")
+    said = plain(graphs.drawn([CurveGroup("a", [curve, curve])], now, 1, width, height)).split("\n")
     assert len(said) == height + 2
     assert all(len(each.rstrip()) <= width for each in said)
 
@@ -50,7 +50,7 @@ def test_the_top_of_a_scale_is_a_round_number_that_stays() -> None:
 )
 def test_all_have_curves_where_there_is_room_else_the_selected_one(room: int, keys: str, height: int) -> None:
     curve = Curve("x", ((0.0, 1.0),), graphs.whole)
-    shown, high = graphs.fitted([CurveGroup("a", "a", [curve]), CurveGroup("b", "b", [curve])], "b", room)
+    shown, high = graphs.fitted([CurveGroup("a", [curve]), CurveGroup("b", [curve])], "b", room)
     assert ("".join(each.key for each in shown), high) == (keys, height)
 
 
@@ -59,4 +59,4 @@ def test_all_have_curves_where_there_is_room_else_the_selected_one(room: int, ke
 )
 def test_the_time_that_suits_holds_what_is_known_up_to_an_hour(first: float, name: str) -> None:
     curve = Curve("x", ((-1e6, None), (1e6 - first, 1.0)), graphs.whole)
-    assert graphs.SPANS[graphs.span_of([CurveGroup("a", "a", [curve])], 1e6)][1] == name
+    assert graphs.SPANS[graphs.span_of([CurveGroup("a", [curve])], 1e6)][1] == name

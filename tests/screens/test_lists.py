@@ -211,7 +211,7 @@ async def test_the_header_says_the_way_here() -> None:
     async with console(stage.desk(stage.full(), stage.RESULTS), (120, 40)) as running:
         await running.stacks()
         shown = await running.press("enter", "l")
-        assert "› fastgpt › fastgpt logs" in shown.splitlines()[0]
+        assert "› fastgpt › fastgpt › logs" in shown.splitlines()[0]
 
 
 async def test_what_the_checks_say_is_ordered_by_how_bad_it_is() -> None:
