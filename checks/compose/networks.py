@@ -67,8 +67,16 @@ def _named(caller: Party, others: dict[str, Party]) -> Iterator[Case[None]]:
             continue
         for to in connections(value):
             other = others.get(to.host)
-            if other is not None and _apart(caller, other):
+            if other is not None and _apart(caller, other) and not _shared(variable, value, other, others):
                 yield _case(APART, caller, other, variable)
+
+
+def _shared(variable: str, value: str, other: Party, others: dict[str, Party]) -> bool:
+    """Whether somebody has the same line who does reach it: one block of variables for all, as Dify's compose file has.
+
+    fact: dify docker-compose.yaml, x-shared-env, of which each service reads its own part
+    """
+    return any(one.env.get(variable) == value and _networked(one) and near(one, other) for one in others.values())
 
 
 def _is_address(variable: str, value: str) -> bool:

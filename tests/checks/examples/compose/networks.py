@@ -27,6 +27,8 @@ IN_BACK = {"networks": ("back",)}
 FINDS = (
     Example("put the database into a network of its own", live(app(URL), db("back")), "finding", "apart", ()),
     Example("did so before the first start", folder(app(URL), db("back")), "finding", "apart", ()),
+    Example("shares it with one who cannot reach it either", live(app(URL), db("back"),
+            service("worker", "example/app:1", URL, networks=(), network_mode="none")), "finding", "apart", ()),
     Example("put the app into one", folder(app(URL, **IN_BACK), db()), "finding", "apart", ()),
     Example("gave both a network, each another", live(app(URL, **IN_BACK), db("data")), "finding", "apart", ()),
     Example("names the broker so", folder(app("BROKER_URL=redis://queue:6379/0"), service("queue", "redis:7.2",
@@ -49,6 +51,8 @@ FINDS_NOT = (
     Example("leaves all in the default network", live(app(URL), db()), "ok"),
     Example("leaves all there, before the first start", folder(app(URL), db()), "ok"),
     Example("has one network in common of two", folder(app(URL, networks=("front", "back")), db("back")), "ok"),
+    Example("has a block of variables for all, of which another reads this one", live(app(URL), db("back"),
+            service("worker", "example/app:1", URL, networks=("back",))), "ok"),
     Example("names a database elsewhere", live(app("STORE_URL=postgresql://u:p@db.example.org:5432/app")), "ok"),
     Example("names the machine", live(app("STORE_URL=postgresql://u:p@host.docker.internal:5432/app")), "ok"),
     Example("has a word that is a service's name", live(app("STORE=app")), "ok"),
