@@ -4,7 +4,8 @@ What it does
     Compares the login in a connection string with the variables from which the database's image makes its first user:
     MONGO_INITDB_ROOT_*, MYSQL_ROOT_PASSWORD and MYSQL_USER, POSTGRES_USER and POSTGRES_PASSWORD; of Redis with its
     --requirepass. Values are compared and never shown; a percent-encoded one counts as what it means. The database in
-    PG_URL and SQL_DSN is compared with POSTGRES_DB and MYSQL_DATABASE: neither FastGPT nor One API makes one.
+    PG_URL and SQL_DSN is compared with POSTGRES_DB and MYSQL_DATABASE: neither FastGPT nor One API makes one. An
+    address of MySQL that leads to PostgreSQL is told as well.
 
 Why it matters
     Both stand in one file, a few lines apart, and were edited on two days. The app says `Authentication failed` or
@@ -57,6 +58,11 @@ ALWAYS: dict[Role, tuple[str, ...]] = {
     "mysql": ("mysql", "sys", "information_schema", "performance_schema"), "postgres": ("postgres", "template1"),
 }  # fmt: skip
 REDIS = ("redis", "rediss")
+SPEAKS: dict[str, Role] = {
+    "mongodb": "mongo", "mysql": "mysql", "postgres": "postgres", "postgresql": "postgres", **dict.fromkeys(REDIS, "redis"),
+}  # fmt: skip
+"""Whom an address is for, by its scheme; a Go DSN with ``tcp()`` counts as MySQL's."""
+KINDS: dict[Role, str] = {"mongo": "MongoDB", "mysql": "MySQL", "postgres": "PostgreSQL", "redis": "Redis"}
 DATABASES = ("mongodb", "mysql", "postgres", "postgresql", *REDIS)
 
 _FIX = "write the same login on both sides"
@@ -76,6 +82,11 @@ DATABASE = Form(
     "database", "{subject} wants the database {wanted}, and {database} makes {made}",
     "{variable} of {subject} and {made_by} of {database} name different databases; the login is the same",
     "write the same database on both sides",
+)  # fmt: skip
+OTHER_KIND = Form(
+    "other-kind", "{subject} speaks {spoken} with {database}, which is {kind}",
+    "{variable} of {subject} is written for {spoken}. The two have different protocols, so that no login helps",
+    "name {spoken} in {variable}, or write it for {kind}",
 )  # fmt: skip
 
 
@@ -120,6 +131,8 @@ def _was_tried(app: Party, login: Login, database: Party, snapshot: Snapshot) ->
 
 def _judge(app: Party, login: Login, database: Party) -> Found | None:
     """Nothing where the image makes no user of its own, or takes its password out of a file."""
+    if database.role in KINDS and SPEAKS[login.to.scheme] != database.role:
+        return _case(OTHER_KIND, app, login, database, "image", KINDS[database.role])
     if login.to.scheme in REDIS:
         return _of_redis(app, login, database)
     if database.role == "mongo" and mongod_of(database.place).passed_by:
@@ -204,9 +217,13 @@ def _case(form: Form, app: Party, login: Login, database: Party, made_by: str, m
                  f"{login.variable}, {app.source}"),
         Evidence(_("made database") if form is DATABASE else _("first user"), made, f"{made_by}, {database.source}"),
     )  # fmt: skip
-    words = {"database": database.called, "user": login.to.user, "wanted": wanted, "made": made, "made_by": made_by}
+    words = {"database": database.called, "user": login.to.user, "wanted": wanted, "made": made, "made_by": made_by,
+             "spoken": KINDS[SPEAKS[login.to.scheme]], "kind": made}  # fmt: skip
     severity: Severity | None = None
-    if _has_data(database):
+    if form is OTHER_KIND:
+        rows = (Evidence("written for", words["spoken"], f"{login.variable}, {app.source}"),
+                Evidence("is", made, f"the image of {database.called}, {database.source}"))  # fmt: skip
+    elif _has_data(database):
         severity = "info" if form in (USER, DATABASE) else None if login.to.scheme in REDIS else "warning"
     return Case(
         app.subject, form, (app, database), rows, {**words, "variable": login.variable}, severity=severity,
@@ -217,6 +234,12 @@ def _case(form: Form, app: Party, login: Login, database: Party, made_by: str, m
 def plan(case: Case[tuple[Party, Party]], _answers: Answers) -> Plan:
     """Which side to change."""
     app, database = case.facts
+    if case.form is OTHER_KIND:
+        return manual(
+            f"Write the name of the {case.words['spoken']} that is meant into {case.words['variable']} of {app.called},",
+            f"or write the whole address as {case.words['kind']} has it, where the program takes that.",
+            f"Then recreate it: docker compose up -d {app.called}",
+        )
     if database.role == "redis":
         return manual(
             _("Write what {made_by} of {database} says into {variable}, in front of the host's name; : / @ # of it "
@@ -248,6 +271,6 @@ def plan(case: Case[tuple[Party, Party]], _answers: Answers) -> Plan:
 
 
 CHECK = Check(
-    "wiring.login", "Apps log in as their databases were made", __doc__ or "", (USER, PASSWORD, NONE, DATABASE), find,
-    plan, reads=("containers", "projects", "databases"),
+    "wiring.login", "Apps log in as their databases were made", __doc__ or "",
+    (USER, PASSWORD, NONE, DATABASE, OTHER_KIND), find, plan, reads=("containers", "projects", "databases"),
 )  # fmt: skip
