@@ -3,7 +3,8 @@
 What it does
     Looks at the ports that MongoDB, PostgreSQL, MySQL, Redis, MinIO and Meilisearch publish on other addresses than
     loopback, and at the password that they ask for: none at all, or one of upstream's example files. A port that is
-    published on 127.0.0.1, or not at all, is fine whatever the password.
+    published on 127.0.0.1, or not at all, is fine whatever the password. With network_mode: host nothing is published:
+    there it counts where the server itself listens.
 
 Why it matters
     Ports that Docker publishes go past most firewalls on the machine itself, ufw among them. Open databases are found
@@ -15,7 +16,8 @@ Fix
 
 Sources
     Docker's manual, "Packet filtering and firewalls" and "Publishing ports"; comments in FastGPT's compose files;
-    docker-library mongo (MONGO_INITDB_ROOT_USERNAME), postgres (trust), mysql and redis (protected-mode);
+    docker-library mongo (MONGO_INITDB_ROOT_USERNAME, --bind_ip_all), postgres (trust), mysql and redis
+    (protected-mode);
     Redis Stack (REDIS_ARGS) and Meilisearch (config_file_path) by their manuals.
 """
 
@@ -27,12 +29,15 @@ from dataclasses import replace
 
 from ...console.model import Role, Snapshot
 from ...console.model.findings import Evidence
+from ...console.products.mongo import option
 from ...console.settings import Settings
 from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..compose import open_ports
 from ..librechat.default_secrets import PUBLIC as LIBRECHAT
+from ..mongo.start import mongod_of
 from ..parties import Party, parties, published
+from ..wiring.address import PORTS
 
 KINDS: dict[Role, str] = {
     "mongo": "MongoDB", "postgres": "PostgreSQL", "mysql": "MySQL", "redis": "Redis", "minio": "MinIO",
@@ -42,6 +47,10 @@ _AUTH = re.compile(r"--(?:auth|keyFile|clusterAuthMode|config)\b|(?:^|\s)-f\s|se
 _NO_AUTH = re.compile(r"--noauth\b")
 _OWN_FILE = re.compile(r"redis-server\s+(?!-)\S+|\.conf\b|--aclfile\b")
 _MEILI_KEY = re.compile(r"--(?:master-key|config-file-path)\b")
+_LOOPBACK_ONLY = re.compile(
+    r"(?:--bind(?:_ip|-address)?|--address|--http-addr|listen_addresses)[=\s]+['\"]?(?:127\.|localhost|::1)[^\s,]*(?:\s|$)"
+)
+_FILE = re.compile(r"\.(?:conf|cnf|ini|toml|ya?ml)$")
 _YES = ("yes", "true", "1")
 
 OPEN = Form(
@@ -59,6 +68,15 @@ PUBLISHED = replace(
     because="The password is that of upstream's example file. Docker's ports go past most firewalls.",
     fix="close the port, or choose a password of your own",
 )  # fmt: skip
+_ON_HOST = {
+    form.id: replace(
+        form, variant="host-network", because="It uses the machine's own network, and listens on every address.",
+        fix="let it listen on 127.0.0.1 alone, or put it into a network of Docker's",
+        advice="In {source} let {called} listen on 127.0.0.1 alone, or take network_mode: host away and give it a "
+        "network.\nThen: docker compose up -d {called}",
+    )
+    for form in (OPEN, PUBLISHED)
+}  # fmt: skip
 
 
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
@@ -75,11 +93,38 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             continue
         told = party.container if party.runs else party.declared
         ports = sorted({number for _, number in open_ports(told)})
-        form = _form(party) if ports else None
+        form = _form(party) if ports or party.on_host else None
+        bound = _bound(party) if form and party.on_host else False
+        if bound is None:
+            why = _("it uses the machine's network, and a file of settings may say where it listens")
+            yield Unknown(party.subject, _("Cannot say who can reach {party}", party=party.subject), why)
+            continue
+        if form and party.on_host:
+            form, ports = None if bound else _ON_HOST[form.id], [_port(party)]
         if form is None:
             yield Fine(party.subject, _("{party} is not open to everybody", party=party.subject))
         else:
             yield _case(form, party, ports)
+
+
+def _bound(party: Party) -> bool | None:
+    """Whether it listens on loopback only; None where a file may say so. The images' own answer is every address.
+
+    fact: docker-library mongo's entrypoint adds --bind_ip_all, which a script that starts mongod itself does not;
+    docker-library redis has its protected mode switched off
+    """
+    env, words = party.env, " ".join((*party.container.entrypoint, *party.container.command))
+    if _LOOPBACK_ONLY.search(words) or env.get("MEILI_HTTP_ADDR", "").startswith(("127.", "localhost")):
+        return True
+    if party.role == "mongo" and mongod_of(party.place).passed_by and "bind_ip" not in words:
+        return True
+    in_file = any(_FILE.search(one.target) or one.target.endswith("/conf.d") for one in party.place.mounts)
+    return None if in_file or "--config" in words else False
+
+
+def _port(party: Party) -> str:
+    words = (*party.container.entrypoint, *party.container.command)
+    return option("--port", words) or str(PORTS.get(party.role, (9000, ""))[0])
 
 
 def _form(party: Party) -> Form | None:
@@ -124,12 +169,15 @@ def _case(form: Form, party: Party, ports: list[str]) -> Case[None]:
     }  # fmt: skip
     rows = [Evidence(_("published"), f"{address}:{number}", party.source)
             for address, number in open_ports(party.container if party.runs else party.declared)]  # fmt: skip
-    said = _("asks for none") if form is OPEN else ", ".join(published(party)) or "MEILI_MASTER_KEY"
-    label = "login" if form is OPEN else _("a published value")
+    if party.on_host:
+        rows = [Evidence(_("listens on"), f"*:{ports[0]}", party.source)]
+    said = _("asks for none") if form.id == OPEN.id else ", ".join(published(party)) or "MEILI_MASTER_KEY"
+    label = "login" if form.id == OPEN.id else _("a published value")
     return Case(party.subject, form, None, (*rows, Evidence(label, said, party.source)), words)
 
 
 CHECK = Check(
-    "docker.exposed-databases", "No database is open to everybody", __doc__ or "", (OPEN, PUBLISHED), find, by_hand,
+    "docker.exposed-databases", "No database is open to everybody", __doc__ or "",
+    (OPEN, PUBLISHED, *_ON_HOST.values()), find, by_hand,
     reads=("containers", "projects"),
 )  # fmt: skip

@@ -59,7 +59,8 @@ ALWAYS: dict[Role, tuple[str, ...]] = {
 }  # fmt: skip
 REDIS = ("redis", "rediss")
 SPEAKS: dict[str, Role] = {
-    "mongodb": "mongo", "mysql": "mysql", "postgres": "postgres", "postgresql": "postgres", **dict.fromkeys(REDIS, "redis"),
+    "mongodb": "mongo", "mysql": "mysql", "postgres": "postgres", "postgresql": "postgres",
+    **dict.fromkeys(REDIS, "redis"),
 }  # fmt: skip
 """Whom an address is for, by its scheme; a Go DSN with ``tcp()`` counts as MySQL's."""
 KINDS: dict[Role, str] = {"mongo": "MongoDB", "mysql": "MySQL", "postgres": "PostgreSQL", "redis": "Redis"}
@@ -87,6 +88,8 @@ OTHER_KIND = Form(
     "other-kind", "{subject} speaks {spoken} with {database}, which is {kind}",
     "{variable} of {subject} is written for {spoken}. The two have different protocols, so that no login helps",
     "name {spoken} in {variable}, or write it for {kind}",
+    advice="Write the name of the {spoken} that is meant into {variable}, or the whole address as {kind} has it, where "
+    "{app} takes that.\nThen recreate it: docker compose up -d {app}",
 )  # fmt: skip
 
 
@@ -130,11 +133,15 @@ def _was_tried(app: Party, login: Login, database: Party, snapshot: Snapshot) ->
 
 
 def _judge(app: Party, login: Login, database: Party) -> Found | None:
-    """Nothing where the image makes no user of its own, or takes its password out of a file."""
     if database.role in KINDS and SPEAKS[login.to.scheme] != database.role:
         return _case(OTHER_KIND, app, login, database, "image", KINDS[database.role])
     if login.to.scheme in REDIS:
         return _of_redis(app, login, database)
+    return _of_users(app, login, database)
+
+
+def _of_users(app: Party, login: Login, database: Party) -> Found | None:
+    """Nothing where the image makes no user of its own, or takes its password out of a file."""
     if database.role == "mongo" and mongod_of(database.place).passed_by:
         return None  # its image makes no user then, which is mongo.root-user's to say
     root = root_login(database.container.env) if database.role == "mongo" else None
@@ -218,11 +225,11 @@ def _case(form: Form, app: Party, login: Login, database: Party, made_by: str, m
         Evidence(_("made database") if form is DATABASE else _("first user"), made, f"{made_by}, {database.source}"),
     )  # fmt: skip
     words = {"database": database.called, "user": login.to.user, "wanted": wanted, "made": made, "made_by": made_by,
-             "spoken": KINDS[SPEAKS[login.to.scheme]], "kind": made}  # fmt: skip
+             "spoken": KINDS[SPEAKS[login.to.scheme]], "kind": made, "app": app.called}  # fmt: skip
     severity: Severity | None = None
     if form is OTHER_KIND:
-        rows = (Evidence("written for", words["spoken"], f"{login.variable}, {app.source}"),
-                Evidence("is", made, f"the image of {database.called}, {database.source}"))  # fmt: skip
+        rows = (Evidence(_("written for"), words["spoken"], f"{login.variable}, {app.source}"),
+                Evidence(_("is"), made, f"{database.container.image}, {database.source}"))  # fmt: skip
     elif _has_data(database):
         severity = "info" if form in (USER, DATABASE) else None if login.to.scheme in REDIS else "warning"
     return Case(
@@ -235,11 +242,7 @@ def plan(case: Case[tuple[Party, Party]], _answers: Answers) -> Plan:
     """Which side to change."""
     app, database = case.facts
     if case.form is OTHER_KIND:
-        return manual(
-            f"Write the name of the {case.words['spoken']} that is meant into {case.words['variable']} of {app.called},",
-            f"or write the whole address as {case.words['kind']} has it, where the program takes that.",
-            f"Then recreate it: docker compose up -d {app.called}",
-        )
+        return manual(*case.advice)
     if database.role == "redis":
         return manual(
             _("Write what {made_by} of {database} says into {variable}, in front of the host's name; : / @ # of it "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from stackops.console.model import Port, Snapshot
+from stackops.console.model import Port, Snapshot, Volume
 
 from examples import Example
 from examples.snapshots import declared_bind
@@ -14,6 +14,8 @@ from examples.wiring.folder import FILE, folder, live, service
 PUBLIC, OWN = "MONGO_INITDB_ROOT_PASSWORD=mypassword", "MONGO_INITDB_ROOT_PASSWORD=correct-horse"
 USER = "MONGO_INITDB_ROOT_USERNAME=myusername"
 REDIS = ("redis-server", "--appendonly", "yes")
+
+HOST: dict[str, Any] = {"network_mode": "host", "networks": (), "published": False}
 
 
 def one(name: str, image: str, port: int, *env: str, published: bool = True, up: bool = True, **more: Any) -> Snapshot:
@@ -64,9 +66,21 @@ FINDS = (
             "finding", "no-password", ()),
     Example("published Meilisearch without a key", one("meilisearch", "getmeili/meilisearch:v1.12", 7700), "finding",
             "no-password", ()),
+    Example("runs MongoDB without users in the machine's network", mongo(**HOST), "finding", "no-password", ()),
+    Example("does so before the first start, on another port", mongo(up=False, **HOST, command=(
+            "mongod", "--port", "27018", "--replSet", "rs")), "finding", "no-password", ()),
+    Example("runs MySQL there with the example's password", one("mysql", "mysql:8.0.36", 3306,
+            "MYSQL_ROOT_PASSWORD=oneapimmysql", **HOST), "finding", "published-password", ()),
 )  # fmt: skip
 
 FINDS_NOT = (
+    Example("lets MongoDB listen on loopback in the machine's network", mongo(**HOST, command=(
+            "mongod", "--bind_ip", "127.0.0.1")), "ok"),
+    Example("starts mongod there in a script, where it listens on loopback", mongo(**HOST, command=(
+            "sh", "-c", "mongod --replSet rs0")), "ok"),
+    Example("has a password of its own there", mongo(USER, OWN, **HOST), "ok"),
+    Example("has settings there that may say where it listens", one("redis", "redis:7.2", 6379, up=False, **HOST,
+            command=("redis-server",), volumes=(Volume("bind", "/srv/x.ini", "/x.ini"),)), "unknown"),
     Example("publishes nothing", mongo(USER, PUBLIC, published=False), "ok"),
     Example("publishes nothing, and has no users", mongo(published=False), "ok"),
     Example("publishes it on loopback", at(mongo(USER, PUBLIC), "127.0.0.1"), "ok"),

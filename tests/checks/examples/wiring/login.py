@@ -82,11 +82,11 @@ FINDS = (
           folder(vector("username:password", ""), service("pg", "postgres:15", "POSTGRES_USER=username",
           "POSTGRES_PASSWORD=password", "POSTGRES_DB=vectors"))),
     finds("names a user that somebody may have made in a volume from elsewhere", "user", folder(vector("me:password"),
-          replace(PG, volumes=(Volume("volume", "pgdata", "/var/lib/postgresql/data"),)), foreign_volumes=("pgdata",))),
-    finds("wrote SQL_DSN for MySQL, and names PostgreSQL", "other-kind", folder(service("oneapi", "justsong/one-api:v0.6.6",
-          "SQL_DSN=root:pw@tcp(pg:5432)/oneapi"), PG)),
-    finds("gave the address of Redis to MongoDB, and it runs", "other-kind", live(queue("").__class__("app", image="x/app:1",
-          env=queue("").env), service("redis", "mongo:5.0.18"))),
+          replace(PG, volumes=(Volume("volume", "old", "/var/lib/postgresql/data"),)), foreign_volumes=("old",))),
+    finds("wrote SQL_DSN for MySQL, and names PostgreSQL", "other-kind", folder(service("oneapi",
+          "justsong/one-api:v0.6.6", "SQL_DSN=root:pw@tcp(pg:5432)/oneapi"), PG)),
+    finds("has the address of Redis lead to MongoDB, and it runs", "other-kind", live(queue(""),
+          service("redis", "mongo:5.0.18"))),
     finds("encoded it wrongly", "password", folder(app("root:a%2540b"), mongo(password="a@b"))),
 )  # fmt: skip
 
