@@ -355,7 +355,7 @@ def key_for(server: Server, snapshot: Snapshot, settings: Settings) -> str | Non
     local = snapshot.engine is None or snapshot.engine.local
     tokens = {at: pair for at, pair in named.items() if pair[0]}
     around = Around(local=local, addresses=settings.servers.addresses, tokens=tokens)
-    declared = uses(snapshot.containers, snapshot.oneapis, snapshot.projects)
+    declared = uses(snapshot.containers, snapshot.oneapis, snapshot.projects, snapshot.databases)
     there = found(snapshot.containers, snapshot.processes, declared, around)
     key = next((c.token for c in there.candidates if (c.key, c.address) == (server.key, server.address)), None)
     if key is None and server.key in tokens:

@@ -25,6 +25,7 @@ from ..model import (
     ComposeService,
     ConfigVerdict,
     Container,
+    DatabaseState,
     Edge,
     EdgeWhere,
     Hop,
@@ -39,7 +40,7 @@ from .addresses import Address, address_of, lead, place, shown
 from .gateways import connections, environment, gateway_of, names_of, release
 from .librechat.reading import dotenv_path
 from .librechat.reading import environment as librechat_environment
-from .model_users import CHANNELS, uses
+from .model_users import CHANNELS, MODEL, uses
 from .mongo_uri import parse
 from .services import role_of_container
 from .versions import parts_of, version_of
@@ -131,10 +132,13 @@ class _Given(Struct, frozen=True):
 def edges(
     containers: Sequence[Container], projects: Sequence[Project] = (), verdicts: Sequence[ConfigVerdict] = (),
     oneapis: Sequence[OneApiState] = (), own: Collection[str] = (), configs: Sequence[JsonFact] = (),
+    databases: Sequence[DatabaseState] = (),
 ) -> tuple[Edge, ...]:  # fmt: skip
     """Every arrow, in a steady order, with what networks and states tell of it. ``own``: this machine's addresses."""
     declared = {(project.name, one.name): (one, project) for project in projects for one in project.services}
-    spoken = {container.id: tuple(_of_uses(container, containers, projects, oneapis)) for container in containers}
+    spoken = {
+        container.id: tuple(_of_uses(container, containers, projects, oneapis, databases)) for container in containers
+    }
     found = []
     for container in containers:
         role = role_of_container(container)
@@ -227,17 +231,19 @@ def _port(name: str, told: int | None, kind: str, env: Mapping[str, str]) -> int
 
 
 def _of_uses(
-    container: Container, containers: Sequence[Container], projects: Sequence[Project], oneapis: Sequence[OneApiState]
-) -> Iterator[_Given]:
+    container: Container, containers: Sequence[Container], projects: Sequence[Project], oneapis: Sequence[OneApiState],
+    databases: Sequence[DatabaseState],
+) -> Iterator[_Given]:  # fmt: skip
     """Model servers: addresses in further variables, and a gateway's channels that are not switched off."""
     own = [state for state in oneapis if state.container == container.id]
-    for use in uses((container,), own, projects):
+    for use in uses((container,), own, projects, databases):
         address = address_of(use.address)
         origin = use.who.removeprefix(f"{container.name}, ")
         if address is None or use.who.endswith(", switched off") or _followed(container, origin):
             continue
         channel = next((one for one in CHANNELS if origin.startswith(one)), None)
         where = channel.replace(" channel", "'s channels") if channel else f"environment of {container.name}"
+        where = "FastGPT's models in MongoDB" if origin.startswith(MODEL) else where
         target = lead(address, container, containers, ()).container
         role = role_of_container(target) if target is not None and target.id != container.id else "unknown"
         kind = use.hint or (role if role in _SERVES else "model_server")

@@ -15,7 +15,7 @@ from functools import cache
 
 from msgspec import Struct
 
-from ..model import ComposeService, Container, OneApiState, Product, Project, Role
+from ..model import ComposeService, Container, DatabaseState, OneApiState, Product, Project, Role
 from ..text.cleaning import clean_line
 from .addresses import address_of, shown
 from .gateways import environment, gateway_of
@@ -41,6 +41,8 @@ _ASKS_NOBODY: frozenset[Role] = frozenset({
 _CLIENTS: frozenset[Role] = frozenset({"fastgpt", "librechat", "open_webui"})
 CHANNELS = ("One API channel", "AI Proxy channel")
 """How a channel is called that uses a model server."""
+MODEL = "model "
+"""Before the name of a model that uses one."""
 MOST = 20
 """Addresses of one container, or channels of one gateway, that are followed."""
 
@@ -59,9 +61,10 @@ class Use(Struct, frozen=True):
 
 
 def uses(
-    containers: Sequence[Container], oneapis: Iterable[OneApiState], projects: Iterable[Project] = ()
-) -> Iterator[Use]:
-    """Everything that environments and channels say."""
+    containers: Sequence[Container], oneapis: Iterable[OneApiState], projects: Iterable[Project] = (),
+    databases: Iterable[DatabaseState] = (),
+) -> Iterator[Use]:  # fmt: skip
+    """Everything that environments, channels and the models in a FastGPT's MongoDB say."""
     declared = {(project.name, one.name): (one, project) for project in projects for one in project.services}
     for container in containers:
         if container.detailed:
@@ -71,6 +74,9 @@ def uses(
     for state in oneapis:
         if state.container in by_id:
             yield from _of_channels(state, by_id[state.container])
+    for told in databases:
+        if told.owner in by_id:
+            yield from _of_models(told, by_id[told.owner])
 
 
 def _borrowed(service: ComposeService, project: Project) -> frozenset[str]:
@@ -132,6 +138,14 @@ def _of_channels(state: OneApiState, gateway: Container) -> Iterator[Use]:
             who = f"{brand} {channel.id}" + (f" ({channel.name})" if channel.name else "")
             off = "" if channel.status == 1 else ", switched off"
             yield Use(clean_line(f"{who}{off}"), shown(channel.base_url), gateway.service or gateway.name, gateway.id)
+
+
+def _of_models(state: DatabaseState, app: Container) -> Iterator[Use]:
+    """Those that go past the gateway, to an address of their own."""
+    own = [one for one in state.answer.models or () if one.address and address_of(one.address) is not None]
+    for model in own[:MOST]:
+        who = clean_line(f"{app.name}, {MODEL}{model.name}")
+        yield Use(who, shown(model.address or ""), app.service or app.name, app.id)
 
 
 @cache

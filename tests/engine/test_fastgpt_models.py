@@ -131,7 +131,9 @@ def test_each_model_is_followed_from_mongodb_over_the_channel_to_where_it_goes(s
     broken = found["qwen"].broken
     assert broken is not None
     assert (broken.name, broken.reason) == ("channel", "no channel offers qwen")
-    assert (found["bge-reranker"].gateway, found["bge-reranker"].upstream) == (None, "http://m3e:6008/v1/rerank")
+    own = found["bge-reranker"]
+    assert (own.gateway, own.upstream) == (None, "http://m3e:6008/v1/rerank")
+    assert {step.name: step.state for step in own.steps}["upstream"] == "ok", "its arrow was tried"
     assert KEY not in repr(snapshot)
     said = judged(snapshot)
     assert (said.status, said.form) == ("finding", "no-proxy-channel")

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from examples.snapshots import NOW, container_id
+from msgspec.structs import replace
 from stackops.console.collect.files import judge
 from stackops.console.judge import needs_of
 from stackops.console.model import (
@@ -14,12 +15,15 @@ from stackops.console.model import (
     ConfigAddress,
     ConfigVerdict,
     Container,
+    DatabaseAnswer,
+    DatabaseState,
     Edge,
     EnvVar,
     HostInfo,
     JsonFact,
     Mount,
     NetworkLink,
+    OfferedModel,
     OneApiChannel,
     OneApiState,
     Port,
@@ -184,6 +188,18 @@ def test_channels_of_an_ai_proxy_are_its_arrows() -> None:
     proxy, channel = box("aiproxy", "aiproxy:v0.2"), OneApiChannel(4, "m3e", 1, base_url="http://m3e:6008/v1")
     (edge,) = edges((proxy, box("m3e")), oneapis=(OneApiState(proxy.id, channels=(channel,)),))
     assert (edge.origin, edge.place, edge.target_name) == ("AI Proxy channel 4 (m3e)", "AI Proxy's channels", "m3e")
+
+
+def test_models_in_mongodb_that_pass_the_gateway_are_arrows_of_their_fastgpt() -> None:
+    app = box("fastgpt", "fastgpt:v4.9.0")
+    models = (OfferedModel("qwen", "llm"), OfferedModel("bge", "rerank", "http://me:s3cret@reranker:6006/v1/rerank"))
+    state = DatabaseState("mongo", "m", app.id, "MONGODB_URI", "me", "fastgpt", DatabaseAnswer(models=models))
+    (edge,) = edges((app, box("reranker")), databases=(state,))
+    assert (edge.origin, edge.place, edge.target_name, edge.kind) == (
+        "model bge", "FastGPT's models in MongoDB", "reranker", "model_server",
+    )  # fmt: skip
+    assert "s3cret" not in repr(edge)
+    assert not edges((app, box("reranker")), databases=(replace(state, owner="another"),))
 
 
 def test_a_channel_looks_for_a_model_server_whoever_is_at_its_address() -> None:

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from stackops.console.collect.sources.wiring import ENOUGH, GENTLY, SELDOM, TRIED, Wiring
 from stackops.console.hosts import HostError, Wire, WireReading
-from stackops.console.model import Edge, Hop, Port
+from stackops.console.model import DatabaseAnswer, DatabaseState, Edge, Hop, OfferedModel, Port
 from stackops.console.settings import ServerSettings, Settings
 from support.memory_host import MemoryHost
 from support.one_source import OneSource
@@ -305,3 +305,18 @@ async def test_it_wakes_for_lives_and_addresses_and_for_nothing_else() -> None:
     assert bench.one.source.of_interest() == before
     bench.one.board.put(containers=(replace(bench.app, started_at=5.0), *bench.boxes[1:]))
     assert bench.one.source.of_interest() != before
+
+
+async def test_what_others_told_meanwhile_is_tried_at_the_end_of_a_single_look() -> None:
+    bench = Bench()
+    bench.answer(WELL)
+    bench.one.source.site.on_request = frozenset({TRIED})
+    await bench.edge()
+    assert await bench.one.source.again() is None, "nothing new, and no doubt"
+    model = OfferedModel("bge", "rerank", "http://mongo:6006/v1/rerank")
+    told = DatabaseState("mongo", "m", bench.app.id, "MONGODB_URI", "", "x", DatabaseAnswer(models=(model,)))
+    bench.one.board.put(databases=(told,))
+    passes = len(bench.passes)
+    assert await bench.one.source.again() is not None
+    (asked,) = bench.passes[passes:]
+    assert [wire.port for wire in asked] == [6006], "what was tried before is not tried again"

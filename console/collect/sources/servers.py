@@ -158,7 +158,7 @@ class Servers(Source):
         holders = frozenset(p.container for p in parts.gpu_processes if p.container)
         inputs = (
             parts.containers, parts.processes, parts.oneapis, parts.engine, place.uses, place.around, holders,
-            parts.log_marks, parts.projects,
+            parts.log_marks, parts.projects, parts.databases,
         )  # fmt: skip
         if len(inputs) == len(self._made_from) and all(
             _same(a, b) for a, b in zip(inputs, self._made_from, strict=True)
@@ -170,7 +170,7 @@ class Servers(Source):
             place.around, gpu_containers=holders, addresses=self._settings.addresses, tokens=tokens,
             elsewhere=self._settings.probe_declared,
         )  # fmt: skip
-        declared = (*uses(parts.containers, parts.oneapis, parts.projects), *place.uses)
+        declared = (*uses(parts.containers, parts.oneapis, parts.projects, parts.databases), *place.uses)
         there = found(parts.containers, parts.processes, declared, around)
         self._found = replace(there, candidates=with_loading(there.candidates, parts.log_marks))
         bad = (f"stackops.toml, [servers] addresses: {text} is no http address" for text in self._found.bad)

@@ -67,14 +67,14 @@ class Wiring(Source):
     every = "wiring"
     within = "wiring_deadline"
     what = "The network of a container"
-    wakes_on = ("containers", "projects", "config_verdicts", "oneapis", "json_files")
+    wakes_on = ("containers", "projects", "config_verdicts", "oneapis", "json_files", "databases")
     after = ("engine", "compose", "configs", "oneapi")
     settles = 1.0
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self._asked: dict[str, Heard] = {}
-        self._made_from: object = ()
+        self._made_from: object = ((), ())
 
     @property
     def interval(self) -> float:
@@ -89,9 +89,8 @@ class Wiring(Source):
         """A container came, went, started, ended or changed networks; a file or a channel names other addresses."""
         parts = self.parts
         lives = {c.id: (c.state, c.started_at, c.detailed, _networks(c)) for c in parts.containers}
-        channels = tuple(state.channels for state in parts.oneapis)
         addresses = tuple(one.addresses for one in parts.config_verdicts)
-        return lives, addresses, channels, id(parts.projects), tuple(one.gateway for one in parts.json_files)
+        return lives, addresses, self._told_late(), id(parts.projects), tuple(one.gateway for one in parts.json_files)
 
     async def read(self) -> NewParts | None:
         """One pass over all arrows."""
@@ -102,9 +101,9 @@ class Wiring(Source):
         return await self._pass(again=False, tries=not self.site.on_request.isdisjoint((TRIED, GENTLY)))
 
     async def again(self) -> NewParts | None:
-        """Once more those that failed in a way that may pass, and those of channels that were only read meanwhile."""
+        """Once more those that failed in a way that may pass, and those that were only heard of meanwhile."""
         asked = not self.site.on_request.isdisjoint((TRIED, GENTLY))
-        if self.parts.oneapis is self._made_from and not (self._doubtful and asked):
+        if self._told_late() == self._made_from and not (self._doubtful and asked):
             return None
         return await self._pass(again=True, tries=asked)
 
@@ -112,10 +111,11 @@ class Wiring(Source):
         parts, kernel = self.parts, self.host.kernel
         may = kernel is not None and self.site.local and self.site.settings.servers.probe
         own = await self.call(kernel.addresses) if kernel is not None and may else frozenset()
-        self._made_from = parts.oneapis
+        self._made_from = self._told_late()
         found = edges(
-            parts.containers, parts.projects, parts.config_verdicts, parts.oneapis, own, configs=parts.json_files
-        )
+            parts.containers, parts.projects, parts.config_verdicts, parts.oneapis, own, configs=parts.json_files,
+            databases=parts.databases,
+        )  # fmt: skip
         if not found:
             return NewParts({"edges": ()}) if parts.edges else None
         lives = {c.id: c for c in parts.containers}
@@ -129,6 +129,11 @@ class Wiring(Source):
                 faults.append(fault_of(self.name, error))
         told = tuple(self._told(edge, refused.get(edge.key), lives) for edge in found)
         return NewParts({"edges": told}, tuple(faults), read=() if faults else None)
+
+    def _told_late(self) -> object:
+        """Whose addresses are only known when others were asked: channels, and the models in MongoDB."""
+        models = tuple(state.answer.models for state in self.parts.databases if state.answer.models)
+        return tuple(state.channels for state in self.parts.oneapis if state.channels), models
 
     def _refusals(self, found: Iterable[Edge]) -> dict[str, str]:
         """Why an arrow is not tried; other machines are left alone until somebody asks for it."""
