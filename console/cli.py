@@ -11,12 +11,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from copy import copy
 from importlib import import_module
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .exit_codes import ExitCode
-from .text import LANGUAGES, of_arguments, use
+from .text import LANGUAGES, N_, _, of_arguments, use, used
 
 if TYPE_CHECKING:
     from ..checks.api import Check
@@ -97,9 +98,17 @@ def _debug(context: click.Context, option: click.Parameter, value: bool) -> None
     try:
         write_to(path)
     except OSError as error:
-        way_out = "STACKOPS_STATE_DIR may name another folder"
-        raise click.UsageError(f"--debug cannot write {path} ({error.strerror}); {way_out}", context) from None
-    click.echo(f"stackops: tracebacks are written to {path}", err=True)
+        way_out = _("STACKOPS_STATE_DIR may name another folder")
+        raise click.UsageError(
+            _(
+                "--debug cannot write {path} ({strerror}); {way_out}",
+                path=path,
+                strerror=error.strerror,
+                way_out=way_out,
+            ),
+            context,
+        ) from None
+    click.echo(_("stackops: tracebacks are written to {path}", path=path), err=True)
     _remember(context, option, value)
 
 
@@ -110,19 +119,29 @@ def _global_options() -> list[click.Parameter]:
         return click.Option(names, **{"expose_value": False, "callback": _remember, **attributes})
 
     return [
-        option("--host", metavar="URL", help="Engine address; 'demo' is the practice stack."),
-        option("--project", metavar="NAME", help="Only this compose project."),
-        option("--read-only", is_flag=True, help="Change nothing, whatever is asked."),
-        option("--json", is_flag=True, help="Answer with one JSON document."),
-        option("--plain", is_flag=True, help="Answer with one fact per line."),
-        option("--no-color", is_flag=True, help="No colours."),
-        option("--ascii", is_flag=True, help="Draw and answer in ASCII alone."),
-        option("--lang", type=click.Choice(LANGUAGES), help="Language of all texts; else what LANG says."),
-        option("--config", metavar="FILE", help="Settings file in place of the usual one."),
-        option("--theme", metavar="NAME", help=f"Theme of the screens: {_THEMES}, or one of your own."),
-        option("--debug", is_flag=True, callback=_debug, help="Write tracebacks, redacted, to the state folder."),
-        option("--version", is_flag=True, is_eager=True, callback=_version, help="Say the version and leave."),
+        option("--host", metavar="URL", help=_("Engine address; 'demo' is the practice stack.")),
+        option("--project", metavar="NAME", help=_("Only this compose project.")),
+        option("--read-only", is_flag=True, help=_("Change nothing, whatever is asked.")),
+        option("--json", is_flag=True, help=_("Answer with one JSON document.")),
+        option("--plain", is_flag=True, help=_("Answer with one fact per line.")),
+        option("--no-color", is_flag=True, help=_("No colours.")),
+        option("--ascii", is_flag=True, help=_("Draw and answer in ASCII alone.")),
+        option("--lang", type=click.Choice(LANGUAGES), help=_("Language of all texts; else what LANG says.")),
+        option("--config", metavar="FILE", help=_("Settings file in place of the usual one.")),
+        option(
+            "--theme", metavar="NAME", help=_("Theme of the screens: {themes}, or one of your own.", themes=_THEMES)
+        ),
+        option("--debug", is_flag=True, callback=_debug, help=_("Write tracebacks, redacted, to the state folder.")),
+        option("--version", is_flag=True, is_eager=True, callback=_version, help=_("Say the version and leave.")),
     ]
+
+
+def _translated(parameter: click.Parameter) -> click.Parameter:
+    """The same with its help in the language that is used."""
+    told = copy(parameter)
+    if isinstance(told, click.Option) and told.help:
+        told.help = _(told.help)
+    return told
 
 
 class Stackops(click.Group):
@@ -139,7 +158,8 @@ class Stackops(click.Group):
         if cmd_name not in self.commands:
             module = import_module(f".commands.{COMMANDS[cmd_name]}", __package__)
             command: click.Command = copy(getattr(module, cmd_name))
-            command.params = [*command.params, *_global_options()]
+            command.help, command.short_help = _(cleandoc(command.help or "")), _(command.short_help or "")
+            command.params = [*map(_translated, command.params), *_global_options()]
             self.commands[cmd_name] = command
         return self.commands[cmd_name]
 
@@ -150,7 +170,9 @@ class Stackops(click.Group):
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             from .settings import instead
 
-            raise click.UsageError(f'unknown command "{args[0]}"; {instead(args[0], COMMANDS)}', ctx)
+            raise click.UsageError(
+                _('unknown command "{args}"; {instead}', args=args[0], instead=instead(args[0], COMMANDS)), ctx
+            )
         return super().resolve_command(ctx, args)
 
 
@@ -164,9 +186,10 @@ def _console(context: click.Context) -> int | None:
     return open_console(context.obj)
 
 
-_EPILOG = (
-    "Exit codes: 0 nothing found or done, 1 findings, 2 usage or settings, 3 not reachable, 4 rolled back,"
-    " 5 refused, 6 rollback failed, 70 a mistake in stackops, 130 interrupted."
+_EPILOG = N_(
+    "Exit codes: 0 nothing found or done, 1 findings, 2 usage or settings, 3 not "
+    "reachable, 4 rolled back, 5 refused, 6 rollback failed, 70 a mistake in stackops, "
+    "130 interrupted."
 )
 
 
@@ -176,9 +199,12 @@ def _command() -> Stackops:
         callback=_console,
         params=_global_options(),
         invoke_without_command=True,
-        help=_console.__doc__,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-        epilog=_EPILOG,
+        help=_(_console.__doc__ or ""),
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "max_content_width": 100 if used() == "en" else 60,  # click counts letters, of which some take two cells
+        },
+        epilog=_(_EPILOG),
     )
 
 

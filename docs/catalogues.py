@@ -9,10 +9,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from inspect import cleandoc
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import polib
+from stackops.console.model.apps import HopName, HopState
+from stackops.console.model.findings import Safety, ServiceState, Severity
+from stackops.console.model.gpus import ServerState
+from stackops.console.model.machine import ContainerState
+from stackops.console.model.paths import StepName, StepState
 from stackops.console.text import DOMAINS, FOLDERS, LOCALE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +32,20 @@ HEADER = {
     "Content-Type": "text/plain; charset=UTF-8", "Content-Transfer-Encoding": "8bit",
     "Plural-Forms": "nplurals=1; plural=0;",
 }  # fmt: skip
+
+
+MARKED: dict[str, tuple[int, ...]] = {"Column": (1,), "_part": (0,), "heads": tuple(range(20))}
+"""Calls, besides those of ``N_``, whose texts are translated where they are shown: which of their arguments."""
+
+
+def marked(tree: ast.Module) -> Iterator[str]:
+    """The texts in these calls."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKED:
+            for place in MARKED[node.func.id]:
+                each = node.args[place] if place < len(node.args) else None
+                if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                    yield each.value
 
 
 def calls(tree: ast.Module) -> Iterator[tuple[ast.Call, tuple[str, str]]]:
@@ -56,7 +77,8 @@ def texts(domain: str) -> Texts:
     found: Texts = {}
     for path in files():
         if domain_of(path) == domain:
-            for _, text in calls(ast.parse(path.read_text("utf-8"))):
+            tree = ast.parse(path.read_text("utf-8"))
+            for text in (*(each for _, each in calls(tree)), *((each, "") for each in marked(tree) if each)):
                 found.setdefault(text, set()).add(path.relative_to(ROOT).as_posix())
     for text, place in {"console": _of_console, "checks": _of_checks}[domain]():
         if text:
@@ -65,15 +87,36 @@ def texts(domain: str) -> Texts:
 
 
 def _of_console() -> Iterator[tuple[str, str]]:
-    """What stands in the tables of the screens."""
+    """What stands in the tables of the screens, in the commands' help, and in the model: states are words too."""
+    yield from ((text, "screens/registry.py") for text in _of_registry())
+    yield from ((text, "console/commands") for text in _of_commands())
+    types = (ContainerState, ServiceState, ServerState, HopName, HopState, StepName, StepState, Severity, Safety)
+    yield from ((text, "console/model") for each in types for text in get_args(each) if text != "none")
+    for text in ("fix", "undo", "resume", "roll back", "prepare", "apply", "verify", "wait", "healthy", "unhealthy",
+                 "default", "file", "flag", "environment", "open", "done", "undone", "rolled-back", "failed",
+                 "running", "taken-back", "not-done", "begun", "skipped", "engine dead", "wrong key"):  # fmt: skip
+        yield text, "console/model"
+
+
+def _of_registry() -> Iterator[str]:
     from stackops.screens.registry import ACTIONS, PLACES
 
     for place in PLACES:
-        for text in (place.title, place.help, place.short, place.label or place.name):
-            yield text, "screens/registry.py"
+        yield from (place.title, place.help, place.short, place.label, place.name)
     for action in ACTIONS:
-        for text in (action.label, action.help, action.both):
-            yield text, "screens/registry.py"
+        yield from (action.label, action.help, action.both, action.id.partition(".")[0].replace("app", "go"))
+
+
+def _of_commands() -> Iterator[str]:
+    from importlib import import_module
+
+    from stackops.console import cli
+
+    yield cli._console.__doc__ or ""
+    for name, module in cli.COMMANDS.items():
+        command = getattr(import_module(f"stackops.console.commands.{module}"), name)
+        yield from (cleandoc(command.help or ""), command.short_help or "")
+        yield from (each.help for each in command.params if getattr(each, "help", None))
 
 
 def _of_checks() -> Iterator[tuple[str, str]]:

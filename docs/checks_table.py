@@ -1,4 +1,4 @@
-"""Writes the README's table of checks from the registry.
+"""Writes the tables of checks of both READMEs from the registry.
 
 PYTHONPATH=tests/checks python docs/checks_table.py
 """
@@ -11,9 +11,12 @@ from pathlib import Path
 from examples import examples_of
 from stackops.checks.api import Check
 from stackops.checks.registry import ALL
+from stackops.console.text import Language, use
 
-README = Path(__file__).parents[1] / "README.md"
-HEAD = "| check | what it finds | repair |\n| --- | --- | --- |\n"
+ROOT = Path(__file__).parents[1]
+READMES: dict[Language, str] = {"en": "README.md", "zh": "README.zh-CN.md"}
+HEADS = {"en": "| check | what it finds | repair |", "zh": "| 检查 | 发现什么 | 修复 |"}
+WORDS = {"en": {"fix": "fix", "text": "text"}, "zh": {"fix": "自动", "text": "说明"}}
 
 
 def repair(check: Check) -> str:
@@ -22,13 +25,13 @@ def repair(check: Check) -> str:
 
 
 def main() -> None:
-    """One row per check, in the words of its docstring's first line."""
-    rows = (f"| `{c.id}` | {c.doc.strip().splitlines()[0]} | {repair(c)} |\n" for c in ALL)
-    table = HEAD + "".join(rows)
-    text = README.read_text()
-    README.write_text(
-        re.sub(r"(<!-- checks:.*?-->\n).*?(<!-- /checks -->)", lambda m: m[1] + table + m[2], text, flags=re.DOTALL)
-    )
+    """One row per check, in the words of its explanation's first line."""
+    for language, name in READMES.items():
+        use(language)
+        rows = (f"| `{c.id}` | {c.explained.splitlines()[0]} | {WORDS[language][repair(c)]} |\n" for c in ALL)
+        table, readme = f"{HEADS[language]}\n| --- | --- | --- |\n{''.join(rows)}", ROOT / name
+        old, marks = readme.read_text(), r"(<!-- checks:.*?-->\n).*?(<!-- /checks -->)"
+        readme.write_text(re.sub(marks, lambda m, new=table: m[1] + new + m[2], old, flags=re.DOTALL))
 
 
 if __name__ == "__main__":

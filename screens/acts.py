@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..console.hosts import Control, HostError
 from ..console.model import Container, Project
 from ..console.settings import Consent
-from ..console.text import _
+from ..console.text import N_, _
 from ..console.text.traces import caught
 from .place import Place
 from .render.states import exit_words
@@ -31,13 +31,15 @@ Act = Callable[[Container, Control], object]
 STACK_ACTS = VERBS - {"shell", "pause", "kill", "scale"}
 """What is done with a whole stack."""
 _OF_ALL: dict[str, tuple[str, tuple[str, ...], str]] = {
-    "restart": ("Restart", ("restart",), "Each stops for up to 10 seconds; whoever uses it is cut off."),
-    "stop": ("Stop", ("stop",), "They stay stopped until somebody starts them."),
-    "start": ("Bring up", ("up", "-d", *NO_PULL), "What is missing is made; what differs from its files is made anew."),
-    "recreate": ("Recreate", ("up", "-d", "--force-recreate", *NO_PULL),
-                 "New containers take their places; what they wrote outside volumes is lost."),
-    "remove": ("Take down", ("down",),
-               "All its containers and networks are removed; what they wrote outside volumes is lost. Volumes stay."),
+    "restart": (N_("Restart"), ("restart",), N_("Each stops for up to 10 seconds; whoever uses it is cut off.")),
+    "stop": (N_("Stop"), ("stop",), N_("They stay stopped until somebody starts them.")),
+    "start": (N_("Bring up"), ("up", "-d", *NO_PULL),
+              N_("What is missing is made; what differs from its files is made anew.")),
+    "recreate": (N_("Recreate"), ("up", "-d", "--force-recreate", *NO_PULL),
+                 N_("New containers take their places; what they wrote outside volumes is lost.")),
+    "remove": (N_("Take down"), ("down",),
+               N_("All its containers and networks are removed; what they wrote outside volumes is "
+"lost. Volumes stay.")),
 }  # fmt: skip
 """Verb -> what it is called, what Compose is told, and what to know before."""
 _LOSES = frozenset({"recreate", "remove"})
@@ -45,30 +47,34 @@ _LOSES = frozenset({"recreate", "remove"})
 STACK_DEADLINE = 600.0
 """Seconds for Compose to stop and start all of a stack."""
 _NO_SHELL = {
-    "restarting": "it keeps restarting, and a shell needs a running container. Its log (l) says why it ends",
-    "paused": "it is paused",
-    "created": "it was never started",
+    "restarting": N_("it keeps restarting, and a shell needs a running container. Its log (l) says why it ends"),
+    "paused": N_("it is paused"),
+    "created": N_("it was never started"),
 }
 
 
 def refusal(verb: str, container: Container) -> str:
     """Why this cannot be done to the container as it is now, in a sentence; empty when it can be tried."""
     if verb == "shell" and container.state != "running":
-        return f"No shell in {container.name}: {_NO_SHELL.get(container.state, 'it is stopped')}."
+        why = _NO_SHELL.get(container.state, N_("it is stopped"))
+        return _("No shell in {container}: {why}.", container=container.name, why=_(why))
     if (verb == "pause" and container.state not in {"running", "paused"}) or (
         verb == "kill" and container.state not in {"running", "paused", "restarting"}
     ):
-        return f"{container.name} does not run."
+        return _("{container} does not run.", container=container.name)
     if verb == "scale" and not (container.project and container.service):
-        return f"{container.name} was not made by Compose: only a service of a compose project has a number."
+        return _(
+            "{container} was not made by Compose: only a service of a compose project has a number.",
+            container=container.name,
+        )
     return ""
 
 
 def _about(container: Container) -> list[Line]:
-    said = [line(("Container ", "muted"), (container.name, "strong"), (f"  {container.id[:12]}", "muted"))]
-    said.append(line(("Image     ", "muted"), container.image))
+    said = [line((_("Container "), "muted"), (container.name, "strong"), (f"  {container.id[:12]}", "muted"))]
+    said.append(line((_("Image     "), "muted"), container.image))
     if container.state == "exited":
-        said.append(line(("Exited    ", "muted"), exit_words(container)))
+        said.append(line((_("Exited    "), "muted"), exit_words(container)))
     return said
 
 
@@ -76,14 +82,14 @@ def _compose(step: ComposeUp, bench: StepContext, arguments: Sequence[str]) -> N
     """Compose on the whole project of a step, with the files that its containers were made from."""
     done = bench.host.control.compose(step.source, arguments, deadline=STACK_DEADLINE)
     if done.exit_code:
-        last = next((each for each in reversed(done.output.splitlines()) if each.strip()), "no reason was given")
-        raise HostError(f"Compose ended with {done.exit_code}: {last}")
+        last = next((each for each in reversed(done.output.splitlines()) if each.strip()), _("no reason was given"))
+        raise HostError(_("Compose ended with {exit_code}: {last}", exit_code=done.exit_code, last=last))
 
 
 def _changes(changes: Sequence[str]) -> list[Line]:
     if not changes:
-        return [line(), line("Nothing else about it changes.")]
-    return [line(), line("The new container differs in:"), *(line("  ", change) for change in changes)]
+        return [line(), line(_("Nothing else about it changes."))]
+    return [line(), line(_("The new container differs in:")), *(line("  ", change) for change in changes)]
 
 
 class ContainerActs(Place):
@@ -97,11 +103,15 @@ class ContainerActs(Place):
         if verb not in VERBS:
             return super().target(verb)
         container, stack = self.selected_container(), self.selected_stack()
-        return container.name if container else f"all of {stack}" if stack else ""
+        return container.name if container else _("all of {stack}", stack=stack) if stack else ""
 
     def _refused(self, verb: str) -> str:
         if (stack := self.selected_stack()) is not None:
-            return "" if verb in STACK_ACTS else f"{stack} is a whole stack: choose one of its containers for this."
+            return (
+                ""
+                if verb in STACK_ACTS
+                else _("{stack} is a whole stack: choose one of its containers for this.", stack=stack)
+            )
         container = self.selected_container()
         return self.nobody() if container is None else refusal(verb, container)
 
@@ -118,7 +128,7 @@ class ContainerActs(Place):
 
     def nobody(self) -> str:
         """Why no container is selected, in a sentence with the way out."""
-        return "No container is selected."
+        return _("No container is selected.")
 
     def _consent(self, verb: str, *, whole: bool = False) -> Consent:
         """How an act is asked for. Of a whole stack, or where something is lost, never without a question."""
@@ -129,32 +139,37 @@ class ContainerActs(Place):
     def action_restart(self) -> None:
         if not self._of_all("restart"):
             self._ask(
-                "Restart", "It stops for up to 10 seconds; whoever uses it is cut off.", lambda c, x: x.restart(c.id)
+                N_("Restart"),
+                N_("It stops for up to 10 seconds; whoever uses it is cut off."),
+                lambda c, x: x.restart(c.id),
             )
 
     def action_stop(self) -> None:
         if not self._of_all("stop"):
-            self._ask("Stop", "It stays stopped until somebody starts it.", lambda c, x: x.stop(c.id))
+            self._ask(N_("Stop"), N_("It stays stopped until somebody starts it."), lambda c, x: x.stop(c.id))
 
     def action_start(self) -> None:
         if not self._of_all("start"):
-            self._ask("Start", "It starts with the definition it was made with.", lambda c, x: x.start(c.id))
+            self._ask(N_("Start"), N_("It starts with the definition it was made with."), lambda c, x: x.start(c.id))
 
     def action_pause(self) -> None:
         """Hold a container that runs; let a paused one go on."""
         container = self.selected_container()
         if container is not None and container.state == "paused":
-            self._ask("Unpause", "It goes on where it was held.", lambda c, x: x.unpause(c.id))
+            self._ask(N_("Unpause"), N_("It goes on where it was held."), lambda c, x: x.unpause(c.id))
         else:
-            self._ask("Pause", "It answers nobody until it goes on; what it holds stays.", lambda c, x: x.pause(c.id))
+            self._ask(
+                N_("Pause"), N_("It answers nobody until it goes on; what it holds stays."), lambda c, x: x.pause(c.id)
+            )
 
     def action_kill(self) -> None:
-        self._ask("Kill", "It ends at once and writes nothing more; it stays stopped.", lambda c, x: x.kill(c.id))
+        lost = N_("It ends at once and writes nothing more; it stays stopped.")
+        self._ask(N_("Kill"), lost, lambda c, x: x.kill(c.id))
 
     def action_remove(self) -> None:
-        lost = "What it wrote outside its volumes is lost. Volumes and folders stay."
+        lost = N_("What it wrote outside its volumes is lost. Volumes and folders stay.")
         if not self._of_all("remove"):
-            self._ask("Remove", lost, lambda c, x: x.remove(c.id))
+            self._ask(N_("Remove"), lost, lambda c, x: x.remove(c.id))
 
     def action_recreate(self) -> None:
         """Recreate the service through compose, after its changes were shown and the container's name typed."""
@@ -166,9 +181,9 @@ class ContainerActs(Place):
 
         step = recreating(container, self._project(container)) if container else None
         if container is None or step is None:
-            self.console.say("Only a service of a compose project whose folder is known can be recreated.")
+            self.console.say(_("Only a service of a compose project whose folder is known can be recreated."))
             return
-        warning = "A new container takes its place; what it wrote outside volumes is lost."
+        warning = N_("A new container takes its place; what it wrote outside volumes is lost.")
         from ..console.fix.steps import StepContext
 
         bench, exact = StepContext(self.desk.host), [step]
@@ -177,7 +192,7 @@ class ContainerActs(Place):
             self._locked(exact[0], bench, lambda: exact[0].apply(bench))
 
         dialog = self._confirm_and_act(
-            container, "Recreate", warning, act, waits="Asking Compose what else it would change ...",
+            container, N_("Recreate"), warning, act, waits=_("Asking Compose what else it would change ..."),
         )  # fmt: skip
 
         def look() -> None:
@@ -188,7 +203,10 @@ class ContainerActs(Place):
                 said, allowed = [line(), line((str(error), "error")), line(error.remedy or "")], False
             except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave the dialog waiting for ever
                 caught("looking before a recreate", error)
-                said, allowed = [line(), line(f"stackops itself failed ({type(error).__name__}); report it")], False
+                said, allowed = (
+                    [line(), line(_("stackops itself failed ({name}); report it", name=type(error).__name__))],
+                    False,
+                )
             self.console.call_from_thread(dialog.found, said, allowed=allowed)
 
         self.console.run_worker(look, group="look", thread=True, exit_on_error=False)
@@ -202,14 +220,14 @@ class ContainerActs(Place):
         from .dialogs import AskNumber
 
         now = len(members(snapshot, container.project or "", container.service or ""))
-        body = [line(f"Now {now}. What the new number changes is shown before anything is done.")]
+        body = [line(_("Now {now}. What the new number changes is shown before anything is done.", now=now))]
 
         def answered(count: int | None) -> None:
             if count is not None:
                 self.console.open_plan(scale_of(container, count))
 
-        title = f"How many containers of {container.service}?"
-        self.console.push_screen(AskNumber(title, body, "Show", now=now, most=MOST), answered)
+        title = _("How many containers of {service}?", service=container.service)
+        self.console.push_screen(AskNumber(title, body, _("Show"), now=now, most=MOST), answered)
 
     def _locked(self, step: ComposeUp, bench: StepContext, act: Callable[[], object]) -> None:
         """Under the project's lock. Compose holds it too, so no fix acts beside it even when this run was killed."""
@@ -236,8 +254,12 @@ class ContainerActs(Place):
         news = [line(each) for each in outcome.says if each.startswith(_(NEWER))]
         if not news:
             return
-        what = "Its containers run" if stack else f"{whom} runs"
-        body = [*news, line(), line(f"{what} the former image until recreated. What that changes is shown first.")]
+        what = _("Its containers run") if stack else _("{whom} runs", whom=whom)
+        body = [
+            *news,
+            line(),
+            line(what, " ", _("the former image until recreated. What that changes is shown first.")),
+        ]
 
         def answered(how: str | None) -> None:
             if how == "now" and stack is not None:
@@ -245,8 +267,10 @@ class ContainerActs(Place):
             elif how == "now":
                 self._recreate(self.console.container(container.id) if container else None)
 
-        ways = [("later", "Later"), ("now", "Recreate")]
-        self.console.push_screen(Choose(f"Recreate {'all of ' if stack else ''}{whom}?", body, ways), answered)
+        ways = [("later", _("Later")), ("now", _("Recreate"))]
+        target = _("all of {stack}", stack=stack) if stack else whom
+        title = _("{verb} {container}?", verb=_("Recreate"), container=target)
+        self.console.push_screen(Choose(title, body, ways), answered)
 
     def _of_all(self, verb: str, stack: str | None = None) -> bool:
         """Ask about the whole stack, this one or the one whose own row is selected. Whether there is one."""
@@ -261,12 +285,14 @@ class ContainerActs(Place):
         project = next((each for each in snapshot.projects if each.name == stack), None)
         step = next((found for each in members if (found := recreating(each, project)) is not None), None)
         if step is None:
-            self.console.say(f"Nothing can be done with all of {stack}: the folder of its compose files is not known.")
+            self.console.say(
+                _("Nothing can be done with all of {stack}: the folder of its compose files is not known.", stack=stack)
+            )
             return True
         title, arguments, warning = _OF_ALL[verb]
         names = ", ".join(f"{each.service or each.name} ({each.state})" for each in members)
-        body = [line(("Stack     ", "muted"), (stack, "strong"), f"  {step.directory}"),
-                line(("Services  ", "muted"), names), line(), line(warning)]  # fmt: skip
+        body = [line((_("Stack     "), "muted"), (stack, "strong"), f"  {step.directory}"),
+                line((_("Services  "), "muted"), names), line(), line(_(warning))]  # fmt: skip
         bench = StepContext(self.desk.host)
 
         def act(_control: Control) -> None:
@@ -277,7 +303,9 @@ class ContainerActs(Place):
                 self._record(verb, title, stack, members, act)
 
         typed = stack if self._consent(verb, whole=True) == "word" else None
-        self.console.push_screen(Confirm(f"{title} all of {stack}?", body, title, typed=typed), answered)
+        self.console.push_screen(
+            Confirm(_("{verb} all of {stack}?", verb=_(title), stack=stack), body, _(title), typed=typed), answered
+        )
         return True
 
     def _record(
@@ -294,9 +322,9 @@ class ContainerActs(Place):
 
             with audited(journal, self.desk.host, verb, subject, named) as unwritten:
                 act(control)
-            return f", but it is not in the audit log: {unwritten[0]}" if unwritten else ""
+            return _(", but it is not in the audit log: {unwritten}", unwritten=unwritten[0]) if unwritten else ""
 
-        self.console.do(f"{title} {subject}", do)
+        self.console.do(f"{_(title)} {subject}", do)
 
     def action_logs(self) -> None:
         """The logs of the container, or of the whole stack, over the whole screen."""
@@ -345,8 +373,10 @@ class ContainerActs(Place):
             if yes:
                 self._record(verb.lower(), verb, container.name, [container], lambda control: act(container, control))
 
-        body = [*_about(container), line(), line(warning)]
+        body = [*_about(container), line(), line(_(warning))]
         word = container.name if self._consent(verb.lower()) == "word" else None
-        dialog = Confirm(f"{verb} {container.name}?", body, verb, typed=word, waits=waits)
+        dialog = Confirm(
+            _("{verb} {container}?", verb=_(verb), container=container.name), body, _(verb), typed=word, waits=waits
+        )
         self.console.push_screen(dialog, answered)
         return dialog

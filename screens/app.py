@@ -24,6 +24,7 @@ from .. import themes
 from ..console.hosts.acting import protect
 from ..console.model import Snapshot
 from ..console.model.findings import Judgement, Result
+from ..console.text import _
 from ..console.text.cleaning import SECRETS, clean_line, redact
 from ..console.text.traces import caught
 from .desk import Desk
@@ -155,16 +156,23 @@ class StackopsApp(Navigator, inherit_bindings=False):
         self.keys.start()
         self.desk.feed.listen(self._publish)
         for action_id in unknown(self.desk.settings.keymap):
-            self.say(f"keymap: there is no action {action_id}", warning=True)
-        for _, command, why in of_commands(self.desk.settings.commands):
+            self.say(_("keymap: there is no action {action_id}", action_id=action_id), warning=True)
+        for _number, command, why in of_commands(self.desk.settings.commands):
             if why:
-                self.say(f"commands: the key {command.key} of {command.name} {why}", warning=True)
+                self.say(
+                    _("commands: the key {key} of {command} {why}", key=command.key, command=command.name, why=why),
+                    warning=True,
+                )
         for action_id in sorted(set(self.desk.settings.confirm) - CONFIRMED):
+            asking = ", ".join(sorted(CONFIRMED))
             self.say(
-                f"confirm: {action_id} is no act that asks; those are {', '.join(sorted(CONFIRMED))}", warning=True
+                _("confirm: {id} is no act that asks; those are {names}", id=action_id, names=asking), warning=True
             )
         for key, one, other in clashes(self.desk.settings.keymap):
-            self.say(f"keymap: {one} and {other} were given the same key {key}", warning=True)
+            self.say(
+                _("keymap: {one} and {other} were given the same key {key}", one=one, other=other, key=key),
+                warning=True,
+            )
         self.call_after_refresh(self._first_frame)
 
     def on_unmount(self) -> None:
@@ -270,8 +278,8 @@ class StackopsApp(Navigator, inherit_bindings=False):
             results = tuple(self.desk.checks.examine(snapshot))
         except Exception as error:  # noqa: BLE001 - a monitor outlives whatever it watches; the failure becomes a row
             caught("judging", error)
-            because = f"{type(error).__name__} while judging; please report it"
-            results = (Result("stackops.self", "", "crashed", "The checks could not be run", because=because),)
+            because = _("{error} while judging; please report it", error=type(error).__name__)
+            results = (Result("stackops.self", "", "crashed", _("The checks could not be run"), because=because),)
         self.post_message(ResultsReady(results, judge(snapshot, results)))
 
     @on(ResultsReady)
@@ -331,14 +339,14 @@ class StackopsApp(Navigator, inherit_bindings=False):
         self.desk.feed.request()
         if isinstance(self.screen, Place):
             self.screen.look_again()
-        self.say("Looking again.")
+        self.say(_("Looking again."))
 
     def action_copy(self) -> None:
         """Copy the name of what is selected, and say what was copied, for terminals that refuse it."""
         name = self.screen.copied() if isinstance(self.screen, Place) else None
         if name and (text := clean_line(name, 4096)):
             self.copy_to_clipboard(redact(text))
-            self.say(f"Copied: {text}")
+            self.say(_("Copied: {text}", text=text))
 
     async def action_back(self) -> None:
         if isinstance(self.screen, Place):
@@ -350,22 +358,22 @@ class StackopsApp(Navigator, inherit_bindings=False):
     def action_protect(self) -> None:
         """Refuse every change from now on. They are allowed again after a question, or never: as the console began."""
         if self._began_read_only:
-            self.say("Read-only since the start: only a console that is opened without it can change anything.")
+            self.say(_("Read-only since the start: only a console that is opened without it can change anything."))
         elif self.busy:
-            self.say("A fix is running. It ends first.")
+            self.say(_("A fix is running. It ends first."))
         elif self.desk.read_only:
             from .dialogs import Confirm
 
-            body = [line(f"Keys for changes on {self.machine} will ask and act again.")]
+            body = [line(_("Keys for changes on {machine} will ask and act again.", machine=self.machine))]
             allow = partial(self._protect, on=False)
-            self.push_screen(Confirm("Allow changes again?", body, "Allow"), lambda yes: allow() if yes else None)
+            self.push_screen(Confirm(_("Allow changes again?"), body, _("Allow")), lambda yes: allow() if yes else None)
         else:
             self._protect(on=True)
 
     def _protect(self, *, on: bool) -> None:
         host = self.desk.host
         protect((host, host.files, host.control, host.http_acts, host.databases), on=on)
-        self.say("Read-only from now on: nothing can be changed." if on else "Changes are possible again.")
+        self.say(_("Read-only from now on: nothing can be changed.") if on else _("Changes are possible again."))
         self._draw_visible()
         self.screen.refresh_bindings()
 
@@ -388,4 +396,4 @@ class StackopsApp(Navigator, inherit_bindings=False):
         if not self.busy:
             self.exit(return_code=0)
             return
-        self.ask_to_end("Leave", partial(self._leave, 0))
+        self.ask_to_end(_("Leave"), partial(self._leave, 0))

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.widget import Widget
 
+from ..console.text import _
 from .place import ListPlace, entitle
 from .render import graphs
 from .widgets.text import Lines
@@ -23,7 +24,7 @@ class CurvesPlace(ListPlace):
 
     def between(self) -> Sequence[Widget]:
         past = Lines(id="past", classes="pane")
-        entitle(past, " Curves ")
+        entitle(past, _(" Curves "))
         return [past]
 
     def groups(self) -> Sequence[graphs.CurveGroup]:

@@ -18,6 +18,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
+from ..console.text import _
 from ..console.text.cleaning import clean_line, redact
 from ..themes import sheet
 from .registry import ACTIONS, keys_of
@@ -96,13 +97,13 @@ class Confirm(Asking[bool]):
         self, title: str, body: Sequence[Line], verb: str, *, typed: str | None = None, waits: str | None = None
     ) -> None:
         """``waits`` says what is still being read. Until ``found`` is called only Cancel can be pressed."""
-        super().__init__(title, body, [("cancel", "Cancel"), ("yes", verb)])
+        super().__init__(title, body, [("cancel", _("Cancel")), ("yes", verb)])
         self._typed = typed
         self._waits = waits
 
     def between(self) -> Iterable[Widget]:
         if self._typed is not None:
-            yield Input(placeholder="type the name here", id="typed", compact=True)
+            yield Input(placeholder=_("type the name here"), id="typed", compact=True)
             yield Lines((), id="said")
 
     def found(self, more: Sequence[Line], *, allowed: bool) -> None:
@@ -138,13 +139,13 @@ class Confirm(Asking[bool]):
         elif self._waits:
             self.query_one("#said", Lines).show([line((self._waits, "warning"))])
         elif self._typed is not None and self._waits is None:
-            self.query_one("#said", Lines).show([line(("That is not ", "warning"), self._typed)])
+            self.query_one("#said", Lines).show([line((_("That is not "), "warning"), self._typed)])
 
     def _way(self) -> Line:
         """What to do for a yes. Somebody may have given the key another place."""
         if self._typed is not None:
-            return line("Type ", (self._typed, "strong"), " to go on:")
-        return line((apply_key(self), "key"), " does it, ", ("esc", "key"), " leaves.")
+            return line(_("Type "), (self._typed, "strong"), _(" to go on:"))
+        return line((apply_key(self), "key"), _(" does it, "), (_("esc"), "key"), _(" leaves."))
 
     @on(Button.Pressed, "#yes")
     def action_act(self) -> None:
@@ -161,11 +162,13 @@ class AskNumber(Asking[int]):
     """A number to type, from 1 to ``most``, another one than ``now``; None where somebody leaves."""
 
     def __init__(self, title: str, body: Sequence[Line], verb: str, *, now: int, most: int) -> None:
-        super().__init__(title, body, [("cancel", "Cancel"), ("yes", verb)])
+        super().__init__(title, body, [("cancel", _("Cancel")), ("yes", verb)])
         self._now, self._most = now, most
 
     def between(self) -> Iterable[Widget]:
-        yield Input(placeholder=f"1 to {self._most}", id="number", max_length=4, type="integer", compact=True)
+        yield Input(
+            placeholder=_("1 to {most}", most=self._most), id="number", max_length=4, type="integer", compact=True
+        )
         yield Lines((), id="said")
 
     @on(Button.Pressed, "#yes")
@@ -176,7 +179,11 @@ class AskNumber(Asking[int]):
         if 1 <= number <= self._most and number != self._now:
             self.dismiss(number)
         else:
-            why = f"It is {number} already." if number == self._now else f"Type a number from 1 to {self._most}."
+            why = (
+                _("It is {number} already.", number=number)
+                if number == self._now
+                else _("Type a number from 1 to {most}.", most=self._most)
+            )
             self.query_one("#said", Lines).show([line((why, "warning"))])
             self.query_one("#number").focus()
 

@@ -18,6 +18,7 @@ from ..console.fix.running import Progress
 from ..console.hosts import HostError
 from ..console.model import Snapshot
 from ..console.model.findings import Result
+from ..console.text import _
 from ..console.text.traces import caught
 from .desk import Desk
 
@@ -60,7 +61,7 @@ class FixWork:
     def __init__(self, desk: Desk, check: str, subject: str, listener: Listener) -> None:
         if desk.journal is None:
             raise HostError(
-                "No state folder can be written, so nothing can be fixed", "set STACKOPS_STATE_DIR to a folder"
+                _("No state folder can be written, so nothing can be fixed"), "set STACKOPS_STATE_DIR to a folder"
             )
         self._desk = desk
         self._check = check
@@ -114,7 +115,7 @@ class FixWork:
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave the screen waiting for ever
             caught("preparing a fix", error)
             message = Prepared(
-                None, None, HostError(f"stackops itself failed ({type(error).__name__}); please report it")
+                None, None, HostError(_("stackops itself failed ({name}); please report it", name=type(error).__name__))
             )
         self._listener.post_message(message)
 
@@ -146,8 +147,10 @@ class FixWork:
             outcome = act()
         except Exception as error:  # noqa: BLE001 - the screen would wait for ever
             caught("fixing", error)
-            said = f"stackops itself failed ({type(error).__name__}); how far it came is in the journal"
-            outcome = Outcome("stopped", said, remedy="please report it; the journal resumes the fix or takes it back")
+            said = _("stackops itself failed ({name}); how far it came is in the journal", name=type(error).__name__)
+            outcome = Outcome(
+                "stopped", said, remedy=_("please report it; the journal resumes the fix or takes it back")
+            )
         self._desk.feed.request()
         self._listener.post_message(Ended(outcome, self._lasting(outcome)))
 

@@ -18,6 +18,7 @@ from ..console.hosts import Engine, HostError, NotFound
 from ..console.model import Role, Snapshot
 from ..console.model.findings import Result
 from ..console.products.versions import exit_meaning
+from ..console.text import _
 from ..console.text.cleaning import clean_line, duration, redact
 from .render.log_lines import QUOTED, STAMP, LogEntry, Traces, entry, in_order, stamp_of
 
@@ -249,7 +250,9 @@ class LogFeed:
                 flooded = await self._follow_once(tail, ask)
                 said = ""
             except HostError as error:
-                words = f"{tail.source.name} was removed" if isinstance(error, NotFound) else str(error)
+                words = (
+                    _("{source} was removed", source=tail.source.name) if isinstance(error, NotFound) else str(error)
+                )
                 if words != said:
                     self._say(tail, words)
                 said = words
@@ -276,7 +279,7 @@ class LogFeed:
                     first = False
                     continue
                 if first and tail.last and stamp:
-                    self._say(tail, "Lines are left out here: they came faster than they can be shown", stamp)
+                    self._say(tail, _("Lines are left out here: they came faster than they can be shown"), stamp)
                 first, tail.last = False, stamp or tail.last
                 tail.count += 1
                 self._put(tail.number, raw.rstrip(b"\n"))
@@ -337,7 +340,9 @@ class Deaths:
             self._died[ident] = at
         elif action == "start":
             gone = self._died.pop(ident, None)
-            words = f"{ident} was started" + (f" again after {duration(at - gone)}" if gone else "")
+            words = _("{name} was started", name=ident)
+            if gone:
+                words = _("{name} was started again after {length}", name=ident, length=duration(at - gone))
             self._tell(ident, LogEntry(f"{stamp_at(at)} {words}", note="muted", room=len(words)), starts=True)
         return at
 
@@ -345,7 +350,8 @@ class Deaths:
         why = exit_meaning(code, ident in self._oom) or ""
         self._oom.discard(ident)
         why = re.sub(r"^ended (by itself |with )?", "", re.split("[;:]", why)[0])
-        words = f"{ident} ended with exit code {'not known' if code is None else code}" + (f" · {why}" if why else "")
+        words = _("{name} ended with exit code {code}", name=ident, code=_("not known") if code is None else code)
+        words += f" · {why}" if why else ""
         return LogEntry(
             f"{stamp_at(at)} {words}", note="muted" if code in {0, 143} else "error", rule=True, room=len(words) + 10
         )

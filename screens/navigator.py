@@ -28,6 +28,7 @@ from .. import themes
 from ..console.hosts import Control, HostError
 from ..console.model import Container, Snapshot
 from ..console.model.findings import Judgement, Result
+from ..console.text import _
 from ..console.text.toml_text import SettingsError
 from ..console.text.traces import caught
 from .desk import DEMO
@@ -92,9 +93,8 @@ class WatchedWorkers:
             console.refused(error)
             return
         caught(f"worker {event.worker.name}", error)
-        console.say(
-            f"stackops itself failed ({type(error).__name__} in {event.worker.name}); please report it", warning=True
-        )
+        where = f"{type(error).__name__} in {event.worker.name}"
+        console.say(_("stackops itself failed ({where}); please report it", where=where), warning=True)
 
 
 class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
@@ -192,10 +192,11 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
     def _do(self, what: str, act: Callable[[Control], str]) -> None:
         try:
             more = act(self.desk.host.control)
-            self.post_message(ActEnded(f"{what}: done{more}", failed=bool(more)))
+            self.post_message(ActEnded(_("{what}: done{more}", what=what, more=more), failed=bool(more)))
         except HostError as error:
             remedy = f" {error.remedy}" if error.remedy else ""
-            self.post_message(ActEnded(f"{what} failed: {error}{remedy}", failed=True))
+            said = _("{what} failed: {error}{remedy}", what=what, error=error, remedy=remedy)
+            self.post_message(ActEnded(said, failed=True))
         self.desk.feed.request()
 
     @on(ActEnded)
@@ -210,7 +211,7 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
             self.say(str(error), warning=True)
             self.keys.renew()
         else:
-            self.on_terminal(argv, "The shell", f"The shell in {container.name}")
+            self.on_terminal(argv, _("The shell"), _("The shell in {container}", container=container.name))
 
     def on_terminal(self, argv: Sequence[str], what: str, called: str, *, waits: bool = False) -> None:
         """A program on this terminal instead of the console, until it ends; ``waits``: until somebody read it."""
@@ -219,15 +220,15 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
             with self.suspend():
                 print(f"+ {shlex.join(argv)}")
                 code = subprocess.run(argv, check=False).returncode
-                print(f"{what} ended with {code}.{' Enter goes back.' if waits else ''}")
+                print(_("{what} ended with {code}.", what=what, code=code), _("Enter goes back.") if waits else "")
                 with contextlib.suppress(termios.error):
                     termios.tcflush(0, termios.TCIFLUSH)  # typed for a program that had ended by then
                 if waits:
                     sys.stdin.readline()
         except OSError as error:
-            self.say(f"{what} could not be started: {error.strerror}", warning=True)
+            self.say(_("{what} could not be started: {strerror}", what=what, strerror=error.strerror), warning=True)
         if code:
-            self.say(f"{called} ended with exit code {code}.", warning=True)
+            self.say(_("{called} ended with exit code {code}.", called=called, code=code), warning=True)
         self.keys.renew()
         self.desk.feed.request()
 
@@ -264,7 +265,7 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
         elif place:
             self.go(place)
         else:
-            self.say("There is no place before this one yet.")
+            self.say(_("There is no place before this one yet."))
 
     def open(self, place: str, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - what its class takes
         """A place on top of this one, made with these arguments; esc closes it."""
@@ -325,7 +326,7 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
     def open_plan(self, finding: Result) -> None:
         """Show what the fix of a finding would change."""
         if finding.fix is None:
-            self.say("This finding has no fix; its text says what to do.")
+            self.say(_("This finding has no fix; its text says what to do."))
         else:
             self.open("plan", finding=finding)
 
@@ -362,12 +363,10 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
         """Wait for the fix that runs, or end after its running step."""
         from .dialogs import Choose
 
-        body = [
-            line("A fix is running. It can go on, or end after the step that runs now;"),
-            line("what was done so far stays in the journal, to be resumed or rolled back."),
-        ]
-        ways = [("wait", "Wait"), ("end", f"{verb} after this step")]
-        self.push_screen(Choose("A fix is running", body, ways), lambda how: end() if how == "end" else None)
+        body = [line(_("A fix is running. It can go on, or end after the step that runs now.")),
+                line(_("What was done so far stays in the journal. It can be resumed or rolled back."))]  # fmt: skip
+        ways = [("wait", _("Wait")), ("end", _("{verb} after this step", verb=verb))]
+        self.push_screen(Choose(_("A fix is running"), body, ways), lambda how: end() if how == "end" else None)
 
     @work(thread=True, group="journal", exit_on_error=False, description="")
     def find_open_entries(self, journal: Journal) -> None:
@@ -382,19 +381,19 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
         from .render.plans import open_words
 
         if self.desk.read_only:
-            self.say("A fix was interrupted; in read-only mode it is left as it is.", warning=True)
+            self.say(_("A fix was interrupted; in read-only mode it is left as it is."), warning=True)
             return
 
         def chosen(how: str | None) -> None:
             if how in {"resume", "back"}:
                 self.open("plan", interrupted=(entry, "resume" if how == "resume" else "roll back"))
 
-        ways = [("later", "Later"), ("back", "Roll back")]
+        ways = [("later", _("Later")), ("back", _("Roll back"))]
         whole = self.desk.settings.project is None  # of what is left out here nothing could be proven
         can_resume = whole and not entry.rolling_back
         body: list[Line] = open_words(entry, can_resume=can_resume)
         if can_resume:
-            ways.append(("resume", "Resume"))
+            ways.append(("resume", _("Resume")))
         elif not whole:
-            body.append(line("To finish it, open the console without a project."))
-        self.push_screen(Choose("A fix was interrupted", body, ways), chosen)
+            body.append(line(_("To finish it, open the console without a project.")))
+        self.push_screen(Choose(_("A fix was interrupted"), body, ways), chosen)

@@ -14,6 +14,7 @@ from textual.containers import Container as Panes
 from textual.widget import Widget
 from textual.widgets import Input
 
+from ..console.text import _
 from .navigator import Navigator, Select, WatchedWorkers
 from .registry import bindings, changing_verbs
 from .widgets.bars import Header, KeyBar
@@ -83,7 +84,7 @@ class Place(WatchedWorkers, Jumping):
 
     def here(self) -> str:
         """What the header calls this place."""
-        return self.PLACE
+        return _(self.PLACE)
 
     def way(self) -> list[str]:
         """What it adds to the way here: a stack before its container."""
@@ -126,7 +127,8 @@ class Place(WatchedWorkers, Jumping):
         if self.classes != before:  # once for all four: each styles every widget anew
             self.update_node_styles()
         if small:
-            self.query_one("#too-small", Lines).show([line(f"Too small: {LEAST_WIDTH}x{LEAST_HEIGHT} is needed")])
+            said = _("Too small: {size} is needed", size=f"{LEAST_WIDTH}x{LEAST_HEIGHT}")
+            self.query_one("#too-small", Lines).show([line(said)])
         self.call_after_refresh(self._grown_back if self._focus_before and not small else self.redraw)
 
     def _grown_back(self) -> None:
@@ -143,13 +145,13 @@ class Place(WatchedWorkers, Jumping):
     def why_not(self, verb: str) -> str:
         """Why this action cannot be done right now, in a sentence; empty when there is no more to say."""
         if self.desk.read_only and verb in changing_verbs(self.PLACE):
-            return "Read-only: this console looks and changes nothing."
+            return _("Read-only: this console looks and changes nothing.")
         meant = self.to_fix() if verb == "fix" else ""
         return meant if isinstance(meant, str) else ""
 
     def to_fix(self) -> Result | str:
         """The finding that ``F`` is about here and now, or why there is none, in a sentence."""
-        return "Nothing can be fixed here."
+        return _("Nothing can be fixed here.")
 
     def target(self, verb: str) -> str:
         """What an action would be done to now, in a word or two, for the palette."""
@@ -166,8 +168,8 @@ class Place(WatchedWorkers, Jumping):
     def unselected(table: Table) -> str:
         """Why no row of a table is meant, in a sentence with the way out."""
         if table.lost:
-            return "The selected row is gone, so nothing is selected. Choose a row with j and k."
-        return "No row is selected."
+            return _("The selected row is gone, so nothing is selected. Choose a row with j and k.")
+        return _("No row is selected.")
 
     # A list that is filtered, ordered, peeked into
 
@@ -249,18 +251,19 @@ class Place(WatchedWorkers, Jumping):
         """Run a custom command on the selected container, after asking where it may change something."""
         command, container = self.desk.settings.commands[number], self.meant()
         if command.named and container is None:
-            self.console.say(f"{command.name} needs a container, and none is selected here.", warning=True)
+            said = _("{command} needs a container, and none is selected here.", command=command.name)
+            self.console.say(said, warning=True)
             return
         if command.dangerous and self.desk.read_only:
-            self.console.say("Read-only: this console looks and changes nothing.", warning=True)
+            self.console.say(_("Read-only: this console looks and changes nothing."), warning=True)
             return
         try:
             argv = command.filled(_facts(container))
         except ValueError as error:
-            self.console.say(f"{command.name} was not started: {error}.", warning=True)
+            self.console.say(_("{command} was not started: {error}.", command=command.name, error=error), warning=True)
             return
         if self.desk.host.kind == "demo":
-            self.console.say(f"The practice stack is simulated. This would run: {shlex.join(argv)}")
+            self.console.say(_("The practice stack is simulated. This would run: {argv}", argv=shlex.join(argv)))
         elif command.dangerous:
             self._ask_for_command(command, argv, container)
         else:
@@ -269,9 +272,9 @@ class Place(WatchedWorkers, Jumping):
     def _ask_for_command(self, command: CommandSettings, argv: Sequence[str], container: Container | None) -> None:
         from .dialogs import Confirm
 
-        about = [line(("Container ", "muted"), (container.name, "strong"))] if container else []
-        body = [*about, line(("Runs      ", "muted"), shlex.join(argv))]
-        dialog = Confirm(f"{command.name}?", body, "Run")
+        about = [line((_("Container "), "muted"), (container.name, "strong"))] if container else []
+        body = [*about, line((_("Runs      "), "muted"), shlex.join(argv))]
+        dialog = Confirm(f"{command.name}?", body, _("Run"))
         subject = container.name if container else self.console.machine
         self.console.push_screen(dialog, lambda yes: self._run_command(command.name, argv, subject) if yes else None)
 
@@ -286,7 +289,8 @@ class Place(WatchedWorkers, Jumping):
         with audited(journal, self.desk.host, f"command {name}", subject, (shlex.join(argv),)) as unwritten:
             run()
         if unwritten:
-            self.console.say(f"{name} is not in the audit log: {unwritten[0]}", warning=True)
+            said = _("{name} is not in the audit log: {why}", name=name, why=unwritten[0])
+            self.console.say(said, warning=True)
 
     def again(self) -> tuple[Any, ...]:
         """What it is opened with when somebody comes back to it; nothing where it cannot be."""
@@ -316,7 +320,7 @@ class FilterInput(Input):
     def __init__(self) -> None:
         super().__init__(
             id="filter",
-            placeholder="words or states (down, ill); !word: all others; esc shows all",
+            placeholder=_("words or states (down, ill); !word: all others; esc shows all"),
             compact=True,
         )
 
@@ -344,8 +348,8 @@ class ListPlace(Place):
         """Head, table, the selected row in full."""
         table = Table(self.COLUMNS, id=self.TABLE, classes="pane listed")
         full = Document(id=self.FULL, classes="pane full")
-        entitle(table, f" {self.TITLES[0]} ")
-        entitle(full, f" {self.TITLES[1]} ")
+        entitle(table, f" {_(self.TITLES[0])} ")
+        entitle(full, f" {_(self.TITLES[1])} ")
         yield from self.head()
         yield Panes(table, *self.between(), full, id="panes")
         yield FilterInput()
@@ -378,7 +382,7 @@ class ListPlace(Place):
 
     def count(self, number: int) -> None:
         """How many rows there are, in the table's title."""
-        entitle(self.table, f" {self.TITLES[0]} {number} " if number else f" {self.TITLES[0]} ")
+        entitle(self.table, f" {_(self.TITLES[0])} {number} " if number else f" {_(self.TITLES[0])} ")
 
     def opened(self, key: str | None) -> None:  # noqa: ARG002
         """What enter does: it goes to the row in full."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..exit_codes import ExitCode
+from ..text import N_, _
 from .output import shown
 from .session import Session, Stop
 
@@ -68,7 +69,9 @@ def stop_flag(session: Session) -> Iterator[threading.Event]:
     def asked(number: int, _frame: FrameType | None) -> None:
         if not stop.is_set():
             stop.set()
-            session.output.say(f"stackops: {signal.Signals(number).name}: ending the running step, then stopping")
+            session.output.say(
+                _("stackops: {name}: ending the running step, then stopping", name=signal.Signals(number).name)
+            )
 
     before = {number: signal.signal(number, asked) for number in _SIGNALS}
     try:
@@ -79,9 +82,12 @@ def stop_flag(session: Session) -> Iterator[threading.Event]:
 
 
 def _tell(session: Session, progress: Progress) -> None:
+    from ..report.text import padded
+
     detail = f": {progress.detail}" if progress.detail else ""
     number = f" {progress.index + 1}/{progress.total}" if progress.index >= 0 else ""
-    session.output.say(f"{progress.state:<8}{progress.phase}{number}  {progress.what}{detail}")
+    phase = _(progress.phase)
+    session.output.say(f"{padded(_(progress.state), 8)}{phase}{number}  {progress.what}{detail}")
 
 
 def _end(session: Session, outcome: Outcome, prepared: PreparedPlan | None, *, well: bool) -> None:
@@ -98,12 +104,12 @@ def _end(session: Session, outcome: Outcome, prepared: PreparedPlan | None, *, w
             output.facts("note", outcome.entry or "-", line)
     else:
         if well:
-            word, _, rest = outcome.sentence.partition(" ")
+            word, _space, rest = outcome.sentence.partition(" ")
             output.painted(word, "ok", f" {rest}")
         for line in outcome.says:
             output.data(f"  {line}")
         if outcome.name == "done" and outcome.entry and prepared is not None and _undoable(session, outcome.entry):
-            output.data(f"To take it back: {session.command} undo {outcome.entry}")
+            output.data(_("To take it back: {command} undo {entry}", command=session.command, entry=outcome.entry))
 
 
 def _undoable(session: Session, entry: str) -> bool:
@@ -118,14 +124,14 @@ def interactive() -> bool:
     return bool(sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty())
 
 
-def confirm(question: str, *, yes: bool, undone: str = "nothing was changed", look: str = "") -> None:
+def confirm(question: str, *, yes: bool, undone: str = N_("nothing was changed"), look: str = "") -> None:
     """Come back only when a person agrees, or ``yes`` agreed before. ``look`` names a way to only look."""
     if yes:
         return
     if not interactive():
-        raise Stop(f"nobody can be asked here; to agree add --yes{look}", ExitCode.REFUSED)
+        raise Stop(_("nobody can be asked here; to agree add --yes{look}", look=look), ExitCode.REFUSED)
     if not click.confirm(question, default=False, err=True):
-        raise Stop(undone, ExitCode.REFUSED)
+        raise Stop(_(undone), ExitCode.REFUSED)
 
 
 def show(session: Session, prepared: PreparedPlan, *, narrate: bool = False) -> None:
@@ -150,26 +156,26 @@ def show(session: Session, prepared: PreparedPlan, *, narrate: bool = False) -> 
 def agree(session: Session, prepared: PreparedPlan, *, yes: bool, disruptive: bool, fix: bool = True) -> None:
     """Come back only with consent; Stop(REFUSED) otherwise. What is disruptive has to be asked for by that word."""
     if session.settings.read_only:
-        raise Stop("read-only: nothing is changed; start without --read-only", ExitCode.REFUSED)
+        raise Stop(_("read-only: nothing is changed; start without --read-only"), ExitCode.REFUSED)
     plan = prepared.plan
     names = ", ".join(plan.restarts)
     undecided = fix and plan.safety == "disruptive" and not disruptive
-    risk = f"it restarts {names}" if names else "a step of it cannot be taken back"
+    risk = _("it restarts {names}", names=names) if names else _("a step of it cannot be taken back")
     if undecided and (yes or not interactive()):
-        raise Stop(f"this fix is disruptive ({risk}); to agree add --disruptive", ExitCode.REFUSED)
+        raise Stop(_("this fix is disruptive ({risk}); to agree add --disruptive", risk=risk), ExitCode.REFUSED)
     if session.output.json and not yes and interactive():
         show(session, prepared, narrate=True)
     if undecided and prepared.harms:
         _typed(prepared)
     else:
-        question = f"This is disruptive: {risk}. Do it?" if undecided else "Do it?"
-        confirm(question, yes=yes, look=", to only look --dry-run")
+        question = _("This is disruptive: {risk}. Do it?", risk=risk) if undecided else _("Do it?")
+        confirm(question, yes=yes, look=_(", to only look --dry-run"))
 
 
 def _typed(prepared: PreparedPlan) -> None:
     """Ask for the name of what is changed for good, because y is pressed out of habit."""
     harm = "; ".join(step.describe() for step in prepared.lasting)
     word = shown(prepared.word)
-    asked = f"{shown(f'This cannot be taken back: {harm}')}. Type {word} to do it"
+    asked = shown(_("This cannot be taken back: {harm}. Type {word} to do it", harm=harm, word=word))
     if click.prompt(asked, default="", show_default=False, err=True) != word:
-        raise Stop("nothing was changed", ExitCode.REFUSED)
+        raise Stop(_("nothing was changed"), ExitCode.REFUSED)

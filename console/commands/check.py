@@ -49,7 +49,11 @@ def check(session: Session, ids: tuple[str, ...], project_dir: str | None, fail_
         if each.over(snapshot.taken_at):
             what = f"{each.check} {each.subject or ''}".rstrip()
             session.output.say(
-                f"stackops: {what} was ignored until {each.until}; take that out of the settings, or renew it"
+                _(
+                    "stackops: {what} was ignored until {until}; take that out of the settings, or renew it",
+                    what=what,
+                    until=each.until,
+                )
             )
     _print(session, snapshot, results, None if ids or project_dir is not None else judge(snapshot, results))
     if project_dir is not None:
@@ -88,7 +92,9 @@ def _exit_code(session: Session, snapshot: Snapshot, results: Sequence[Result], 
     crashed = [result.check for result in results if result.status == "crashed"]
     if crashed:
         names = ", ".join(crashed)
-        session.output.say(f"stackops: could not judge: {names} failed; please report it with what --debug writes")
+        session.output.say(
+            _("stackops: could not judge: {names} failed; please report it with what --debug writes", names=names)
+        )
     if _found(results, fail_on):
         return ExitCode.FINDINGS
     fault = next(filter(essential, snapshot.faults), None) if session.folder is None else None
@@ -118,12 +124,14 @@ def explain(session: Session, check_id: str | None) -> int:
 
 
 def _list(session: Session, checks: Sequence[Check]) -> None:
+    from ..report.text import padded
+
     width = max((len(check.id) for check in checks), default=0)
     session.output.answer(
         lambda: {"checks": [_head(check) for check in checks]},
         lambda: [(check.severity, check.id, check.title) for check in checks],
         lambda: [
-            (check.severity.ljust(9), check.severity, f"{check.id:<{width}}  {_(check.title)}") for check in checks
+            (padded(_(check.severity), 9), check.severity, f"{check.id:<{width}}  {_(check.title)}") for check in checks
         ],
     )
 
@@ -133,7 +141,7 @@ def _one(session: Session, check: Check) -> None:
     session.output.answer(
         lambda: {"check": {**_head(check), "doc": doc}},
         lambda: [(check.severity, check.id, line.strip()) for line in filter(str.strip, doc.splitlines())],
-        lambda: [(check.id, check.severity, f"  ({check.severity})\n\n{doc}")],
+        lambda: [(check.id, check.severity, f"  ({_(check.severity)})\n\n{doc}")],
     )
 
 

@@ -8,6 +8,7 @@ import sys
 import click
 
 from ..exit_codes import ExitCode
+from ..text import _
 from .session import Session, Stop, pass_session
 
 
@@ -38,4 +39,4 @@ def _needs_a_terminal() -> None:
         not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty())
         or os.environ.get("TERM") == "dumb"
     ):
-        raise Stop("the console needs a terminal; here use: stackops check, stackops ps", ExitCode.USAGE)
+        raise Stop(_("the console needs a terminal; here use: stackops check, stackops ps"), ExitCode.USAGE)

@@ -9,6 +9,7 @@ import click
 
 from ..exit_codes import ExitCode
 from ..hosts import EngineUnreachable, HostError
+from ..text import _
 from .acting import act, agree, fixer, interactive, show
 from .output import shown
 from .session import Session, Stop, pairs, pass_session, project_dir_option, require_engine
@@ -81,7 +82,9 @@ def _finding(session: Session, check: Check, snapshot: Snapshot, subject: str | 
                 session.output.facts("subject", check.id, each.subject, each.title)
             else:
                 session.output.say(f"  {each.subject}  {each.title}")
-        raise click.UsageError(f"{check.id} has {len(findings)} findings; name one of them: {check.id} SUBJECT")
+        raise click.UsageError(
+            _("{check} has {count} findings; name one of them: {check} SUBJECT", check=check.id, count=len(findings))
+        )
     if findings:
         return findings[0]
     _require_wanted(results)
@@ -93,7 +96,9 @@ def _require_wanted(results: Sequence[Result]) -> None:
     """Stop where the settings ignore what would be repaired."""
     for result in results:
         if result.status == "ignored":
-            raise Stop(f"{result.note} (settings, [[ignore]]); take it out there to repair it", ExitCode.REFUSED)
+            raise Stop(
+                _("{note} (settings, [[ignore]]); take it out there to repair it", note=result.note), ExitCode.REFUSED
+            )
 
 
 def _named(results: Sequence[Result], findings: Sequence[Result], subject: str) -> Result | None:
@@ -111,7 +116,7 @@ def _named(results: Sequence[Result], findings: Sequence[Result], subject: str) 
     if not subjects:
         _require_judged(results)
         return None
-    raise click.UsageError(f'no subject "{subject}"; {instead(subject, subjects)}')
+    raise click.UsageError(_('no subject "{subject}"; {instead}', subject=subject, instead=instead(subject, subjects)))
 
 
 def _require_judged(results: Sequence[Result]) -> None:
@@ -119,7 +124,8 @@ def _require_judged(results: Sequence[Result]) -> None:
     for result in results:
         if result.status in {"unknown", "crashed"}:
             raise Stop(
-                f"cannot tell whether there is anything to fix: {result.because or result.title}", ExitCode.REFUSED
+                _("cannot tell whether there is anything to fix: {why}", why=result.because or result.title),
+                ExitCode.REFUSED,
             )
 
 
@@ -130,7 +136,7 @@ def _require_read(session: Session, check: Check, snapshot: Snapshot, subject: s
     folder = session.folder
     fault = unread(check.reads, snapshot, subject=subject or "", folder=folder, files_only=folder is not None)
     if fault is not None:
-        raise Stop(f"cannot tell whether there is anything to fix: {fault.sentence}", ExitCode.REFUSED)
+        raise Stop(_("cannot tell whether there is anything to fix: {why}", why=fault.sentence), ExitCode.REFUSED)
 
 
 def _plan(
@@ -141,12 +147,16 @@ def _plan(
     from ..settings import instead
 
     if check.plan is None:
-        raise Stop(f"{check.id} cannot be fixed by stackops; see: stackops explain {check.id}", ExitCode.REFUSED)
+        raise Stop(
+            _("{check} cannot be fixed by stackops; see: stackops explain {check}", check=check.id), ExitCode.REFUSED
+        )
     plan = check.plan(finding, snapshot, session.settings, answers)
     known = [question.key for question in plan.questions]
     for key in answers:
         if key not in known:
-            raise click.UsageError(f'this fix does not ask for "{key}"; {instead(key, known)}')
+            raise click.UsageError(
+                _('this fix does not ask for "{key}"; {instead}', key=key, instead=instead(key, known))
+            )
     if ask:
         for question in plan.questions:
             if question.key not in answers:
@@ -172,7 +182,7 @@ def _prepare(session: Session, plan: Plan, answers: dict[str, str]) -> PreparedP
     if not plan.steps:
         for sentence in plan.says:
             session.output.say(sentence)
-        raise Stop(f"this one is for you: {plan.title}", ExitCode.REFUSED)
+        raise Stop(_("this one is for you: {title}", title=plan.title), ExitCode.REFUSED)
     try:
         return engine.prepare(plan, answers)
     except EngineUnreachable:
@@ -193,4 +203,4 @@ def _dry(session: Session, prepared: PreparedPlan) -> int:
 
 def _nothing(session: Session, check_id: str, subject: str | None) -> int:
     who = f"{check_id} {subject}" if subject else check_id
-    return session.nothing(f"{who}: ", "nothing to do", check_id, subject or "-", plan=None)
+    return session.nothing(f"{who}: ", _("nothing to do"), check_id, subject or "-", plan=None)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import click
 
 from ..exit_codes import ExitCode
+from ..text import _
 
 
 def guarded(call: Callable[[], int]) -> int:
@@ -54,7 +55,13 @@ def _click(error: click.ClickException) -> int:
     if isinstance(error, click.UsageError):
         context = error.ctx
         sentence = sentence[:1].lower() + sentence[1:]
-        _say(f"{sentence} (see: {context.command_path if context else 'stackops'} --help)")
+        _say(
+            _(
+                "{sentence} (see: {command} --help)",
+                sentence=sentence,
+                command=context.command_path if context else "stackops",
+            )
+        )
     else:
         _say(sentence)
     return error.exit_code
@@ -90,7 +97,7 @@ def _unwritten(error: OSError) -> int:
     _discard_stdout()
     if isinstance(error, BrokenPipeError):
         return ExitCode.PIPE_CLOSED
-    _say(f"the answer could not be written ({error.strerror})")
+    _say(_("the answer could not be written ({strerror})", strerror=error.strerror))
     return ExitCode.OUTPUT
 
 
@@ -114,7 +121,7 @@ def _report(error: BaseException) -> str:
         path = _write(_text("".join(traceback.format_exception(error))))
     except OSError as failed:
         return f"a mistake in stackops itself ({what}); no report could be written ({failed.strerror})"
-    return f"a mistake in stackops itself ({what}); please report it with {path}"
+    return _("a mistake in stackops itself ({what}); please report it with {path}", what=what, path=path)
 
 
 def _text(trace: str) -> str:

@@ -10,6 +10,7 @@ import click
 
 from ..exit_codes import ExitCode
 from ..hosts import EngineUnreachable, HostError
+from ..text import _
 from .acting import act, agree, confirm, fixer, show
 from .session import Session, Stop, pass_session
 
@@ -29,7 +30,7 @@ def journal(session: Session, entry: str | None) -> int:
     if entry is None:
         _list(session, record.entries())
         for path in record.unreadable():
-            session.output.say(f"stackops: {path}: not an entry this version understands; left alone")
+            session.output.say(_("stackops: {path}: not an entry this version understands; left alone", path=path))
         return ExitCode.OK
     try:
         _one(session, record.get(entry))
@@ -40,20 +41,22 @@ def journal(session: Session, entry: str | None) -> int:
 
 def _list(session: Session, entries: tuple[Entry, ...]) -> None:
     from ..report import json_
+    from ..report.text import padded
 
     def lines() -> Iterator[Line]:
         for each in entries:
             kind = {"done": "ok", "open": "warning", "failed": "error"}.get(each.state, "")
-            what = f"{each.intent.kind} {each.intent.check} {each.intent.subject}"
+            what = f"{_(each.intent.kind)} {each.intent.check} {each.intent.subject}"
             yield (
-                f"{_state(each):<12}", kind, f"{each.id}  {_at(each.intent.at)}  {what}  by {each.person.user}",
+                padded(_(_state(each)), 12), kind,
+                _("{id}  {at}  {what}  by {who}", id=each.id, at=_at(each.intent.at), what=what, who=each.person.user),
             )  # fmt: skip
 
     session.output.answer(
         lambda: {"entries": [json_.entry(each) for each in entries]}, lambda: map(_facts, entries), lines
     )
     if not entries and not session.output.json and not session.output.plain:
-        session.output.say("nothing has been done here yet")
+        session.output.say(_("nothing has been done here yet"))
 
 
 def _one(session: Session, entry: Entry) -> None:
@@ -78,13 +81,17 @@ def _all_facts(entry: Entry) -> Iterator[tuple[str, ...]]:
 
 
 def _lines(entry: Entry) -> Iterator[Line]:
+    from ..report.text import padded
+
     intent = entry.intent
-    ended = f", ended {_at(entry.ended_at)}" if entry.ended_at else ""
-    yield (_state(entry), "", f"  {entry.id}  {intent.title}")
-    yield ("", "", f"  {intent.kind} of {intent.check} {intent.subject} ({intent.safety}) on {intent.host}")
-    yield ("", "", f"  by {_who(entry)}, {_at(intent.at)}{ended}")
+    ended = _(", ended {at}", at=_at(entry.ended_at)) if entry.ended_at else ""
+    kind, subject, safety = _(intent.kind), f"{intent.check} {intent.subject}", _(intent.safety)
+    said = _("{kind} of {subject} ({safety}) on {host}", kind=kind, subject=subject, safety=safety, host=intent.host)
+    yield (_(_state(entry)), "", f"  {entry.id}  {intent.title}")
+    yield ("", "", f"  {said}")
+    yield ("", "", _("  by {who}, {at}{ended}", who=_who(entry), at=_at(intent.at), ended=ended))
     for index, row in enumerate(intent.steps):
-        yield ("", "", f"  {index + 1}. {_step(entry, index):<11} {row.describe}")
+        yield ("", "", f"  {index + 1}. {padded(_(_step(entry, index)), 11)} {row.describe}")
         yield from (("", "", f"       {line}") for line in row.diff.splitlines())
     yield from (("", "", f"  {line}") for line in (entry.end.says if entry.end else ()))
 
@@ -101,8 +108,8 @@ def _step(entry: Entry, index: int) -> str:
 
 def _who(entry: Entry) -> str:
     person = entry.person
-    behind = f" (sudo by {person.sudo_user})" if person.sudo_user else ""
-    return f"{person.user}{behind}" + (f" from {person.ssh.split()[0]}" if person.ssh else "")
+    behind = _(" (sudo by {sudo_user})", sudo_user=person.sudo_user) if person.sudo_user else ""
+    return f"{person.user}{behind}" + (_(" from {split}", split=person.ssh.split()[0]) if person.ssh else "")
 
 
 def _at(moment: float) -> str:
@@ -131,7 +138,7 @@ def undo(session: Session, entry: str | None, yes: bool) -> int:
         session.require_project()
     chosen = session.journal().undoable() if entry is None else _entry(session, entry)
     if chosen is None:
-        return session.nothing("", "nothing to undo")
+        return session.nothing("", _("nothing to undo"))
     engine = fixer(session, chosen.intent.check, chosen.intent.subject, chosen.intent.lock)
     try:
         prepared = engine.prepare_undo(chosen.id)
@@ -153,7 +160,7 @@ def resume(session: Session, entry: str | None, yes: bool) -> int:
     """Finish a fix that was killed or stopped in the middle: the steps that are left, then the proof."""
     chosen = _open_entry(session, entry, yes=yes, how="resume")
     if chosen is None:
-        return session.nothing("", "nothing was interrupted")
+        return session.nothing("", _("nothing was interrupted"))
     engine = fixer(session, chosen.intent.check, chosen.intent.subject, chosen.intent.lock)
     return act(session, lambda tell, stop: engine.resume(chosen, tell, stop))
 
@@ -166,7 +173,7 @@ def rollback(session: Session, entry: str | None, yes: bool) -> int:
     """Take back what a fix had done when it was killed or stopped in the middle."""
     chosen = _open_entry(session, entry, yes=yes, how="roll back")
     if chosen is None:
-        return session.nothing("", "nothing was interrupted")
+        return session.nothing("", _("nothing was interrupted"))
     engine = fixer(session, chosen.intent.check, chosen.intent.subject, chosen.intent.lock)
     return act(session, lambda tell, stop: engine.roll_back(chosen, tell, stop), wanted="rolled-back")
 
@@ -180,25 +187,32 @@ def _open_entry(session: Session, name: str | None, *, yes: bool, how: str) -> E
     if name is not None:
         chosen = _entry(session, name)
         if chosen.id not in {each.id for each in waiting}:
-            state = "still being worked on" if chosen.running else chosen.state
-            raise Stop(f"entry {chosen.id} is {state}, so there is nothing to {how}", ExitCode.REFUSED)
+            state = _("still being worked on") if chosen.running else _(chosen.state)
+            raise Stop(
+                _("entry {id} is {state}, so there is nothing to {how}", id=chosen.id, state=state, how=_(how)),
+                ExitCode.REFUSED,
+            )
     elif len(waiting) > 1:
         names = ", ".join(each.id for each in waiting)
-        raise click.UsageError(f"{len(waiting)} fixes were interrupted; name one of them: {names}")
+        raise click.UsageError(
+            _("{count} fixes were interrupted; name one of them: {names}", count=len(waiting), names=names)
+        )
     elif not waiting:
         return None
     else:
         chosen = waiting[0]
     if session.settings.read_only:
-        raise Stop("read-only: nothing is changed; start without --read-only", ExitCode.REFUSED)
+        raise Stop(_("read-only: nothing is changed; start without --read-only"), ExitCode.REFUSED)
     _agree(session, chosen, yes=yes, how=how)
     return chosen
 
 
 def _agree(session: Session, entry: Entry, *, yes: bool, how: str) -> None:
+    from ..report.text import padded
+
     intent = entry.intent
-    session.output.say(f"{intent.title} ({intent.check} {intent.subject}), {intent.safety}")
+    session.output.say(f"{intent.title} ({intent.check} {intent.subject}), {_(intent.safety)}")
     for index, row in enumerate(intent.steps):
-        state = "done" if index in entry.done else "begun" if index in entry.begun else "to do"
-        session.output.say(f"  {state:<6}{row.describe}")
-    confirm(f"{how.capitalize()}?", yes=yes)
+        state = _("done") if index in entry.done else _("begun") if index in entry.begun else _("to do")
+        session.output.say(f"  {padded(state, 6)}{row.describe}")
+    confirm(f"{_(how).capitalize()}?", yes=yes)

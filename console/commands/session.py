@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from ..exit_codes import ExitCode
+from ..text import _
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -92,7 +93,7 @@ class Session:
     def output_mode(self) -> None:
         """A usage error for two formats at once."""
         if self.options.get("json") and self.options.get("plain"):
-            raise click.UsageError("--json and --plain are two answers; ask for one")
+            raise click.UsageError(_("--json and --plain are two answers; ask for one"))
 
     def nothing(self, who: str, sentence: str, *facts: str, **document: object) -> int:
         """Say that there is nothing to do, in the form that was asked for."""
@@ -164,7 +165,9 @@ class Session:
         from ..settings import OVERRIDES, instead
 
         for key in self.lay_over(pairs(given)):
-            raise click.UsageError(f'no setting "{key}" can be set here; {instead(key, OVERRIDES)}')
+            raise click.UsageError(
+                _('no setting "{key}" can be set here; {instead}', key=key, instead=instead(key, OVERRIDES))
+            )
 
     def _check_names(self, settings: Settings) -> None:
         from ..settings import SettingsError, instead
@@ -181,7 +184,12 @@ class Session:
             for check_id in ids:
                 if check_id not in known:
                     raise SettingsError(
-                        f'{section}: unknown check "{clean_line(check_id, 60)}"; {instead(check_id, known)}'
+                        _(
+                            '{section}: unknown check "{check_id}"; {instead}',
+                            section=section,
+                            check_id=clean_line(check_id, 60),
+                            instead=instead(check_id, known),
+                        )
                     )
 
     @property
@@ -195,11 +203,11 @@ class Session:
         """From now on look only at this folder, without an Engine. Usage error when there is nothing to judge in it."""
         self.folder = str(Path(directory).absolute())  # symlinks kept, as the sources name it
         if not self.demo and not Path(self.folder).is_dir():
-            raise Stop(f"{directory}: there is no such folder", ExitCode.USAGE)
+            raise Stop(_("{directory}: there is no such folder", directory=directory), ExitCode.USAGE)
         snapshot = self.look()
         if not any(project.files for project in snapshot.projects):
             fault = next((f for f in snapshot.faults if f.source.startswith("compose")), None)
-            missing = f"{directory}: no docker-compose.yml or compose.yaml in this folder"
+            missing = _("{directory}: no docker-compose.yml or compose.yaml in this folder", directory=directory)
             raise Stop(fault.sentence if fault else missing, ExitCode.USAGE)
         return snapshot
 
@@ -236,7 +244,10 @@ class Session:
         everything = self.look(whole=True)
         if self.folder is not None or engine_fault(everything) is None:
             way_out = instead(name, sorted(_projects(everything)))
-            raise Stop(f'there is no compose project "{clean_line(name, 60)}" here; {way_out}', ExitCode.USAGE)
+            raise Stop(
+                _('there is no compose project "{name}" here; {way_out}', name=clean_line(name, 60), way_out=way_out),
+                ExitCode.USAGE,
+            )
 
     def require_project(self) -> None:
         """Stop where there is no such project, before what does not look by itself, where the project was typed.
@@ -280,13 +291,17 @@ class Session:
         try:
             waiting = self.journal().open_entries()
         except (Failed, OSError) as error:
-            self.output.say(f"stackops: the journal cannot be read: {error}")
+            self.output.say(_("stackops: the journal cannot be read: {error}", error=error))
             return
         for entry in waiting:
-            what = f"{entry.intent.kind} {entry.id} ({entry.intent.check} {entry.intent.subject})"
+            what = f"{_(entry.intent.kind)} {entry.id} ({entry.intent.check} {entry.intent.subject})"
             self.output.say(
-                f"stackops: {what} was interrupted; "
-                f"stackops resume {entry.id} finishes it, stackops rollback {entry.id} takes it back"
+                _(
+                    "stackops: {what} was interrupted; stackops resume {entry} finishes it, stackops "
+                    "rollback {entry} takes it back",
+                    what=what,
+                    entry=entry.id,
+                )
             )
 
     def check(self, check_id: str) -> Check:
@@ -299,7 +314,13 @@ class Session:
             if check.id == check_id:
                 return check
         known = [check.id for check in checks]
-        raise click.UsageError(f'unknown check "{clean_line(check_id, 60)}"; {instead(check_id, known)}')
+        raise click.UsageError(
+            _(
+                'unknown check "{check_id}"; {instead}',
+                check_id=clean_line(check_id, 60),
+                instead=instead(check_id, known),
+            )
+        )
 
 
 def _projects(snapshot: Snapshot) -> set[str]:
@@ -318,9 +339,9 @@ def require_engine(session: Session, snapshot: Snapshot) -> None:
 def pairs(given: Sequence[str]) -> dict[str, str]:
     """What ``--set`` was given; a usage error for anything but KEY=VALUE."""
     split = [answer.partition("=") for answer in given]
-    for key, equals, _ in split:
+    for key, equals, _value in split:
         if not equals or not key:
-            raise click.UsageError(f'--set wants KEY=VALUE, not "{key}"')
+            raise click.UsageError(_('--set wants KEY=VALUE, not "{key}"', key=key))
     return {key: value for key, _, value in split}
 
 

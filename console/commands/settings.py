@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..exit_codes import ExitCode
-from ..text import of_environment
+from ..text import N_, _, of_environment
 from .session import Session, pass_session
 
 _GIVEN_BY_FLAG = ("host", "project", "read_only", "theme", "ascii", "lang")
@@ -50,6 +50,7 @@ def settings(session: Session, schema: bool) -> int:
 
         session.output.data(json.dumps(json_schema(), indent=2))
         return ExitCode.OK
+    from ..report.text import padded
     from ..settings import located
 
     chosen = session.options.get("config")
@@ -64,9 +65,9 @@ def settings(session: Session, schema: bool) -> int:
         },
         lambda: [("place", *each) for each in places] + [(r.origin, r.name, r.shown, r.where) for r in rows],
         lambda: [
-            *(("", "", f"{what + ':':<{wide[0]}}  {where}") for what, where in places),
+            *(("", "", f"{padded(_(what) + ':', wide[0])}  {where}") for what, where in places),
             ("", "", ""),
-            *(("", "", f"{r.name:<{wide[0]}}  {r.shown:<{wide[1]}}  {r.where or r.origin}") for r in rows),
+            *(("", "", f"{r.name:<{wide[0]}}  {r.shown:<{wide[1]}}  {r.where or _(r.origin)}") for r in rows),
         ],
     )
     return ExitCode.OK
@@ -79,9 +80,9 @@ def _places(file: str, *, there: bool, chosen: bool) -> list[tuple[str, str]]:
     said = " (--config)" if chosen else " (STACKOPS_CONFIG)" if os.environ.get("STACKOPS_CONFIG") else ""
     state = " (STACKOPS_STATE_DIR)" if os.environ.get("STACKOPS_STATE_DIR") else ""
     return [
-        ("settings file", f"{file}{said}{'' if there else ', which is not there'}"),
-        ("themes", str(themes_directory())),
-        ("state", f"{state_directory()}{state}"),
+        (N_("settings file"), f"{file}{said}{'' if there else _(', which is not there')}"),
+        (N_("themes"), str(themes_directory())),
+        (N_("state"), f"{state_directory()}{state}"),
     ]
 
 
@@ -146,7 +147,7 @@ def _toml(value: object) -> str:
     import json
 
     if value is None:
-        return "not set"
+        return _("not set")
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }" if value else "{}"
     if isinstance(value, list):

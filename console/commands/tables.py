@@ -9,6 +9,7 @@ import click
 from msgspec import Struct
 
 from ..exit_codes import ExitCode
+from ..text import N_, _
 from .acting import confirm
 from .session import Session, Stop, pass_session, require_engine
 
@@ -30,7 +31,7 @@ def servers(session: Session, tested: str | None, model: str | None, yes: bool) 
     """
     session.output_mode()
     if tested is None and (model is not None or yes):
-        raise click.UsageError("--model and --yes belong to --test SERVER")
+        raise click.UsageError(_("--model and --yes belong to --test SERVER"))
     snapshot = session.look(rates=tested is None)
     if tested is not None:
         return _test(session, snapshot, tested, model, yes=yes)
@@ -64,7 +65,9 @@ def _test(session: Session, snapshot: Snapshot, key: str, model: str | None, *, 
     if model is not None and names and model not in names:
         from ..settings import instead
 
-        raise click.UsageError(f'{key} has no model "{model}"; {instead(model, names)}')
+        raise click.UsageError(
+            _('{key} has no model "{model}"; {instead}', key=key, model=model, instead=instead(model, names))
+        )
     chosen = model or (names[0] if names else None)
     _consent(session, server, chosen, yes=yes)
     return _ask(session, snapshot, server, chosen or "")
@@ -79,7 +82,9 @@ def _server(snapshot: Snapshot, key: str) -> Server:
     if key not in known and len(by_name) == 1:
         return by_name[0]
     if key not in known:
-        raise click.UsageError(f'no model server "{clean_line(key, 60)}" is known; {instead(key, known)}')
+        raise click.UsageError(
+            _('no model server "{key}" is known; {instead}', key=clean_line(key, 60), instead=instead(key, known))
+        )
     return known[key]
 
 
@@ -88,12 +93,15 @@ def _consent(session: Session, server: Server, model: str | None, *, yes: bool) 
 
     why = refusal(server)
     if why is not None or model is None:
-        raise Stop(why or f"no model of {server.key} is known", ExitCode.REFUSED)
+        raise Stop(why or _("no model of {key} is known", key=server.key), ExitCode.REFUSED)
     if session.settings.read_only:
-        raise Stop("read-only: nothing is sent; start without --read-only", ExitCode.REFUSED)
-    for sentence in (f"Test {model} on {server.key} ({server.address}).", *costs(server, model)):
+        raise Stop(_("read-only: nothing is sent; start without --read-only"), ExitCode.REFUSED)
+    for sentence in (
+        _("Test {model} on {key} ({address}).", model=model, key=server.key, address=server.address),
+        *costs(server, model),
+    ):
         session.output.say(sentence)
-    confirm("Send it?", yes=yes, undone="nothing was sent")
+    confirm(_("Send it?"), yes=yes, undone=N_("nothing was sent"))
 
 
 def _ask(session: Session, snapshot: Snapshot, server: Server, model: str) -> int:
@@ -102,7 +110,7 @@ def _ask(session: Session, snapshot: Snapshot, server: Server, model: str) -> in
 
     acts = session.host.http_acts
     if acts is None:
-        raise Stop("nothing can be sent from here", ExitCode.REFUSED)
+        raise Stop(_("nothing can be sent from here"), ExitCode.REFUSED)
     key = key_for(server, snapshot, session.settings)
     check = run(deep_check(acts, server, model, key, session.host.clock))
     _tell(session, check)
@@ -194,7 +202,9 @@ def asks(
     options = {"--dtype": dtype, "--context": context, "--sequences": sequences, "--split": split}
     given = [name for name, value in options.items() if value is not None]
     if given and not models:
-        raise click.UsageError(f"{', '.join(given)} says how a model would run; name the model with --fit")
+        raise click.UsageError(
+            _("{given} says how a model would run; name the model with --fit", given=", ".join(given))
+        )
     return Asks(tuple(models), dtype, context or 4096, sequences or 1, split or 1)
 
 

@@ -6,6 +6,7 @@ import click
 
 from ..exit_codes import ExitCode
 from ..model import ModelPath, Snapshot
+from ..text import N_, _
 from .acting import confirm
 from .session import Session, Stop, pass_session, require_engine
 
@@ -37,9 +38,9 @@ def wiring(session: Session, *, models: bool, model: str | None, app: str | None
 
     session.output_mode()
     if model is None and (app is not None or yes):
-        raise click.UsageError("--app and --yes belong to --test MODEL")
+        raise click.UsageError(_("--app and --yes belong to --test MODEL"))
     if model is not None and models:
-        raise click.UsageError("--models and --test are two answers; ask for one")
+        raise click.UsageError(_("--models and --test are two answers; ask for one"))
     snapshot = session.look(on_request=(TRIED,) if model is None else ())
     output = session.output
     if model is not None:
@@ -69,9 +70,18 @@ def _chosen(snapshot: Snapshot, model: str, app: str | None) -> ModelPath:
     apps = list(dict.fromkeys(path.app_name for path in found))
     if not found:
         names = [path.model for path in known if path.model]
-        raise click.UsageError(f'no app offers "{clean_line(model, 60)}"; {instead(model, names)}')
+        raise click.UsageError(
+            _('no app offers "{model}"; {instead}', model=clean_line(model, 60), instead=instead(model, names))
+        )
     if len(apps) > 1:
-        raise click.UsageError(f"{len(apps)} apps offer {model}: name one with --app ({', '.join(apps)})")
+        raise click.UsageError(
+            _(
+                "{count} apps offer {model}: name one with --app ({apps})",
+                count=len(apps),
+                model=model,
+                apps=", ".join(apps),
+            )
+        )
     return found[0]
 
 
@@ -86,10 +96,13 @@ def _test(session: Session, snapshot: Snapshot, path: ModelPath, *, yes: bool) -
     if why is not None:
         raise Stop(why, ExitCode.REFUSED)
     if session.settings.read_only:
-        raise Stop("read-only: nothing is sent; start without --read-only", ExitCode.REFUSED)
-    for sentence in (f"Test {path.model} as {path.app_name} asks for it.", *costs(path, snapshot)):
+        raise Stop(_("read-only: nothing is sent; start without --read-only"), ExitCode.REFUSED)
+    for sentence in (
+        _("Test {model} as {app_name} asks for it.", model=path.model, app_name=path.app_name),
+        *costs(path, snapshot),
+    ):
         session.output.say(sentence)
-    confirm("Send it?", yes=yes, undone="nothing was sent")
+    confirm(_("Send it?"), yes=yes, undone=N_("nothing was sent"))
     try:
         test = run(send_down(session.host, path, snapshot))
     except HostError as error:

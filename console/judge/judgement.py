@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from ..model import Container, Fault, Snapshot
 from ..model.findings import Judgement, Result, ServiceJudgement, ServiceState, Trouble
+from ..text import N_, _, n_
 from ..text.cleaning import duration
 from .better import ARROW, ASKED, GENERIC, LATER, SEVERITY, better_than, is_specific
 from .needs import Needs, behind, needs_of, owners_of
@@ -30,8 +31,8 @@ _SILENT = re.compile(r"not answer(?:ing|ed)?\b")
 LOADING = 600.0
 """Seconds in which a model may load without an answer of its server. fact: vLLM and SGLang listen only afterwards."""
 _WORDS = {
-    "container.crash-loop": "crash loop", "container.unhealthy": "unhealthy", "container.ended": "ended",
-    "container.not-started": "never started",
+    "container.crash-loop": N_("crash loop"), "container.unhealthy": N_("unhealthy"), "container.ended": N_("ended"),
+    "container.not-started": N_("never started"),
 }  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def judge(snapshot: Snapshot, results: Sequence[Result]) -> Judgement:
     doubts = tuple(_doubts(snapshot, services, results))
     bad = [trouble for trouble in troubles if trouble.result.severity != "info"]
     aside = sum(each.status == "ignored" for each in results)
-    more = f"; {aside} finding{' is' if aside == 1 else 's are'} ignored" if aside and not bad else ""
+    more = "; " + n_("{count} finding is ignored", "{count} findings are ignored", aside) if aside and not bad else ""
     return Judgement(
         _verdict(snapshot, bad, services, doubts) + more, not bad and not doubts, troubles, services, doubts
     )
@@ -210,9 +211,10 @@ def _how(container: Container, found: Sequence[Result]) -> str:
     """How a container is in a word or two; empty where it simply runs."""
     generic = next((_WORDS[each.check] for each in found if each.check in _WORDS), "ended")
     if container.state in ("exited", "dead") and generic != "crash loop":
-        return "stopped" if container.exit_code in (None, 0, 143) else f"exited {container.exit_code}"
-    by_state = {"paused": "paused", "created": "never started", "restarting": "restarting"}
-    return by_state.get(container.state, "") if generic == "ended" else generic
+        stopped = container.exit_code in (None, 0, 143)
+        return _("stopped") if stopped else _("exited {code}", code=container.exit_code)
+    by_state = {"paused": N_("paused"), "created": N_("never started"), "restarting": N_("restarting")}
+    return _(by_state.get(container.state, "") if generic == "ended" else generic)
 
 
 def _order(trouble: Trouble) -> tuple[int, int, float, str, str]:
@@ -225,21 +227,21 @@ def _state(container: Container, whole: _Whole) -> tuple[ServiceState, str]:
     found = whole.found(container.id)
     if whole.ill(container.id):
         generic = next((_WORDS[each.check] for each in found if each.check in _WORDS), None)
-        return "ill", generic or found[0].title
+        return "ill", _(generic) if generic else found[0].title
     put_aside = (each.check for each in whole.results.get(container.id, ()) if each.status == "ignored")
     if any(check.startswith(GENERIC) for check in put_aside):
-        return "stopped", "ignored"
+        return "stopped", _("ignored")
     if container.state in ("exited", "dead", "paused", "created"):
-        return "stopped", "paused" if container.state == "paused" else "stopped"
+        return "stopped", _("paused") if container.state == "paused" else _("stopped")
     doubtful = [each for each in whole.results.get(container.id, ()) if each.status in ("unknown", "crashed")]
     if container.health is not None and container.health.status == "starting":
-        return "starting", "starting"
+        return "starting", _("starting")
     if any(each.check.startswith(GENERIC) for each in doubtful):
-        return "starting", "not settled yet"
+        return "starting", _("not settled yet")
     if _loads(container, whole.snapshot):
-        return "starting", "does not answer yet"
+        return "starting", _("does not answer yet")
     if not container.detailed or container.state == "unknown":
-        return "unknown", "not inspected yet"
+        return "unknown", _("not inspected yet")
     return ("unknown", doubtful[0].title) if doubtful else ("well", "")
 
 
@@ -277,11 +279,12 @@ def _stale(snapshot: Snapshot) -> list[str]:
         if read is not None and _SILENT.search(sentence):
             for_so_long = max(0.0, snapshot.taken_at - read)
             length = duration(for_so_long) if for_so_long >= SECONDS else f"{for_so_long:.0f} s"
-            sentence = f"The Engine has not answered for {length}"
+            sentence = _("The Engine has not answered for {length}", length=length)
         if read is not None:
-            sentence += f"; what is shown is of {time.strftime('%H:%M:%S', time.localtime(read))}"
+            at = time.strftime("%H:%M:%S", time.localtime(read))
+            sentence += _("; what is shown is of {time}", time=at)
         elif any(container.detailed for container in snapshot.containers):
-            sentence += "; what is shown was read before"
+            sentence += _("; what is shown was read before")
         said.append(sentence)
     return said
 
@@ -294,21 +297,26 @@ def _verdict(
         title = first.result.title.rstrip(".")
         said = f"{_listed(first.takes_down)}: {title}" if first.takes_down else title
         stale = [each[:1].lower() + each[1:] if each[1:2].islower() else each for each in _stale(snapshot)[:1]]
-        return "; ".join([f"{said}, and {rest} more" if rest else said, *stale])
+        return "; ".join([_("{said}, and {count} more", said=said, count=rest) if rest else said, *stale])
     if doubts:
-        return doubts[0] if len(doubts) == 1 else f"{doubts[0]}, and {len(doubts) - 1} more that cannot be told"
+        return (
+            doubts[0]
+            if len(doubts) == 1
+            else _("{doubt}, and {count} more that cannot be told", doubt=doubts[0], count=len(doubts) - 1)
+        )
     wanted = [each for each in services if each.state != "stopped"]
     if not wanted:
-        return "No container runs here" if snapshot.containers else "There is no container here"
-    return f"All {len(wanted)} services are well" if len(wanted) > 1 else f"{wanted[0].name} is well"
+        return _("No container runs here") if snapshot.containers else _("There is no container here")
+    return n_("{name} is well", "All {count} services are well", len(wanted), name=wanted[0].name)
 
 
 def _listed(names: Sequence[str]) -> str:
     """``fastgpt is down``, ``fastgpt and oneapi are down``."""
     if len(names) == 1:
-        return f"{names[0]} is down"
-    head = ", ".join(names[:2]) if len(names) == 2 else f"{names[0]}, {names[1]} and {len(names) - 2} more"
-    return f"{head.replace(', ', ' and ', 1) if len(names) == 2 else head} are down"
+        return _("{names} is down", names=names[0])
+    if len(names) == 2:
+        return _("{one} and {other} are down", one=names[0], other=names[1])
+    return _("{one}, {other} and {count} more are down", one=names[0], other=names[1], count=len(names) - 2)
 
 
 def _name(container: Container) -> str:

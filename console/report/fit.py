@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..model import Gpu
 from ..products.fit import Need, catalogue
 from ..products.fit.estimate import FitVerdict
+from ..text import N_, _
 from ..text.cleaning import DASH, size
 from .json_ import Document, fields
-from .text import Line
+from .text import Line, padded
 
 Asked = tuple[Need, tuple[FitVerdict, ...]]
 _KINDS = {"fits": "ok", "tight": "warning", "after_unload": "warning", "too_large": "error", "unknown": "unknown"}
-_SHORT = {"after_unload": "unload", "too_large": "no", "unknown": "?"}
+_SHORT = {"after_unload": N_("unload"), "too_large": N_("no"), "unknown": "?", "fits": N_("fits"), "tight": N_("tight")}
 
 
 def document(asked: Sequence[Asked], together: Mapping[int, tuple[str, ...]] | None) -> Document:
@@ -63,20 +64,28 @@ def lines(
         yield (
             "",
             "",
-            f"  needs {_range(need)} on each of {need.split} GPUs" if need.split > 1 else f"  needs {_range(need)}",
+            _("  needs {size} on each of {count} GPUs", size=_range(need), count=need.split)
+            if need.split > 1
+            else _("  needs {size}", size=_range(need)),
         )
         for label, text in parts(need):
-            yield ("", "", f"    {label:<11}{text}")
+            yield ("", "", f"    {padded(label, 11)}{text}")
         for note in need.notes:
-            yield ("note".rjust(6), "warning", f"  {note}")
+            yield (_("note").rjust(6), "warning", f"  {note}")
         if not verdicts:
-            yield ("  ?", "unknown", "  No GPU is known on this machine")
+            yield ("  ?", "unknown", _("  No GPU is known on this machine"))
         for each in verdicts:
-            word = _SHORT.get(each.answer, each.answer)
+            word = _(_SHORT.get(each.answer, each.answer))
             yield (
                 word.rjust(8),
                 _KINDS[each.answer],
-                f"  {_card(each)}: {size(each.free)} free now. {each.says}{_left(each)}",
+                _(
+                    "  {card}: {free} free now. {says}{left}",
+                    card=_card(each),
+                    free=size(each.free),
+                    says=each.says,
+                    left=_left(each),
+                ),
             )
         yield ("", "", "")
     if len(asked) > 1:
@@ -85,26 +94,38 @@ def lines(
 
 def parts(need: Need) -> Iterator[tuple[str, str]]:
     """What a need is made of, each with where it comes from."""
-    yield "weights", f"{size(need.weights)}  ({need.subject.source})"
+    yield _("weights"), f"{size(need.weights)}  ({need.subject.source})"
     if need.cache is None:
-        yield "KV cache", DASH
+        yield _("KV cache"), DASH
     elif need.subject.kind == "chat":
-        yield "KV cache", f"{size(need.cache)}  ({need.context} tokens x {need.sequences})"
+        yield (
+            _("KV cache"),
+            _(
+                "{cache}  ({context} tokens x {sequences})",
+                cache=size(need.cache),
+                context=need.context,
+                sequences=need.sequences,
+            ),
+        )
     low, high = need.overhead
-    yield "the rest", f"{size(low)} to {size(high)}  (rules of thumb: runtime, activations)"
+    yield _("the rest"), _("{low} to {high}  (rules of thumb: runtime, activations)", low=size(low), high=size(high))
     if need.guide is not None:
-        yield "the guide", f"asks {need.guide.vram:g} GB  ({catalogue().guide.name})"
+        yield _("the guide"), _("asks {vram:g} GB  ({guide})", vram=need.guide.vram, guide=catalogue().guide.name)
 
 
 def _shape(need: Need) -> str:
-    return f"context {need.context}, {need.sequences} at once" if need.subject.kind == "chat" else need.subject.kind
+    return (
+        _("context {context}, {sequences} at once", context=need.context, sequences=need.sequences)
+        if need.subject.kind == "chat"
+        else need.subject.kind
+    )
 
 
 def _range(need: Need) -> str:
     if need.low is None or need.high is None:
-        return "an unknown amount"
+        return _("an unknown amount")
     low, high = size(need.low), size(need.high)
-    return f"about {low}" if low == high else f"{low} to {high}"
+    return _("about {low}", low=low) if low == high else _("{low} to {high}", low=low, high=high)
 
 
 def _card(each: FitVerdict) -> str:
@@ -114,23 +135,27 @@ def _card(each: FitVerdict) -> str:
 def _left(each: FitVerdict) -> str:
     if each.left is None:
         return ""
-    return f", {size(each.left)} left" if each.left >= 0 else f", {size(-each.left)} short"
+    return _(", {left} left", left=size(each.left)) if each.left >= 0 else _(", {value} short", value=size(-each.left))
 
 
 def _together(
     asked: Sequence[Asked], gpus: Sequence[Gpu], together: Mapping[int, tuple[str, ...]] | None
 ) -> Iterator[Line]:
     if together is None:
-        yield ("  no", "error", "  No way was found to run all of them at once on what is free now")
+        yield ("  " + _("no"), "error", _("  No way was found to run all of them at once on what is free now"))
         return
     names = {gpu.uuid: f"GPU {gpu.index}" if gpu.index is not None else gpu.uuid for gpu in gpus}
     for position, uuids in sorted(together.items()):
         yield (
-            "fits".rjust(8),
+            _("fits").rjust(8),
             "ok",
-            f"  {asked[position][0].subject.name} on {', '.join(names.get(u, u) for u in uuids)}",
+            _(
+                "  {subject} on {names}",
+                subject=asked[position][0].subject.name,
+                names=", ".join(names.get(u, u) for u in uuids),
+            ),
         )
-    yield ("", "", "All of them at once, placed like this")
+    yield ("", "", _("All of them at once, placed like this"))
 
 
 def _bytes(count: int | None) -> str:

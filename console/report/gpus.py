@@ -11,10 +11,11 @@ import msgspec
 
 from ..collect.joining import Rest, rest_of
 from ..model import Gpu, GpuDriver, GpuProcess, Server, Snapshot
+from ..text import _, n_
 from ..text.cleaning import DASH, duration, percent, size
 from .json_ import Document, faults, fields, head
 from .plain import Facts
-from .text import Line, narrowed, table
+from .text import Line, heads, narrowed, padded, table
 
 _WORD = 9
 _ILL = {
@@ -25,14 +26,14 @@ _ILL = {
 def nothing(driver: GpuDriver | None) -> str:
     """Why there is no GPU to tell of, in one sentence."""
     if driver is None:
-        return "The GPUs cannot be looked at from here: run stackops on the machine that has them"
+        return _("The GPUs cannot be looked at from here: run stackops on the machine that has them")
     if driver.cards:
-        cards = "1 NVIDIA card" if driver.cards == 1 else f"{driver.cards} NVIDIA cards"
-        return f"{cards} on the PCI bus, but none can be read: {driver.sentence or driver.state}"
+        cards = n_("{count} NVIDIA card on the PCI bus", "{count} NVIDIA cards on the PCI bus", driver.cards)
+        return _("{cards}, but none can be read: {why}", cards=cards, why=driver.sentence or driver.state)
     if driver.state in ("ok", "no_library"):
-        known = "There is no NVIDIA GPU in this machine" if driver.cards == 0 else "No NVIDIA GPU was found"
-        return f"{known}: model servers here run on the processor"
-    return driver.sentence or f"The driver's state is {driver.state}"
+        known = _("There is no NVIDIA GPU in this machine") if driver.cards == 0 else _("No NVIDIA GPU was found")
+        return _("{known}: model servers here run on the processor", known=known)
+    return driver.sentence or _("The driver's state is {state}", state=driver.state)
 
 
 # The document
@@ -153,15 +154,15 @@ def lines(snapshot: Snapshot, width: int) -> Iterator[Line]:
     driver = snapshot.gpu_driver
     if driver is not None and driver.state != "ok" and (driver.cards or snapshot.gpus):
         cards = f"cards={driver.cards}  " if driver.cards is not None else ""
-        yield ("DRIVER".ljust(_WORD), "error", f"{cards}{driver.sentence or driver.state}")
+        yield (padded(_("DRIVER"), _WORD), "error", f"{cards}{driver.sentence or driver.state}")
         if driver.remedy:
-            yield ("", "", f"{' ' * _WORD}try     {driver.remedy}")
+            yield ("", "", " " * _WORD + padded(_("try"), 8) + driver.remedy)
     elif driver is not None and driver.version:
-        yield ("driver".ljust(_WORD), "", f"{driver.version}{f', CUDA {driver.cuda}' if driver.cuda else ''}")
+        yield (padded(_("driver"), _WORD), "", f"{driver.version}{f', CUDA {driver.cuda}' if driver.cuda else ''}")
     if not snapshot.gpus:
         yield ("", "", nothing(driver))
         if driver is not None and not driver.cards and driver.remedy:
-            yield ("", "", f"{' ' * _WORD}try     {driver.remedy}")
+            yield ("", "", " " * _WORD + padded(_("try"), 8) + driver.remedy)
     for gpu in snapshot.gpus:
         yield ("", "", "")
         yield from _card(gpu, snapshot, width)
@@ -173,11 +174,15 @@ def _card(gpu: Gpu, snapshot: Snapshot, width: int) -> Iterator[Line]:
     if gpu.trouble:
         yield ("", "", f"{' ' * _WORD}{gpu.trouble}")
     if gpu.remedy:
-        yield ("", "", f"{' ' * _WORD}try     {gpu.remedy}")
+        yield ("", "", " " * _WORD + padded(_("try"), 8) + gpu.remedy)
     if gpu.throttling:
-        yield ("", "", f"{' ' * _WORD}held back: {', '.join(gpu.throttling)}")
+        yield ("", "", " " * _WORD + _("held back: {why}", why=", ".join(gpu.throttling)))
     for instance in gpu.instances:
-        used = f"{size(instance.memory_used)} of {size(instance.memory_total)} used"
+        used = _(
+            "{memory_used} of {memory_total} used",
+            memory_used=size(instance.memory_used),
+            memory_total=size(instance.memory_total),
+        )
         yield ("", "", f"{' ' * _WORD}{instance.name or 'MIG'}  {used}  {instance.uuid}")
     yield from (("", "", f"  {row}") for row in _table(gpu, snapshot, width - 2))
 
@@ -192,8 +197,15 @@ def _table(gpu: Gpu, snapshot: Snapshot, width: int) -> Iterator[str]:
 def _figures(gpu: Gpu) -> str:
     if gpu.memory_used is None and gpu.utilisation is None:
         return gpu.name or ("" if gpu.uuid.startswith("index:") else gpu.uuid)
-    busy = "" if gpu.utilisation is None else f"{gpu.utilisation:.0f}% busy"
-    parts = [f"{size(gpu.memory_used)} of {size(gpu.memory_total)} used", f"{size(gpu.memory_free)} free"]
+    busy = "" if gpu.utilisation is None else _("{utilisation:.0f}% busy", utilisation=gpu.utilisation)
+    parts = [
+        _(
+            "{memory_used} of {memory_total} used",
+            memory_used=size(gpu.memory_used),
+            memory_total=size(gpu.memory_total),
+        ),
+        _("{memory_free} free", memory_free=size(gpu.memory_free)),
+    ]
     parts += [busy] if busy else []
     if gpu.temperature is not None:
         parts.append(f"{gpu.temperature:.0f} °C")
@@ -203,11 +215,11 @@ def _figures(gpu: Gpu) -> str:
 
 
 def _unseen(process: GpuProcess) -> str:
-    return "not visible: just ended, or hidden from here" if process.visible is False else DASH
+    return _("not visible: just ended, or hidden from here") if process.visible is False else DASH
 
 
 def _rows(gpu: Gpu, snapshot: Snapshot) -> Sequence[Sequence[str]]:
-    made: list[tuple[str, ...]] = [("PID", "VRAM", "CONTAINER", "SERVICE", "SERVER", "MODEL", "AGE", "PROCESS")]
+    made: list[tuple[str, ...]] = [heads("PID", "VRAM", "CONTAINER", "SERVICE", "SERVER", "MODEL", "AGE", "PROCESS")]
     containers = {container.id: container for container in snapshot.containers}
     for process in _ordered(snapshot):
         if process.gpu != gpu.uuid:
@@ -219,9 +231,9 @@ def _rows(gpu: Gpu, snapshot: Snapshot) -> Sequence[Sequence[str]]:
         made.append((
             str(process.pid), size(process.memory), container.name if container else DASH, service or DASH,
             server.product if server else DASH, ", ".join(process.models) or DASH, age,
-            f"ORPHAN: {process.orphan}" if process.orphan else process.name or _unseen(process),
+            _("ORPHAN: {orphan}", orphan=process.orphan) if process.orphan else process.name or _unseen(process),
         ))  # fmt: skip
     rest = rest_of(gpu, snapshot.gpu_processes)
     if rest.unattributed is None:
         return made
-    return [*made, (DASH, size(rest.unattributed), "unattributed", DASH, DASH, DASH, DASH, rest.sentence() or DASH)]
+    return [*made, (DASH, size(rest.unattributed), _("unattributed"), DASH, DASH, DASH, DASH, rest.sentence() or DASH)]

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from ..model import DeepCheck, Server, ServerFigures, Snapshot
+from ..text import _
 from ..text.cleaning import DASH, duration, size
 from .json_ import Document, faults, head
 from .plain import Facts
 from .plain import fault as fault_facts
-from .text import Line, narrowed, table
+from .text import Line, heads, narrowed, table
 
 _MODEL = 24
 """Cells of a model's name that have to be seen."""
@@ -89,14 +90,14 @@ def users(server: Server) -> str:
 def deep(check: DeepCheck) -> str:
     """The result of a deep check in one line."""
     if check.error is not None:
-        return f"failed: {check.error}"
-    parts = [f"answered in {latency(check.seconds)}"]
+        return _("failed: {error}", error=check.error)
+    parts = [_("answered in {latency}", latency=latency(check.seconds))]
     if check.first_token is not None:
-        parts.append(f"first token after {latency(check.first_token)}")
+        parts.append(_("first token after {latency}", latency=latency(check.first_token)))
     if check.tokens_per_second is not None:
-        parts.append(f"{speed(check.tokens_per_second)} tokens/s")
+        parts.append(_("{speed} tokens/s", speed=speed(check.tokens_per_second)))
     if check.tokens is not None:
-        parts.append(f"{check.tokens} tokens")
+        parts.append(_("{tokens} tokens", tokens=check.tokens))
     return ", ".join(parts)
 
 
@@ -162,15 +163,16 @@ def lines(snapshot: Snapshot, width: int) -> Iterator[Line]:
     head, *drawn = table(narrowed(rows, width, _LEAST_FIRST, _MODEL), width)
     yield ("", "", head)
     for server, line in zip(snapshot.servers, drawn, strict=True):
-        yield (server.state, _KINDS[server.state], line[len(server.state) :])
+        word = _(server.state)
+        yield (word, _KINDS[server.state], line[len(word) :])
         if server.reason:
             remedy = f"; {server.remedy}" if server.remedy else ""
             yield ("", "", f"    {server.reason}{remedy}")
     if any(server.loaded for server in snapshot.servers):
-        yield ("", "", "* in memory")
+        yield ("", "", _("* in memory"))
 
 
-_HEAD = (
+_HEAD = heads(
     "STATE", "SERVER", "PRODUCT", "VERSION", "VRAM", "QUEUE", "KV", "TOK/S", "LATENCY", "MODELS", "CONTAINER",
     "USED BY", "ADDRESS",
 )  # fmt: skip
@@ -185,7 +187,7 @@ _KINDS = {
 def _row(server: Server, snapshot: Snapshot, titles: Sequence[str]) -> Sequence[str]:
     figures = server.figures
     cells = {
-        "STATE": server.state, "SERVER": server.key, "PRODUCT": server.product, "VERSION": server.version or DASH,
+        "STATE": _(server.state), "SERVER": server.key, "PRODUCT": server.product, "VERSION": server.version or DASH,
         "VRAM": size(vram(server, snapshot)), "QUEUE": queue(figures),
         "KV": share(figures.kv_cache if figures else None),
         "TOK/S": speed(figures.tokens_per_second if figures else None), "LATENCY": latency(server.latency),
@@ -198,12 +200,12 @@ def _row(server: Server, snapshot: Snapshot, titles: Sequence[str]) -> Sequence[
 def nothing(snapshot: Snapshot) -> str:
     """Why there is no server to tell of."""
     if snapshot.engine is None and any(each.source == "engine" for each in snapshot.faults):
-        return "No model server is known: the Docker Engine does not answer"
-    return "No model server was found in containers, among processes, or in anybody's settings"
+        return _("No model server is known: the Docker Engine does not answer")
+    return _("No model server was found in containers, among processes, or in anybody's settings")
 
 
 def expiry(at: float | None, now: float) -> str | None:
     """When a model leaves the memory: ``in 4m``; None when nobody said."""
     if at is None:
         return None
-    return "now" if at <= now else f"in {duration(at - now)}"
+    return _("now") if at <= now else _("in {length}", length=duration(at - now))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..model import NATIVE, Fault, Snapshot
 from ..model.findings import Judgement, Result, Trouble
+from ..text import N_, _, n_
 from ..text.cleaning import DASH, cells, clip, duration, percent, redact, size, wrapped
 from . import plain
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 Line = tuple[str, str, str]
 _WORD = 9
-_WORDS = {"not_applicable": "n/a", "crashed": "CRASHED", "unknown": "unknown", "ignored": "ignored", "ok": "ok"}
+_WORDS = {
+    "not_applicable": "n/a", "crashed": N_("CRASHED"), "unknown": N_("unknown"), "ignored": N_("ignored"),
+    "ok": N_("ok"),
+}  # fmt: skip
 _SEVERITIES = ("error", "warning", "info")
 
 
@@ -37,8 +41,8 @@ def check(
     """
     troubles = judgement.troubles if judgement else ()
     if judgement is not None:
-        word, kind = ("WELL", "ok") if judgement.green else ("VERDICT", "")
-        yield (word.ljust(_WORD), kind, judgement.verdict)
+        word, kind = (_("WELL"), "ok") if judgement.green else (_("VERDICT"), "")
+        yield (padded(word, _WORD), kind, judgement.verdict)
         yield ("", "", "")
     followed = [each for trouble in troubles for each in trouble.consequences]
     for trouble in troubles:
@@ -47,7 +51,7 @@ def check(
     ill = {each.subject for each in first}
     for each in sorted(results, key=_order):
         if each.status == "unknown" and each.subject in ill:  # what is wrong there is told above
-            yield (_WORDS["unknown"].ljust(_WORD), "unknown", f"{each.check}  {each.subject}: {each.title}")
+            yield (padded(_("unknown"), _WORD), "unknown", f"{each.check}  {each.subject}: {each.title}")
         elif each.status != "not_applicable" and each not in first and each not in followed:
             yield from _result(each, width, repair)
     for fault in snapshot.faults:
@@ -63,18 +67,17 @@ def _order(each: Result) -> int:
 
 def _follows(trouble: Trouble) -> list[str]:
     """What goes with a trouble, a sentence each."""
-    down = [f"takes down {', '.join(trouble.takes_down)}"] if trouble.takes_down else []
+    down = [_("takes down {takes_down}", takes_down=", ".join(trouble.takes_down))] if trouble.takes_down else []
     return [*down, *(f"{each.title}  ({each.check})" for each in trouble.consequences)]
 
 
 def _result(each: Result, width: int, repair: Callable[[Result], str], follows: Sequence[str] = ()) -> Iterator[Line]:
     kind = (each.severity or "info") if each.status == "finding" else each.status
-    word = kind.upper() if each.status == "finding" else _WORDS[each.status]
+    word = padded(_(kind).upper() if each.status == "finding" else _(_WORDS[each.status]), _WORD)
     who = f"{each.check}  {each.subject}".rstrip()
+    yield (word, kind, who)
     if each.status == "ok":
-        yield (word.ljust(_WORD), kind, who)
         return
-    yield (word.ljust(_WORD), kind, who)
     yield from _part("", each.title, width)
     if each.note:
         yield from _part("note", each.note, width)
@@ -88,20 +91,25 @@ def _result(each: Result, width: int, repair: Callable[[Result], str], follows: 
     for sentence in follows:
         yield from _part("so", sentence, width)
     if each.fix:
-        yield from _part("fix", f"{each.fix.summary} ({each.fix.safety})", width)
-        yield ("", "", " " * _WORD + f"{'run':<8}{repair(each)}")
+        yield from _part("fix", f"{each.fix.summary} ({_(each.fix.safety)})", width)
+        yield ("", "", " " * _WORD + padded(_("run"), 8) + repair(each))
     yield ("", "", "")
 
 
 def _part(name: str, text: str, width: int, beside: int = 8) -> Iterator[Line]:
     """A paragraph beside its name. Secrets are masked before it is broken, because half a secret is not recognised."""
     indent = " " * _WORD
-    head = f"{indent}{name:<{beside}}" if name else indent
-    yield from (("", "", line) for line in wrapped(redact(text), max(width, 40), head, " " * len(head)))
+    head = indent + padded(_(name), beside) if name else indent
+    yield from (("", "", line) for line in wrapped(redact(text), max(width, 40), head, " " * cells(head)))
+
+
+def padded(word: str, width: int) -> str:
+    """The word, at least so many cells wide: a Chinese letter takes two."""
+    return word + " " * (width - cells(word))
 
 
 def _fault(fault: Fault, width: int) -> Iterator[Line]:
-    yield ("FAULT".ljust(_WORD), "warning", fault.source)
+    yield (padded(_("FAULT"), _WORD), "warning", fault.source)
     yield from _part("", fault.sentence, width)
     if fault.remedy:
         yield from _part("try", fault.remedy, width)
@@ -117,21 +125,23 @@ def summary(results: Sequence[Result]) -> str:
     """How many of each, in one line."""
     found = Counter[str](each.severity or "info" for each in results if each.status == "finding")
     count = Counter[str](each.status for each in results)
-    parts = [f"{found[s]} {s}{'s' if found[s] > 1 and s != 'info' else ''}" for s in _SEVERITIES if found[s]]
-    parts += [
-        f"{count[s]} {w}"
-        for s, w in (("crashed", "crashed"), ("unknown", "cannot tell"), ("ignored", "ignored"), ("ok", "ok"))
-        if count[s]
-    ]
-    if count["not_applicable"]:
-        parts.append(f"{count['not_applicable']} not applicable")
-    return ", ".join(parts) if parts else "nothing to judge"
+    counted = (
+        (found["error"], n_("{count} error", "{count} errors", found["error"])),
+        (found["warning"], n_("{count} warning", "{count} warnings", found["warning"])),
+        (found["info"], _("{count} info", count=found["info"])),
+        (count["crashed"], _("{count} crashed", count=count["crashed"])),
+        (count["unknown"], _("{count} cannot tell", count=count["unknown"])),
+        (count["ignored"], _("{count} ignored", count=count["ignored"])),
+        (count["ok"], _("{count} ok", count=count["ok"])),
+        (count["not_applicable"], _("{count} not applicable", count=count["not_applicable"])),
+    )
+    return ", ".join(said for number, said in counted if number) or _("nothing to judge")
 
 
 def plan(prepared: PreparedPlan, width: int) -> Iterator[Line]:
     """The plan of a fix: steps with their diffs, what restarts, what to know."""
     made = prepared.plan
-    yield ("PLAN".ljust(_WORD), "info", f"{made.title} ({made.safety})")
+    yield (padded(_("PLAN"), _WORD), "info", f"{made.title} ({_(made.safety)})")
     for number, each in enumerate(prepared.steps, start=1):
         yield from _part(f"{number}.", each.step.describe(), width, beside=3)
         yield from (("", "", f"{' ' * _WORD}   {line}") for line in each.diff.splitlines())
@@ -141,18 +151,22 @@ def plan(prepared: PreparedPlan, width: int) -> Iterator[Line]:
         yield from _part("note", sentence, width)
     for question in made.questions:
         default = f" [{question.default}]" if question.default is not None and not question.secret else ""
-        yield from _part("asks", f"{question.prompt}{default}  (--set {question.key}=...)", width)
+        yield from _part(
+            "asks",
+            _("{prompt}{default}  (--set {key}=...)", prompt=question.prompt, default=default, key=question.key),
+            width,
+        )
 
 
 def processes(snapshot: Snapshot, width: int) -> Iterator[Line]:
     """The table of ``ps``; the versions stand where there is room."""
     played = {service.container: service for service in snapshot.services if service.container}
-    rows = [("STATE", "NAME", "PROJECT", "ROLE", "VERSION", "CPU", "MEM", "UP", "PORTS")]
+    rows = [heads("STATE", "NAME", "PROJECT", "ROLE", "VERSION", "CPU", "MEM", "UP", "PORTS")]
     for each in sorted(snapshot.containers, key=lambda c: (c.project or "~", c.name)):
         figures = snapshot.figures.get(each.id)
-        health = f" ({each.health.status})" if each.health and each.health.status not in {"none", "healthy"} else ""
+        health = f" ({_(each.health.status)})" if each.health and each.health.status not in {"none", "healthy"} else ""
         rows.append((
-            f"{each.state}{health}", each.name, each.project or DASH,
+            f"{_(each.state)}{health}", each.name, each.project or DASH,
             played[each.id].role if each.id in played else DASH,
             (played[each.id].version if each.id in played else None) or DASH,
             percent(figures.cpu_percent if figures else None), size(figures.memory if figures else None),
@@ -163,16 +177,21 @@ def processes(snapshot: Snapshot, width: int) -> Iterator[Line]:
     for service in natives:
         used, since = snapshot.figures.get(f"{NATIVE}{service.pid}"), started.get(service.pid or 0)
         rows.append((
-            "process", service.name, DASH, service.role, service.version or DASH,
+            _("process"), service.name, DASH, service.role, service.version or DASH,
             percent(used.cpu_percent if used else None), size(used.memory if used else None),
             DASH if since is None else duration(snapshot.taken_at - since), f"pid {service.pid}",
         ))  # fmt: skip
     yield from (("", "", line) for line in table(narrowed(rows, width, ("VERSION",), last=12), width))
 
 
+def heads(*titles: str) -> tuple[str, ...]:
+    """The titles of a table's columns; ``table`` translates them."""
+    return titles
+
+
 def table(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
     """Columns as wide as their widest cell, at most 40 cells; the last column takes what is left."""
-    rows = [[redact(cell) for cell in row] for row in rows]  # before a cell is cut
+    rows = [[_(title) for title in rows[0]], *([redact(cell) for cell in row] for row in rows[1:])]  # before it is cut
     widths = [min(40, max(cells(row[column]) for row in rows)) for column in range(len(rows[0]))]
     for row in rows:
         line = "  ".join(

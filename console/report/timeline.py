@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from ..model import Container, EngineEvent, Role, Snapshot
 from ..model.findings import Result
 from ..products.versions import exit_meaning
+from ..text import N_, _, n_
 from ..text.cleaning import duration
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ SAME = 3.0
 """Seconds within which an event and what the container tells of itself are one and the same."""
 ASKED = 30.0
 """Seconds after a signal in which an end is what was asked for."""
-ANEW = "recreated and started"
+ANEW = N_("recreated and started")
 """Says that the one before was stopped and removed as well."""
 LOOP = 900.0
 """Seconds between two deaths of one container that are told as one line."""
@@ -90,7 +91,7 @@ class _Reading:
     def read(self, events: Sequence[EngineEvent]) -> Iterator[Moment]:
         """A Moment of each event that says something."""
         for event in sorted(events, key=lambda each: each.at):
-            action, _, detail = event.action.partition(":")
+            action, _colon, detail = event.action.partition(":")
             reader = getattr(self, f"on_{action}", None)
             found = reader(event, detail.strip()) if reader is not None else None
             if found is not None:
@@ -100,7 +101,7 @@ class _Reading:
     def _moment(event: EngineEvent, kind: Kind, words: str, reason: str = "") -> Moment:
         return Moment(event.at, kind, event.subject, words, reason, event.container)
 
-    def on_kill(self, event: EngineEvent, _: str) -> None:
+    def on_kill(self, event: EngineEvent, _detail: str) -> None:
         before = self._asked.get(event.container)
         if before is None or event.at - before[0] > ASKED:
             self._asked[event.container] = (event.at, event.signal or "")
@@ -108,39 +109,47 @@ class _Reading:
     def _oom_killed(self, event: EngineEvent) -> bool:
         return event.at - self._oom_at.get(event.container, 0.0) < ASKED
 
-    def on_oom(self, event: EngineEvent, _: str) -> Moment:
+    def on_oom(self, event: EngineEvent, _detail: str) -> Moment:
         self._oom_at[event.container] = event.at
-        return self._moment(event, "oom", "ran out of memory", "the kernel ended a process in it: it reached its limit")
+        return self._moment(
+            event, "oom", _("ran out of memory"), _("the kernel ended a process in it: it reached its limit")
+        )
 
-    def on_die(self, event: EngineEvent, _: str) -> Moment:
+    def on_die(self, event: EngineEvent, _detail: str) -> Moment:
         self._died[event.container] = event.at
         asked = self._asked.pop(event.container, None)
         code, meaning = ended(event.exit_code, self._roles.get(event.container), oom=self._oom_killed(event))
         if asked is not None and event.at - asked[0] <= ASKED:
             late = event.exit_code == 137 and asked[1] not in {"9", "SIGKILL"}
             return self._moment(
-                event, "stop", "stopped by somebody" + (", killed: it did not end in time" if late else "")
+                event,
+                "stop",
+                _("stopped by somebody, killed: it did not end in time") if late else _("stopped by somebody"),
             )
         return self._moment(event, "stop" if event.exit_code == 0 else "death", code, meaning)
 
-    def on_create(self, event: EngineEvent, _: str) -> Moment | None:
+    def on_create(self, event: EngineEvent, _detail: str) -> Moment | None:
         before = self._lives.get(event.subject)
         self._lives[event.subject] = (event.container, event.image)
         if before is None or before[0] == event.container:
             return None
         self._replaced |= {before[0], event.container}
         if before[1] and event.image and before[1] != event.image:
-            return self._moment(event, "image", f"image changed to {event.image}", f"it was {before[1]}")
+            return self._moment(
+                event, "image", _("image changed to {image}", image=event.image), _("it was {before}", before=before[1])
+            )
         return None
 
-    def on_start(self, event: EngineEvent, _: str) -> Moment | None:
+    def on_start(self, event: EngineEvent, _detail: str) -> Moment | None:
         self._lives.setdefault(event.subject, (event.container, event.image))
         died = self._died.pop(event.container, None)
         if died is not None and event.at - died < LOOP:
-            return self._moment(event, "start", "started again", f"{duration(event.at - died)} after its end")
+            return self._moment(
+                event, "start", _("started again"), _("{at} after its end", at=duration(event.at - died))
+            )
         if event.container in self._replaced:
-            return self._moment(event, "start", ANEW, "a new container took its place")
-        return self._moment(event, "start", "started")
+            return self._moment(event, "start", _(ANEW), _("a new container took its place"))
+        return self._moment(event, "start", _("started"))
 
     def on_health_status(self, event: EngineEvent, detail: str) -> Moment | None:
         before, since = self._health.get(event.container, ("", event.at))
@@ -148,23 +157,23 @@ class _Reading:
             return None
         self._health[event.container] = (detail, event.at)
         if detail == "unhealthy":
-            return self._moment(event, "health", "unhealthy", "its health check fails")
+            return self._moment(event, "health", _("unhealthy"), _("its health check fails"))
         if before == "unhealthy":
-            return self._moment(event, "well", "healthy again", f"after {duration(event.at - since)}")
+            return self._moment(event, "well", _("healthy again"), _("after {at}", at=duration(event.at - since)))
         return None
 
-    def on_destroy(self, event: EngineEvent, _: str) -> Moment | None:
+    def on_destroy(self, event: EngineEvent, _detail: str) -> Moment | None:
         kept = self._lives.setdefault(event.subject, (event.container, event.image))
-        return None if kept[0] != event.container else self._moment(event, "gone", "container removed")
+        return None if kept[0] != event.container else self._moment(event, "gone", _("container removed"))
 
-    def on_pause(self, event: EngineEvent, _: str) -> Moment:
-        return self._moment(event, "pause", "paused")
+    def on_pause(self, event: EngineEvent, _detail: str) -> Moment:
+        return self._moment(event, "pause", _("paused"))
 
-    def on_unpause(self, event: EngineEvent, _: str) -> Moment:
-        return self._moment(event, "pause", "goes on after a pause")
+    def on_unpause(self, event: EngineEvent, _detail: str) -> Moment:
+        return self._moment(event, "pause", _("goes on after a pause"))
 
-    def on_reload(self, event: EngineEvent, _: str) -> Moment | None:
-        return None if event.container else Moment(event.at, "engine", "Docker", "read its settings again")
+    def on_reload(self, event: EngineEvent, _detail: str) -> Moment | None:
+        return None if event.container else Moment(event.at, "engine", "Docker", _("read its settings again"))
 
 
 def ended(
@@ -172,10 +181,10 @@ def ended(
 ) -> tuple[str, str]:
     """How a container ended, and what that means."""
     if code is None:
-        return "ended", "its exit code is not known"
-    return f"ended with exit code {code}", exit_meaning(
-        code, oom, error, role
-    ) or "an exit code of its own; see its log"
+        return _("ended"), _("its exit code is not known")
+    return _("ended with exit code {code}", code=code), exit_meaning(code, oom, error, role) or _(
+        "an exit code of its own; see its log"
+    )
 
 
 def _of_state(c: Container, told: Sequence[Moment], roles: Mapping[str, Role]) -> Iterator[Moment]:
@@ -186,40 +195,47 @@ def _of_state(c: Container, told: Sequence[Moment], roles: Mapping[str, Role]) -
         return not any(each.container == c.id and each.kind in kinds and abs(each.at - at) < SAME for each in told)
 
     if c.started_at and c.state in {"running", "paused"} and unknown(c.started_at, "start"):
-        again = f"Docker has restarted it {c.restart_count} times" if (c.restart_count or 0) > 1 else ""
-        yield Moment(c.started_at, "start", name, "started", again or ("once again" if c.restart_count else ""), c.id)
+        again = (
+            _("Docker has restarted it {restart_count} times", restart_count=c.restart_count)
+            if (c.restart_count or 0) > 1
+            else ""
+        )
+        yield Moment(
+            c.started_at, "start", name, _("started"), again or (_("once again") if c.restart_count else ""), c.id
+        )
     if c.finished_at and unknown(c.finished_at, "death", "stop"):
         runs = c.state in {"running", "paused"}
         code = None if runs else c.exit_code  # the Engine sets it to 0 when it starts the container again
         words, meaning = ended(code, roles.get(c.id), oom=c.oom_killed and not runs, error=c.error)
         if runs:
-            meaning = "before its last start; the Engine no longer tells its exit code"
+            meaning = _("before its last start; the Engine no longer tells its exit code")
         yield Moment(c.finished_at, "stop" if runs or code in {0, 143} else "death", name, words, meaning, c.id)
     if c.health is not None and c.health.status == "unhealthy":
         failed = [probe.at for probe in c.health.log if probe.exit_code and probe.at]
         if failed and not any(each.container == c.id and each.kind == "health" for each in told):
-            times = f"its health check failed {c.health.failing_streak} times in a row"
-            yield Moment(failed[0], "health", name, "unhealthy", times, c.id)
+            times = _("its health check failed {count} times in a row", count=c.health.failing_streak)
+            yield Moment(failed[0], "health", name, _("unhealthy"), times, c.id)
 
 
 _ENDED = {
-    "done": "Fixed", "undone": "Fixed, and taken back later", "rolled-back": "Fix failed and was rolled back",
-    "failed": "Fix failed", "open": "Fix was interrupted",
+    "done": N_("Fixed"), "undone": N_("Fixed, and taken back later"),
+    "rolled-back": N_("Fix failed and was rolled back"), "failed": N_("Fix failed"), "open": N_("Fix was interrupted"),
 }  # fmt: skip
 
 
 def _of_entry(entry: Entry) -> Moment:
     intent = entry.intent
-    words = _ENDED[entry.state] if intent.kind == "fix" else "Taken back" if entry.state == "done" else "Undo failed"
+    taken = N_("Taken back") if entry.state == "done" else N_("Undo failed")
+    words = _(_ENDED[entry.state] if intent.kind == "fix" else taken)
     if entry.running:
-        words = "Fix runs"
+        words = _("Fix runs")
     return Moment(
         entry.ended_at or intent.at, "fix", intent.subject, f"{words}: {intent.title}", intent.check, entry=entry.id
     )
 
 
 def _of_change(change: TroubleChange) -> Moment:
-    words = "Trouble" if change.came else "No longer a trouble"
+    words = _("Trouble") if change.came else _("No longer a trouble")
     result = change.result
     return Moment(change.at, "trouble", result.subject, f"{words}: {result.title}", result.check)
 
@@ -231,7 +247,7 @@ def _folded(newest_first: Sequence[Moment]) -> Iterator[Moment]:
     kept: list[Moment] = []
     anew: dict[str, float] = {}
     for each in newest_first:
-        if each.words == ANEW:
+        if each.words == _(ANEW):
             anew[each.subject] = each.at
         elif each.kind in {"gone", "stop"} and 0.0 <= anew.get(each.subject, 0.0) - each.at < ASKED:
             continue
@@ -278,10 +294,12 @@ def since(told: Sequence[Moment], at: float) -> tuple[Moment, ...]:
 
 def summed(told: Sequence[Moment]) -> str:
     """What somebody should know who was away: ``3 deaths, 1 out of memory``; empty where nothing grave happened."""
-    counts = {
-        "deaths": ("death", sum(each.count for each in told if each.kind == "death")),
-        "times out of memory": ("time out of memory", sum(1 for each in told if each.kind == "oom")),
-        "times unhealthy": ("time unhealthy", sum(1 for each in told if each.kind == "health")),
-        "changed images": ("changed image", sum(1 for each in told if each.kind == "image")),
-    }
-    return ", ".join(f"{n} {one if n == 1 else many}" for many, (one, n) in counts.items() if n)
+    deaths = sum(each.count for each in told if each.kind == "death")
+    oom, ill, images = (sum(each.kind == kind for each in told) for kind in ("oom", "health", "image"))
+    counted = (
+        n_("{count} death", "{count} deaths", deaths) if deaths else "",
+        n_("{count} time out of memory", "{count} times out of memory", oom) if oom else "",
+        n_("{count} time unhealthy", "{count} times unhealthy", ill) if ill else "",
+        n_("{count} changed image", "{count} changed images", images) if images else "",
+    )
+    return ", ".join(filter(None, counted))

@@ -11,19 +11,21 @@ import msgspec
 
 from ..model import Edge, Hop, ModelPath, PathStep, PathTest, Snapshot
 from ..products.addresses import place
+from ..text import N_, _
 from ..text.cleaning import DASH
 from .json_ import Document, faults, head
 from .plain import Facts
 from .plain import fault as fault_facts
 from .servers import deep
-from .text import Line, narrowed, table
+from .text import Line, heads, narrowed, table
 
 KINDS = {
     "mongo": "MongoDB", "postgres": "PostgreSQL", "mysql": "MySQL", "redis": "Redis", "milvus": "Milvus",
-    "oceanbase": "OceanBase", "seekdb": "seekdb", "gateway": "model gateway", "sandbox": "sandbox", "plugin": "plugins",
-    "minio": "object store", "meilisearch": "Meilisearch", "rag_api": "rag_api", "ollama": "Ollama",
-    "model_server": "model server", "endpoint": "endpoint", "fastgpt": "FastGPT", "oneapi": "model gateway",
-    "aiproxy": "model gateway",
+    "oceanbase": "OceanBase", "seekdb": "seekdb", "gateway": N_("model gateway"), "sandbox": N_("sandbox"),
+    "plugin": N_("plugins"), "minio": N_("object store"), "meilisearch": "Meilisearch", "rag_api": "rag_api",
+    "ollama": "Ollama",
+    "model_server": N_("model server"), "endpoint": N_("endpoint"), "fastgpt": "FastGPT",
+    "oneapi": N_("model gateway"), "aiproxy": N_("model gateway"),
 }  # fmt: skip
 """What is meant to be at the end of an arrow, in words."""
 
@@ -45,21 +47,33 @@ def explained(edge: Edge) -> str:
     at = f"{place(edge.host, edge.port)} ({edge.origin})"
     hop = edge.broken or next((each for each in edge.hops if each.state != "ok"), None)
     if hop is None:
-        return f"{edge.source_name} reaches {target(edge)} at {at}."
+        return _("{source_name} reaches {target} at {at}.", source_name=edge.source_name, target=target(edge), at=at)
     if hop.state == "unknown":
-        return (
-            f"Cannot say whether {edge.source_name} reaches {target(edge)} at {at}: {hop.reason or 'it was not tried'}."
+        why = hop.reason or _("it was not tried")
+        return _(
+            "Cannot say whether {source} reaches {target} at {at}: {why}.",
+            source=edge.source_name,
+            target=target(edge),
+            at=at,
+            why=why,
         )
-    why, concluded = hop.reason or "it fails", "" if edge.by == "probe" else " (concluded from networks, not tried)"
+    why = hop.reason or _("it fails")
+    concluded = "" if edge.by == "probe" else _(" (concluded from networks, not tried)")
     who = f"{edge.host}: " if hop.name == "name" else f"{target(edge)} " if hop.name == "protocol" else ""
-    return f"{edge.source_name} does not reach {KINDS.get(edge.kind, edge.kind)} at {at}: {who}{why}{concluded}."
+    return _(
+        "{source} does not reach {what} at {at}: {why}.",
+        source=edge.source_name,
+        what=_(KINDS.get(edge.kind, edge.kind)),
+        at=at,
+        why=f"{who}{why}{concluded}",
+    )
 
 
 def nothing(snapshot: Snapshot) -> str:
     """Why there is no arrow to tell of."""
     if snapshot.engine is None and any(each.source == "engine" for each in snapshot.faults):
-        return "Nothing is known of the wiring: the Docker Engine does not answer"
-    return "No container here is set up to reach another"
+        return _("Nothing is known of the wiring: the Docker Engine does not answer")
+    return _("No container here is set up to reach another")
 
 
 def document(snapshot: Snapshot) -> Document:
@@ -84,7 +98,7 @@ def facts(snapshot: Snapshot) -> Iterator[Facts]:
         yield fault_facts(each)
 
 
-_HEAD = ("STATE", "FROM", "TO", "WHAT", "NAME", "PORT", "PROTOCOL", "BY", "SET IN", "ADDRESS")
+_HEAD = heads("STATE", "FROM", "TO", "WHAT", "NAME", "PORT", "PROTOCOL", "BY", "SET IN", "ADDRESS")
 _LEAST_FIRST = ("BY", "SET IN", "WHAT", "ADDRESS")
 _COLORS = {"ok": "ok", "broken": "error", "unknown": "unknown"}
 
@@ -98,17 +112,17 @@ def lines(snapshot: Snapshot, width: int) -> Iterator[Line]:
     top, *drawn = table(narrowed(rows, width, _LEAST_FIRST, 12), width)
     yield ("", "", top)
     for edge, line in zip(snapshot.edges, drawn, strict=True):
-        told = state(edge)
-        yield (told, _COLORS[told], line[len(told) :])
+        told, word = state(edge), _(state(edge))
+        yield (word, _COLORS[told], line[len(word) :])
         if told == "broken":
             yield ("", "", f"    {explained(edge)}")
 
 
 def _row(edge: Edge) -> Sequence[str]:
     name, port, protocol = (shown(hop) for hop in _three(edge))
-    what = KINDS.get(edge.kind, edge.kind)
+    what = _(KINDS.get(edge.kind, edge.kind))
     return (
-        state(edge),
+        _(state(edge)),
         edge.source_name,
         target(edge),
         what,
@@ -128,16 +142,16 @@ def _three(edge: Edge) -> Sequence[Hop]:
 
 def shown(hop: Hop) -> str:
     """One cell; nothing is said of what lies behind a hop that failed."""
-    return DASH if hop.state == "unknown" and hop.reason is None else hop.state
+    return DASH if hop.state == "unknown" and hop.reason is None else _(hop.state)
 
 
 # Models
 
 STEP_WORDS = {
-    "offered": "offered", "gateway": "gateway", "key": "key", "channel": "channel", "upstream": "upstream",
-    "server": "model server", "model": "model",
+    "offered": N_("offered"), "gateway": N_("gateway"), "key": N_("key"), "channel": N_("channel"),
+    "upstream": N_("upstream"), "server": N_("model server"), "model": N_("model"),
 }  # fmt: skip
-UNNAMED = "(not known)"
+UNNAMED = N_("(not known)")
 """What stands where it is not known which models an app offers."""
 
 
@@ -150,23 +164,24 @@ def path_state(path: ModelPath) -> str:
 
 def path_explained(path: ModelPath) -> str:
     """The first step that fails in one sentence; else the first that is not known; else the whole way."""
-    what = f"{path.app_name}, {path.model or 'models'}"
+    what = f"{path.app_name}, {path.model or _('models')}"
     step = path.broken or next((each for each in path.steps if each.state == "unknown"), None)
     if step is None:
-        return f"{what}: the whole way is well, to {path.server or path.upstream}."
-    why = (step.reason or "it fails").rstrip(".")
+        return _("{what}: the whole way is well, to {server}.", what=what, server=path.server or path.upstream)
+    why = (step.reason or _("it fails")).rstrip(".")
     if step.state == "unknown" and step.name == "offered":
-        return f"{path.app_name}: cannot say which models it offers: {why}."
+        return _("{app_name}: cannot say which models it offers: {why}.", app_name=path.app_name, why=why)
     if step.state == "unknown":
-        return f"{what}: cannot say whether the {STEP_WORDS[step.name]} is well: {why}."
-    return f"{what}: the {STEP_WORDS[step.name]} fails: {why}."
+        step_name = _(STEP_WORDS[step.name])
+        return _("{what}: cannot say whether the {step} is well: {why}.", what=what, step=step_name, why=why)
+    return _("{what}: the {step} fails: {why}.", what=what, step=_(STEP_WORDS[step.name]), why=why)
 
 
 def no_models(snapshot: Snapshot) -> str:
     """Why there is no path to tell of."""
     if snapshot.engine is None and any(each.source == "engine" for each in snapshot.faults):
-        return "Nothing is known of models: the Docker Engine does not answer"
-    return "No FastGPT, LibreChat or Open WebUI here offers a model"
+        return _("Nothing is known of models: the Docker Engine does not answer")
+    return _("No FastGPT, LibreChat or Open WebUI here offers a model")
 
 
 def model_document(snapshot: Snapshot) -> Document:
@@ -191,7 +206,7 @@ def model_facts(snapshot: Snapshot) -> Iterator[Facts]:
         yield fault_facts(each)
 
 
-_MODEL_HEAD = ("STATE", "APP", "MODEL", "OFFERED", "GATEWAY", "KEY", "CHANNEL", "UPSTREAM", "SERVER", "SERVED")
+_MODEL_HEAD = heads("STATE", "APP", "MODEL", "OFFERED", "GATEWAY", "KEY", "CHANNEL", "UPSTREAM", "SERVER", "SERVED")
 
 
 def model_lines(snapshot: Snapshot, width: int) -> Iterator[Line]:
@@ -200,13 +215,13 @@ def model_lines(snapshot: Snapshot, width: int) -> Iterator[Line]:
         yield ("", "", no_models(snapshot))
         return
     paths = snapshot.model_paths
-    told_of = ((path_state(path), path.app_name, path.model or UNNAMED, path.steps) for path in paths)
+    told_of = ((_(path_state(path)), path.app_name, path.model or _(UNNAMED), path.steps) for path in paths)
     rows: list[Sequence[str]] = [_MODEL_HEAD, *((*about, *map(step_shown, steps)) for *about, steps in told_of)]
     top, *drawn = table(narrowed(rows, width, ("KEY", "OFFERED", "UPSTREAM"), 12), width)
     yield ("", "", top)
     for path, line in zip(paths, drawn, strict=True):
-        told = path_state(path)
-        yield (told, _COLORS[told], line[len(told) :])
+        told, word = path_state(path), _(path_state(path))
+        yield (word, _COLORS[told], line[len(word) :])
         if told == "broken":
             yield ("", "", f"    {path_explained(path)}")
 
@@ -216,13 +231,15 @@ def step_shown(step: PathStep) -> str:
     if step.state == "none":
         return DASH
     if step.state == "failed":
-        return "failed"
-    return "unknown" if step.state == "unknown" else step.shown.removeprefix("http://") or "ok"
+        return _("failed")
+    return _("unknown") if step.state == "unknown" else step.shown.removeprefix("http://") or _("ok")
 
 
 def tested(test: PathTest) -> str:
     """Where a real request ended, in one line."""
-    ended = "the model answered" if test.ended is None else f"it ended at the {STEP_WORDS[test.ended]}"
+    ended = (
+        _("the model answered") if test.ended is None else _("it ended at the {step}", step=_(STEP_WORDS[test.ended]))
+    )
     return f"{ended}: {deep(test.check)}"
 
 

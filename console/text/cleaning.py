@@ -14,6 +14,7 @@ import re
 import textwrap
 from typing import Literal
 
+from . import _
 from .redaction import MARK, SECRETS, Secrets, is_secret_name, redact, spare
 
 DASH = "–"
@@ -146,7 +147,7 @@ def ago(seconds: float | None) -> str:
     """How long ago: ``3m ago``, ``just now``; a moment in the future is also ``just now`` (clocks differ)."""
     if seconds is None:
         return DASH
-    return "just now" if seconds < 1 else f"{duration(seconds)} ago"
+    return _("just now") if seconds < 1 else _("{length} ago", length=duration(seconds))
 
 
 _DRAWN = {

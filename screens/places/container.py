@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from ...console.hosts import HostError
 from ...console.model import Container as ContainerModel
+from ...console.text import _
 from ...console.text.cleaning import clip
 from ...themes import sheet
 from ..acts import ContainerActs
@@ -41,17 +42,17 @@ class ContainerScreen(ContainerActs):
     def body(self) -> Iterable[Widget]:
         yield Lines(BLANK, BLANK, id="summary")
         yield Input(
-            id="find", placeholder="look for these words in the log; enter, then n and N; esc ends", compact=True
+            id="find", placeholder=_("look for these words in the log; enter, then n and N; esc ends"), compact=True
         )
         yield Container(Document(id="details", classes="pane"), LogView(id="logs"), id="panes")
 
     def on_mount(self) -> None:
-        self.query_one("#details").border_title = " Details "
-        self.query_one("#logs").add_class("pane").border_title = " Log "
+        self.query_one("#details").border_title = _(" Details ")
+        self.query_one("#logs").add_class("pane").border_title = _(" Log ")
         self._read_log()
 
     def here(self) -> str:
-        return self._last.name if self._last else "container"
+        return self._last.name if self._last else _("container")
 
     def way(self) -> list[str]:
         stack = self._last.project if self._last else None
@@ -64,7 +65,7 @@ class ContainerScreen(ContainerActs):
         return self.console.container(self._target)
 
     def nobody(self) -> str:
-        return f"{self.here()} is gone: below is how it was last seen."
+        return _("{here} is gone: below is how it was last seen.", here=self.here())
 
     def copied(self) -> str | None:
         return self._last.name if self._last else None
@@ -77,13 +78,13 @@ class ContainerScreen(ContainerActs):
         container = self.selected_container()
         self._last = container or self._last
         if self._last is None:
-            self.query_one("#details", Document).show([line("This container is gone.")])
+            self.query_one("#details", Document).show([line(_("This container is gone."))])
             return
         figures = snapshot.figures.get(self._target) if container else None
         curve = self.console.spark(f"container:{self._target}")
         head = details.summary(self._last, figures, curve, self.size.width)
         if container is None:
-            head[1] = line(("This container is gone; below is how it was last seen.", "warning"))
+            head[1] = line((_("This container is gone; below is how it was last seen."), "warning"))
         self.query_one("#summary", Lines).show(head)
         self.query_one("#details", Document).show(details.document(self._last, snapshot, self.console.results or ()))
 
@@ -94,7 +95,7 @@ class ContainerScreen(ContainerActs):
         view, engine = self.query_one("#logs", LogView), self.desk.host.engine
         view.replace([])
         if engine is None:
-            view.note("There is no Engine to read the log from.")
+            view.note(_("There is no Engine to read the log from."))
             return
         container = self.selected_container()
         name = container.name if container else self._target[:12]
@@ -112,14 +113,14 @@ class ContainerScreen(ContainerActs):
     def _why_empty(self) -> str:
         driver = self._last.log_driver if self._last else None
         if driver in _NO_LOG:
-            return f"Its log goes to the driver {driver}, which Docker cannot read back."
-        return "It has not written anything yet."
+            return _("Its log goes to the driver {driver}, which Docker cannot read back.", driver=driver)
+        return _("It has not written anything yet.")
 
     def action_follow(self) -> None:
         """Hold what is shown, or go on."""
         if (feed := self._feed) is not None:
             feed.paused = not feed.paused
-            entitle(self.query_one("#logs"), " Log, held " if feed.paused else " Log ")
+            entitle(self.query_one("#logs"), _(" Log, held ") if feed.paused else _(" Log "))
 
     # Looking for words in it
 
@@ -148,15 +149,15 @@ class ContainerScreen(ContainerActs):
         if view.words:
             self._tell(*view.next_hit(backwards=backwards))
         else:
-            self.console.say("Look for something first, with /.")
+            self.console.say(_("Look for something first, with /."))
 
     def _tell(self, number: int, count: int) -> None:
         """Textual reads a title as markup, so the words that were looked for are not in it."""
         log = self.query_one("#logs", LogView)
         if count:
-            entitle(log, f" Log, {number} of {count} lines with it ")
+            entitle(log, _(" Log, {number} of {count} lines with it ", number=number, count=count))
         else:
-            entitle(log, " Log, no line has it " if log.words else " Log ")
+            entitle(log, _(" Log, no line has it ") if log.words else _(" Log "))
 
     def back(self) -> None:
         if self.has_class("-finding"):

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.widget import Widget
 
 from ...console.model.findings import Result
+from ...console.text import N_, _
 from ...themes import sheet
 from ..place import ListPlace
 from ..render import states, strip
@@ -23,7 +24,7 @@ class Doctor(ListPlace):
     CSS = sheet("doctor")
     AUTO_FOCUS = "#results"
     TABLE, FULL = "results", "result"
-    TITLES = ("Checks", "In full")
+    TITLES = (N_("Checks"), N_("In full"))
     COLUMNS = (
         Column("state", "STATE", 10),
         Column("check", "CHECK", 25, most=26),
@@ -39,7 +40,7 @@ class Doctor(ListPlace):
         said = strip.verdict(self.console.snapshot, self.console.judgement, self.size.width - 2)
         self.show_lines("#verdict", [said], 2)
         rows = [states.result_row(each) for each in sorted(results or (), key=states.rank)]
-        self.draw_rows(rows, [line(("  Looking ...", "muted"))])
+        self.draw_rows(rows, [line((_("  Looking ..."), "muted"))])
 
     def in_full(self) -> Sequence[Line]:
         selected = self.selected_finding()
@@ -65,5 +66,5 @@ class Doctor(ListPlace):
         if selected is None:
             return self.unselected(self.table)
         if selected.status == "ignored":
-            return f"{selected.note}. Take it out of [[ignore]] in the settings to repair it."
-        return selected if selected.status == "finding" else "There is nothing to fix in the selected line."
+            return _("{note}. Take it out of [[ignore]] in the settings to repair it.", note=selected.note)
+        return selected if selected.status == "finding" else _("There is nothing to fix in the selected line.")

@@ -9,7 +9,8 @@ from ...console.model import Server, Snapshot
 from ...console.products.fit import Need, Subject, catalogue, need
 from ...console.products.fit.estimate import FitVerdict, subject, verdicts
 from ...console.report.fit import parts
-from ...console.text.cleaning import DASH, size
+from ...console.text import N_, _
+from ...console.text.cleaning import DASH, fit, size
 from ...themes import sheet
 from ..place import ListPlace, entitle
 from ..widgets.paint import BLANK, Line, Span, Tone, line
@@ -17,8 +18,8 @@ from ..widgets.table import Column, Row
 
 GIB = 1 << 30
 _ANSWERS: dict[str, tuple[str, Tone]] = {
-    "fits": ("fits", "ok"), "tight": ("tight", "warning"), "after_unload": ("after unload", "warning"),
-    "too_large": ("too large", "error"), "unknown": ("not known", "muted"),
+    "fits": (N_("fits"), "ok"), "tight": (N_("tight"), "warning"), "after_unload": (N_("after unload"), "warning"),
+    "too_large": (N_("too large"), "error"), "unknown": (N_("not known"), "muted"),
 }  # fmt: skip
 _BEST = ("fits", "after_unload", "tight", "too_large", "unknown")
 
@@ -69,12 +70,12 @@ def _asked(wanted: Subject, snapshot: Snapshot, context: int) -> Asked:
 def row_of(each: Asked) -> dict[str, Span]:
     """One line of the table."""
     best, subject_ = each.best, each.need.subject
-    answer = Span(*_ANSWERS[best.answer]) if best else Span("no GPU", "muted")
+    word, tone = _ANSWERS[best.answer] if best else (N_("no GPU"), "muted")
     return {
         "model": Span(subject_.name),
         "dtype": Span(subject_.dtype, "muted"),
         "need": Span(_range(each.need)),
-        "answer": answer,
+        "answer": Span(_(word), tone),
         "where": Span(_card(best) if best else DASH, "muted"),
         "left": Span(_left(best), "muted"),
     }
@@ -101,19 +102,22 @@ def _left(best: FitVerdict | None) -> str:
 def in_full(each: Asked) -> list[Line]:
     """One model in full: what its need is made of, and each GPU."""
     needed = each.need
-    said = [line((f"{needed.subject.name}  {needed.subject.dtype}", "strong"), f"  needs {_range(needed)}"), BLANK]
-    said += [line((f"{label:<11}", "muted"), text) for label, text in parts(needed)]
+    said = [
+        line((f"{needed.subject.name}  {needed.subject.dtype}", "strong"), _("  needs {range}", range=_range(needed))),
+        BLANK,
+    ]
+    said += [line((fit(label, 11), "muted"), text) for label, text in parts(needed)]
     for note in needed.notes:
         said += [BLANK, line((note, "warning"))]
     said.append(BLANK)
     for verdict in each.verdicts:
         word, tone = _ANSWERS[verdict.answer]
-        free = f"{size(verdict.free)} free now" if verdict.free is not None else ""
+        free = _("{free} free now", free=size(verdict.free)) if verdict.free is not None else ""
         says = "" if verdict.says.lower() == word else verdict.says.removeprefix("Not known: ").removeprefix("Tight: ")
         why = ". ".join(each for each in (free, says) if each)
-        said.append(line((f"{word:<13}", tone), f"{_card(verdict)}  ", why, (f"  {verdict.name or ''}", "muted")))
+        said.append(line((fit(_(word), 13), tone), f"{_card(verdict)}  ", why, (f"  {verdict.name or ''}", "muted")))
     if not each.verdicts:
-        said.append(line(("No GPU is known on this machine.", "muted")))
+        said.append(line((_("No GPU is known on this machine."), "muted")))
     return said
 
 
@@ -128,7 +132,7 @@ class FitScreen(ListPlace):
     CSS = sheet("fit")
     AUTO_FOCUS = "#models"
     TABLE, FULL = "models", "model"
-    TITLES = ("Will it fit", "Model")
+    TITLES = (N_("Will it fit"), N_("Model"))
     COLUMNS = (
         Column("model", "MODEL", 18, most=40),
         Column("dtype", "DTYPE", 6, most=10),
@@ -147,13 +151,13 @@ class FitScreen(ListPlace):
     def draw(self) -> None:
         """What fits on what is free now; computed again only when GPUs, servers or the context changed."""
         snapshot, tokens = self.console.snapshot, self._tokens
-        entitle(self.table, f" Will it fit, with {tokens} tokens ")
+        entitle(self.table, _(" Will it fit, with {tokens} tokens ", tokens=tokens))
         if snapshot is not None:
             made_from = (snapshot.gpus, snapshot.servers, snapshot.gpu_processes, tokens)
             if made_from != self._from:
                 self._asked, self._from = asked(snapshot, tokens), made_from
         rows = [Row(each.key, row_of(each)) for each in self._asked]
-        self.draw_rows(rows, [line(), line(("  Looking at the GPUs ...", "muted"))])
+        self.draw_rows(rows, [line(), line((_("  Looking at the GPUs ..."), "muted"))])
 
     def in_full(self) -> Sequence[Line]:
         chosen = self.selected()

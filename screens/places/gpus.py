@@ -10,6 +10,7 @@ from textual.widget import Widget
 from ...console.model import Container as ContainerModel
 from ...console.model import GpuProcess
 from ...console.model.findings import Result
+from ...console.text import N_, _
 from ...themes import sheet
 from ..acts import ContainerActs
 from ..curves import CurvesPlace
@@ -26,7 +27,7 @@ class GpuScreen(ContainerActs, CurvesPlace):
     CSS = sheet("gpus")
     AUTO_FOCUS = "#holders"
     TABLE, FULL = "holders", "holder"
-    TITLES = ("GPUs", "Who")
+    TITLES = ("GPUs", N_("Who"))
     COLUMNS = gpus.COLUMNS
     ROOM = 9
 
@@ -82,8 +83,8 @@ class GpuScreen(ContainerActs, CurvesPlace):
             return self.unselected(self.table)
         process = self.selected_process()
         if process is None:
-            return "This memory belongs to no process that the driver tells of, so to no container."
-        return f"Process {process.pid} runs in no container that is known here."
+            return _("This memory belongs to no process that the driver tells of, so to no container.")
+        return _("Process {pid} runs in no container that is known here.", pid=process.pid)
 
     def copied(self) -> str | None:
         container, process = self.selected_container(), self.selected_process()
@@ -95,13 +96,15 @@ class GpuScreen(ContainerActs, CurvesPlace):
         if container is not None:
             self.console.open("container", container.id)
         elif (process := self.selected_process()) is None:
-            self.console.say("This memory belongs to no process that the driver tells of.")
+            self.console.say(_("This memory belongs to no process that the driver tells of."))
         elif (finding := self._finding_of(process)) is not None:
             self.console.go("doctor", finding)
         elif process.server is not None:
             self.console.go("servers", process.server)
         else:
-            self.console.say(f"Process {process.pid} runs in no container that is known here; y copies its number.")
+            self.console.say(
+                _("Process {pid} runs in no container that is known here; y copies its number.", pid=process.pid)
+            )
 
     def _finding_of(self, process: GpuProcess) -> Result | None:
         """What the doctor says of an orphan."""

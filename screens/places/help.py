@@ -16,6 +16,7 @@ from textual.content import Content
 from textual.fuzzy import Matcher
 
 from ...console.settings import CommandSettings
+from ...console.text import N_, _
 from ...console.text.cleaning import cells, fit
 from ...themes.own import names as palettes
 from ..dialogs import Dialog
@@ -27,11 +28,15 @@ from ..render.stacks import STACK
 from ..widgets.paint import BLANK, Line, Span, Tone, line, shown
 from ..widgets.text import Document
 
-_TITLES = {place.name: place.title for place in PLACES} | {"list": "Lists and texts", "app": "Everywhere"}
+_TITLES = {place.name: place.title for place in PLACES} | {"list": N_("Lists and texts"), "app": N_("Everywhere")}
 _ABOUT = (
-    "Lower case looks, capitals change. What changes the machine asks first, names its target, and waits on Cancel.",
-    "A finding comes with evidence and, mostly, a fix: F shows what it would change, A applies it, U takes it back.",
-    "DIED in the stacks is restarts by policy / deaths seen since the console was opened.",
+    N_(
+        "Lower case looks, capitals change. What changes the machine asks first, names its target, and waits on Cancel."
+    ),
+    N_(
+        "A finding comes with evidence and, mostly, a fix: F shows what it would change, A applies it, U takes it back."
+    ),
+    N_("DIED in the stacks is restarts by policy / deaths seen since the console was opened."),
 )
 _KEYS, _BETWEEN = 10, 2
 """Cells of the keys, and between the columns."""
@@ -45,13 +50,13 @@ def lines(
     said: list[Line] = []
     for section in dict.fromkeys((place, "list", "app")):
         keys = list(_keys([action for action in at(section) if action.keys], keymap, room, read_only=read_only))
-        said += [line((_TITLES.get(section, section), "accent")), *keys] if keys else []
+        said += [line((_(_TITLES.get(section, section)), "accent")), *keys] if keys else []
     if commands:
-        said += [line(("Your own commands", "accent")), *(_command(each, read_only=read_only) for each in commands)]
+        said += [line((_("Your own commands"), "accent")), *(_command(each, read_only=read_only) for each in commands)]
     half = (len(said) + 1) // 2
     rows = [_beside(left, right, room) for left, right in zip_longest(said[:half], said[half:], fillvalue=BLANK)]
-    warned = [line(("READ-ONLY: whatever changes the machine is refused.", "warning"))] if read_only else []
-    return [*warned, *rows, BLANK, *(line((each, "muted")) for each in _ABOUT)]
+    warned = [line((_("READ-ONLY: whatever changes the machine is refused."), "warning"))] if read_only else []
+    return [*warned, *rows, BLANK, *(line((_(each), "muted")) for each in _ABOUT)]
 
 
 def _keys(actions: Sequence[Action], keymap: dict[str, str], room: int, *, read_only: bool) -> Iterator[Line]:
@@ -65,14 +70,14 @@ def _keys(actions: Sequence[Action], keymap: dict[str, str], room: int, *, read_
             waiting = action
             continue
         pair, waiting = waiting, None
-        keys, words = keys_of(action, keymap), (action.help, action.label)
+        keys, words = keys_of(action, keymap), (_(action.help), _(action.label))
         if action in digits:
             keys, words = (
                 f"{keys_of(digits[0], keymap)}…{keys_of(digits[-1], keymap)}",
-                ("Go to a place that the header names", "places"),
+                (_("Go to a place that the header names"), _("places")),
             )
         elif pair is not None:
-            keys, words = f"{first_key(pair, keymap)} {first_key(action, keymap)}", (pair.both, pair.both)
+            keys, words = f"{first_key(pair, keymap)} {first_key(action, keymap)}", (_(pair.both), _(pair.both))
         refused = read_only and action.changes
         text = next((each for each in words if cells(each) <= room - _KEYS - 1), words[-1])
         yield line((f" {fit(keys, _KEYS)}", "muted" if refused else "key"), (text, "muted" if refused else "plain"))
@@ -104,7 +109,7 @@ class Help(Dialog[None]):
             yield Document(classes="words")
 
     def on_mount(self) -> None:
-        self.query_one(".dialog").border_title = "Keys    esc closes"
+        self.query_one(".dialog").border_title = _("Keys    esc closes")
         self.query_one(Document).focus()
 
     def on_resize(self) -> None:
@@ -135,17 +140,25 @@ class Actions(Provider):
             keys = f"  ({keys_of(action, console.desk.settings.keymap)})" if action.keys else ""
             target = screen.target(action.verb) if isinstance(screen, Place) else ""
             area = action.id.partition(".")[0].replace("app", "go")
-            title = f"{area}: {action.label}{f' {target}' if target else ''}{keys}"
-            yield title, action.help, self._doing(action)
+            title = f"{_(area)}: {_(action.label)}{f' {target}' if target else ''}{keys}"
+            yield title, _(action.help), self._doing(action)
         for number, command in enumerate(console.desk.settings.commands):
             if isinstance(screen, Place) and not (command.dangerous and console.desk.read_only):
                 container = screen.meant() if command.named else None
                 target = f" {container.name}" if container else ""
                 keys = f"  ({command.key})" if command.key else ""
-                help_text = f"Runs {shlex.join(command.run)}"
-                yield f"command: {command.name}{target}{keys}", help_text, partial(screen.action_command, number)
+                help_text = _("Runs {run}", run=shlex.join(command.run))
+                yield (
+                    _("command: {command}{target}{keys}", command=command.name, target=target, keys=keys),
+                    help_text,
+                    partial(screen.action_command, number),
+                )
         for name in palettes():
-            yield f"theme: {name}", f"Draw everything in the {name} theme", partial(console.use_theme, name)
+            yield (
+                _("theme: {name}", name=name),
+                _("Draw everything in the {name} theme", name=name),
+                partial(console.use_theme, name),
+            )
 
     def _there(self) -> Iterator[Entry]:
         """Stacks, containers, model servers and their models, checks: whatever is known now."""
@@ -155,19 +168,25 @@ class Actions(Provider):
             return
         for stack in sorted({c.project for c in snapshot.containers if c.project}):
             members = [c.id for c in snapshot.containers if c.project == stack]
-            yield f"stack: {stack}", "Select it in the overview", partial(console.go, "overview", f"{STACK}{stack}")
-            yield f"logs: {stack}", "The logs of all its services as one", partial(console.open, "logs", members)
+            go, logs = partial(console.go, "overview", f"{STACK}{stack}"), partial(console.open, "logs", members)
+            yield _("stack: {stack}", stack=stack), _("Select it in the overview"), go
+            yield _("logs: {name}", name=stack), _("The logs of all its services as one"), logs
         for c in snapshot.containers:
-            yield f"container: {c.name}", f"Go into it; it is {c.state}", partial(console.open, "container", c.id)
-            yield f"logs: {c.name}", "Its log over the whole screen", partial(console.open, "logs", [c.id])
+            into, log = partial(console.open, "container", c.id), partial(console.open, "logs", [c.id])
+            yield _("container: {name}", name=c.name), _("Go into it; it is {state}", state=_(c.state)), into
+            yield _("logs: {name}", name=c.name), _("Its log over the whole screen"), log
         for server in snapshot.servers:
-            go = partial(console.go, "servers", server.key)
-            yield f"server: {server.key}", f"Select it among the model servers; it is {server.state}", go
+            go, told = partial(console.go, "servers", server.key), _(server.state)
+            yield (
+                _("server: {key}", key=server.key),
+                _("Select it among the model servers; it is {state}", state=told), go,
+            )  # fmt: skip
             for model in server.models:
-                yield f"model: {model.name} on {server.key}", "Select the server that has it", go
+                title = _("model: {model} on {key}", model=model.name, key=server.key)
+                yield title, _("Select the server that has it"), go
         worst = {result.check: result for result in sorted(console.results or (), key=states.rank, reverse=True)}
         for check, result in sorted(worst.items()):
-            yield f"check: {check}", result.title, partial(console.go, "doctor", result)
+            yield _("check: {check}", check=check), result.title, partial(console.go, "doctor", result)
 
     def _refused(self, verb: str) -> bool:
         checker = getattr(self.screen, "check_action", None)

@@ -11,6 +11,7 @@ from ...console.fix.journal import Journal
 from ...console.fix.preparing import undo_refusal
 from ...console.fix.records import Entry
 from ...console.hosts import HostError
+from ...console.text import N_, _
 from ...themes import sheet
 from ..place import ListPlace
 from ..render import plans
@@ -25,7 +26,7 @@ class JournalScreen(ListPlace):
     CSS = sheet("journal")
     AUTO_FOCUS = "#entries"
     TABLE, FULL = "entries", "entry"
-    TITLES = ("Journal", "Entry")
+    TITLES = (N_("Journal"), N_("Entry"))
     COLUMNS = (
         Column("state", "STATE", 14),
         Column("when", "WHEN", 16),
@@ -49,7 +50,7 @@ class JournalScreen(ListPlace):
     def read(self) -> None:
         """Read the journal in a thread; the screen shows what it has until then."""
         if self.desk.journal is None:
-            self._trouble = "No state folder can be written, so nothing is recorded and nothing can be fixed."
+            self._trouble = _("No state folder can be written, so nothing is recorded and nothing can be fixed.")
             self.draw()
         else:
             self._read(self.desk.journal)
@@ -76,11 +77,11 @@ class JournalScreen(ListPlace):
         if self._trouble:
             return [line(), line(("  " + self._trouble, "warning"))]
         if self._entries is None:
-            return [line(("  Reading ...", "muted"))]
+            return [line((_("  Reading ..."), "muted"))]
         return [
             line(),
-            line("  Nothing was fixed from here yet."),
-            line(("  What a fix changes is written down here, and can be taken back with U.", "muted")),
+            line(_("  Nothing was fixed from here yet.")),
+            line((_("  What a fix changes is written down here, and can be taken back with U."), "muted")),
         ]
 
     def select(self, about: object) -> None:
@@ -130,7 +131,7 @@ class JournalScreen(ListPlace):
         if entry is None:
             return self.unselected(self.table)
         if entry.running:
-            return f"The entry {entry.id} is being worked on right now."
+            return _("The entry {entry} is being worked on right now.", entry=entry.id)
         return "" if entry.state == "open" else self._lasting[entry.id]
 
 

@@ -15,6 +15,7 @@ from textual.widgets import Input
 from ...console.hosts import HostError
 from ...console.model import Container as ContainerModel
 from ...console.model.findings import Result
+from ...console.text import N_, _, n_
 from ...console.text.cleaning import cells, clean_line, clip
 from ...themes import sheet
 from ..export import clipboard, write_out
@@ -31,9 +32,9 @@ AROUND = (0, 3, None)
 """How many lines around a hit are shown; None: all lines."""
 Asked = Literal["query", "time", "service"]
 HINTS: dict[Asked, str] = {
-    "query": "show only lines with this; enter, then n and N; esc shows all",
-    "time": "go to a time: 14:05, 2025-10-09 14:05:30, or 15m ago; esc ends",
-    "service": "add a container by a part of its name; esc ends",
+    "query": N_("show only lines with this; enter, then n and N; esc shows all"),
+    "time": N_("go to a time: 14:05, 2025-10-09 14:05:30, or 15m ago; esc ends"),
+    "service": N_("add a container by a part of its name; esc ends"),
 }
 
 
@@ -79,11 +80,11 @@ class LogsScreen(Place):
         return self.view.kept.query
 
     def here(self) -> str:
-        return f"{self._title()} logs"
+        return _("{title} logs", title=self._title())
 
     def _title(self) -> str:
         names = [source.name for source in self._sources]
-        return " + ".join(names) if len(names) < 4 else f"{names[0]} + {len(names) - 1} more"
+        return " + ".join(names) if len(names) < 4 else _("{name} + {count} more", name=names[0], count=len(names) - 1)
 
     def copied(self) -> str:
         return self._title()
@@ -128,7 +129,7 @@ class LogsScreen(Place):
     async def _read(self) -> None:
         engine = self.desk.host.engine
         if engine is None:
-            self.view.note("There is no Engine to read the log from.")
+            self.view.note(_("There is no Engine to read the log from."))
             return
         feed = self._feed = LogFeed(engine, self._sources, self._current)
         try:
@@ -136,7 +137,7 @@ class LogsScreen(Place):
             async for batch in feed.batches():
                 self.view.append(batch)
                 if begins and not batch:
-                    self.view.note("Nothing has been written yet.")
+                    self.view.note(_("Nothing has been written yet."))
                 if begins and not self.view.filled:
                     self._read_older()
                 begins = False
@@ -160,7 +161,7 @@ class LogsScreen(Place):
                 return
         if since is not None:
             view.action_top()
-            self.console.say("The oldest line that is kept is younger than that.")
+            self.console.say(_("The oldest line that is kept is younger than that."))
 
     def look_again(self) -> None:
         self._begin()
@@ -197,15 +198,18 @@ class LogsScreen(Place):
         if wrong := self._wrong or view.kept.gave_up:
             said = [Span(f" {wrong}", "warning")]
         elif self._query.words:
-            shown = f"{len(view.kept.hits):,} of {len(view.kept.texts):,} lines"
+            shown = _("{count:,} of {count2:,} lines", count=len(view.kept.hits), count2=len(view.kept.texts))
             around = AROUND[self._around]
-            how = "all lines shown" if around is None else f"{around} lines around" if around else "only these"
-            kind = ("pattern" if self._query.pattern else "words") + (" · case counts" if self._query.case else "")
+            how = _("all lines shown") if around is None else _("{count} lines around", count=around)
+            how = _("only these") if around == 0 else how
+            kind = _("pattern") if self._query.pattern else _("words")
+            kind += _(" · case counts") if self._query.case else ""
             said = [Span(" / ", "key"), Span(clip(clean_line(self._query.words), 40)), Span(f"   {shown}"),
                     Span(f" · {how} · {kind}", "muted")]  # fmt: skip
         elif view.marks:
-            said = [Span(f" {len(view.marks)} marked", "muted")]
-        right = [] if view.follows or not view.unseen else [Span(f"▼ {view.unseen:,} new below, G ", "accent")]
+            said = [Span(_(" {count} marked", count=len(view.marks)), "muted")]
+        below = _("▼ {unseen:,} new below, G ", unseen=view.unseen)
+        right = [] if view.follows or not view.unseen else [Span(below, "accent")]
         room = width - sum(cells(span.text) for span in (*said, *right))
         return (*said, Span(" " * max(1, room)), *right)
 
@@ -225,20 +229,17 @@ class LogsScreen(Place):
         self._asked = what
         with self.prevent(Input.Changed):
             box.value = value
-        box.placeholder = HINTS[what]
+        box.placeholder = _(HINTS[what])
         self.add_class("-asking")
         box.focus()
 
     def action_filter(self) -> None:
-        """Show only lines with what is typed, while it is typed."""
         self._ask("query", self._query.words)
 
     def action_jump(self) -> None:
-        """Go to a time."""
         self._ask("time")
 
     def action_add(self) -> None:
-        """Read the log of another container too."""
         self._ask("service")
 
     @on(Input.Changed, "#log-input")
@@ -272,7 +273,8 @@ class LogsScreen(Place):
         try:
             self.view.look_for(query, AROUND[self._around])
         except re.error as error:
-            self._wrong = f"Not {'looked for' if isinstance(error, TooSlow) else 'a pattern yet'}: {error.msg}"
+            slow, why = isinstance(error, TooSlow), error.msg
+            self._wrong = _("Not looked for: {why}", why=why) if slow else _("Not a pattern yet: {why}", why=why)
         else:
             self._wrong = ""
         self._tell()
@@ -280,7 +282,7 @@ class LogsScreen(Place):
     def _go_to_time(self, text: str) -> None:
         at = moment(text, time.time(), utc=self.view.log_style.clock == "UTC")
         if at is None:
-            self.console.say("That is no time. Write 14:05, 2025-10-09 14:05:30, or 15m for 15 minutes ago.")
+            self.console.say(_("That is no time. Write 14:05, 2025-10-09 14:05:30, or 15m for 15 minutes ago."))
         elif not self.view.seek(at):
             self._read_older(at)
 
@@ -289,16 +291,15 @@ class LogsScreen(Place):
         others = [c for c in (snapshot.containers if snapshot else ()) if c.id not in self._wanted]
         found = [c for c in others if words == c.name.lower()] or [c for c in others if words in c.name.lower()]
         if not found:
-            self.console.say(f"No other container has {clean_line(text, 40)} in its name.")
+            self.console.say(_("No other container has {text} in its name.", text=clean_line(text, 40)))
             return
         self._more([each.id for each in found])
 
     def action_stack_logs(self) -> None:
-        """The logs of the whole stack."""
         first = self.console.container(self._wanted[0])
         snapshot = self.console.snapshot
         if first is None or snapshot is None or first.project is None:
-            self.console.say("This container belongs to no stack.")
+            self.console.say(_("This container belongs to no stack."))
             return
         others = [c.id for c in snapshot.containers if c.project == first.project and c.id not in self._wanted]
         if others:
@@ -313,13 +314,13 @@ class LogsScreen(Place):
 
     def action_hit(self, backwards: bool) -> None:
         if not self._query.words:
-            self.console.say("Look for something first, with /.")
+            self.console.say(_("Look for something first, with /."))
         elif not self.view.next_hit(backwards=backwards)[1]:
-            self.console.say("No line has it.")
+            self.console.say(_("No line has it."))
 
     def action_error(self, backwards: bool) -> None:
         if not self.view.next_error(backwards=backwards)[1]:
-            self.console.say("No line that is shown tells an error.")
+            self.console.say(_("No line that is shown tells an error."))
 
     def action_mark(self) -> None:
         self.view.toggle_mark()
@@ -327,10 +328,9 @@ class LogsScreen(Place):
 
     def action_next_mark(self) -> None:
         if not self.view.next_mark()[1]:
-            self.console.say("No line is marked. m marks the selected one.")
+            self.console.say(_("No line is marked. m marks the selected one."))
 
     def action_follow(self) -> None:
-        """Hold what is shown, or go on."""
         if (feed := self._feed) is not None:
             feed.paused = not feed.paused
             if not feed.paused:
@@ -370,9 +370,9 @@ class LogsScreen(Place):
         """Copy the marked lines, else the selected one, else all in sight."""
         texts = self._texts(self.view.chosen())
         if clipboard(self.app, "\n".join(texts)):
-            self.console.say(f"Copied: {len(texts)} {'line' if len(texts) == 1 else 'lines'}")
+            self.console.say(n_("Copied: {count} line", "Copied: {count} lines", len(texts)))
         else:
-            self.console.say("That is too long for the clipboard. x writes all lines that are shown to a file.")
+            self.console.say(_("That is too long for the clipboard. x writes all lines that are shown to a file."))
 
     @work(exclusive=True, group="export", exit_on_error=False, description="")
     async def action_export(self) -> None:
@@ -381,9 +381,9 @@ class LogsScreen(Place):
         try:
             path = await asyncio.to_thread(write_out, self._title().replace(" + ", "-"), texts)
         except OSError as error:
-            self.console.say(f"The file could not be written: {error.strerror}", warning=True)
+            self.console.say(_("The file could not be written: {strerror}", strerror=error.strerror), warning=True)
         else:
-            self.console.say(f"{len(texts):,} lines written to {path}")
+            self.console.say(_("{count:,} lines written to {path}", count=len(texts), path=path))
 
     def to_fix(self) -> Result | str:
         """What the selected line proves, else what counts first of what is found about these containers."""
@@ -396,4 +396,4 @@ class LogsScreen(Place):
         for each in (*told, *states.findings(self.console.results or ())):
             if any(stacks.concerns(each, container) for container in shown):
                 return each
-        return f"Nothing to fix: no finding is about {self._title()}."
+        return _("Nothing to fix: no finding is about {title}.", title=self._title())

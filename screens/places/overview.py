@@ -14,6 +14,7 @@ from textual.widget import Widget
 from ...console.model import Container as ContainerModel
 from ...console.model import Snapshot
 from ...console.model.findings import Result, Trouble
+from ...console.text import _
 from ...console.text.traces import caught
 from ..acts import ContainerActs
 from ..place import WIDE, FilterInput, entitle
@@ -27,15 +28,19 @@ from ..widgets.text import Document, Lines, wrap
 
 WELCOMED = "welcomed"
 """Name under which is kept that the welcome was read."""
-WELCOME: tuple[Line, ...] = (
-    line((" Welcome. ", "strong"), (paint.BAD, "error"), " needs you now, ", (paint.WARN, "warning"),
-         f" will need you, {paint.OK} runs, {paint.OFF} stopped, {paint.ASK} not known."),
-    line(" ", ("F", "key"), " shows what a repair would change, ", ("A", "key"), " does it, ", ("U", "key"),
-         " takes it back."),
-    line(" ", ("enter", "key"), " goes in, ", ("esc", "key"), " back, ", ("/", "key"), " finds, ", (":", "key"),
-         " does all by name, ", ("?", "key"), " lists the keys."),
-    line(" ", ("x", "key"), " closes these lines for ever."),
-)  # fmt: skip
+
+
+def _welcome() -> tuple[Line, ...]:
+    glyphs = {"ok": paint.OK, "off": paint.OFF, "ask": paint.ASK}
+    return (
+        line((_(" Welcome. "), "strong"), (paint.BAD, "error"), _(" needs you now, "), (paint.WARN, "warning"),
+             _(" will need you, {ok} runs, {off} stopped, {ask} not known.", **glyphs)),
+        line(" ", ("F", "key"), _(" shows what a repair would change, "), ("A", "key"), _(" does it, "), ("U", "key"),
+             _(" takes it back.")),
+        line(" ", ("enter", "key"), _(" goes in, "), ("esc", "key"), _(" back, "), ("/", "key"), _(" finds, "),
+             (":", "key"), _(" does all by name, "), ("?", "key"), _(" lists the keys.")),
+        line(" ", ("x", "key"), _(" closes these lines for ever.")),
+    )  # fmt: skip
 
 
 class Overview(ContainerActs):
@@ -71,11 +76,11 @@ class Overview(ContainerActs):
 
     def on_mount(self) -> None:
         self.needs.display = False
-        entitle(self.stacks, " Stacks ")
-        entitle(self.query_one("#peek"), " In full ")
-        entitle(self.query_one("#hour"), " Last hour ")
+        entitle(self.stacks, _(" Stacks "))
+        entitle(self.query_one("#peek"), _(" In full "))
+        entitle(self.query_one("#hour"), _(" Last hour "))
         if self.desk.memory.lasts and not self.desk.memory.get(WELCOMED):
-            self.query_one("#welcome", Lines).show(WELCOME)
+            self.query_one("#welcome", Lines).show(_welcome())
             self.add_class("-welcoming", update=False)  # all is styled when the screen is shown, next
 
     @property
@@ -148,9 +153,9 @@ class Overview(ContainerActs):
         self.needs.use_columns(troubles.NARROW if narrow else troubles.COLUMNS)
         self.needs.show(troubles.rows(snapshot, needing, seen, (keys[0], keys[1]), narrow=narrow))
         if self.needs.query_words:
-            entitle(self.needs, f" Needs you {len(self.needs.keys)} of {len(needing)} ")
+            entitle(self.needs, _(" Needs you {count} of {count2} ", count=len(self.needs.keys), count2=len(needing)))
         else:
-            entitle(self.needs, f" Needs you {len(needing)} ")
+            entitle(self.needs, _(" Needs you {count} ", count=len(needing)))
         if self.needs.display != bool(needing):
             led = self.needs.has_focus
             self.needs.display = bool(needing)
@@ -243,10 +248,12 @@ class Overview(ContainerActs):
 
     def nobody(self) -> str:
         if self.focused is self.needs:
-            return "This trouble is about no container." if self.selected_trouble() else self.unselected(self.needs)
+            return _("This trouble is about no container.") if self.selected_trouble() else self.unselected(self.needs)
         if self.focused is not self.stacks:
-            return "No container is selected in this pane. Tab leads to the lists."
-        return self.unselected(self.stacks) if self.stacks.cursor is None else "The selected service has no container."
+            return _("No container is selected in this pane. Tab leads to the lists.")
+        return (
+            self.unselected(self.stacks) if self.stacks.cursor is None else _("The selected service has no container.")
+        )
 
     def copied(self) -> str | None:
         if self.focused is self.stacks:
@@ -264,7 +271,7 @@ class Overview(ContainerActs):
         elif self.console.container(event.key) is not None:
             self.console.open("container", str(event.key))
         else:
-            self.console.say("This service has no container to go into.")
+            self.console.say(_("This service has no container to go into."))
 
     @on(Table.Opened, "#needs")
     def _explain(self) -> None:
@@ -285,10 +292,12 @@ class Overview(ContainerActs):
         Who reads a row in full means that row.
         """
         if self.focused is None:
-            return "Nothing to fix: no pane has the focus."
+            return _("Nothing to fix: no pane has the focus.")
         if self._read == "needs":
             trouble = self.selected_trouble()
-            return trouble.result if trouble else f"Nothing to fix. {self.unselected(self.needs)}"
+            return (
+                trouble.result if trouble else _("Nothing to fix. {unselected}", unselected=self.unselected(self.needs))
+            )
         container, stack = self.console.container(self.stacks.cursor), self._at_stack()
         if container is None and stack is None:
             return self.nobody()
@@ -297,7 +306,9 @@ class Overview(ContainerActs):
         told = self.console.judgement.troubles if self.console.judgement else ()
         found = (*(each.result for each in told), *states.findings(self.console.results or ()))
         own = next((each for each in found if any(stacks.concerns(each, one) for one in meant)), None)
-        return own or f"Nothing to fix in {container.name if container else stack}: no finding is about it."
+        return own or _(
+            "Nothing to fix in {container}: no finding is about it.", container=container.name if container else stack
+        )
 
     def _look_at(self, **changes: Any) -> None:  # noqa: ANN401 - fields of StackView
         self._view = replace(self._view, **changes)
@@ -324,11 +335,11 @@ class Overview(ContainerActs):
         from ...console.fix.wishes import prune_of
         from ..dialogs import Choose
 
-        body = [line("What nobody uses is listed with its size before anything is removed. Volumes always stay.")]
-        ways = [("cancel", "Cancel"), ("containers", "Containers"), ("images", "Images"), ("networks", "Networks"),
-                ("build-cache", "Build cache"), ("all", "All")]  # fmt: skip
+        body = [line(_("What nobody uses is listed with its size before anything is removed. Volumes always stay."))]
+        ways = [("cancel", _("Cancel")), ("containers", _("Containers")), ("images", _("Images")),
+                ("networks", _("Networks")), ("build-cache", _("Build cache")), ("all", _("All"))]  # fmt: skip
         self.console.push_screen(
-            Choose("Remove what nobody uses?", body, ways),
+            Choose(_("Remove what nobody uses?"), body, ways),
             lambda kind: self.console.open_plan(prune_of(kind)) if kind and kind != "cancel" else None,
         )
 

@@ -19,6 +19,7 @@ from ...console.fix.records import Entry
 from ...console.fix.running import Progress
 from ...console.fix.wishes import WISHES
 from ...console.model.findings import Result
+from ...console.text import _
 from ...themes import sheet
 from ..dialogs import Confirm, apply_key, choice
 from ..fixwork import Ended, FixWork, Moved, Prepared
@@ -75,18 +76,18 @@ class PlanScreen(Place):
         yield Vertical(id="questions")
         yield Document(id="plan", classes="pane")
         yield Lines(id="status")
-        yield Horizontal(choice("Cancel", "cancel"), choice("Apply", "apply", danger=True), classes="choices")
+        yield Horizontal(choice(_("Cancel"), "cancel"), choice(_("Apply"), "apply", danger=True), classes="choices")
 
     def here(self) -> str:
-        return "undo" if self._undo else "plan"
+        return _("undo") if self._undo else _("plan")
 
     def on_mount(self) -> None:
-        self.query_one("#plan").border_title = " What will happen "
+        self.query_one("#plan").border_title = _(" What will happen ")
         self.query_one("#apply", Button).disabled = True
         about = self._finding or (self._entry.intent if self._entry else None)
         self.work = self.console.fix_work(about.check, about.subject, self) if about else None
         if self.work is None:
-            self._say([line(("Nothing can be fixed: no state folder can be written for the journal.", "warning"))])
+            self._say([line((_("Nothing can be fixed: no state folder can be written for the journal."), "warning"))])
         elif self._interrupted is not None:
             self._run_interrupted(self.work, *self._interrupted)
         elif self._undo is not None:
@@ -99,7 +100,7 @@ class PlanScreen(Place):
     def _prepare(self) -> None:
         snapshot = self.console.snapshot
         if self.work is not None and self._finding is not None and snapshot is not None:
-            self._say([line(("Preparing: reading what would change ...", "muted"))])
+            self._say([line((_("Preparing: reading what would change ..."), "muted"))])
             self.query_one("#apply", Button).disabled = True
             self.work.prepare(self._finding, snapshot, dict(self._answers))
 
@@ -109,17 +110,17 @@ class PlanScreen(Place):
         self._trouble = message.trouble is not None
         if self._plan is not None:
             plain = self._undo is not None or self._plan.check in WISHES
-            self.show_lines("#title", plans.title(self._plan, "" if plain else "Fix  "))
+            self.show_lines("#title", plans.title(self._plan, "" if plain else _("Fix") + "  "))
             await self._ask(self._plan.questions)
         if message.trouble is not None:
-            remedy = [line(("Next: ", "accent"), message.trouble.remedy)] if message.trouble.remedy else []
-            self._show([line(("It cannot be done: ", "warning"), str(message.trouble)), *remedy])
+            remedy = [line((_("Next: "), "accent"), message.trouble.remedy)] if message.trouble.remedy else []
+            self._show([line((_("It cannot be done: "), "warning"), str(message.trouble)), *remedy])
             self._say([])
         elif self._exact is None:
-            self._show(plans.manual(self._plan) if self._plan else [line("This check has no fix.")])
+            self._show(plans.manual(self._plan) if self._plan else [line(_("This check has no fix."))])
             self._say([])
             self.query_one("#apply", Button).display = False
-            self._choice("Close")
+            self._choice(_("Close"))
         else:
             self._show_exact()
         self.refresh_bindings()
@@ -133,16 +134,16 @@ class PlanScreen(Place):
         ready = not exact.empty and self.outcome is None and not self.desk.read_only
         self.query_one("#apply", Button).disabled = not ready
         if self.desk.read_only:
-            self._say([line(("READ-ONLY: this is only shown.", "warning"))])
+            self._say([line((_("READ-ONLY: this is only shown."), "warning"))])
         elif ready and self._latest is None:
             self._say(
                 [
                     line(
-                        "Nothing has been changed yet.  ",
+                        _("Nothing has been changed yet.  "),
                         (apply_key(self), "key"),
-                        " applies it, ",
+                        _(" applies it, "),
                         ("esc", "key"),
-                        " leaves.",
+                        _(" leaves."),
                     )
                 ]
             )
@@ -153,7 +154,7 @@ class PlanScreen(Place):
             return
         for question in questions:
             options = f"  ({' / '.join(question.choices)})" if question.choices else ""
-            asked = line((question.prompt, "strong"), (options, "muted"), ("  enter prepares again", "muted"))
+            asked = line((question.prompt, "strong"), (options, "muted"), (_("  enter prepares again"), "muted"))
             await box.mount(Lines(*wrap([asked], max(20, self.size.width - 2))))
             field = Input(question.default or "", id=f"question-{question.key}", password=question.secret, compact=True)
             field.cursor_blink = False
@@ -183,9 +184,13 @@ class PlanScreen(Place):
         if exact.plan.safety == "safe":
             self._run(exact)
             return
-        named = exact.plan.title if exact.plan.check in WISHES else f"Apply this {exact.kind} to {exact.word}"
+        named = (
+            exact.plan.title
+            if exact.plan.check in WISHES
+            else _("Apply this {kind} to {word}", kind=_(exact.kind), word=exact.word)
+        )
         title = f"{named}?"
-        dialog = Confirm(title, plans.consequences(exact), "Apply", typed=exact.word if exact.harms else None)
+        dialog = Confirm(title, plans.consequences(exact), _("Apply"), typed=exact.word if exact.harms else None)
         self.app.push_screen(dialog, lambda yes: self._run(exact) if yes else None)
 
     # Running
@@ -197,7 +202,7 @@ class PlanScreen(Place):
 
     def _run_interrupted(self, work: FixWork, entry: Entry, how: str) -> None:
         self.query_one("#title", Lines).show(
-            [line((f"{how.capitalize()}  ", "accent"), (entry.intent.title, "strong")), line()]
+            [line((f"{_(how).capitalize()}  ", "accent"), (entry.intent.title, "strong")), line()]
         )
         self._begin()
         self._show_entry(entry)
@@ -213,7 +218,7 @@ class PlanScreen(Place):
         self._since = time.monotonic()
         self.query_one("#apply", Button).display = False
         self.refresh_bindings()
-        self._choice("Stop after this step")
+        self._choice(_("Stop after this step"))
         self._say([plans.status(None, 0, None)])
         self.set_interval(1.0, self._tick, name="tick")
 
@@ -241,7 +246,7 @@ class PlanScreen(Place):
         self.outcome = message.outcome
         self._lasting = message.lasting
         self._say(plans.result(message.outcome, undo=self._undo is not None))
-        self._choice("Close")
+        self._choice(_("Close"))
         self.query_one("#cancel").focus()
         self.refresh_bindings()
         self.console.keys.renew()
@@ -280,7 +285,7 @@ class PlanScreen(Place):
     def ask_to_leave(self) -> None:
         """Wait, or stop after the running step."""
         if self.work is not None:
-            self.console.ask_to_end("Stop", self.work.stop)
+            self.console.ask_to_end(_("Stop"), self.work.stop)
 
     def action_undo(self) -> None:
         if self.outcome is not None and self.outcome.name == "done" and self.outcome.entry:
@@ -305,12 +310,18 @@ class PlanScreen(Place):
         if (why := super().why_not(verb)) or verb not in {"apply", "undo"}:
             return why
         if verb == "undo":
-            return self._lasting or ("" if self._undo else "Nothing was fixed from here yet: there is nothing to undo.")
+            return self._lasting or (
+                "" if self._undo else _("Nothing was fixed from here yet: there is nothing to undo.")
+            )
         if self.outcome is not None:
-            return "This has ended already."
+            return _("This has ended already.")
         if self._begun():
-            return "This is running already."
-        return "There is nothing to apply." if self._by_hand() or self._trouble else "The plan is still being prepared."
+            return _("This is running already.")
+        return (
+            _("There is nothing to apply.")
+            if self._by_hand() or self._trouble
+            else _("The plan is still being prepared.")
+        )
 
     # The document scrolls although the buttons have the focus.
     action_up, action_down, action_top, action_bottom, action_page_up, action_page_down = map(_scroll, _SCROLLS)

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.worker import Worker
 
 from ...console.model import Container, DeepCheck, Server
+from ...console.text import N_, _
 from ...console.text.cleaning import clip, redact
 from ...themes import sheet
 from ..acts import ContainerActs
@@ -33,7 +34,7 @@ class ServersScreen(ContainerActs, CurvesPlace):
     CSS = sheet("servers")
     AUTO_FOCUS = "#servers"
     TABLE, FULL = "servers", "server"
-    TITLES = ("Model servers", "In full")
+    TITLES = (N_("Model servers"), N_("In full"))
     COLUMNS = servers.COLUMNS
     ROOM = 12
 
@@ -101,7 +102,7 @@ class ServersScreen(ContainerActs, CurvesPlace):
         server = self.selected_server()
         if server is None:
             return self.unselected(self.table)
-        return f"{server.key} runs in no container that is known here."
+        return _("{key} runs in no container that is known here.", key=server.key)
 
     def copied(self) -> str | None:
         server = self.selected_server()
@@ -110,7 +111,9 @@ class ServersScreen(ContainerActs, CurvesPlace):
     def back(self) -> None:
         if self._testing is not None and self._worker is not None:
             self._worker.cancel()
-            self.console.say(f"The test of {self._testing.model} was cancelled; the server may still work on it.")
+            self.console.say(
+                _("The test of {model} was cancelled; the server may still work on it.", model=self._testing.model)
+            )
             self._ended(None)
         else:
             super().back()
@@ -124,15 +127,21 @@ class ServersScreen(ContainerActs, CurvesPlace):
         server = self.selected_server()
         models = unloadable(server) if server else ()
         if server is None or not models:
-            self.console.say("Nothing here can be unloaded: only Ollama unloads a model on request.")
+            self.console.say(_("Nothing here can be unloaded: only Ollama unloads a model on request."))
         elif len(models) == 1:
             self._unload(server.key, [models[0].name])
         else:
             self._choose(server.key, [model.name for model in models])
 
     def _choose(self, key: str, names: list[str]) -> None:
-        body = [line(f"{len(names)} models are in memory. What it would do is shown before anything is done.")]
-        self._pick(f"Unload from {key}?", body, names, "", lambda chosen: self._unload(key, chosen), every=True)
+        body = [
+            line(
+                _("{count} models are in memory. What it would do is shown before anything is done.", count=len(names))
+            )
+        ]
+        self._pick(
+            _("Unload from {key}?", key=key), body, names, "", lambda chosen: self._unload(key, chosen), every=True
+        )
 
     def _pick(
         self, title: str, body: list[Line], names: Sequence[str], label: str, then: Callable[[Sequence[str]], None],
@@ -148,8 +157,8 @@ class ServersScreen(ContainerActs, CurvesPlace):
                 then([names[int(how.removeprefix("model-"))]])
 
         ways = [(f"model-{n}", f"{label}{clip(redact(name), 24)}") for n, name in enumerate(names[:CHOICES])]
-        last = [("all", "All")] if every else []
-        self.console.push_screen(Choose(title, body, [("cancel", "Cancel"), *ways, *last]), chosen)
+        last = [("all", _("All"))] if every else []
+        self.console.push_screen(Choose(title, body, [("cancel", _("Cancel")), *ways, *last]), chosen)
 
     def _unload(self, key: str, names: Sequence[str]) -> None:
         from ...console.fix.plan import still_loaded
@@ -173,11 +182,11 @@ class ServersScreen(ContainerActs, CurvesPlace):
 
         server = self.selected_server()
         if server is None or self.desk.host.http_acts is None:
-            self.console.say("Nothing can be sent to a server from here.")
+            self.console.say(_("Nothing can be sent to a server from here."))
         elif self._testing is not None:
-            self.console.say(f"A test of {self._testing.server} is running; esc cancels it.")
+            self.console.say(_("A test of {server} is running; esc cancels it.", server=self._testing.server))
         elif (why := refusal(server)) is not None:
-            self.console.say(f"Not tested: {why}.")
+            self.console.say(_("Not tested: {why}.", why=why))
         else:
             self._offer(server, models(server)[:CHOICES])
 
@@ -185,12 +194,12 @@ class ServersScreen(ContainerActs, CurvesPlace):
         def start(chosen: Sequence[str]) -> None:
             self._start(server.key, chosen[0])
 
-        self._pick(f"Test {server.key}?", _costs(server, names), names, "Test ", start)
+        self._pick(_("Test {key}?", key=server.key), _costs(server, names), names, _("Test "), start)
 
     def _start(self, key: str, model: str) -> None:
         server = self._server(key)
         if server is None:
-            self.console.say(f"{key} is gone.")
+            self.console.say(_("{key} is gone.", key=key))
             return
         now = self.desk.host.clock.monotonic()
         self._testing = servers.Testing(key, model, now, now)
@@ -241,8 +250,8 @@ def _costs(server: Server, names: tuple[str, ...]) -> list[Line]:
     """What each of the models would take."""
     from ...console.collect.smoke_test import costs
 
-    said: list[Line] = [line(("Server    ", "muted"), (server.key, "strong"), (f"  {server.address}", "muted"))]
+    said: list[Line] = [line((_("Server    "), "muted"), (server.key, "strong"), (f"  {server.address}", "muted"))]
     for name in names:
-        said += [line(("Model     ", "muted"), (name, "strong"))]
+        said += [line((_("Model     "), "muted"), (name, "strong"))]
         said += [line(("          ", "muted"), sentence) for sentence in costs(server, name)]
     return said

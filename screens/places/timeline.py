@@ -11,6 +11,7 @@ from ...console.fix.journal import Journal
 from ...console.fix.records import Entry
 from ...console.hosts import HostError
 from ...console.report.timeline import Moment, moments
+from ...console.text import N_, _
 from ...themes import sheet
 from ..place import ListPlace
 from ..render import timeline
@@ -25,7 +26,7 @@ class Timeline(ListPlace):
     CSS = sheet("timeline")
     AUTO_FOCUS = "#moments"
     TABLE, FULL = "moments", "moment"
-    TITLES = ("Timeline", "In full")
+    TITLES = (N_("Timeline"), N_("In full"))
     COLUMNS = (
         Column("when", "WHEN", 12),
         Column("subject", "WHO", 20, most=32),
@@ -52,7 +53,7 @@ class Timeline(ListPlace):
         try:
             found, trouble = journal.entries(), ""
         except HostError as error:
-            found, trouble = (), f"The journal cannot be read: {error}"
+            found, trouble = (), _("The journal cannot be read: {error}", error=error)
         self.app.call_from_thread(self._have, found, trouble)
 
     def _have(self, found: tuple[Entry, ...], trouble: str) -> None:
@@ -63,7 +64,7 @@ class Timeline(ListPlace):
         """Work it out again only when something has happened: nothing on this screen moves by itself."""
         snapshot = self.console.snapshot
         if snapshot is None:
-            self.draw_rows([], [line(("  Looking ...", "muted"))])
+            self.draw_rows([], [line((_("  Looking ..."), "muted"))])
             return
         changes = self.console.changes
         made_from = (snapshot.events, snapshot.containers, self._entries, changes[-1] if changes else None)
@@ -100,6 +101,6 @@ class Timeline(ListPlace):
         elif moment is not None and self.console.container(moment.container) is not None:
             self.console.open("container", moment.container)
         elif moment is not None and moment.container:
-            self.console.say("This container is no longer there.")
+            self.console.say(_("This container is no longer there."))
         else:
             super().opened(key)

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from ...console.model import Container, Edge, ModelPath, PathTest
 from ...console.model.findings import Result
+from ...console.text import N_, _
 from ...themes import sheet
 from ..acts import ContainerActs
 from ..place import ListPlace, entitle
@@ -26,7 +27,7 @@ class WiringScreen(ContainerActs, ListPlace):
     CSS = sheet("wiring")
     AUTO_FOCUS = "#arrows"
     TABLE, FULL = "arrows", "arrow"
-    TITLES = ("Wiring", "In full")
+    TITLES = (N_("Wiring"), N_("In full"))
     COLUMNS = wiring.COLUMNS
 
     def __init__(self) -> None:
@@ -62,7 +63,7 @@ class WiringScreen(ContainerActs, ListPlace):
     def count(self, number: int) -> None:
         """By what is shown."""
         if self._models:
-            entitle(self.table, f" Models {number} " if number else " Models ")
+            entitle(self.table, _(" Models {number} ", number=number) if number else _(" Models "))
         else:
             super().count(number)
 
@@ -136,10 +137,10 @@ class WiringScreen(ContainerActs, ListPlace):
     def to_fix(self) -> Result | str:
         edge, path = self.selected_edge(), self.selected_path()
         if path is not None:
-            return self._path_finding(path) or "Nothing to fix: no finding is about this model."
+            return self._path_finding(path) or _("Nothing to fix: no finding is about this model.")
         if edge is None:
             return self.unselected(self.table)
-        return self._finding(edge) or "Nothing to fix: no finding is about this arrow."
+        return self._finding(edge) or _("Nothing to fix: no finding is about this arrow.")
 
     def copied(self) -> str | None:
         """The address, or the model's name."""
@@ -158,21 +159,21 @@ class WiringScreen(ContainerActs, ListPlace):
 
         path, snapshot = self.selected_path(), self.console.snapshot
         if path is None or snapshot is None or self.desk.host.http_acts is None:
-            self.console.say("Nothing can be sent from here.")
+            self.console.say(_("Nothing can be sent from here."))
         elif self._testing is not None:
-            self.console.say(f"A test of {self._testing} is running; its answer comes first.")
+            self.console.say(_("A test of {testing} is running; its answer comes first.", testing=self._testing))
         elif (why := refusal(path, snapshot)) is not None:
-            self.console.say(f"Not tested: {why}.")
+            self.console.say(_("Not tested: {why}.", why=why))
         else:
             body = [line(sentence) for sentence in costs(path, snapshot)]
-            title = f"Test {path.model} as {path.app_name} asks for it?"
-            ways = [("cancel", "Cancel"), ("send", "Send one request")]
+            title = _("Test {model} as {app_name} asks for it?", model=path.model, app_name=path.app_name)
+            ways = [("cancel", _("Cancel")), ("send", _("Send one request"))]
             self.console.push_screen(Choose(title, body, ways), lambda how: self._start(path, how))
 
     def _start(self, path: ModelPath, how: str | None) -> None:
         if how == "send":
             self._testing = path.model
-            self.console.say(f"Asking for {path.model} ...")
+            self.console.say(_("Asking for {model} ...", model=path.model))
             self._test(path)
 
     @work(exclusive=True, group="test", exit_on_error=False, description="")

@@ -8,7 +8,8 @@ from itertools import groupby
 from ...console.model import Container, Figures, Mount, Snapshot
 from ...console.model.findings import Result
 from ...console.report import plain
-from ...console.text.cleaning import DASH, SECRETS, ago, cells, duration, redact
+from ...console.text import _, n_
+from ...console.text.cleaning import DASH, SECRETS, ago, cells, duration, fit, redact
 from ..widgets import paint
 from ..widgets.paint import Line, Span, line, pairs, sections
 from . import stacks, states
@@ -22,17 +23,17 @@ def document(container: Container, snapshot: Snapshot, results: Sequence[Result]
         for each in told if stacks.concerns(each, container)
     ]  # fmt: skip
     said = sections(
-        ("Findings", concerned),
-        ("State", _state(container, snapshot)),
-        ("Image and command", _image(container)),
-        ("Limits", _limits(container)),
-        ("Mounts", [_mount(mount) for mount in container.mounts]),
-        ("Networks and ports", _networks(container)),
-        ("Health checks", _health(container, snapshot.taken_at)),
-        ("Environment", _environment(container)),
+        (_("Findings"), concerned),
+        (_("State"), _state(container, snapshot)),
+        (_("Image and command"), _image(container)),
+        (_("Limits"), _limits(container)),
+        (_("Mounts"), [_mount(mount) for mount in container.mounts]),
+        (_("Networks and ports"), _networks(container)),
+        (_("Health checks"), _health(container, snapshot.taken_at)),
+        (_("Environment"), _environment(container)),
     )
     if not container.detailed:
-        said.append(line(("Only the list has been read so far; the details follow.", "muted")))
+        said.append(line((_("Only the list has been read so far; the details follow."), "muted")))
     return said
 
 
@@ -44,17 +45,23 @@ def _state(c: Container, snapshot: Snapshot) -> list[Line]:
     ended = f"{ago(now - c.finished_at)}" if c.finished_at and c.state != "running" else None
     policy = c.restart_policy or DASH
     return pairs(
-        ("state", states.state(c)),
-        ("health", states.health(c) if c.health else None),
-        ("exit code", states.exit_span(c, service.role if service else None)),
-        ("start error", Span(c.error, "error") if c.error else None),
-        ("up for", up),
-        ("ended", ended),
+        (_("state"), states.state(c)),
+        (_("health"), states.health(c) if c.health else None),
+        (_("exit code"), states.exit_span(c, service.role if service else None)),
+        (_("start error"), Span(c.error, "error") if c.error else None),
+        (_("up for"), up),
+        (_("ended"), ended),
         (
-            "restarts",
-            f"{DASH if c.restart_count is None else c.restart_count} by policy ({policy}), {len(c.deaths)} deaths seen",
+            _("restarts"),
+            n_(
+                "{restarts} by policy ({policy}), {count} death seen",
+                "{restarts} by policy ({policy}), {count} deaths seen",
+                len(c.deaths),
+                restarts=DASH if c.restart_count is None else c.restart_count,
+                policy=policy,
+            ),
         ),
-        ("role", role),
+        (_("role"), role),
         ("compose", f"{c.project} / {c.service}" if c.project else None),
         ("id", c.id[:12]),
     )
@@ -62,27 +69,27 @@ def _state(c: Container, snapshot: Snapshot) -> list[Line]:
 
 def _image(c: Container) -> list[Line]:
     return pairs(
-        ("image", c.image),
-        ("digest", c.image_digest or c.image_id or DASH),
-        ("entrypoint", " ".join(SECRETS.words(c.entrypoint)) if c.entrypoint else None),
-        ("command", " ".join(SECRETS.words(c.command)) if c.command else None),
-        ("user", c.user or None),
-        ("folder", c.working_dir or None),
-        ("tty", "yes" if c.tty else None),
-        ("log driver", c.log_driver),
+        (_("image"), c.image),
+        (_("digest"), c.image_digest or c.image_id or DASH),
+        (_("entrypoint"), " ".join(SECRETS.words(c.entrypoint)) if c.entrypoint else None),
+        (_("command"), " ".join(SECRETS.words(c.command)) if c.command else None),
+        (_("user"), c.user or None),
+        (_("folder"), c.working_dir or None),
+        ("tty", _("yes") if c.tty else None),
+        (_("log driver"), c.log_driver),
     )
 
 
 def _limits(c: Container) -> list[Line]:
     return pairs(
-        ("memory", states.short_size(c.memory_limit) if c.memory_limit else "no limit"),
-        ("cpu", f"{c.cpu_limit:g} cores" if c.cpu_limit else "no limit"),
+        (_("memory"), states.short_size(c.memory_limit) if c.memory_limit else _("no limit")),
+        (_("cpu"), _("{cpu_limit:g} cores", cpu_limit=c.cpu_limit) if c.cpu_limit else _("no limit")),
     )
 
 
 def _mount(mount: Mount) -> Line:
-    mode = "read-only" if mount.read_only else "read-write"
-    stale = f"  {paint.WARN} the container still holds an older file: recreate it" if mount.stale else ""
+    mode = _("read-only") if mount.read_only else _("read-write")
+    stale = _("  {warn} the container still holds an older file: recreate it", warn=paint.WARN) if mount.stale else ""
     return line(
         (f"  {mount.kind:<7} ", "muted"), mount.target, (" ← ", "muted"), mount.source, (f"  {mode}", "muted"),
         (stale, "warning"),
@@ -91,14 +98,16 @@ def _mount(mount: Mount) -> Line:
 
 def _networks(c: Container) -> list[Line]:
     said = [
-        line((f"  {'network':<12} ", "muted"), each.network,
+        line((f"  {fit(_('network'), 12)} ", "muted"), each.network,
              (f"  {each.address or DASH}  {' '.join(each.aliases)}", "muted"))
         for each in c.networks
     ]  # fmt: skip
     if not c.networks and c.network_mode:
-        said += pairs(("network", c.network_mode))
+        said += pairs((_("network"), c.network_mode))
     exposed = " ".join(f"{port.container_port}/{port.protocol}" for port in c.ports if port.host_port is None)
-    return said + pairs(("published", plain.ports(c).replace("->", "→") or None), ("exposed only", exposed or None))
+    return said + pairs(
+        (_("published"), plain.ports(c).replace("->", "→") or None), (_("exposed only"), exposed or None)
+    )
 
 
 def _health(c: Container, now: float) -> list[Line]:
@@ -108,10 +117,14 @@ def _health(c: Container, now: float) -> list[Line]:
     same = groupby(reversed(c.health.log), key=lambda probe: (probe.exit_code, probe.output))
     for (code, output), probes in same:
         run = list(probes)
-        times = f" {len(run)} times" if len(run) > 1 else ""
+        times = _(" {count} times", count=len(run)) if len(run) > 1 else ""
         when = ago(now - run[0].at) if run[0].at is not None else DASH
-        word = Span("ok", "ok") if code == 0 else Span(f"exit {DASH if code is None else code}", "error")
-        said.append(line((f"  {when:<9} ", "muted"), word, (times, "muted"), f"  {' '.join(redact(output).split())}"))
+        word = (
+            Span(_("ok"), "ok") if code == 0 else Span(_("exit {code}", code=DASH if code is None else code), "error")
+        )
+        said.append(
+            line((f"  {fit(when, 9)} ", "muted"), word, (times, "muted"), f"  {' '.join(redact(output).split())}")
+        )
     return said
 
 
@@ -132,14 +145,14 @@ def summary(container: Container, figures: Figures | None, cpu: Sequence[float |
                  (f"  {container.image}", "muted"))  # fmt: skip
     if figures is None:
         words = states.exit_span(container)
-        return [first, line(words) if words else line(("no figures", "muted"))]
+        return [first, line(words) if words else line((_("no figures"), "muted"))]
     spark, busy = paint.sparkline(cpu, 24 if width >= 110 else 10), states.cpu(figures)
     limit = f"/{states.short_size(figures.memory_limit)}" if container.memory_limit else ""
     second = line(
         ("cpu ", "muted"), Span(f"{busy.text:>4}", busy.tone), (f" {spark}" if spark.strip() else "", "accent"),
-        ("  mem ", "muted"), states.memory(figures), limit,
-        ("  net ", "muted"), states.pair(figures.net_rx, figures.net_tx),
-        ("  block ", "muted"), states.pair(figures.block_read, figures.block_write),
-        ("  pids ", "muted"), DASH if figures.pids is None else str(figures.pids),
+        (_("  mem "), "muted"), states.memory(figures), limit,
+        (_("  net "), "muted"), states.pair(figures.net_rx, figures.net_tx),
+        (_("  block "), "muted"), states.pair(figures.block_read, figures.block_write),
+        (_("  pids "), "muted"), DASH if figures.pids is None else str(figures.pids),
     )  # fmt: skip
     return [first, second]

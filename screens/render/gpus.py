@@ -11,6 +11,7 @@ from ...console.collect.collector import Past
 from ...console.collect.joining import Rest, rest_of
 from ...console.model import Container, Gpu, GpuInstance, GpuProcess, Server, Snapshot
 from ...console.report import gpus
+from ...console.text import N_, _, n_
 from ...console.text.cleaning import DASH, SECRETS, ago, duration, size
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line
@@ -38,8 +39,9 @@ _REST = "▒"
 """Stands for what is nobody's."""
 Spark = Callable[[str], Sequence[float | None]]
 TROUBLE: dict[str, tuple[str, Tone]] = {
-    "lost": ("lost", "error"), "reset_required": ("needs a reset", "error"), "unreadable": ("cannot be read", "error"),
-    "no_permission": ("no permission", "warning"), "stale": ("not answering", "warning"),
+    "lost": (N_("lost"), "error"), "reset_required": (N_("needs a reset"), "error"),
+    "unreadable": (N_("cannot be read"), "error"),
+    "no_permission": (N_("no permission"), "warning"), "stale": (N_("not answering"), "warning"),
 }  # fmt: skip
 """Healths that are not ``ok``, in a word or two."""
 
@@ -119,9 +121,11 @@ def heading(gpu: Gpu, width: int, curve: Sequence[float | None], held: Sequence[
     spark = paint.sparkline(curve, 24 if wide else 10, 100.0)
     memory = f"{states.short_size(gpu.memory_used)}/{states.short_size(gpu.memory_total)}"
     warm = hot(gpu.temperature, 83, 90)
-    name = line((f" {name_of(gpu):<5}", "strong"), (f"{paint.BAD} {word} ", tone) if word else "")
+    name = line((f" {name_of(gpu):<5}", "strong"), (f"{paint.BAD} {_(word)} ", tone) if word else "")
     if not there:
         return fitted([name, line((gpu.name or gpu.uuid, "muted"))], width)
+    free = _("{size} free", size=states.short_size(gpu.memory_free))
+    busy = _("{percent:>4} busy", percent=states.whole_percent(gpu.utilisation))
     items = [
         name,
         line(
@@ -129,8 +133,8 @@ def heading(gpu: Gpu, width: int, curve: Sequence[float | None], held: Sequence[
             " ",
             (memory, hot(share and share * 100, 90, 98)),
         ),
-        line((f"{states.short_size(gpu.memory_free)} free" if gpu.memory_free is not None else "", "strong")),
-        line((f"{spark} " if spark.strip() else "", "accent"), f"{states.whole_percent(gpu.utilisation):>4} busy"),
+        line((free if gpu.memory_free is not None else "", "strong")),
+        line((f"{spark} " if spark.strip() else "", "accent"), busy),
         line((f"{gpu.temperature:.0f}°C" if gpu.temperature is not None else "", warm)),
         line(_power(gpu)),
         line((gpu.name or "", "muted")),
@@ -150,14 +154,15 @@ def alarms(gpu: Gpu, now: float, *, told: bool) -> list[Line]:
     said: list[Line] = []
     tone = TROUBLE[gpu.health][1] if gpu.health != "ok" else "plain"
     if gpu.health == "stale" and gpu.read_at is not None:
-        said.append(line((f"What is shown was read {states.coarse(now - gpu.read_at)} ago.", tone)))
+        said.append(line((_("What is shown was read {now} ago.", now=states.coarse(now - gpu.read_at)), tone)))
     if gpu.health not in ("ok", "stale") or (gpu.health == "stale" and not told):
-        said.append(line((gpu.trouble or "The driver does not say why", tone)))
-        said += [line(("try: ", "muted"), gpu.remedy)] if gpu.remedy else []
+        said.append(line((gpu.trouble or _("The driver does not say why"), tone)))
+        said += [line((_("try: "), "muted"), gpu.remedy)] if gpu.remedy else []
     if gpu.throttling:
-        said.append(line((f"{paint.WARN} held back: ", "warning"), ", ".join(gpu.throttling)))
+        said.append(line((_("{warn} held back: ", warn=paint.WARN), "warning"), ", ".join(gpu.throttling)))
     if gpu.ecc_uncorrected:
-        said.append(line((f"{paint.WARN} memory errors that ECC could not correct: {gpu.ecc_uncorrected}", "warning")))
+        errors = _("memory errors that ECC could not correct: {count}", count=gpu.ecc_uncorrected)
+        said.append(line((f"{paint.WARN} {errors}", "warning")))
     return said
 
 
@@ -201,14 +206,14 @@ def _process(process: GpuProcess, owner: Span, snapshot: Snapshot) -> Row:
 
 def _models(process: GpuProcess) -> Span:
     if process.orphan:
-        return Span("orphan: nobody uses it", "warning")
+        return Span(_("orphan: nobody uses it"), "warning")
     return Span(", ".join(process.models)) if process.models else _DASH
 
 
 def _outside(process: GpuProcess) -> Span:
     """What stands where the container would: a service of the machine, or the program."""
     if process.visible is False and not process.name:
-        return Span("not visible", "muted")
+        return Span(_("not visible"), "muted")
     return Span(process.service or process.name or DASH, "muted")
 
 
@@ -223,7 +228,7 @@ def _rest(gpu: Gpu, rest: Rest, snapshot: Snapshot) -> Row:
         cells={
             "owner": Span(_REST, "muted"),
             "memory": Span(states.short_size(rest.unattributed), "muted"),
-            "container": Span("unattributed", "muted"),
+            "container": Span(_("unattributed"), "muted"),
             "model": Span(why_rest(rest, snapshot), "muted"),
         },
     )
@@ -235,17 +240,17 @@ def why_rest(rest: Rest, snapshot: Snapshot) -> str:
         return sentence
     driver = snapshot.gpu_driver
     if driver is not None and driver.same_namespace is False:
-        return "of processes that cannot be seen from this container"
-    return "of processes not listed" if (rest.unattributed or 0) >= 1 << 30 else "the driver's own"
+        return _("of processes that cannot be seen from this container")
+    return _("of processes not listed") if (rest.unattributed or 0) >= 1 << 30 else _("the driver's own")
 
 
 def curves(gpu: Gpu, past: Callable[[str], Past]) -> graphs.CurveGroup:
     """Memory, load and heat of a card over time."""
     name = name_of(gpu)
     made = (
-        graphs.Curve(f"{name} VRAM", past(f"vram:{gpu.uuid}"), states.short_size, gpu.memory_total),
-        graphs.Curve(f"{name} load", past(f"gpu:{gpu.uuid}"), states.whole_percent, 100.0),
-        graphs.Curve(f"{name} heat", past(f"heat:{gpu.uuid}"), graphs.degrees, 100.0),
+        graphs.Curve(f"{name} {_('VRAM')}", past(f"vram:{gpu.uuid}"), states.short_size, gpu.memory_total),
+        graphs.Curve(f"{name} {_('load')}", past(f"gpu:{gpu.uuid}"), states.whole_percent, 100.0),
+        graphs.Curve(f"{name} {_('heat')}", past(f"heat:{gpu.uuid}"), graphs.degrees, 100.0),
     )
     return graphs.CurveGroup(gpu.uuid, [each for each in made if each.known])
 
@@ -255,18 +260,19 @@ def totals(snapshot: Snapshot) -> Line:
     driver, gpus = snapshot.gpu_driver, snapshot.gpus
     parts: list[Line] = []
     if driver is not None and driver.version:
-        parts.append(line(("driver ", "muted"), driver.version))
+        parts.append(line((_("driver "), "muted"), driver.version))
     if driver is not None and driver.cuda:
         parts.append(line(("CUDA ", "muted"), driver.cuda))
     if gpus:
         known = [gpu for gpu in gpus if gpu.memory_used is not None and gpu.memory_total is not None]
         used, total = [gpu.memory_used or 0 for gpu in known], [gpu.memory_total or 0 for gpu in known]
-        parts.append(line(f"{len(gpus)} GPU{'' if len(gpus) == 1 else 's'}"))
+        parts.append(line(n_("{count} GPU", "{count} GPUs", len(gpus))))
         if used and total:
-            parts.append(line(f"{states.short_size(sum(used))} of {states.short_size(sum(total))} used"))
+            sums = {"used": states.short_size(sum(used)), "total": states.short_size(sum(total))}
+            parts.append(line(_("{used} of {total} used", **sums)))
     orphans = sum(1 for each in snapshot.gpu_processes if each.orphan)
     if orphans:
-        parts.append(line((f"{paint.WARN} {orphans} orphan{'' if orphans == 1 else 's'}", "warning")))
+        parts.append(line((f"{paint.WARN} {n_('{count} orphan', '{count} orphans', orphans)}", "warning")))
     return tuple(span for part in parts for span in (*part, Span("  ")))
 
 
@@ -275,20 +281,21 @@ def trouble(snapshot: Snapshot) -> list[Line]:
     driver = snapshot.gpu_driver
     if driver is None or driver.state == "ok" or not driver.sentence:
         return []
-    remedy = [line(("  try: ", "muted"), driver.remedy)] if driver.remedy else []
+    remedy = [line((_("  try: "), "muted"), driver.remedy)] if driver.remedy else []
     return [line((f"{paint.BAD} ", "error"), (driver.sentence, "strong")), *remedy]
 
 
 def empty(snapshot: Snapshot | None) -> list[Line]:
     """What stands where the GPUs would be."""
     if snapshot is None:
-        return [line(("  Looking ...", "muted"))]
+        return [line((_("  Looking ..."), "muted"))]
     driver = snapshot.gpu_driver
     if driver is not None and driver.cards:  # the line above says why
         return [
             BLANK,
-            line(f"  On the bus: {driver.cards} NVIDIA card{'s' * (driver.cards > 1)}. The driver shows none."),
-        ]
+            line("  ", n_("On the bus: {count} NVIDIA card.", "On the bus: {count} NVIDIA cards.", driver.cards),
+                 " ", _("The driver shows none.")),
+        ]  # fmt: skip
     fault = next((each for each in snapshot.faults if each.source == "gpus" and driver is None), None)
     said = fault.sentence if fault else f"{gpus.nothing(driver).rstrip('.')}."
     more = fault.remedy if fault else driver and driver.remedy
@@ -301,15 +308,15 @@ def of_process(process: GpuProcess, snapshot: Snapshot) -> list[Line]:
     server = next((s for s in snapshot.servers if s.key == process.server), None)
     said: list[Line] = []
     if process.orphan:
-        said.append(line((f"{paint.WARN} {process.orphan}. ", "warning"), f"To end it: kill {process.pid}"))
+        said.append(line((f"{paint.WARN} {process.orphan}. ", "warning"), _("To end it: kill {pid}", pid=process.pid)))
     said += [_memory(process, snapshot), _place(process, container, snapshot)]
     if server is not None:
         said += _server(server, snapshot)
     elif process.models:
-        said.append(line(("model    ", "muted"), ", ".join(process.models), ("  by its command line", "muted")))
+        said.append(line((_("model    "), "muted"), ", ".join(process.models), (_("  by its command line"), "muted")))
     said.append(_process_details(process, snapshot))
     if process.command:
-        said.append(line(("command  ", "muted"), " ".join(SECRETS.words(process.command))))
+        said.append(line((_("command  "), "muted"), " ".join(SECRETS.words(process.command))))
     if process.visible is False:
         said.append(line((_unseen(snapshot), "muted")))
     return said
@@ -324,64 +331,67 @@ def _memory(process: GpuProcess, snapshot: Snapshot) -> Line:
         gpu = by_uuid.get(each.gpu)
         known = each.memory is not None and gpu is not None and gpu.memory_total
         share = f" ({(each.memory or 0) / (gpu.memory_total or 1) * 100:.0f}%)" if known and gpu else ""
-        parts.append(f"{size(each.memory)}{share} of {name_of(gpu) if gpu else 'a GPU'}")
+        on = name_of(gpu) if gpu else _("a GPU")
+        parts.append(_("{memory} of {gpu}", memory=f"{size(each.memory)}{share}", gpu=on))
     kind = f"  {process.kind}" if process.kind else ""
-    return line(("memory   ", "muted"), ", ".join(parts), (kind, "muted"))
+    return line((_("memory   "), "muted"), ", ".join(parts), (kind, "muted"))
 
 
 def _place(process: GpuProcess, container: Container | None, snapshot: Snapshot) -> Line:
     if container is None:
-        service = f", service {process.service}" if process.service else ""
-        return line(("where    ", "muted"), f"in no container that is known here{service}")
+        service = _(", service {service}", service=process.service) if process.service else ""
+        return line((_("where    "), "muted"), _("in no container that is known here{service}", service=service))
     project = f"  {container.project}/{container.service}" if container.project and container.service else ""
-    up = f"  up {duration(snapshot.taken_at - container.started_at)}" if container.started_at else ""
-    return line(("where    ", "muted"), container.name, (f"{project}  {container.image}{up}", "muted"))
+    age = duration(snapshot.taken_at - container.started_at) if container.started_at else ""
+    up = _("  up {length}", length=age) if age else ""
+    return line((_("where    "), "muted"), container.name, (f"{project}  {container.image}{up}", "muted"))
 
 
 def _server(server: Server, snapshot: Snapshot) -> list[Line]:
     tone: Tone = "ok" if server.state == "up" else "warning"
     version = f" {server.version}" if server.version else ""
     first = line(
-        ("server   ", "muted"), f"{server.product}{version}  ", Span(server.state.replace("_", " "), tone),
+        (_("server   "), "muted"), f"{server.product}{version}  ", Span(_(server.state.replace("_", " ")), tone),
         (f"  {server.address}", "muted"), (f"  {server.reason}" if server.reason else "", "muted"),
     )  # fmt: skip
     models = ((model.name, servers.in_memory(model, snapshot.taken_at)) for model in server.loaded or ())
     return [
         first,
         *(
-            line(("model    ", "muted"), name, (f"  {', '.join((*facts, 'as the server says'))}", "muted"))
+            line((_("model    "), "muted"), name, (f"  {', '.join((*facts, _('as the server says')))}", "muted"))
             for name, facts in models
         ),
     ]
 
 
 def _process_details(process: GpuProcess, snapshot: Snapshot) -> Line:
-    began = f"  began {ago(snapshot.taken_at - process.started_at)}" if process.started_at else ""
-    parent = f"  parent {process.parent}" if process.parent is not None else ""
+    began = _("  began {taken_at}", taken_at=ago(snapshot.taken_at - process.started_at)) if process.started_at else ""
+    parent = _("  parent {parent}", parent=process.parent) if process.parent is not None else ""
     return line(
-        ("process  ", "muted"), f"{process.pid} {process.name or DASH}",
-        (f"  user {process.user or DASH}{parent}{began}", "muted"),
+        (_("process  "), "muted"), f"{process.pid} {process.name or DASH}",
+        (_("  user {user}{parent}{began}", user=process.user or DASH, parent=parent, began=began), "muted"),
     )  # fmt: skip
 
 
 def _unseen(snapshot: Snapshot) -> str:
     driver = snapshot.gpu_driver
     if driver is not None and driver.same_namespace is False:
-        return "This console does not see the machine's processes; start its container with pid: host."
-    return "It is not in the process table: it has just ended, or is hidden from this user."
+        return _("This console does not see the machine's processes; start its container with pid: host.")
+    return _("It is not in the process table: it has just ended, or is hidden from this user.")
 
 
 def of_rest(gpu: Gpu, snapshot: Snapshot) -> list[Line]:
     """How the figures of a GPU add up."""
     rest = rest_of(gpu, snapshot.gpu_processes)
-    reserved = f", and {size(gpu.memory_reserved)} reserved by the driver" if gpu.memory_reserved is not None else ""
+    reserved = _(", and {size} reserved by the driver", size=size(gpu.memory_reserved))
+    sums = {"used": size(gpu.memory_used), "known": size(rest.known), "rest": size(rest.unattributed)}
     said = [
         line(
-            ("memory   ", "muted"),
-            f"{size(gpu.memory_used)} used = {size(rest.known)} of processes + {size(rest.unattributed)} unattributed",
-            (reserved, "muted"),
+            (_("memory   "), "muted"),
+            _("{used} used = {known} of processes + {rest} unattributed", **sums),
+            (reserved if gpu.memory_reserved is not None else "", "muted"),
         ),
-        line(("why      ", "muted"), why_rest(rest, snapshot)),
+        line((_("why      "), "muted"), why_rest(rest, snapshot)),
     ]
     driver = snapshot.gpu_driver
     if driver is not None and driver.same_namespace is False:

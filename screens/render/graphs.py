@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ...console.collect.collector import Past
+from ...console.text import _
 from ...console.text.cleaning import DASH, cells, fit
 from ..widgets.paint import Line, Span, line
 
@@ -86,7 +87,7 @@ def _drawn(curve: Curve, now: float, span: float, width: int, height: int) -> It
     known = [value for value in values if value is not None]
     top = curve.top or nice(max(known, default=1.0))
     last = next((value for _, value in reversed(curve.past[-1:])), None)
-    most = f"  most {curve.unit(max(known))}" if known else ""
+    most = _("  most {most}", most=curve.unit(max(known))) if known else ""
     room = max(0, width - cells(curve.title) - 1 - cells(curve.unit(last)))
     yield line((f"{curve.title} ", "muted"), (curve.unit(last), "strong"), (fit(most, room), "muted"))
     eighths = [
@@ -109,8 +110,8 @@ def drawn(groups: Sequence[CurveGroup], now: float, span: int, width: int, heigh
     for group in groups:
         parts = [list(_drawn(each, now, seconds, room, height)) for each in group.curves]
         said += [tuple(span for part in row for span in (*part, Span("  "))) for row in zip(*parts, strict=True)]
-    past = f"{name} ago"
-    axis = f"{' ' * LABEL}{past}{'now':>{max(4, room - LABEL - len(past))}}"
+    past = _("{length} ago", length=name)
+    axis = f"{' ' * LABEL}{past}{fit(_('now'), max(4, room - LABEL - cells(past)), 'right')}"
     return [*said, line(("  ".join([axis] * count), "muted"))] if said else []
 
 

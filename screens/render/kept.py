@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from itertools import accumulate, islice
 from typing import NamedTuple
 
+from ...console.text import _
 from .log_lines import LogEntry
 
 MAX_LINES = 20_000
@@ -39,9 +40,9 @@ def in_time(patience: float) -> Iterator[None]:
         return
     armed = True
 
-    def ring(*_: object) -> None:
+    def ring(*_given: object) -> None:
         if armed:
-            raise TooSlow("it takes too long")
+            raise TooSlow(_("it takes too long"))
 
     signal.signal(signal.SIGVTALRM, ring)
     signal.siginterrupt(signal.SIGVTALRM, False)  # what waits in another thread goes on waiting
@@ -230,7 +231,7 @@ class KeptLines:
             return self._with(self.query, rows)
         except TooSlow as error:
             self.look_for(Query())
-            self.gave_up = f"No longer looked for: {error.msg}"
+            self.gave_up = _("No longer looked for: {msg}", msg=error.msg)
             return []
 
     @staticmethod

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from ...console.text import n_
 from ...console.text.cleaning import cells, clean, clean_line, duration
 from ..widgets.paint import BAD, CURSOR, NOTE, RULE, WARN, Line, Span, Tone, line
 
@@ -275,12 +276,15 @@ def painted(entry: LogEntry, style: Style, around: Beside) -> tuple[Line, list[L
         tone = _TONES.get(told.level, "plain")
         words = line((f"{told.level:<7} ", tone), (component, "muted"), (told.message, tone), (f"  {rest}", "muted"))
     if around.folded and not around.open:
-        lines = "line" if around.folded == 1 else "lines"
-        words += line((f"  + {around.folded} {lines} of stack, enter unfolds", "muted"))
+        words += line((_folded(around.folded), "muted"))
     if around.proves:
         words += line((f"  ← {around.proves}", "accent"))
     more = [line((each, "muted")) for each in unfolded(said)] if told is not None and around.open else []
     return before, [words, *more]
+
+
+def _folded(count: int) -> str:
+    return n_("  + {count} line of stack, enter unfolds", "  + {count} lines of stack, enter unfolds", count)
 
 
 def _columns(entry: LogEntry, style: Style, around: Beside) -> Line:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from ...console.collect.collector import Past
 from ...console.model import Container, DeepCheck, LoadedModel, ServedModel, Server, ServerState, Snapshot
 from ...console.report import servers as told
+from ...console.text import N_, _, n_
 from ...console.text.cleaning import DASH, ago, cells, duration, size
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line, pairs, sections
@@ -35,13 +36,13 @@ _WHOLE = {"state": 13, "server": 20}
 _WORST: tuple[ServerState, ...] = ("engine_dead", "down", "wrong_key")
 """States that somebody has to look at; they stand first."""
 _STATES: dict[ServerState, tuple[str, str, Tone]] = {
-    "up": (paint.OK, "up", "ok"),
-    "loading": (paint.TURN, "loading", "info"),
-    "busy": (paint.WARN, "busy", "warning"),
-    "wrong_key": (paint.WARN, "wrong key", "warning"),
-    "engine_dead": (paint.BAD, "engine dead", "error"),
-    "down": (paint.BAD, "down", "error"),
-    "unknown": (paint.ASK, "unknown", "muted"),
+    "up": (paint.OK, N_("up"), "ok"),
+    "loading": (paint.TURN, N_("loading"), "info"),
+    "busy": (paint.WARN, N_("busy"), "warning"),
+    "wrong_key": (paint.WARN, N_("wrong key"), "warning"),
+    "engine_dead": (paint.BAD, N_("engine dead"), "error"),
+    "down": (paint.BAD, N_("down"), "error"),
+    "unknown": (paint.ASK, N_("unknown"), "muted"),
 }
 
 
@@ -59,17 +60,21 @@ class Testing(Struct, frozen=True):
 
     def line(self) -> Line:
         """What is known of it so far."""
-        heard = "no answer yet" if self.first is None else f"first token after {told.latency(self.first)}"
-        more = f", {self.pieces} piece{'' if self.pieces == 1 else 's'}" if self.pieces else ""
+        heard = (
+            _("no answer yet")
+            if self.first is None
+            else _("first token after {latency}", latency=told.latency(self.first))
+        )
+        more = n_(", {count} piece", ", {count} pieces", self.pieces) if self.pieces else ""
         passed = duration(max(0.0, self.now - self.since))
-        return line((f"{paint.TURN} Asking {self.model} for {passed}: ", "info"), f"{heard}{more}. ",
-                    ("esc", "key"), " cancels.")  # fmt: skip
+        asking = _("Asking {model} for {passed}: ", model=self.model, passed=passed)
+        return line((f"{paint.TURN} {asking}", "info"), f"{heard}{more}. ", ("esc", "key"), _(" cancels."))
 
 
 def state(server: Server) -> Span:
     """Glyph and word."""
     glyph, word, tone = _STATES[server.state]
-    return Span(f"{glyph} {word}", tone)
+    return Span(f"{glyph} {_(word)}", tone)
 
 
 def is_asked(server: Server) -> bool:
@@ -83,7 +88,7 @@ def rows(snapshot: Snapshot, checks: Sequence[DeepCheck], testing: Testing | Non
     named = [server for server in snapshot.servers if not is_asked(server)]
     made = [_row(server, snapshot, checks, testing) for server in asked]
     if named:
-        made.append(Row("heading:named", heading=line((" Named in settings, not asked", "strong"))))
+        made.append(Row("heading:named", heading=line((_(" Named in settings, not asked"), "strong"))))
         made += [_row(server, snapshot, checks, testing) for server in named]
     return made
 
@@ -112,7 +117,7 @@ def _row(server: Server, snapshot: Snapshot, checks: Sequence[DeepCheck], testin
     check = last_check(server, checks)
     runs = testing is not None and testing.server == server.key
     shown = {
-        "state": Span(f"{paint.TURN} testing", "info") if runs else state(server),
+        "state": Span(_("{turn} testing", turn=paint.TURN), "info") if runs else state(server),
         "server": Span(server.key),
         "product": Span(DASH if server.product == "unknown" else server.product, "muted"),
         "models": _models(server),
@@ -154,8 +159,13 @@ def _queue(server: Server) -> Span:
 def _test(check: DeepCheck | None, now: float) -> Span:
     if check is None:
         return Span(DASH, "muted")
-    age = coarse(now - check.at).removesuffix(" ago").replace("just now", "now").replace(" ", "")
-    return Span(f"{paint.BAD} failed {age}", "error") if check.error else Span(f"{paint.OK} ok {age}", "ok")
+    passed = max(0.0, now - check.at)
+    age = states.coarse(passed).replace(" ", "") if passed >= SOON else _("now")
+    return (
+        Span(_("{bad} failed {age}", bad=paint.BAD, age=age), "error")
+        if check.error
+        else Span(_("{ok} ok {age}", ok=paint.OK, age=age), "ok")
+    )
 
 
 def coarse(seconds: float) -> str:
@@ -168,27 +178,28 @@ def totals(snapshot: Snapshot) -> Line:
     """How many there are and how they are, worst first."""
     asked = [server for server in snapshot.servers if is_asked(server)]
     if not asked:
-        return line((f"{paint.OFF} No model server is known", "muted"))
+        return line((_("{off} No model server is known", off=paint.OFF), "muted"))
     order: tuple[ServerState, ...] = ("engine_dead", "down", "wrong_key", "busy", "loading", "unknown", "up")
     counted = [(each, sum(1 for server in asked if server.state == each)) for each in order]
-    parts = [Span(f"{glyph} {number} {word}  ", tone) for each, number in counted if number
+    parts = [Span(f"{glyph} {number} {_(word)}  ", tone) for each, number in counted if number
              for glyph, word, tone in (_STATES[each],)]  # fmt: skip
     loaded = sum(len(server.loaded or ()) for server in asked)
     star = " (*)" if loaded else ""
     speed = [server.figures.tokens_per_second for server in asked if server.figures]
     known = [each for each in speed if each is not None]
-    rate = f", {told.speed(sum(known))} tok/s" if known else ""
-    return (*parts, Span(f"{loaded} model{'' if loaded == 1 else 's'} in memory{star}{rate}", "muted"))
+    rate = _(", {speed} tok/s", speed=told.speed(sum(known))) if known else ""
+    held = n_("{count} model in memory", "{count} models in memory", loaded)
+    return (*parts, Span(f"{held}{star}{rate}", "muted"))
 
 
 def empty(snapshot: Snapshot | None) -> list[Line]:
     """What stands where the servers would be."""
     if snapshot is None:
-        return [line(("  Looking ...", "muted"))]
+        return [line((_("  Looking ..."), "muted"))]
     return [
         BLANK,
         line(f"  {told.nothing(snapshot)}."),
-        line(("  One elsewhere can be named in stackops.toml: ", "muted"),
+        line((_("  One elsewhere can be named in stackops.toml: "), "muted"),
              '[servers] addresses = ["http://192.168.1.20:8000"]'),
     ]  # fmt: skip
 
@@ -197,12 +208,14 @@ def curves(server: Server, past: Callable[[str], Past]) -> list[graphs.CurveGrou
     """What it made and how many waited for it; nothing of one that does not say."""
     made = (
         graphs.Curve("tokens/s", past(f"server:{server.key}"), graphs.whole),
-        graphs.Curve("requests", past(f"queue:{server.key}"), graphs.whole),
+        graphs.Curve(_("requests"), past(f"queue:{server.key}"), graphs.whole),
     )
     known = [each for each in made if each.known]
     return [graphs.CurveGroup(server.key, known)] if known else []
 
 
+SOON = 5.0
+"""Seconds up to which something was done just now."""
 _MOST = 30
 """Models that are listed one by one."""
 
@@ -218,11 +231,11 @@ def document(
     users = [line("  ", user.who, (f"  {user.address}" if user.address else "", "muted")) for user in server.users]
     return sections(
         ("", _state(server, snapshot, checks, testing)),
-        ("Models", _model_details(server, snapshot.taken_at)),
-        ("Figures", _figures(server, snapshot, curve)),
-        ("Used by", users),
-        ("Where", _where(server, snapshot)),
-        ("Recognised by", [line((f"  {sign}", "muted")) for sign in server.recognised]),
+        (_("Models"), _model_details(server, snapshot.taken_at)),
+        (_("Figures"), _figures(server, snapshot, curve)),
+        (_("Used by"), users),
+        (_("Where"), _where(server, snapshot)),
+        (_("Recognised by"), [line((f"  {sign}", "muted")) for sign in server.recognised]),
     )[:-1]
 
 
@@ -230,13 +243,15 @@ def _state(server: Server, snapshot: Snapshot, checks: Sequence[DeepCheck], test
     """State and reason, and what the last real request gave."""
     said = [line(state(server), f"  {server.key}", (f"  {server.reason}" if server.reason else "", "muted"))]
     if server.remedy:
-        said.append(line(("try: ", "muted"), server.remedy))
+        said.append(line((_("try: "), "muted"), server.remedy))
     if testing is not None and testing.server == server.key:
         said.append(testing.line())
     for check in sorted((c for c in checks if c.server == server.key), key=lambda c: -c.at)[:3]:
         glyph = Span(f"{paint.BAD} ", "error") if check.error else Span(f"{paint.OK} ", "ok")
         when = coarse(snapshot.taken_at - check.at)
-        said.append(line(glyph, f"test of {check.model}: {told.deep(check)}", (f"  {when}", "muted")))
+        said.append(
+            line(glyph, _("test of {model}: {deep}", model=check.model, deep=told.deep(check)), (f"  {when}", "muted"))
+        )
     return said
 
 
@@ -248,7 +263,7 @@ def _model_details(server: Server, now: float) -> list[Line]:
     width = min(40, max((cells(name) for name in names), default=0))
     said = [_model(name, width, served.get(name), loaded.get(name), server, now) for name in names[:_MOST]]
     if len(names) > _MOST:
-        said.append(line((f"  and {len(names) - _MOST} more", "muted")))
+        said.append(line((_("  and {count} more", count=len(names) - _MOST), "muted")))
     return said
 
 
@@ -257,9 +272,9 @@ def _model(
 ) -> Line:
     pad = " " * max(0, width - cells(name))
     if loaded is None:
-        word = Span(f"{paint.OFF} not loaded", "muted") if server.loaded is not None else Span("")
+        word = Span(_("{off} not loaded", off=paint.OFF), "muted") if server.loaded is not None else Span("")
     else:
-        word = Span(f"{paint.OK} loaded", "ok")
+        word = Span(_("{ok} loaded", ok=paint.OK), "ok")
     facts = in_memory(loaded, now) if loaded else []
     facts += _served(served, with_context=loaded is None or loaded.context is None) if served else []
     return line(f"  {name}{pad}  ", word, (f"  {', '.join(facts)}" if facts else "", "muted"))
@@ -269,21 +284,23 @@ def in_memory(model: LoadedModel, now: float) -> list[str]:
     """What the server says of a model in memory."""
     vram = f"{size(model.size_vram)} VRAM" if model.size_vram is not None else None
     leaves = told.expiry(model.expires_at, now)
-    context = f"context {model.context}" if model.context else None
-    return [each for each in (vram, model.device, f"leaves {leaves}" if leaves else None, context) if each]
+    context = _("context {context}", context=model.context) if model.context else None
+    return [
+        each for each in (vram, model.device, _("leaves {leaves}", leaves=leaves) if leaves else None, context) if each
+    ]
 
 
 def _served(model: ServedModel, *, with_context: bool) -> list[str]:
-    context = f"context {model.context}" if model.context and with_context else None
-    disk = f"{size(model.size)} on disk" if model.size is not None else None
+    context = _("context {context}", context=model.context) if model.context and with_context else None
+    disk = _("{size} on disk", size=size(model.size)) if model.size is not None else None
     return [each for each in (model.family, model.parameters, model.quantization, disk, context) if each]
 
 
 def _figures(server: Server, snapshot: Snapshot, curve: Sequence[float | None]) -> list[Line]:
     figures, measured, own = server.figures, told.measured(server, snapshot), told.told(server)
     memory = pairs(
-        ("VRAM", f"{size(measured)} by the driver" if measured is not None else None),
-        ("", f"{size(own)} by its own word" if own is not None else None),
+        ("VRAM", _("{measured} by the driver", measured=size(measured)) if measured is not None else None),
+        ("", _("{own} by its own word", own=size(own)) if own is not None else None),
     )
     if figures is None:
         return memory
@@ -292,11 +309,11 @@ def _figures(server: Server, snapshot: Snapshot, curve: Sequence[float | None]) 
     cache = f"{paint.bar(figures.kv_cache, 20)} {told.share(figures.kv_cache)}"
     return memory + pairs(
         ("tokens/s", f"{speed:>5}  {spark}" if spark.strip() else speed if speed != DASH else None),
-        ("requests", _requests(server)),
-        ("KV cache", cache if figures.kv_cache is not None else None),
-        ("since start", _since_start(server)),
-        ("weights", size(figures.weights_memory) if figures.weights_memory is not None else None),
-        ("cache", size(figures.cache_memory) if figures.cache_memory is not None else None),
+        (_("requests"), _requests(server)),
+        (_("KV cache"), cache if figures.kv_cache is not None else None),
+        (_("since start"), _since_start(server)),
+        (_("weights"), size(figures.weights_memory) if figures.weights_memory is not None else None),
+        (_("cache"), size(figures.cache_memory) if figures.cache_memory is not None else None),
     )
 
 
@@ -305,7 +322,10 @@ def _requests(server: Server) -> Span | None:
     if figures is None or (figures.running is None and figures.waiting is None):
         return None
     running, waiting = (DASH if each is None else f"{each:.0f}" for each in (figures.running, figures.waiting))
-    return Span(f"{running} running, {waiting} waiting", "warning" if figures.waiting else "plain")
+    return Span(
+        _("{running} running, {waiting} waiting", running=running, waiting=waiting),
+        "warning" if figures.waiting else "plain",
+    )
 
 
 def _since_start(server: Server) -> str | None:
@@ -313,9 +333,9 @@ def _since_start(server: Server) -> str | None:
     figures = server.figures
     if figures is None:
         return None
-    counted = (("tokens made", figures.generated_tokens), ("read", figures.prompt_tokens),
-               ("requests", figures.requests))  # fmt: skip
-    parts = [f"{_count(value)} {name}" for name, value in counted if value is not None]
+    counted = ((N_("tokens made"), figures.generated_tokens), (N_("read"), figures.prompt_tokens),
+               (N_("requests"), figures.requests))  # fmt: skip
+    parts = [f"{_count(value)} {_(name)}" for name, value in counted if value is not None]
     return ", ".join(parts) or None
 
 
@@ -327,18 +347,22 @@ def _count(value: float) -> str:
 
 def _where(server: Server, snapshot: Snapshot) -> list[Line]:
     container = next((each for each in snapshot.containers if each.id == server.container), None)
-    read = "never" if server.read_at is None else coarse(snapshot.taken_at - server.read_at)
+    read = _("never") if server.read_at is None else coarse(snapshot.taken_at - server.read_at)
     product = f"{server.product} {server.version or ''}".strip()
     return pairs(
-        ("product", product if server.product != "unknown" else None),
-        ("address", server.address),
-        ("container", _container(container, snapshot.taken_at) if container else None),
-        ("process", str(server.pid) if server.pid is not None else None),
-        ("answered in", told.latency(server.latency) if server.latency is not None else None),
-        ("asked", read),
+        (_("product"), product if server.product != "unknown" else None),
+        (_("address"), server.address),
+        (_("container"), _container(container, snapshot.taken_at) if container else None),
+        (_("process"), str(server.pid) if server.pid is not None else None),
+        (_("answered in"), told.latency(server.latency) if server.latency is not None else None),
+        (_("asked"), read),
     )
 
 
 def _container(container: Container, now: float) -> str:
-    up = f", up {duration(now - container.started_at)}" if container.started_at and container.state == "running" else ""
+    up = (
+        _(", up {now}", now=duration(now - container.started_at))
+        if container.started_at and container.state == "running"
+        else ""
+    )
     return f"{container.name} ({states.state(container).text}{up})"

@@ -11,6 +11,7 @@ from textual.cache import LRUCache
 from ...console.model import NATIVE, Container, Figures, NativeProcess, Snapshot
 from ...console.model.findings import Judgement, Result, ServiceJudgement
 from ...console.report import plain
+from ...console.text import N_, _
 from ...console.text.cleaning import DASH, SECRETS, duration
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line
@@ -38,7 +39,7 @@ IGNORED = "ignored"
 """The judgement's word for a service that is not well, and of which the settings ignore that."""
 _OTHERS = "~containers outside compose"
 _NATIVE = "~native services"
-_TITLES = {_OTHERS: "Containers outside compose", _NATIVE: "Native services"}
+_TITLES = {_OTHERS: N_("Containers outside compose"), _NATIVE: N_("Native services")}
 
 
 class Item(Struct, frozen=True):
@@ -250,7 +251,7 @@ def told(snapshot: Snapshot, stack: str, judgement: Judgement | None) -> list[Li
         word, why = (found.state, found.words) if found else (container.state, "")
         tone: Tone = "plain" if word in {"well", "running"} else "warning"
         said.append(
-            line(f"{container.service or container.name}  ", (word, tone), (f"  {why}" if why else "", "muted"))
+            line(f"{container.service or container.name}  ", (_(word), tone), (f"  {why}" if why else "", "muted"))
         )
     return said
 
@@ -300,17 +301,21 @@ class _Heading:
             "vram": self._sum(item.vram for item in self.members),
         }
         all_well = self._well + self._ignored == len(self.members)
-        count = f"{self._well}" if self._well == len(self.members) else f"{self._well} of {len(self.members)}"
-        aside = f", {self._ignored} ignored" if self._ignored else ""
-        of_all = f"  {count} {'well' if self._judged else 'running'}{aside}"
+        count = (
+            f"{self._well}"
+            if self._well == len(self.members)
+            else _("{well} of {count}", well=self._well, count=len(self.members))
+        )
+        aside = _(", {count} ignored", count=self._ignored) if self._ignored else ""
+        of_all = (_("  {count} well", count=count) if self._judged else _("  {count} running", count=count)) + aside
         cpu, memory = states.whole_percent(sums["cpu"]), states.short_size(sums["memory"])
         said = line(
             (f"{paint.FOLDED if hidden else paint.UNFOLDED} " if self._stands else " ", "muted"),
-            (_TITLES.get(self._name, self._name), "strong"),
+            (_(_TITLES[self._name]) if self._name in _TITLES else self._name, "strong"),
             (of_all, "muted" if all_well else "warning"),
-            (f", {hidden} folded" if hidden and not folded else "", "muted"),
+            (_(", {hidden} folded", hidden=hidden) if hidden and not folded else "", "muted"),
             (f"  {self._folder}" if self._folder else "", "muted"),
-            (f"  cpu {cpu}  mem {memory}" if folded and figures else "", "muted"),
+            (_("  cpu {cpu}  mem {memory}", cpu=cpu, memory=memory) if folded and figures else "", "muted"),
         )
         known = {column: value for column, value in sums.items() if value is not None}
         cells = {"name": Span(self._name)} if self._stands else {}
@@ -348,7 +353,7 @@ def _new_row(item: Item, now: float) -> Row:
     elif item.process is not None:
         cells |= _process_cells(item.process, item.figures, now)
     else:
-        cells |= {"state": Span("○ not made", "muted")}
+        cells |= {"state": Span(f"{paint.OFF} {_('not made')}", "muted")}
     mark = Span(states.verdict_of(item.worst).text[0], states.verdict_of(item.worst).tone) if item.worst else Span("")
     since = item.container or item.process
     values = {"up": now - since.started_at} if since and since.started_at else {}
@@ -374,7 +379,7 @@ def _container_cells(c: Container, figures: Figures | None, now: float, *, ignor
 def _process_cells(process: NativeProcess, figures: Figures | None, now: float) -> dict[str, Span]:
     up = duration(now - process.started_at).replace(" ", "") if process.started_at else DASH
     return {
-        "state": Span("● running", "ok"),
+        "state": Span(f"{paint.OK} {_('running')}", "ok"),
         "health": Span(f"pid {process.pid}", "muted"),
         **({"cpu": states.cpu(figures), "memory": states.memory(figures)} if figures else {}),
         "up": Span(up, "muted"),

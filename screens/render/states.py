@@ -6,6 +6,7 @@ from ...console.model import Container, Fault, Figures, Role, Snapshot
 from ...console.model.findings import Result
 from ...console.products.versions import exit_meaning
 from ...console.report.plain import told
+from ...console.text import N_, _
 from ...console.text.cleaning import DASH, cells, duration
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line
@@ -26,21 +27,21 @@ _STATES: dict[str, tuple[str, Tone]] = {
 def state(container: Container, *, ignored: bool = False) -> Span:
     """Glyph and word: ``● running``, ``✖ exited 137``; ``○ ignored`` where the settings ignore how it is."""
     if ignored:
-        return Span(f"{paint.OFF} ignored", "muted")
+        return Span(f"{paint.OFF} {_('ignored')}", "muted")
     glyph, tone = _STATES[container.state]
     if container.state == "exited":
         if container.exit_code in {0, 143}:
             glyph, tone = paint.OFF, "muted"
         code = DASH if container.exit_code is None else container.exit_code
-        return Span(f"{glyph} exited {code}", tone)
-    return Span(f"{glyph} {container.state}", tone)
+        return Span(_("{glyph} exited {code}", glyph=glyph, code=code), tone)
+    return Span(f"{glyph} {_(container.state)}", tone)
 
 
 def exit_words(container: Container, role: Role | None = None) -> str:
     """What the exit code says, in words."""
     code = container.exit_code
     meaning = exit_meaning(code, container.oom_killed, container.error, role)
-    return "exit code not known" if code is None else f"{code}: {meaning or 'an error code of its own'}"
+    return _("exit code not known") if code is None else f"{code}: {meaning or _('an error code of its own')}"
 
 
 def exit_span(container: Container, role: Role | None = None) -> Span | None:
@@ -59,10 +60,10 @@ def health(container: Container, *, ignored: bool = False) -> Span:
         return Span(DASH, "muted")
     status = container.health.status
     if status == "unhealthy":
-        return Span(f"{paint.BAD} unhealthy", "error")
+        return Span(_("{bad} unhealthy", bad=paint.BAD), "error")
     if status == "healthy":
-        return Span(f"{paint.OK} healthy", "ok")
-    return Span(f"{paint.TURN} {status}", "warning")
+        return Span(_("{ok} healthy", ok=paint.OK), "ok")
+    return Span(f"{paint.TURN} {_(status)}", "warning")
 
 
 def deaths(container: Container, *, ignored: bool = False) -> Span:
@@ -124,16 +125,16 @@ def memory(figures: Figures | None) -> Span:
 
 
 _RESULTS: dict[str, tuple[str, Tone, str]] = {
-    "ok": (paint.OK, "ok", "ok"),
-    "unknown": (paint.ASK, "warning", "unknown"),
-    "not_applicable": (paint.OFF, "muted", "not here"),
-    "crashed": (paint.BAD, "error", "crashed"),
-    "ignored": (paint.OFF, "muted", "ignored"),
+    "ok": (paint.OK, "ok", N_("ok")),
+    "unknown": (paint.ASK, "warning", N_("unknown")),
+    "not_applicable": (paint.OFF, "muted", N_("not here")),
+    "crashed": (paint.BAD, "error", N_("crashed")),
+    "ignored": (paint.OFF, "muted", N_("ignored")),
 }
 _SEVERITIES: dict[str, tuple[str, Tone, str]] = {
-    "error": (paint.BAD, "error", "error"),
-    "warning": (paint.WARN, "warning", "warning"),
-    "info": (paint.NOTE, "info", "info"),
+    "error": (paint.BAD, "error", N_("error")),
+    "warning": (paint.WARN, "warning", N_("warning")),
+    "info": (paint.NOTE, "info", N_("info")),
 }
 
 
@@ -142,7 +143,7 @@ def verdict_of(result: Result) -> Span:
     glyph, tone, word = (
         _SEVERITIES[result.severity or "error"] if result.status == "finding" else _RESULTS[result.status]
     )
-    return Span(f"{glyph} {word}", tone)
+    return Span(f"{glyph} {_(word)}", tone)
 
 
 def result_row(result: Result, check: Tone | None = None) -> Row:
@@ -184,9 +185,9 @@ def findings(results: tuple[Result, ...]) -> tuple[Result, ...]:
 
 
 _SAFETY: dict[str, tuple[str, Tone]] = {
-    "safe": ("safe: can be taken back exactly, nothing restarts", "ok"),
-    "disruptive": ("disruptive: a service is restarted or recreated", "warning"),
-    "manual": ("by hand: stackops only shows what to do", "info"),
+    "safe": (N_("safe: can be taken back exactly, nothing restarts"), "ok"),
+    "disruptive": (N_("disruptive: a service is restarted or recreated"), "warning"),
+    "manual": (N_("by hand: stackops only shows what to do"), "info"),
 }
 
 
@@ -197,14 +198,14 @@ def in_full(result: Result, explanation: str = "") -> list[Line]:
     if result.note:
         said.append(line((result.note, "muted")))
     if result.because:
-        said += [BLANK, line(("Because", "accent")), line(f"  {result.because}")]
+        said += [BLANK, line((_("Because"), "accent")), line(f"  {result.because}")]
     if result.evidence:
-        said += [BLANK, line(("Evidence", "accent")), *_evidence(result)]
+        said += [BLANK, line((_("Evidence"), "accent")), *_evidence(result)]
     if result.fix is not None:
         words, tone = _SAFETY[result.fix.safety]
-        said += [BLANK, line(("Fix", "accent")), line(f"  {result.fix.summary}"), line("  ", (words, tone))]
+        said += [BLANK, line((_("Fix"), "accent")), line(f"  {result.fix.summary}"), line("  ", (_(words), tone))]
     if explanation:
-        said += [BLANK, line(("About this check", "accent"))]
+        said += [BLANK, line((_("About this check"), "accent"))]
         said += [line((f"  {each}", "muted")) for each in _joined(explanation)]
     return said
 
@@ -247,15 +248,16 @@ def fault_lines(snapshot: Snapshot, most: int) -> list[Line]:
     shown = [_fault_line(fault, snapshot) for fault in snapshot.faults[:most]]
     left = len(snapshot.faults) - len(shown)
     if left:
-        shown.append(line((f"  and {left} more that could not be read", "muted")))
+        shown.append(line((_("  and {left} more that could not be read", left=left), "muted")))
     return shown
 
 
 def _fault_line(fault: Fault, snapshot: Snapshot) -> Line:
     remedy = f"  {fault.remedy}" if fault.remedy else ""
     read = snapshot.ages.get(fault.source)
-    told = "" if "what is shown" in fault.sentence else "what is shown was "
-    age = f" ({told}read {coarse(snapshot.taken_at - read)} ago)" if read is not None else ""
+    length = coarse(snapshot.taken_at - read) if read is not None else ""
+    told = _(" (read {length} ago)", length=length) if "what is shown" in fault.sentence else ""
+    age = told or _(" (what is shown was read {length} ago)", length=length) if length else ""
     return line((f"{paint.WARN} {fault.source}: ", "warning"), f"{fault.sentence}{age}", (remedy, "muted"))
 
 
@@ -268,13 +270,13 @@ def no_service(snapshot: Snapshot, *, offer_demo: bool) -> list[Line]:
             said.append(line("    ", fault.remedy))
         said.append(BLANK)
     if not snapshot.faults:
-        said += [line("  The Docker Engine runs, and there is no container on it."), BLANK]
+        said += [line(_("  The Docker Engine runs, and there is no container on it.")), BLANK]
     if offer_demo:
         said.append(
             line(
                 "  ",
                 ("d", "key"),
-                " opens the practice stack: every pitfall, to look at and repair, on no machine at all.",
+                _(" opens the practice stack: every pitfall, to look at and repair, on no machine at all."),
             )
         )
     return said

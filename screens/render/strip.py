@@ -7,6 +7,7 @@ from itertools import zip_longest
 
 from ...console.model import Disk, Gpu, Snapshot, System
 from ...console.model.findings import Judgement
+from ...console.text import _, n_
 from ...console.text.cleaning import DASH, cells
 from ..widgets import paint
 from ..widgets.paint import Line, Span, Tone, line
@@ -16,33 +17,30 @@ from . import states
 def verdict(snapshot: Snapshot | None, told: Judgement | None, width: int) -> Line:
     """What is down and why, in one line, with its check where there is room; green only where all is known well."""
     if snapshot is None or told is None:
-        return line((f"{paint.OFF} Looking at the machine ...", "muted"))
+        return line((_("{off} Looking at the machine ...", off=paint.OFF), "muted"))
     if told.troubles and told.troubles[0].result.severity != "info":
         return _problems(told, width)
     if not snapshot.containers and not snapshot.processes:
         engine = next((fault for fault in snapshot.faults if fault.source == "engine"), None)
         if engine is not None:
             return line((f"{paint.WARN} {engine.sentence}", "warning"))
-        return line((f"{paint.OFF} Nothing to watch: no container and no service was found", "muted"))
+        return line((_("{off} Nothing to watch: no container and no service was found", off=paint.OFF), "muted"))
     if not told.green:
-        return line((f"{paint.ASK} Not sure: ", "warning"), told.verdict)
+        return line((_("{ask} Not sure: ", ask=paint.ASK), "warning"), told.verdict)
     stacks = len({container.project for container in snapshot.containers if container.project})
-    well = f"{_count(len(snapshot.containers), 'container')}, {_count(stacks, 'stack')}"
-    hints = f", {_count(len(told.troubles), 'hint')}" if told.troubles else ""
-    return line((f"{paint.OK} All well: ", "ok"), well, (hints, "muted"))
+    count = len(snapshot.containers)
+    well = f"{n_('{count} container', '{count} containers', count)}, {n_('{count} stack', '{count} stacks', stacks)}"
+    hints = n_(", {count} hint", ", {count} hints", len(told.troubles)) if told.troubles else ""
+    return line((_("{ok} All well: ", ok=paint.OK), "ok"), well, (hints, "muted"))
 
 
 def _problems(told: Judgement, width: int) -> Line:
     first, count = told.troubles[0].result, sum(1 for each in told.troubles if each.result.severity != "info")
     tone: Tone = "error" if first.severity == "error" else "warning"
     glyph = states.verdict_of(first).text[0]
-    said = line((f"{glyph} {_count(count, 'problem')}: ", tone), (told.verdict, "strong"))
+    said = line((f"{glyph} {n_('{count} problem', '{count} problems', count)}: ", tone), (told.verdict, "strong"))
     named = (*said, Span(f" ({first.check})", "muted"))
     return named if sum(cells(span.text) for span in named) <= width else said
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def host(snapshot: Snapshot, width: int, cpu: Sequence[float | None] = (), *, tall: bool = False) -> list[Line]:
@@ -91,8 +89,8 @@ def _gpus_together(gpus: Sequence[Gpu]) -> Line:
     return line(
         ("gpus ", "muted"), f"{len(gpus)}  {paint.bar(share, 10)} ",
         f"{_of(sum(used) if used else None, sum(total) if total else None)}",
-        f"  {states.whole_percent(sum(busy) / len(busy) if busy else None)} busy",
-        (f"  {paint.BAD} {ill} not well" if ill else "", "error"),
+        _("  {whole_percent} busy", whole_percent=states.whole_percent(sum(busy) / len(busy) if busy else None)),
+        (_("  {bad} {ill} not well", bad=paint.BAD, ill=ill) if ill else "", "error"),
     )  # fmt: skip
 
 
@@ -117,12 +115,12 @@ def fitted(items: Sequence[Line], width: int) -> Line:
 def _system_items(system: System | None, cpu: Sequence[float | None], *, roomy: bool) -> tuple[list[Line], list[Line]]:
     """What comes before the Engine, and what is shown if there is still room."""
     if system is None:
-        return [line(("cpu ", "muted"), DASH), line(("mem ", "muted"), DASH)], []
+        return [line(("cpu ", "muted"), DASH), line((_("mem "), "muted"), DASH)], []
     first = [_cpu(system, cpu, roomy=roomy), _memory(system, roomy=roomy)]
     if system.load is not None:
-        first.append(line(("load ", "muted"), f"{system.load[0]:.1f}"))
+        first.append(line((_("load "), "muted"), f"{system.load[0]:.1f}"))
     first += [_disk(disk, roomy=roomy) for disk in system.disks[:1]]
-    rest = [line(("swap ", "muted"), _of(system.swap_used, system.swap_total))] if system.swap_total else []
+    rest = [line((_("swap "), "muted"), _of(system.swap_used, system.swap_total))] if system.swap_total else []
     return first, rest + [_disk(disk, roomy=roomy) for disk in system.disks[1:]]
 
 
@@ -136,13 +134,13 @@ def _memory(system: System, *, roomy: bool) -> Line:
     used = _difference(system.memory_total, system.memory_available)
     share = used / system.memory_total if used is not None and system.memory_total else None
     value = Span(_of(used, system.memory_total), hot(None if share is None else share * 100, 85, 95))
-    return line(("mem ", "muted"), value, (f" {paint.bar(share, 10)}" if roomy else "", "accent"))
+    return line((_("mem "), "muted"), value, (f" {paint.bar(share, 10)}" if roomy else "", "accent"))
 
 
 def _disk(disk: Disk, *, roomy: bool) -> Line:
     used = _difference(disk.total, disk.free)
     share = None if used is None or not disk.total else used / disk.total * 100
-    free = f" {states.short_size(disk.free)} free" if roomy else ""
+    free = _(" {free} free", free=states.short_size(disk.free)) if roomy else ""
     return line((f"{disk.what} ", "muted"), (f"{states.whole_percent(share)}{free}", hot(share, 85, 95)))
 
 
@@ -158,7 +156,7 @@ def _gpu(gpu: Gpu, width: int) -> list[Line]:
             (f"{paint.bar(share, 10)} " if width >= 70 else "", "accent"),
             (f"{_of(gpu.memory_used, gpu.memory_total):>11}", hot(None if share is None else share * 100, 90, 98)),
         ),
-        line(f"{states.whole_percent(gpu.utilisation):>4} busy"),
+        line(_("{whole_percent:>4} busy", whole_percent=states.whole_percent(gpu.utilisation))),
         line((f"{gpu.temperature:.0f}°C" if gpu.temperature is not None else "", "muted")),
         name,
     ]
@@ -176,17 +174,19 @@ def _gpu_short(gpu: Gpu) -> Line:
 def _gpu_name(gpu: Gpu) -> Line:
     """With a word when its figures are not to be trusted."""
     name = Span(f"gpu{'' if gpu.index is None else gpu.index} ", "muted")
-    ill = {"stale": "late", "reset_required": "needs a reset", "no_permission": "no permission"}
+    ill = {"stale": _("late"), "reset_required": _("needs a reset"), "no_permission": _("no permission")}
     return (name,) if gpu.health == "ok" else (name, Span(f"{paint.BAD} {ill.get(gpu.health, gpu.health)} ", "error"))
 
 
 def _engine_item(snapshot: Snapshot) -> Line:
     fault = next((each for each in snapshot.faults if each.source == "engine"), None)
     if snapshot.engine is None:
-        return line(("engine ", "muted"), ("not reachable" if fault else DASH, "error" if fault else "muted"))
+        return line((_("engine "), "muted"), (_("not reachable") if fault else DASH, "error" if fault else "muted"))
     age = snapshot.ages.get("engine")
-    late = f" seen {states.coarse(snapshot.taken_at - age)} ago" if fault and age is not None else ""
-    return line(("engine ", "muted"), (snapshot.engine.version, "error" if fault else "plain"), (late, "error"))
+    late = (
+        _(" seen {taken_at} ago", taken_at=states.coarse(snapshot.taken_at - age)) if fault and age is not None else ""
+    )
+    return line((_("engine "), "muted"), (snapshot.engine.version, "error" if fault else "plain"), (late, "error"))
 
 
 def _difference(total: int | None, rest: int | None) -> int | None:

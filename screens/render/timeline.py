@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ...console.model import Snapshot
 from ...console.report.timeline import Moment, moments, since, summed
+from ...console.text import _
 from ...console.text.cleaning import ago, cells, duration
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line, pairs
@@ -36,11 +37,13 @@ def rows(told: Sequence[Moment], last_here: float, now: float) -> list[Row]:
     new = since(told, last_here) if last_here else ()
     made: list[Row] = []
     if new:
-        grave = summed(new) or "nothing grave"
-        made.append(Row("new", heading=_heading(f"Since you were last here ({_when(last_here, now)})", grave)))
+        grave = summed(new) or _("nothing grave")
+        made.append(
+            Row("new", heading=_heading(_("Since you were last here ({when})", when=_when(last_here, now)), grave))
+        )
     for number, each in enumerate(told):
         if new and number == len(new):
-            made.append(Row("before", heading=_heading("Before", "")))
+            made.append(Row("before", heading=_heading(_("Before"), "")))
         made.append(_row(each, now))
     return made
 
@@ -57,7 +60,7 @@ def _when(at: float, now: float) -> str:
 
 def _row(each: Moment, now: float) -> Row:
     mark, tone = _MARKS[each.kind]
-    times = f" ({each.count} times)" if each.count > 1 else ""
+    times = _(" ({count} times)", count=each.count) if each.count > 1 else ""
     cells = {
         "when": Span(clock(each.at, now), "muted"),
         "subject": Span(each.subject, "plain"),
@@ -70,13 +73,13 @@ def _row(each: Moment, now: float) -> Row:
 def in_full(each: Moment, now: float) -> list[Line]:
     """One thing that happened, with the key that leads further."""
     mark, tone = _MARKS[each.kind]
-    further = "enter opens the journal" if each.entry else "enter opens the container" if each.container else ""
+    further = _("enter opens the journal") if each.entry else _("enter opens the container") if each.container else ""
     return [
         line((f"{mark} ", tone), (each.subject or "Docker", "strong"), f" {each.words}"),
         *pairs(
-            ("when", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each.at)) + f", {_when(each.at, now)}"),
-            ("reason", each.reason or None),
-            ("times", f"{each.count}, this was the last" if each.count > 1 else None),
+            (_("when"), time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each.at)) + f", {_when(each.at, now)}"),
+            (_("reason"), each.reason or None),
+            (_("times"), _("{count}, this was the last", count=each.count) if each.count > 1 else None),
         ),
         *([BLANK, line((further, "muted"))] if further else []),
     ]
@@ -86,8 +89,8 @@ def nothing() -> list[Line]:
     """What stands there while nothing is known."""
     return [
         BLANK,
-        line("  Nothing has happened, as far as the Engine still tells."),
-        line(("  Deaths, health, starts, images and fixes are listed here as they come.", "muted")),
+        line(_("  Nothing has happened, as far as the Engine still tells.")),
+        line((_("  Deaths, health, starts, images and fixes are listed here as they come."), "muted")),
     ]
 
 
@@ -115,10 +118,10 @@ class Night:
         told = since(self._told, snapshot.taken_at - HOUR)
         spans: list[Span] = []
         for number, each in enumerate(told):
-            times = f" {each.count} times" if each.count > 1 else ""
+            times = _(" {count} times", count=each.count) if each.count > 1 else ""
             said = line((time.strftime("%H:%M ", time.localtime(each.at)), "muted"), (f"{each.subject} ", "strong"),
                         (f"{each.words}{times}   ", _MARKS[each.kind][1] if each.grave else "plain"))  # fmt: skip
-            left = line((f"{len(told) - number} more: ", "muted"), ("e", "key"))
+            left = line((_("{count} more: ", count=len(told) - number), "muted"), ("e", "key"))
             if sum(cells(span.text) for span in (*spans, *said, *left)) > width:
                 return [(*spans, *left)]
             spans += said
@@ -134,9 +137,9 @@ class Night:
         )
         return [
             line(
-                (f"{paint.NOTE} Since you were last here, {gone} ago: ", "muted"),
+                (_("{note} Since you were last here, {gone} ago: ", note=paint.NOTE, gone=gone), "muted"),
                 self._said,
                 ("  e", "key"),
-                (" shows when and why", "muted"),
+                (_(" shows when and why"), "muted"),
             )
         ]

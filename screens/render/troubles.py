@@ -7,6 +7,7 @@ from collections import Counter
 
 from ...console.model import Container, Snapshot
 from ...console.model.findings import Judgement, Trouble
+from ...console.text import _
 from ...console.text.cleaning import ago, redact
 from ..widgets.paint import BLANK, Line, Span, line, pairs
 from ..widgets.rows import Column, Row
@@ -52,7 +53,13 @@ def _row(
     glyph, word = verdict.text.split(" ", 1)
     who = _who(each, container, services, narrow=narrow)
     repairs = result.fix is not None and result.fix.safety != "manual"
-    helps = f"{keys[0]} repair" if repairs else f"{keys[0]} explain" if result.fix else f"{keys[1]} why"
+    helps = (
+        _("{keys} repair", keys=keys[0])
+        if repairs
+        else _("{keys} explain", keys=keys[0])
+        if result.fix
+        else _("{keys} why", keys=keys[1])
+    )
     cells = {
         "state": Span(each.words if each.words and result.severity == "error" else word, verdict.tone),
         "who": Span(who, "strong"),
@@ -86,19 +93,21 @@ def _why(each: Trouble, container: Container | None, *, narrow: bool) -> str:
         said = re.sub(rf"^{name}(?:'s)? (?=[a-z])| of {name}(?= )", "", said, flags=re.IGNORECASE)
     said = said.removeprefix("The ") if narrow else said
     down = ", ".join(each.takes_down)
-    return f"{said}; takes down {down}" if down and not narrow else said or title
+    return _("{said}; takes down {down}", said=said, down=down) if down and not narrow else said or title
 
 
 def in_full(each: Trouble, now: float) -> list[Line]:
     """A trouble with everything that it causes, then why it is so, what was seen, and its repair."""
     said = states.in_full(each.result)
     since = None if each.since is None else ago(max(0.0, now - each.since) // 60 * 60 or 60.0)
-    facts = pairs(("state", each.words or None), ("since", since), ("takes down", ", ".join(each.takes_down) or None))
+    facts = pairs(
+        (_("state"), each.words or None), (_("since"), since), (_("takes down"), ", ".join(each.takes_down) or None)
+    )
     caused = [line("  ", states.verdict_of(one), f"  {one.title}", (f"  {one.check}", "muted"))
               for one in each.consequences]  # fmt: skip
     return [
         *said[:2],
         *([BLANK, *facts] if facts else []),
-        *([BLANK, line((f"Caused by this {len(caused)}", "accent")), *caused] if caused else []),
+        *([BLANK, line((_("Caused by this {count}", count=len(caused)), "accent")), *caused] if caused else []),
         *said[2:],
     ]

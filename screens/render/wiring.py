@@ -9,6 +9,7 @@ from ...console.model import Container, Edge, Hop, ModelPath, PathStep, PathTest
 from ...console.model.findings import Judgement, Result
 from ...console.products.addresses import place
 from ...console.report import wiring as told
+from ...console.text import N_, _
 from ...console.text.cleaning import DASH, cells
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line, pairs, sections
@@ -42,7 +43,7 @@ def rows(snapshot: Snapshot) -> list[Row]:
     made: list[Row] = []
     for source, arrows in sorted(groups, key=lambda group: min(_rank(edge) for edge in group[1]) > 0):
         well = sum(told.state(edge) == "ok" for edge in arrows)
-        of_all = f"  {well} of {len(arrows)} well"
+        of_all = _("  {well} of {count} well", well=well, count=len(arrows))
         name = line(
             " ", (arrows[0].source_name, "strong"), (of_all, "muted" if _rank(min(arrows, key=_rank)) else "warning")
         )
@@ -56,14 +57,14 @@ def _rank(edge: Edge) -> int:
 
 
 def _row(edge: Edge) -> Row:
-    glyph, tone, _ = _STATES[told.state(edge)]
+    glyph, tone, _rank_of = _STATES[told.state(edge)]
     hops = {str(hop.name): _hop(hop) for hop in edge.hops}
     return Row(
         edge.key,
         {
-            "state": Span(f"{glyph} {told.state(edge)}", tone),
+            "state": Span(f"{glyph} {_(told.state(edge))}", tone),
             "target": Span(told.target(edge)),
-            "what": Span(told.KINDS.get(edge.kind, edge.kind), "muted"),
+            "what": Span(_(told.KINDS.get(edge.kind, edge.kind)), "muted"),
             **{name: hops.get(name, Span(DASH, "muted")) for name in HOPS},
             "origin": Span(edge.origin, "muted"),
             "address": Span(edge.effective, "muted"),
@@ -74,7 +75,7 @@ def _row(edge: Edge) -> Row:
 
 def _hop(hop: Hop) -> Span:
     if hop.state == "failed":
-        return Span(f"{paint.BAD} no", "error")
+        return Span(_("{bad} no", bad=paint.BAD), "error")
     return Span(paint.ASK if hop.state == "unknown" and hop.reason else told.shown(hop), "muted")
 
 
@@ -82,19 +83,23 @@ def totals(snapshot: Snapshot) -> Line:
     """How many arrows are broken, well and not known, and when they were tried."""
     counted = [told.state(edge) for edge in snapshot.edges]
     said: list[Span] = []
-    for state, words in (("broken", "broken"), ("unknown", "not known"), ("ok", "well")):
+    for state, words in (("broken", N_("broken")), ("unknown", N_("not known")), ("ok", N_("well"))):
         if number := counted.count(state):
-            glyph, tone, _ = _STATES[state]
-            said += [Span(f"{glyph} {number} {words}", tone), Span("   ")]
+            glyph, tone, _rank_of = _STATES[state]
+            said += [Span(f"{glyph} {number} {_(words)}", tone), Span("   ")]
     tried = [edge.read_at for edge in snapshot.edges if edge.read_at is not None]
-    when = f"tried {states.coarse(snapshot.taken_at - max(tried))} ago" if tried else "nothing was tried"
+    when = (
+        _("tried {taken_at} ago", taken_at=states.coarse(snapshot.taken_at - max(tried)))
+        if tried
+        else _("nothing was tried")
+    )
     return (*said, Span(when, "muted")) if counted else ()
 
 
 def empty(snapshot: Snapshot | None, *, models: bool = False) -> list[Line]:
     """What stands where the arrows, or the models, would be."""
     if snapshot is None:
-        return [line(("  Looking ...", "muted"))]
+        return [line((_("  Looking ..."), "muted"))]
     return [BLANK, line((f"  {told.no_models(snapshot) if models else told.nothing(snapshot)}.", "muted"))]
 
 
@@ -112,18 +117,22 @@ def document(edge: Edge, snapshot: Snapshot, trouble: Result | None) -> list[Lin
     """One arrow: where it breaks and what to do, the way as a line, where it is set."""
     said: list[Line] = [*(_why(trouble) if trouble else [line(told.explained(edge))]), BLANK, _way(edge), BLANK]
     boxes = {container.id: container for container in snapshot.containers}
-    why = pairs(*((hop.name, _seen(hop)) for hop in edge.hops if hop.reason or hop.state != "unknown"))
-    tried = None if edge.read_at is None else f"{states.coarse(snapshot.taken_at - edge.read_at)} ago"
-    by = "tried from inside its network" if edge.by == "probe" else "concluded from networks and states, not tried"
-    where = pairs(
-        ("set in", f"{edge.origin}, {edge.place}"),
-        ("written", edge.declared),
-        ("meant", edge.effective if edge.effective != edge.declared else None),
-        ("from", _container(boxes.get(edge.source))),
-        ("to", _container(boxes.get(edge.target or ""))),
-        ("known", by if tried is None else f"{by}, {tried}"),
+    why = pairs(*((_(hop.name), _seen(hop)) for hop in edge.hops if hop.reason or hop.state != "unknown"))
+    tried = (
+        None if edge.read_at is None else _("{taken_at} ago", taken_at=states.coarse(snapshot.taken_at - edge.read_at))
     )
-    return [*said, *sections(("Steps", why), ("Address", where))]
+    by = (
+        _("tried from inside its network") if edge.by == "probe" else _("concluded from networks and states, not tried")
+    )
+    where = pairs(
+        (_("set in"), f"{edge.origin}, {edge.place}"),
+        (_("written"), edge.declared),
+        (_("meant"), edge.effective if edge.effective != edge.declared else None),
+        (_("from"), _container(boxes.get(edge.source))),
+        (_("to"), _container(boxes.get(edge.target or ""))),
+        (_("known"), by if tried is None else f"{by}, {tried}"),
+    )
+    return [*said, *sections((_("Steps"), why), (_("Address"), where))]
 
 
 def _why(trouble: Result) -> list[Line]:
@@ -138,14 +147,14 @@ def _way(edge: Edge) -> Line:
     spans = [Span(f"  {edge.source_name}", "strong")]
     for hop in edge.hops:
         mark, tone = {"ok": (paint.DONE, "muted"), "failed": (paint.BAD, "error")}.get(hop.state, (paint.ASK, "muted"))
-        spans += [Span(f" {paint.RULE * 2} ", "muted"), Span(f"{hop.name} {mark}", tone)]  # type: ignore[arg-type]
+        spans += [Span(f" {paint.RULE * 2} ", "muted"), Span(f"{_(hop.name)} {mark}", tone)]  # type: ignore[arg-type]
         if hop.state != "ok":
             return (*spans, Span(f"   {told.target(edge)}", "muted"))
     return (*spans, Span(f" {paint.RULE * 2} ", "muted"), Span(told.target(edge), "strong"))
 
 
 def _seen(hop: Hop) -> Span:
-    words = hop.reason if hop.state == "unknown" else f"{hop.state}, {hop.reason}" if hop.reason else hop.state
+    words = hop.reason if hop.state == "unknown" else f"{_(hop.state)}, {hop.reason}" if hop.reason else _(hop.state)
     return Span(words or DASH, "error" if hop.state == "failed" else "plain")
 
 
@@ -192,7 +201,9 @@ def model_rows(snapshot: Snapshot) -> list[Row]:
     for app, paths in sorted(groups, key=lambda group: min(map(_path_rank, group[1])) > 0):
         well = sum(told.path_state(path) == "ok" for path in paths)
         tone: Tone = "muted" if min(map(_path_rank, paths)) else "warning"
-        said = line(" ", (paths[0].app_name, "strong"), (f"  {well} of {len(paths)} well", tone))
+        said = line(
+            " ", (paths[0].app_name, "strong"), (_("  {well} of {count} well", well=well, count=len(paths)), tone)
+        )
         made.append(Row(f"{APP}{app}", heading=said, stands=True))
         made += [_model_row(path) for path in sorted(paths, key=_path_rank)]
     return made
@@ -203,21 +214,21 @@ def _path_rank(path: ModelPath) -> int:
 
 
 def _model_row(path: ModelPath) -> Row:
-    glyph, tone, _ = _STATES[told.path_state(path)]
+    glyph, tone, _rank_of = _STATES[told.path_state(path)]
     steps = {("served" if step.name == "model" else str(step.name)): _step(step) for step in path.steps}
     return Row(
         path.key,
         {
             **steps,
-            "state": Span(f"{glyph} {told.path_state(path)}", tone),
-            "model": Span(path.model or told.UNNAMED, "plain" if path.model else "muted"),
+            "state": Span(f"{glyph} {_(told.path_state(path))}", tone),
+            "model": Span(path.model or _(told.UNNAMED), "plain" if path.model else "muted"),
         },
     )
 
 
 def _step(step: PathStep) -> Span:
     if step.state == "failed":
-        return Span(f"{paint.BAD} no", "error")
+        return Span(_("{bad} no", bad=paint.BAD), "error")
     if step.state == "unknown":
         return Span(paint.ASK, "muted")
     return Span("ok" if step.name == "key" and step.state == "ok" else told.step_shown(step), "muted")
@@ -227,10 +238,10 @@ def model_totals(snapshot: Snapshot) -> Line:
     """How many paths are broken, well and not known."""
     counted = [told.path_state(path) for path in snapshot.model_paths]
     said: list[Span] = []
-    for state, words in (("broken", "broken"), ("unknown", "not known"), ("ok", "well")):
+    for state, words in (("broken", N_("broken")), ("unknown", N_("not known")), ("ok", N_("well"))):
         if number := counted.count(state):
-            glyph, tone, _ = _STATES[state]
-            said += [Span(f"{glyph} {number} {words}", tone), Span("   ")]
+            glyph, tone, _rank_of = _STATES[state]
+            said += [Span(f"{glyph} {number} {_(words)}", tone), Span("   ")]
     return tuple(said[:-1])
 
 
@@ -272,10 +283,10 @@ def model_document(
     first = [] if trouble is None else [*_why(trouble), BLANK]
     said: list[Line] = [*first, line(told.path_explained(path)), BLANK, _path_way(path)]
     if test is not None:
-        ago = f"  Asked {states.coarse(snapshot.taken_at - test.check.at)} ago: "
+        ago = _("  Asked {length} ago: ", length=states.coarse(snapshot.taken_at - test.check.at))
         said.append(line((f"{ago}{told.tested(test)}", "error" if test.ended else "plain")))
     said.append(BLANK)
-    steps = pairs(*((told.STEP_WORDS[step.name], _told_step(step)) for step in path.steps if step.state != "none"))
+    steps = pairs(*((_(told.STEP_WORDS[step.name]), _told_step(step)) for step in path.steps if step.state != "none"))
     gateway = next((each for each in snapshot.containers if each.id == path.gateway), None)
     channel = next(
         (one for state in snapshot.oneapis if state.container == path.gateway for one in state.channels or ()
@@ -283,16 +294,20 @@ def model_document(
     )  # fmt: skip
     tested = None
     if channel is not None and channel.tested_at is not None:
-        took = f", took {channel.test_seconds:.1f} s" if channel.test_seconds else ""
-        tested = f"{states.coarse(snapshot.taken_at - channel.tested_at)} ago{took} (always a chat request)"
+        took = _(", took {test_seconds:.1f} s", test_seconds=channel.test_seconds) if channel.test_seconds else ""
+        tested = _(
+            "{taken_at} ago{took} (always a chat request)",
+            taken_at=states.coarse(snapshot.taken_at - channel.tested_at),
+            took=took,
+        )
     where = pairs(
-        ("offered in", f"{path.kind}, {path.place}" if path.kind else path.place),
-        ("gateway", _container(gateway)),
-        ("channel tested", tested),
-        ("goes to", path.upstream),
-        ("asked as", path.upstream_model if path.upstream_model != path.model else None),
+        (_("offered in"), f"{path.kind}, {path.place}" if path.kind else path.place),
+        (_("gateway"), _container(gateway)),
+        (_("channel tested"), tested),
+        (_("goes to"), path.upstream),
+        (_("asked as"), path.upstream_model if path.upstream_model != path.model else None),
     )
-    return [*said, *sections(("Steps", steps), ("Path", where))]
+    return [*said, *sections((_("Steps"), steps), (_("Path"), where))]
 
 
 def _path_way(path: ModelPath) -> Line:
@@ -302,7 +317,7 @@ def _path_way(path: ModelPath) -> Line:
         if step.state == "none":
             continue
         mark, tone = {"ok": (paint.DONE, "muted"), "failed": (paint.BAD, "error")}.get(step.state, (paint.ASK, "muted"))
-        words = " ".join(filter(None, (step.name, step.shown if step.state != "unknown" else "", mark)))
+        words = " ".join(filter(None, (_(step.name), step.shown if step.state != "unknown" else "", mark)))
         spans += [Span(f" {paint.RULE * 2} ", "muted"), Span(words, tone)]  # type: ignore[arg-type]
     return tuple(spans)
 
@@ -310,5 +325,6 @@ def _path_way(path: ModelPath) -> Line:
 def _told_step(step: PathStep) -> Span:
     words = step.reason or step.shown or step.state
     return Span(
-        words if step.state == "unknown" else f"{step.state}, {words}", "error" if step.state == "failed" else "plain"
+        words if step.state == "unknown" else f"{_(step.state)}, {words}",
+        "error" if step.state == "failed" else "plain",
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from textual import events
 from textual.widgets import Input
 
+from ...console.text import _
 from ...console.text.cleaning import cells, clip
 from ..registry import ACTIONS, PLACES, find, name
 from .paint import Line, Span
@@ -27,7 +28,7 @@ class Header(Lines):
         width = self.size.width or self.app.size.width
         right = [Span(f"{machine} ", "muted")]
         if read_only:
-            right.append(Span(" READ-ONLY ", "badge"))
+            right.append(Span(_(" READ-ONLY "), "badge"))
         brand = Span(" stackops ", "badge")
         for lead, names, end in (
             (brand, True, right),
@@ -56,9 +57,9 @@ class Header(Lines):
             start = self._taken(left)
             count = f" {problems}" if place == "doctor" and problems else ""
             named = names or place == here or count
-            left += self._place(key, title if named else "", count, here=place == here)
+            left += self._place(key, _(title) if named else "", count, here=place == here)
             self._hits.append((start, self._taken(left), place))
-        way = opened if here in {place for _, place, _ in _HEADER} else crumbs
+        way = opened if here in {each[1] for each in _HEADER} else [_(here), *opened]
         return [*left, *(Span(f" › {each}", "accent") for each in way), Span(" ")]
 
     @staticmethod
@@ -128,15 +129,15 @@ class KeyBar(Lines):
     def _items(self) -> list[tuple[str, str, str]]:
         """Id, key and label of what can be done; own keys first, those that are everywhere last."""
         if isinstance(self.screen.focused, Input):
-            return [("", "enter", "done"), ("", "esc", "back")]
+            return [("", "enter", _("done")), ("", "esc", _("back"))]
         if getattr(self.screen, "jumping", False):
-            return [("", "a-z", "go to the line with this letter"), ("", "esc", "back")]
+            return [("", "a-z", _("go to the line with this letter")), ("", "esc", _("back"))]
         found: dict[str, tuple[str, str, str]] = {}
         for key, active in self.screen.active_bindings.items():
             binding = active.binding
             seen = binding.id and active.enabled and (binding.show or self._near(binding.id))
             if seen and binding.id and binding.id not in found and binding.description:
-                found[binding.id] = (binding.id, name(key), binding.description)
+                found[binding.id] = (binding.id, name(key), _(binding.description))
         inner = [found[action.id] for action in ACTIONS if action.id in found and action.id not in _LAST]
         return inner + [found[each] for each in _LAST if each in found]
 

@@ -11,6 +11,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
+from ...console.text import _, n_
 from ..render.log_lines import Beside, LogEntry, Style, seconds
 from .log_view import LogView
 from .paint import Span
@@ -80,12 +81,17 @@ class ChoosingLog(LogView):
 
     def state(self, *, paused: bool) -> list[Span]:
         """Whether lines come, how many there are and how they are shown."""
-        clock = {"off": "no time", "relative": "age"}.get(self.log_style.clock, f"{self.log_style.clock} time")
+        clocks = {"off": _("no time"), "relative": _("age"), "local": _("local time")}
+        clock = clocks.get(self.log_style.clock, _("{clock} time", clock=self.log_style.clock))
         count = len(self.kept.texts)
-        told = [f"{count:,} {'line' if count == 1 else 'lines'}", f"errors {len(self.kept.errors):,}", clock]
-        told.append("lines broken" if self.wraps else "lines cut")
-        live = Span("live" if self.follows else "live, not followed")
-        state = Span("paused, f goes on", "warning") if paused else live
+        told = [
+            n_("{count:,} line", "{count:,} lines", count),
+            _("errors {count:,}", count=len(self.kept.errors)),
+            clock,
+        ]
+        told.append(_("lines broken") if self.wraps else _("lines cut"))
+        live = Span(_("live") if self.follows else _("live, not followed"))
+        state = Span(_("paused, f goes on"), "warning") if paused else live
         return [Span(" "), state, *(Span(f" · {each}", "muted") for each in told), Span(" ")]
 
     def _forget_dropped(self) -> None:

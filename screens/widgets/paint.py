@@ -26,7 +26,7 @@ from textual.color import Color
 from textual.filter import LineFilter
 from textual.strip import Strip
 
-from ...console.text.cleaning import MARK, ascii_cells, clean_line, redact
+from ...console.text.cleaning import MARK, ascii_cells, cells, clean_line, redact
 
 OK, BAD, WARN, NOTE, OFF, TURN, PAUSE, ASK = "●", "✖", "▲", "◆", "○", "↻", "‖", "?"
 FOLDED, UNFOLDED = "▸", "▾"
@@ -138,7 +138,7 @@ def line(*parts: Span | tuple[str, Tone] | str) -> Line:
 def pairs(*rows: tuple[str, Span | str | None], width: int = 12) -> list[Line]:
     """Label and value; what is not known or does not apply (None) is left out."""
     return [
-        line((f"  {label:<{width}} ", "muted"), value if isinstance(value, Span) else Span(value))
+        line((f"  {label}{' ' * (width - cells(label))} ", "muted"), value if isinstance(value, Span) else Span(value))
         for label, value in rows
         if value is not None
     ]

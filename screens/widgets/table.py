@@ -18,6 +18,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ...console.text import _
 from ...console.text.cleaning import SECRETS, clip, fit
 from ..registry import bindings
 from . import paint
@@ -103,7 +104,6 @@ class Table(ScrollView, can_focus=True):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Of the rows that can be selected."""
         return tuple(row.key for row in self._rows if row.selectable)
 
     @property
@@ -151,7 +151,7 @@ class Table(ScrollView, can_focus=True):
         column = next((each for each in self._columns if self._order and each.key == self._order.column), None)
         found = ordered(filtered(rows, self.query_words), column, self._order)
         if self._given and not found:
-            empty = (line(("  Nothing here has ", "muted"), self.query_words, ("; esc shows all again.", "muted")),)
+            empty = (line((_("  Nothing here has {words}; esc shows all again.", words=self.query_words), "muted")),)
         self._show(tuple(found), tuple(empty))
 
     def _show(self, rows: tuple[Row, ...], empty: tuple[Line, ...]) -> None:
@@ -384,7 +384,7 @@ class Table(ScrollView, can_focus=True):
         at = Span(CURSOR if ground == "cursor" else " ", "accent")
         before = (at, row.mark if row.mark.text else Span(" "), Span(" "))
         segments = [Segment(shown(span.text), brush.tone(span.tone, base)) for span in before]
-        for column, _, wide in self._placed:
+        for column, _x, wide in self._placed:
             text, tone = row.cells.get(column.key, Span(""))
             segments.append(Segment(fit(shown(text), wide, column.align), brush.tone(tone, base)))
             segments.append(Segment(" ", base))
@@ -392,9 +392,9 @@ class Table(ScrollView, can_focus=True):
 
     def _title_strip(self, width: int) -> Strip:
         spans: list[Span] = [Span("   ")]
-        for column, _, wide in self._placed:
+        for column, _x, wide in self._placed:
             order = self.order if self.order and self.order.column == column.key else None
             arrow = (ARROW_DOWN if downwards(column, order) else ARROW_UP) if order else ""
-            title = f"{clip(column.title, wide - len(arrow))}{arrow}"
+            title = f"{clip(_(column.title), wide - len(arrow))}{arrow}"
             spans += [Span(fit(title, wide, column.align), "accent" if order else "muted"), Span(" ")]
         return strip(self, safe(tuple(spans)), width, "heading")

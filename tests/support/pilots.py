@@ -109,7 +109,7 @@ async def console(desk: Desk, size: tuple[int, int] = (80, 24), *, ascii_only: b
     app = StackopsApp(desk, ascii_only=ascii_only)
     async with app.run_test(size=size, notifications=True) as pilot:
         stage = Stage(app, pilot)
-        await stage.until(lambda text: "Overview" in text or "Too small" in text)
+        await stage.until(lambda text: any(each in text for each in ("Overview", "Too small", "总览", "窗口太小")))
         if desk.feed.__class__.__name__ == "FrozenFeed" and desk.feed.snapshot is not None:  # type: ignore[attr-defined]
             await stage.until(lambda _: app.results is not None)
         await stage.settle()
