@@ -263,10 +263,25 @@ async def test_channels_of_an_ai_proxy_are_those_that_its_database_told(gateway)
         (DatabaseAnswer(channels_trouble="no such relation"), "database"),
     ):  # fmt: skip
         world.board.put(databases=(replace(told, answer=answer),))
-        world.board.take("oneapi", await world.apis.source.again())
+        assert await world.apis.source.again() is None
         state = world.board.parts.oneapis[1]
         assert (state.trouble, state.channels, state.sentence) == (
             trouble, answer.channels, answer.said or answer.channels_trouble
         )  # fmt: skip
-        assert await world.apis.source.again() is None
     assert len(gateway.requests) == asked
+
+
+async def test_what_is_wrong_with_the_token_is_still_told_when_an_ai_proxy_has_told_its_channels(
+    gateway, monkeypatch
+) -> None:
+    monkeypatch.delenv(TOKEN, raising=False)
+    world = World(gateway, token=True)
+    await world.apis.read()
+    before = world.faults()
+    assert before
+    proxy = replace(world.one, id="ab" * 32, name="aiproxy", image="aiproxy:v0.2", ports=())
+    told = DatabaseState("postgres", "pg", proxy.id, "SQL_DSN", "postgres", "aiproxy", DatabaseAnswer(channels=()))
+    world.board.put(containers=(world.one, world.fastgpt, proxy), databases=(told,))
+    assert await world.apis.source.again() is None
+    assert len(world.board.parts.oneapis) == 2
+    assert world.faults() == before

@@ -250,11 +250,11 @@ class OneApis(Source):
         return NewParts({"oneapis": told}, (*faults, *refused), read=(self.name,))
 
     async def again(self) -> NewParts | None:
-        """With what databases told meanwhile of AI Proxies; nobody is asked once more."""
+        """With what databases told meanwhile of AI Proxies; nobody is asked once more, and what was wrong stays so."""
         proxies = self._ai_proxies()
         others = tuple(one for one in self.parts.oneapis if one.container not in {each.container for each in proxies})
-        told = (*others, *proxies)
-        return NewParts({"oneapis": told}) if told != self.parts.oneapis else None
+        self.site.board.put(oneapis=(*others, *proxies))
+        return None
 
     def _ai_proxies(self) -> tuple[OneApiState, ...]:
         """Each whose database was asked, as its channels lie there."""
