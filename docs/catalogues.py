@@ -23,7 +23,7 @@ from stackops.console.model.paths import StepName, StepState
 from stackops.console.text import DOMAINS, FOLDERS, LOCALE
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = {"console": ("console", "screens"), "checks": ("console/fix", "checks")}
+ROOMS = {"console": ("console", "screens"), "checks": ("console/fix", "console/products", "checks")}
 """Folders whose texts a catalogue has; what lies in a folder of the second one is none of the first one's."""
 Texts = dict[tuple[str, str], set[str]]
 """English and its plural, empty where it has none -> the files with it."""

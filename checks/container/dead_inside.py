@@ -66,7 +66,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         shown = life.last_words[max(0, index - BEFORE) : index + 1]
         rows = (*(Evidence("log", clip(line, 300), f"docker logs {life.name}") for line in shown), *life.rows()[:1])
         words = {
-            "keeper": keeper.name[:1].upper() + keeper.name[1:], "line": clip(life.last_words[index], 120),
+            "keeper": (name := _(keeper.name))[:1].upper() + name[1:], "line": clip(life.last_words[index], 120),
             "quoted": shlex.quote(life.name),
         }  # fmt: skip
         well = life.container.health is not None and life.container.health.status == "healthy"

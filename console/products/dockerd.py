@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from ..hosts import ProcessRow
 from ..model import DaemonConfig, EngineInfo
+from ..text import N_, _
 from .gateways import release
 
 DEFAULT_FILE = "/etc/docker/daemon.json"
@@ -90,8 +91,8 @@ _DEEP = frozenset({
 })  # fmt: skip
 """fact: moby flatOptions: the names below any other object have to be keys or flags themselves."""
 _WORDS = {
-    "text": "a text", "list": "a list of texts", "switch": "true or false", "number": "a whole number",
-    "map": "an object", "rows": "a list of objects",
+    "text": N_("a text"), "list": N_("a list of texts"), "switch": N_("true or false"),
+    "number": N_("a whole number"), "map": N_("an object"), "rows": N_("a list of objects"),
 }  # fmt: skip
 _ADDRESSES = ("dns", "default-gateway", "default-gateway-v6", "ip", "host-gateway-ip")
 _LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "panic")
@@ -100,8 +101,9 @@ _LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "panic
 def kind_of(value: object) -> str:
     """What stands there, for people."""
     if isinstance(value, list):
-        return "a list" if all(isinstance(one, str) for one in value) else "a list of other things than texts"
-    return {str: "a text", bool: "true or false", dict: "an object", type(None): "nothing"}.get(type(value), "a number")
+        return _("a list") if all(isinstance(one, str) for one in value) else _("a list of other things than texts")
+    kinds = {str: N_("a text"), bool: N_("true or false"), dict: N_("an object"), type(None): N_("nothing")}
+    return _(kinds.get(type(value), N_("a number")))
 
 
 def misfits(data: Mapping[str, object]) -> Iterator[str]:
@@ -113,10 +115,10 @@ def misfits(data: Mapping[str, object]) -> Iterator[str]:
         named = data.get(key)
         told = [one.strip() for one in named if isinstance(one, str)] if isinstance(named, list) else [named or "::"]
         if not all(_is_address(one) for one in told if isinstance(one, str)):
-            yield f"{key} is no IP address, or has an entry that is none"
+            yield _("{key} is no IP address, or has an entry that is none", key=key)
     level = data.get("log-level")
     if isinstance(level, str) and level and level.lower() not in _LEVELS:
-        yield f"log-level must be one of {', '.join(_LEVELS)}"
+        yield _("log-level must be one of {levels}", levels=", ".join(_LEVELS))
 
 
 def _misfits(path: str, value: object, shape: Shape) -> Iterator[str]:
@@ -124,7 +126,7 @@ def _misfits(path: str, value: object, shape: Shape) -> Iterator[str]:
         return
     if isinstance(shape, dict):
         if not isinstance(value, dict):
-            yield f"{path} is {kind_of(value)} and must be an object"
+            yield _("{path} is {kind_of} and must be an object", path=path, kind_of=kind_of(value))
             return
         for name, inner in shape.items():
             if name in value:
@@ -132,13 +134,13 @@ def _misfits(path: str, value: object, shape: Shape) -> Iterator[str]:
     elif isinstance(shape, tuple):
         kind, inner = shape
         if not isinstance(value, dict if kind == "map" else list):
-            yield f"{path} is {kind_of(value)} and must be {_WORDS[kind]}"
+            yield _("{path} is {kind_of} and must be {words}", path=path, kind_of=kind_of(value), words=_(_WORDS[kind]))
             return
         parts = value if isinstance(value, dict) else dict(enumerate(cast("list[object]", value), 1))
         for place, part in parts.items():
             yield from _misfits(f"{path}.{place}", part, inner)
     elif not _fits(value, shape):
-        yield f"{path} is {kind_of(value)} and must be {_WORDS[shape]}"
+        yield _("{path} is {kind_of} and must be {words}", path=path, kind_of=kind_of(value), words=_(_WORDS[shape]))
 
 
 def _fits(value: object, shape: str) -> bool:
@@ -273,22 +275,22 @@ def refusal(mirror: str, version: str | None = None) -> str | None:
     fact: moby registry.ValidateMirror
     """
     if not mirror or any(character.isspace() or not character.isprintable() for character in mirror):
-        return "an address without spaces is expected"
+        return _("an address without spaces is expected")
     try:
         parts = urlsplit(mirror)
-        host, _ = parts.hostname, parts.port
+        host, _rest = parts.hostname, parts.port
     except ValueError:
-        return "it is not an address"
+        return _("it is not an address")
     if "://" not in mirror or parts.scheme not in ("http", "https"):
-        return "it must begin with https:// or http://"
+        return _("it must begin with https:// or http://")
     if not host:
-        return "it names no host"
+        return _("it names no host")
     if parts.username is not None or parts.password is not None:
-        return "user and password are not allowed in it"
+        return _("user and password are not allowed in it")
     if parts.query or parts.fragment or "?" in mirror or "#" in mirror:
-        return "a query or fragment is not allowed in it"
+        return _("a query or fragment is not allowed in it")
     if parts.path not in ("", "/") and (major(version) or 0) < PATHS_ALLOWED:
-        return "a path is not allowed in it"
+        return _("a path is not allowed in it")
     return None
 
 
@@ -330,21 +332,31 @@ def _objections(config: DaemonConfig, version: str | None, effective: tuple[str,
     number = major(version)
     lenient = number is not None and number >= MARK_ALLOWED
     if config.error is not None and not (config.blank and lenient):
-        yield Objection("invalid-json", f"line {config.line}, column {config.column}: {config.error}")
+        yield Objection(
+            "invalid-json",
+            _("line {line}, column {column}: {error}", line=config.line, column=config.column, error=config.error),
+        )
         return
     if config.mark and not lenient:
-        yield Objection("invalid-json", "it begins with a byte order mark, which this Engine takes for a mistake")
+        yield Objection("invalid-json", _("it begins with a byte order mark, which this Engine takes for a mistake"))
     for says in () if _started_with(config) else config.refused:
         yield Objection("refused-value", says)
     for key in config.unknown if _new_keys_known(number) and not _started_with(config) else ():
-        yield Objection("unknown-key", f"{key} is no key that the Engine knows")
+        yield Objection("unknown-key", _("{key} is no key that the Engine knows", key=key))
     if config.mirrors_wrong:
-        yield Objection("wrong-type", f"{MIRRORS} is {config.mirrors_wrong} and must be a list")
+        yield Objection(
+            "wrong-type",
+            _(
+                "{mirrors} is {mirrors_wrong} and must be a list",
+                mirrors=MIRRORS,
+                mirrors_wrong=config.mirrors_wrong,
+            ),
+        )
     both = [key for key in config.keys if key in config.flags and key not in BOTH_ALLOWED]
     if both:
-        yield Objection("flag-conflict", f"{', '.join(both)}: set in the file and as a flag of dockerd")
+        yield Objection("flag-conflict", _("{both}: set in the file and as a flag of dockerd", both=", ".join(both)))
     if config.typo and config.typo != SINGULAR:
-        yield Objection("misspelt", f"{config.typo} is no key that the Engine knows")
+        yield Objection("misspelt", _("{typo} is no key that the Engine knows", typo=config.typo))
     for mirror in config.mirrors or ():
         reason = refusal(mirror, version)
         if reason and mirror.rstrip("/") not in effective:

@@ -23,6 +23,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from ..model import Role
+from ..text import N_
 
 
 class Pattern(Struct, frozen=True, dict=True):
@@ -283,7 +284,7 @@ KEEPERS = (
     Keeper("pm2", re.compile(r"had too many unstable restarts \(\d+\)\. Stopped")),
     Keeper("s6", re.compile(r"s6-rc: (?:warning|fatal): unable to start service (?P<who>[\w.-]+)")),
     Keeper(
-        "the reloader of uvicorn",
+        N_("the reloader of uvicorn"),
         re.compile(r"^Process SpawnProcess-\d+:"),
         # or any line of a log, as no traceback has one: a worker died, whose program goes on
         re.compile(r"Started (?:server|reloader) process|startup complete|^\W?(?:\d{4}-|DEBUG|INFO|WARN|ERROR)"),
@@ -294,12 +295,12 @@ KEEPERS = (
     ),
     Keeper("concurrently", re.compile(r"^\[(?P<who>[\w:.-]+)\] .{1,160} exited with code [1-9]\d*$"), last=3),
     Keeper(
-        "the start script",
+        N_("the start script"),
         re.compile(r"^npm (?:ERR!|error) |^error Command failed with exit code [1-9]|\bELIFECYCLE\b.*Command failed"),
         last=2,
     ),
     Keeper(
-        "the start script",
+        N_("the start script"),
         re.compile(r"^\S+: line \d+: +\d+ (?:Killed|Aborted|Segmentation fault|Bus error|Illegal instruction)\b"),
         last=2,
     ),

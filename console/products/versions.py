@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..model import Role
+from ..text import N_, _
 from .registry import by_image, by_role
 
 _VERSION = re.compile(r"v?\d+(?:\.\d+)+(?:-(?:rc|alpha|beta|fix)[.-]?\w*)?|v?\d+(?=$|-)", re.IGNORECASE)
@@ -124,27 +125,27 @@ def _of_labels(labels: Mapping[str, str]) -> str | None:
 
 
 _SIGNALS = {
-    129: "ended by SIGHUP",
-    130: "interrupted by SIGINT (Ctrl-C)",
-    131: "ended by SIGQUIT",
-    132: "illegal instruction (SIGILL): the processor lacks something the program was built for",
-    133: "ended by a trap (SIGTRAP)",
-    134: "aborted itself (SIGABRT): an assertion failed or memory ran out inside it",
-    135: "bus error (SIGBUS): often a full disk behind a memory-mapped file, or too little /dev/shm",
-    136: "arithmetic error (SIGFPE)",
-    138: "ended by SIGUSR1",
-    139: "crashed (SIGSEGV): it touched memory that is not its own",
-    141: "broken pipe (SIGPIPE)",
-    143: "stopped as asked (SIGTERM)",
+    129: N_("ended by SIGHUP"),
+    130: N_("interrupted by SIGINT (Ctrl-C)"),
+    131: N_("ended by SIGQUIT"),
+    132: N_("illegal instruction (SIGILL): the processor lacks something the program was built for"),
+    133: N_("ended by a trap (SIGTRAP)"),
+    134: N_("aborted itself (SIGABRT): an assertion failed or memory ran out inside it"),
+    135: N_("bus error (SIGBUS): often a full disk behind a memory-mapped file, or too little /dev/shm"),
+    136: N_("arithmetic error (SIGFPE)"),
+    138: N_("ended by SIGUSR1"),
+    139: N_("crashed (SIGSEGV): it touched memory that is not its own"),
+    141: N_("broken pipe (SIGPIPE)"),
+    143: N_("stopped as asked (SIGTERM)"),
 }
 _ORDINARY = {
-    0: "ended by itself without an error",
-    1: "ended with an error of its own; its log says which",
-    2: "ended because of wrong usage or options; its log says which",
-    125: "Docker itself could not run it",
-    126: "its program was found but cannot be executed",
-    128: "Docker could not start it",
-    255: "ended with an unspecified error, or its host went down while it ran",
+    0: N_("ended by itself without an error"),
+    1: N_("ended with an error of its own; its log says which"),
+    2: N_("ended because of wrong usage or options; its log says which"),
+    125: N_("Docker itself could not run it"),
+    126: N_("its program was found but cannot be executed"),
+    128: N_("Docker could not start it"),
+    255: N_("ended with an unspecified error, or its host went down while it ran"),
 }
 
 
@@ -155,29 +156,31 @@ def exit_meaning(
     if code is None:
         return None
     if oom:
-        return "killed because it used more memory than it may (out of memory)"
+        return _("killed because it used more memory than it may (out of memory)")
     if role is not None and code in by_role(role).exit_codes:
-        return by_role(role).exit_codes[code]
+        return _(by_role(role).exit_codes[code])
     if code == 127 or (error and code in {126, 128}):
         return _not_started(code, error or "")
     if code == 137:
-        return "killed (SIGKILL): by docker kill, after a stop that took too long, or by the kernel when memory ran out"
-    return _SIGNALS.get(code) or _ORDINARY.get(code) or _other(code)
+        return _(
+            "killed (SIGKILL): by docker kill, after a stop that took too long, or by the kernel when memory ran out"
+        )
+    return _(_SIGNALS.get(code) or _ORDINARY.get(code) or "") or _other(code)
 
 
 def _not_started(code: int, error: str) -> str:
     """Told apart by the Engine's reason. fact: a mount that fails at start gives 127 as a missing command does."""
     reason = error.lower()
     if "not a directory" in reason or "mount" in reason:
-        return "it could not start: a mount failed; a file is mounted where a folder is, or the other way round"
+        return _("it could not start: a mount failed; a file is mounted where a folder is, or the other way round")
     if "port is already allocated" in reason or "address already in use" in reason:
-        return "it could not start: a port it publishes is taken"
+        return _("it could not start: a port it publishes is taken")
     if "could not select device driver" in reason or "nvidia" in reason:
-        return "it could not start: the GPU it asks for is not available to Docker"
+        return _("it could not start: the GPU it asks for is not available to Docker")
     if "permission denied" in reason or code == 126:
-        return "its program was found but cannot be executed"
-    return "its program was not found in the image" if code == 127 else "Docker could not start it"
+        return _("its program was found but cannot be executed")
+    return _("its program was not found in the image") if code == 127 else _("Docker could not start it")
 
 
 def _other(code: int) -> str | None:
-    return f"ended by signal {code - 128}" if 128 < code < 193 else None
+    return _("ended by signal {number}", number=code - 128) if 128 < code < 193 else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ...text import N_
 from ..descriptor import Descriptor
 from ..mongo_uri import PORT
 
@@ -72,13 +73,15 @@ _APPS = (
 
 
 EXIT_CODES = {
-    2: "a bad option, or a key file that is missing while authentication is on",
-    14: "mongod met an error it could not go on from; its log says which",
-    48: "the port is taken, or the address cannot be bound",
-    51: "mongod gave up on a fatal assertion",
-    62: "the data folder is of another major version of MongoDB; go back to the old image and step one major at a time",
-    100: "mongod met an error that it did not expect, mostly because it cannot use its data folder",
-    132: "the processor lacks AVX, which MongoDB 5.0 and later need (on ARM: version 8.2-A)",
+    2: N_("a bad option, or a key file that is missing while authentication is on"),
+    14: N_("mongod met an error it could not go on from; its log says which"),
+    48: N_("the port is taken, or the address cannot be bound"),
+    51: N_("mongod gave up on a fatal assertion"),
+    62: N_(
+        "the data folder is of another major version of MongoDB; go back to the old image and step one major at a time"
+    ),
+    100: N_("mongod met an error that it did not expect, mostly because it cannot use its data folder"),
+    132: N_("the processor lacks AVX, which MongoDB 5.0 and later need (on ARM: version 8.2-A)"),
 }
 _PG_CLIENTS = "psql pg_dump pg_dumpall pg_restore pg_basebackup"
 _PG_SERVERS = "postgres docker-entrypoint.sh"

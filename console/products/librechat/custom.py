@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 from msgspec import Struct
 
 from ...model import ConfigAddress, ConfigIssue, OfferedModel
+from ...text import _
 from ..addresses import shown
 from .notation import Version
 from .schema import Path, expand
@@ -66,16 +67,23 @@ def dropped(entries: list[tuple[int, Data]]) -> Iterator[tuple[int, Data, tuple[
 def drop_issue(number: int, entry: Data, lacking: tuple[str, ...]) -> ConfigIssue:
     """Why an entry never appears, and what to write."""
     other = {key: miscased(entry, key) for key in lacking}
-    wrong = [f"{found} is not {key}" for key, found in other.items() if found]
+    wrong = [_("{found} is not {key}", found=found, key=key) for key, found in other.items() if found]
     absent = [key for key, found in other.items() if not found]
     empty = [key for key in absent if key in entry]
     none = [key for key in absent if key not in entry]
-    parts = [*wrong, *(f"{key} is empty" for key in empty), *([f"it has no {' and no '.join(none)}"] if none else [])]
-    advice = [f"write {key} instead of {found}" for key, found in other.items() if found]
-    advice += [f"add {key}" for key in absent]
+    parts = [
+        *wrong,
+        *(_("{key} is empty", key=key) for key in empty),
+        *([_("it has no {none}", none=_(" and no ").join(none))] if none else []),
+    ]
+    advice = [_("write {key} instead of {found}", key=key, found=found) for key, found in other.items() if found]
+    advice += [_("add {key}", key=key) for key in absent]
     return ConfigIssue(
         "dropped", f"endpoints.custom.{number}",
-        f"the endpoint {label(entry, number)} never appears, and nothing is logged: {', '.join(parts)}",
+        _(
+            "the endpoint {label} never appears, and nothing is logged: {parts}",
+            label=label(entry, number), parts=', '.join(parts),
+        ),
         advice="; ".join(advice),
     )  # fmt: skip
 
@@ -86,8 +94,10 @@ def same_names(entries: list[tuple[int, Data]]) -> Iterator[ConfigIssue]:
     for number, entry in entries:
         name = label(entry, number)
         if name in names and not missing(entry):
-            text = f"two endpoints are called {name}; only one of them appears"
-            yield ConfigIssue("warning", f"endpoints.custom.{number}.name", text, advice="give each a name of its own")
+            text = _("two endpoints are called {name}; only one of them appears", name=name)
+            yield ConfigIssue(
+                "warning", f"endpoints.custom.{number}.name", text, advice=_("give each a name of its own")
+            )
         names |= set() if missing(entry) else {name}
 
 
@@ -115,9 +125,12 @@ def azure_warnings(groups: list[tuple[int, Data]]) -> Iterator[ConfigIssue]:
     for number, group in groups:
         instance = group.get("instanceName") or ""
         if "://" in instance or "." in instance.replace("${", "").replace("}", ""):
-            text = f"instanceName of group {group['group']} must be the bare first label of the host name"
+            text = _(
+                "instanceName of group {group} must be the bare first label of the host name",
+                group=group["group"],
+            )
             path = f"endpoints.azureOpenAI.groups.{number}.instanceName"
-            yield ConfigIssue("warning", path, text, advice="leave out https:// and .openai.azure.com")
+            yield ConfigIssue("warning", path, text, advice=_("leave out https:// and .openai.azure.com"))
 
 
 INVALID = "Invalid Azure OpenAI configuration:\n"
@@ -157,7 +170,7 @@ def _group_faults(groups: list[tuple[int, Data]]) -> Iterator[AzureProblem]:
             yield _fault(f'Group "{name}" is serverless but missing mandatory "baseURL."', path)
         if not group.get("instanceName") and not serverless:
             reason = f'Group "{name}" is missing an "instanceName" for non-serverless configuration.'
-            yield _fault(reason, path, "add instanceName: the first label of the resource's host name")
+            yield _fault(reason, path, _("add instanceName: the first label of the resource's host name"))
         names.add(name)
         for model, facts in group["models"].items():
             where = (*path, "models", model)
@@ -175,7 +188,7 @@ def _model_fault(group: Data, model: str, facts: Any, path: tuple[str | int, ...
     if missing:
         required = "" if isinstance(facts, bool) else "required "
         reason = f'Model "{model}" in group "{group["group"]}" is missing a {required}deploymentName or version.'
-        yield _fault(reason, path, f"add {' and '.join(missing)} to the model or to its group")
+        yield _fault(reason, path, _("add {missing} to the model or to its group", missing=_(" and ").join(missing)))
 
 
 def _fault(reason: str, path: tuple[str | int, ...], advice: str | None = None) -> AzureProblem:
@@ -196,7 +209,9 @@ def _unset(groups: list[tuple[int, Data]], release: Version, env: Mapping[str, s
                     left = _expanded(value, release, env)
                     where = (*path, "models", model) if key in both and own.get(key) else path
                     log = f'Azure configuration environment variable "{left}" was not found.'
-                    yield AzureProblem(log, (*where, key), f"set the variable in .env, or write the {key} itself")
+                    yield AzureProblem(
+                        log, (*where, key), _("set the variable in .env, or write the {key} itself", key=key)
+                    )
 
 
 def _expanded(value: str, release: Version, env: Mapping[str, str]) -> str:
@@ -306,9 +321,18 @@ def faults(data: Any, release: Version, env: Mapping[str, str] | None) -> Iterat
     for one, names in zip(texts, unset, strict=True):
         missing = [name for name in names if name not in passed]
         if missing and one.path[0] != "webSearch":  # there people are asked for what is not set
-            said = " and ".join(f"${{{name}}}" for name in missing)
-            text = f"{one.whose}, nothing sets {said}, so {one.key} stays as it is written, and requests fail"
-            yield _issue(one, text, f"set {' and '.join(missing)} in .env, or write the {one.key} itself")
+            said = _(" and ").join(f"${{{name}}}" for name in missing)
+            text = _(
+                "{whose}, nothing sets {said}, so {key} stays as it is written, and requests fail",
+                whose=one.whose,
+                said=said,
+                key=one.key,
+            )
+            yield _issue(
+                one,
+                text,
+                _("set {missing} in .env, or write the {key} itself", missing=_(" and ").join(missing), key=one.key),
+            )
 
 
 def _issue(one: Named, text: str, advice: str) -> ConfigIssue:
@@ -323,26 +347,32 @@ def _address_fault(one: Named, release: Version, env: Mapping[str, str]) -> tupl
         url = urlsplit(text)
         host, _port = url.hostname, url.port
     except ValueError:
-        return f"{one.key} is not an address", "write it as http://host:port/v1"
+        return _("{key} is not an address", key=one.key), _("write it as http://host:port/v1")
     if "://" not in text:
-        return f"{one.key} has no https:// or http:// in front, so it is no address", "write https:// or http:// first"
+        return _("{key} has no https:// or http:// in front, so it is no address", key=one.key), _(
+            "write https:// or http:// first"
+        )
     if url.scheme not in {"http", "https", "ws", "wss"} or not host:
-        return f"{one.key} is not an http address", "write it as http://host:port/v1"
+        return _("{key} is not an http address", key=one.key), _("write it as http://host:port/v1")
     return _path_fault(one.entry, url, release) if one.path[:2] == ("endpoints", "custom") else None
 
 
 def _path_fault(entry: Mapping[str, Any], url: SplitResult, release: Version) -> tuple[str, str] | None:
     path = url.path.rstrip("/")
     if "/v1/v1" in path:
-        return "/v1 stands twice in baseURL: every request ends with 404", "keep one /v1"
+        return _("/v1 stands twice in baseURL: every request ends with 404"), _("keep one /v1")
     call = next((call for call in _CALLS if path.endswith(call)), None)
     ollama = _OLLAMA_CALL.search(path)
     if ollama:
-        return f"LibreChat adds {_CALLS[0]} to baseURL itself: 404", f"write /v1 in place of {ollama[0]}"
+        return _("LibreChat adds {calls} to baseURL itself: 404", calls=_CALLS[0]), _(
+            "write /v1 in place of {ollama}", ollama=ollama[0]
+        )
     if call and not entry.get("directEndpoint") and release >= (0, 8, 0):
-        return f"LibreChat adds {_CALLS[0]} to baseURL itself: 404", f"cut {call} off"
+        return _("LibreChat adds {calls} to baseURL itself: 404", calls=_CALLS[0]), _("cut {call} off", call=call)
     if _is_ollama(entry, url) and path in {"", "/api"}:
-        return "without /v1 Ollama answers 404 to every chat, although the models are listed", "end baseURL with /v1"
+        return _("without /v1 Ollama answers 404 to every chat, although the models are listed"), _(
+            "end baseURL with /v1"
+        )
     return None
 
 

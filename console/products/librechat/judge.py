@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ...model import ConfigAddress, ConfigIssue, OfferedModel
+from ...text import _
 from . import custom
 from .custom import addresses, faults
 from .notation import Map, Seq, Shape, TextSpan, Version, shapes
@@ -48,16 +49,16 @@ def advice(issue: Issue, value: Any, release: Version) -> str | None:  # noqa: A
         clauses = [_of_key(key, issue, release) for key in unknown_keys(issue)]
         return "; ".join(clause for clause in clauses if clause) or None
     if issue.message == "Required":
-        return f"add {issue.path[-1]}" if issue.path else None
+        return _("add {path}", path=issue.path[-1]) if issue.path else None
     if issue.message.startswith("Expected string, received"):
-        return "put it in quotes" if issue.message.endswith(("number", "boolean", "date")) else None
+        return _("put it in quotes") if issue.message.endswith(("number", "boolean", "date")) else None
     if issue.message == "Expected boolean, received string":
         word = boolean_for(value)
-        return f"write {word}" if word else "write true or false"
+        return _("write {word}", word=word) if word else _("write true or false")
     if issue.message.endswith("received null"):
-        return "what belongs under it is not indented below it, or is missing"
+        return _("what belongs under it is not indented below it, or is missing")
     if "default endpoint (EModelEndpoint)" in issue.message:
-        return "give the endpoint another name, for example with a word added"
+        return _("give the endpoint another name, for example with a word added")
     return None
 
 
@@ -67,18 +68,22 @@ def _of_key(key: str, issue: Issue, release: Version) -> str | None:
         return None
     known = keys_of(shape, release)
     if shape == ROOT and key in keys_of(INTERFACE, release):
-        return f"{key} belongs under interface"
+        return _("{key} belongs under interface", key=key)
     if shape == "endpoints" and key in keys_of(ROOT, release):
-        return f"{key} belongs at the left margin, not under endpoints"
+        return _("{key} belongs at the left margin, not under endpoints", key=key)
     if shape == ROOT and key in keys_of("endpoints", release):
-        return f"{key} belongs under endpoints"
+        return _("{key} belongs under endpoints", key=key)
     later = _since(key, shape)
     if later and later > release:
-        return f"{key} needs a newer release than {'.'.join(map(str, release))}"
+        return _("{key} needs a newer release than {map}", key=key, map=".".join(map(str, release)))
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
     if near:
-        return f"{near[0]} may be meant by {key}"
-    return f"write {key} as an item of custom, with a name" if shape == "endpoints" else f"take {key} out"
+        return _("{near} may be meant by {key}", near=near[0], key=key)
+    return (
+        _("write {key} as an item of custom, with a name", key=key)
+        if shape == "endpoints"
+        else _("take {key} out", key=key)
+    )
 
 
 def _since(key: str, name: str) -> Version | None:
@@ -136,7 +141,7 @@ def verdict(text: str, release: Version, env: Mapping[str, str] | None) -> Confi
     except TooDeep as error:
         raise NotJudged(str(error)) from None
     except TooMuch:
-        raise NotJudged("its aliases repeat themselves without end") from None
+        raise NotJudged(_("its aliases repeat themselves without end")) from None
 
 
 def _judged(text: str, release: Version, env: Mapping[str, str] | None) -> ConfigJudgement:
@@ -147,7 +152,7 @@ def _judged(text: str, release: Version, env: Mapping[str, str] | None) -> Confi
         log = f"Config file YAML format is invalid: {problem}"
         return ConfigJudgement("yaml", "defaults", log, (issue,), syntax=problem)
     if _falsy(data):
-        message = "there is nothing in it but comments"
+        message = _("there is nothing in it but comments")
         log = "Custom config file missing or YAML format invalid."
         return ConfigJudgement("empty", "defaults", log, (ConfigIssue("syntax", "", message),), data=data)
     raw = tuple(judge(data, release, env or {}))

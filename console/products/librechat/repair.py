@@ -27,6 +27,7 @@ from ...compose.yaml_edit import (
     rename,
 )
 from ...model import ConfigRepair
+from ...text import _
 from . import custom
 from .env import config_version
 from .judge import CUSTOM, INTERFACE, ConfigJudgement, NotJudged, boolean_for, dotted, keys_of, unknown_keys, verdict
@@ -93,19 +94,23 @@ def _dedents(text: str, now: ConfigJudgement) -> Iterator[ConfigRepair]:
         here = re.match(r"( +)[^\s#-]", lines[number])
         if above and here and len(here[1]) > len(above[1]):
             columns = len(here[1]) - len(above[1])
-            says = f"Move the keys from line {number + 1} on {_columns(columns)} to the left, under the first key"
+            says = _(
+                "Move the keys from line {number} on {columns} to the left, under the first key",
+                number=number + 1,
+                columns=_columns(columns),
+            )
             yield ConfigRepair("dedent", says, line=number + 1, columns=columns)
 
 
 def _columns(count: int) -> str:
-    return f"{count} column{'' if count == 1 else 's'}"
+    return _("{count} column{s}", count=count, s="" if count == 1 else "s")
 
 
 def _of_issue(issue: Issue, data: Map, release: Version) -> Iterator[ConfigRepair]:
     path = tuple(str(part) for part in issue.path)
     if path == ("version",) and issue.message == "Required":
         value = config_version(release)
-        yield ConfigRepair("version", f"Add the missing version: {value}", value=value)
+        yield ConfigRepair("version", _("Add the missing version: {value}", value=value), value=value)
     elif issue.code == "unrecognized_keys" and not path:
         yield from _under_interface(unknown_keys(issue), data, release)
     elif issue.message.startswith("Expected string, received") or issue.code == "invalid_union":
@@ -113,7 +118,9 @@ def _of_issue(issue: Issue, data: Map, release: Version) -> Iterator[ConfigRepai
     elif issue.message == "Expected boolean, received string":
         word = boolean_for(at(data, path))
         if word:
-            yield ConfigRepair("boolean", f"Write {word} for {dotted(issue.path)}", path=path, value=word)
+            yield ConfigRepair(
+                "boolean", _("Write {word} for {dotted}", word=word, dotted=dotted(issue.path)), path=path, value=word
+            )
     elif issue.message.endswith("received null") and path[:2] == ("endpoints", "custom") and path[3:] == ("models",):
         entry = at(data, path[:-1])
         keys = tuple(key for key in entry if key in _MODEL_KEYS)
@@ -130,11 +137,17 @@ def _under_interface(unknown: tuple[str, ...], data: Map, release: Version) -> I
 
 def _nested(path: tuple[str, ...], name: str, keys: tuple[str, ...]) -> ConfigRepair:
     whole = ".".join((*path, name))
-    return ConfigRepair("nest", f"Indent {' and '.join(keys)} under {whole}", path=path, name=name, keys=keys)
+    return ConfigRepair(
+        "nest",
+        _("Indent {keys} under {whole}", keys=_(" and ").join(keys), whole=whole),
+        path=path,
+        name=name,
+        keys=keys,
+    )
 
 
 def _quoted(path: tuple[str, ...]) -> ConfigRepair:
-    return ConfigRepair("quote", f"Put {'.'.join(path)} in quotes", path=path)
+    return ConfigRepair("quote", _("Put {path} in quotes", path=".".join(path)), path=path)
 
 
 def _numbers(data: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:  # noqa: ANN401 - YAML holds anything
@@ -157,7 +170,12 @@ def _renames(data: Map) -> Iterator[ConfigRepair]:
             other = custom.miscased(entry, key)
             if other and key not in entry:
                 path = ("endpoints", "custom", str(number))
-                says = f"Rename {other} to {key} in the endpoint {custom.label(entry, number)}"
+                says = _(
+                    "Rename {other} to {key} in the endpoint {label}",
+                    other=other,
+                    key=key,
+                    label=custom.label(entry, number),
+                )
                 yield ConfigRepair("rename", says, path=path, name=other, value=key)
 
 
@@ -173,9 +191,9 @@ def repaired(text: str, repair: ConfigRepair, release: Version) -> str:
     try:
         doc = _document(text.encode("utf-8"))
     except YamlError as error:
-        raise RefusedEdit(f"it cannot be read as YAML: {error}") from None
+        raise RefusedEdit(_("it cannot be read as YAML: {error}", error=error)) from None
     if not isinstance(doc.data, dict):
-        raise RefusedEdit("a mapping (`key: value` lines) is expected")
+        raise RefusedEdit(_("a mapping (`key: value` lines) is expected"))
     made = _KINDS[repair.kind](doc, way(doc.data, repair.path), repair)
     return made.encode(made.text).decode("utf-8")
 
@@ -188,7 +206,7 @@ def _document(content: bytes) -> YamlDocument:
     except (YamlProblem, TooDeep) as error:
         raise YamlError(str(error)) from None
     if isinstance(data, Map) and data.size > MAX_NODES:
-        raise RefusedEdit("its aliases repeat themselves without end")
+        raise RefusedEdit(_("its aliases repeat themselves without end"))
     return YamlDocument(text=text, bom=bom, root=root, data=plain(data), reader=_document)
 
 
@@ -208,7 +226,7 @@ def way(data: Any, path: tuple[str, ...]) -> Path:  # noqa: ANN401
         elif isinstance(data, list) and step.isdigit() and int(step) < len(data):
             found = (*found, int(step))
         else:
-            raise RefusedEdit(f"there is no {'.'.join(path)} in it any more")
+            raise RefusedEdit(_("there is no {path} in it any more", path=".".join(path)))
         data = data[found[-1]]
     return found
 
@@ -221,21 +239,27 @@ def at(data: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401
 
 
 def _named(repair: ConfigRepair) -> str:
-    return ".".join(repair.path) or "the file"
+    return ".".join(repair.path) or _("the file")
 
 
 def _nest(doc: YamlDocument, path: Path, repair: ConfigRepair) -> YamlDocument:
     """Indent the lines of some keys, so that they come to stand under the key above them."""
     parent = node_at(doc, path)
     if parent is None or parent.kind != "mapping" or parent.flow:
-        raise RefusedEdit(f"{_named(repair)} is no mapping in lines of its own")
+        raise RefusedEdit(_("{named} is no mapping in lines of its own", named=_named(repair)))
     names = [key.value for key, _ in parent.pairs]
     if repair.name not in names or not set(repair.keys) <= set(names):
-        raise RefusedEdit(f"there is no {repair.name} with {', '.join(repair.keys)} beside it any more")
+        raise RefusedEdit(
+            _(
+                "there is no {repair} with {keys} beside it any more",
+                repair=repair.name,
+                keys=", ".join(repair.keys),
+            )
+        )
     first = names.index(repair.name) + 1
     block, behind = names[first : first + len(repair.keys)], parent.pairs[first + len(repair.keys) :]
     if set(block) != set(repair.keys):
-        raise RefusedEdit(f"{', '.join(repair.keys)} do not follow {repair.name} directly")
+        raise RefusedEdit(_("{keys} do not follow {repair} directly", keys=", ".join(repair.keys), repair=repair.name))
     start = _line_start(doc, parent.pairs[first][0].start)
     end = _line_start(doc, behind[0][0].start) if behind else _end_of(doc, parent)
     key, value = parent.pairs[first - 1]
@@ -244,7 +268,7 @@ def _nest(doc: YamlDocument, path: Path, repair: ConfigRepair) -> YamlDocument:
     wanted = {name: item for name, item in data.items() if name not in block}
     wanted[repair.name] = {**(data[repair.name] or {}), **{name: data[name] for name in block}}
     splice = Splice(start, end, _shifted(doc.text[start:end], columns))
-    return proven(doc, splice, put(doc.data, path, wanted), "what is meant")
+    return proven(doc, splice, put(doc.data, path, wanted), _("what is meant"))
 
 
 def _line_start(doc: YamlDocument, index: int) -> int:
@@ -255,7 +279,7 @@ def _child_column(doc: YamlDocument, key: YamlNode, value: YamlNode) -> int:
     if value.kind == "mapping" and value.pairs:
         return doc.column(value.pairs[0][0].start)
     if not is_empty(value):
-        raise RefusedEdit("the key already has a value of another kind")
+        raise RefusedEdit(_("the key already has a value of another kind"))
     return doc.column(key.start) + 2
 
 
@@ -283,37 +307,37 @@ def _shifted(block: str, columns: int) -> str:
 def _rename(doc: YamlDocument, path: Path, repair: ConfigRepair) -> YamlDocument:
     beside = at(doc.data, repair.path)
     if not isinstance(beside, dict) or repair.name not in beside or repair.value in beside:
-        raise RefusedEdit(f"there is no {repair.name} to rename in {_named(repair)}")
+        raise RefusedEdit(_("there is no {repair} to rename in {named}", repair=repair.name, named=_named(repair)))
     return rename(doc, (*path, repair.name), repair.value)
 
 
 def _version(doc: YamlDocument, _path: Path, repair: ConfigRepair) -> YamlDocument:
     """At the top, below what marks the beginning of the document."""
     if "version" in doc.data:
-        raise RefusedEdit("it has a version already")
+        raise RefusedEdit(_("it has a version already"))
     if doc.root is None or not doc.root.pairs:
-        raise RefusedEdit("there is no key in it yet")
+        raise RefusedEdit(_("there is no key in it yet"))
     if doc.root.flow:
-        raise RefusedEdit("the file is written in braces")
+        raise RefusedEdit(_("the file is written in braces"))
     text = doc.text
     first = _line_start(doc, doc.root.pairs[0][0].start)
     marker = re.search(r"(?m)^---[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r)", text[:first])
     where = marker.end() if marker else 0 if not text.startswith("%") else first
     splice = Splice(where, where, f"version: {repair.value}{doc.newline}")
-    return proven(doc, splice, {"version": repair.value, **doc.data}, "the version")
+    return proven(doc, splice, {"version": repair.value, **doc.data}, _("the version"))
 
 
 def _quote(doc: YamlDocument, path: Path, repair: ConfigRepair) -> YamlDocument:
     node, value = node_at(doc, path), at(doc.data, repair.path)
     written = doc.text[node.start : node.end] if node else ""
     if not isinstance(value, int | float | Date) or not re.fullmatch(r"[\w.:+ -]+", written):
-        raise RefusedEdit(f"{_named(repair)} is written in a way that is not edited")
+        raise RefusedEdit(_("{named} is written in a way that is not edited", named=_named(repair)))
     return ensure(doc, path, Quoted(written))
 
 
 def _boolean(doc: YamlDocument, path: Path, repair: ConfigRepair) -> YamlDocument:
     if not isinstance(at(doc.data, repair.path), str):
-        raise RefusedEdit(f"{_named(repair)} is written in a way that is not edited")
+        raise RefusedEdit(_("{named} is written in a way that is not edited", named=_named(repair)))
     return ensure(doc, path, repair.value == "true")
 
 
@@ -322,10 +346,10 @@ def _dedented(text: str, repair: ConfigRepair) -> str:
     lines = text.splitlines(keepends=True)
     first = repair.line - 1
     if not 0 <= first < len(lines) or repair.columns < 1:
-        raise RefusedEdit("the line is not there any more")
+        raise RefusedEdit(_("the line is not there any more"))
     depth = _depth(lines[first])
     if depth < repair.columns:
-        raise RefusedEdit("the line is not indented any more")
+        raise RefusedEdit(_("the line is not indented any more"))
     end = first
     while end < len(lines) and (not lines[end].strip() or _depth(lines[end]) >= depth):
         end += 1
@@ -340,13 +364,13 @@ def _depth(line: str) -> int:
 def _prove_dedent(old: str, new: str, release: Version) -> None:
     """What could not be read before must be read now, be accepted, and differ in indentation alone."""
     if re.sub(r"(?m)^[ ]+", "", old) != re.sub(r"(?m)^[ ]+", "", new):
-        raise RefusedEdit("the edit would change more than indentation")
+        raise RefusedEdit(_("the edit would change more than indentation"))
     try:
         issues = judge(load(new), release, {})
     except (YamlProblem, TooDeep, TooMuch) as error:
-        raise RefusedEdit(f"the edit would not be valid YAML ({error})") from None
+        raise RefusedEdit(_("the edit would not be valid YAML ({error})", error=error)) from None
     if any(issue.path[:1] != ("mcpServers",) for issue in issues):
-        raise RefusedEdit("the file would be read then, but not be accepted")
+        raise RefusedEdit(_("the file would be read then, but not be accepted"))
 
 
 _KINDS: dict[str, Callable[[YamlDocument, Path, ConfigRepair], YamlDocument]] = {
