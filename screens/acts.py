@@ -62,6 +62,8 @@ def refusal(verb: str, container: Container) -> str:
         verb == "kill" and container.state not in {"running", "paused", "restarting"}
     ):
         return _("{container} does not run.", container=container.name)
+    if verb == "remove" and container.state in {"running", "paused", "restarting"}:
+        return _("{container} runs, and only a stopped container is removed: stop it first.", container=container.name)
     if verb == "scale" and not (container.project and container.service):
         return _(
             "{container} was not made by Compose: only a service of a compose project has a number.",
@@ -123,6 +125,11 @@ class ContainerActs(Place):
         """The container that an act would change now."""
         raise LookupError("a place with container actions says which container is meant")
 
+    def acted_on(self) -> Sequence[Container]:
+        """All that an act would change now, where several may be meant."""
+        container = self.selected_container()
+        return [container] if container else []
+
     def meant(self) -> Container | None:
         return self.selected_container()
 
@@ -130,10 +137,10 @@ class ContainerActs(Place):
         """Why no container is selected, in a sentence with the way out."""
         return _("No container is selected.")
 
-    def _consent(self, verb: str, *, whole: bool = False) -> Consent:
+    def _consent(self, verb: str, *, whole: bool = False, words: frozenset[str] = _LOSES) -> Consent:
         """How an act is asked for. Of a whole stack, or where something is lost, never without a question."""
         asked = "pause" if verb == "unpause" else verb
-        given = self.desk.settings.confirm.get(f"container.{asked}", "word" if verb in _LOSES else "key")
+        given = self.desk.settings.confirm.get(f"container.{asked}", "word" if verb in words else "key")
         return "key" if given == "none" and (whole or verb in _LOSES) else given
 
     def action_restart(self) -> None:
@@ -154,8 +161,8 @@ class ContainerActs(Place):
 
     def action_pause(self) -> None:
         """Hold a container that runs; let a paused one go on."""
-        container = self.selected_container()
-        if container is not None and container.state == "paused":
+        these = self.acted_on()
+        if these and all(each.state == "paused" for each in these):
             self._ask(N_("Unpause"), N_("It goes on where it was held."), lambda c, x: x.unpause(c.id))
         else:
             self._ask(
@@ -302,7 +309,7 @@ class ContainerActs(Place):
             if yes:
                 self._record(verb, title, stack, members, act)
 
-        typed = stack if self._consent(verb, whole=True) == "word" else None
+        typed = stack if self._consent(verb, whole=True, words=_LOSES | {"stop"}) == "word" else None
         self.console.push_screen(
             Confirm(_("{verb} all of {stack}?", verb=_(title), stack=stack), body, _(title), typed=typed), answered
         )

@@ -159,6 +159,7 @@ ACTIONS: tuple[Action, ...] = (
            footer=False, near=_OVERVIEW),
     Action("table.peek", ("space",), "peek", "Show the selected line in full beside the list, or hide it", _TABLES,
            footer=False),
+    Action("overview.mark", ("m",), "mark", "Mark it: acts are on all marked ones", _OVERVIEW, footer=False),
     Action("overview.prune", ("P",), "prune", "Remove what nobody uses; never a volume", _OVERVIEW,
            changes=True, footer=False),
     Action("curves.span", ("t",), "time", "How long the curves go back: from 2 minutes to a day", ("gpus", "servers"),

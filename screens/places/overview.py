@@ -16,7 +16,7 @@ from ...console.model import Snapshot
 from ...console.model.findings import Result, Trouble
 from ...console.text import _
 from ...console.text.traces import caught
-from ..acts import ContainerActs
+from ..marking import MarkingActs
 from ..place import WIDE, FilterInput, entitle
 from ..registry import find, first_key
 from ..render import details, stacks, states, strip, troubles
@@ -43,7 +43,7 @@ def _welcome() -> tuple[Line, ...]:
     )  # fmt: skip
 
 
-class Overview(ContainerActs):
+class Overview(MarkingActs):
     """The first place."""
 
     PLACE: ClassVar[str] = "overview"
@@ -125,7 +125,9 @@ class Overview(ContainerActs):
         rows = stacks.rows(snapshot, results or (), self._view, self.console.judgement, airy=tall, room=room)
         empty = states.no_service(snapshot, offer_demo=self.desk.offer_demo and self._without_engine)
         table.use_columns(stacks.columns(snapshot))
-        table.show(rows, empty=empty)
+        table.show([row._replace(chosen=row.key in self.marks) for row in rows] if self.marks else rows, empty=empty)
+        marked = sum(each.id in self.marks for each in snapshot.containers)
+        entitle(table, _(" Stacks, {count} marked ", count=marked) if marked else _(" Stacks "))
         if snapshot.containers and not self._seen:
             self._seen = True
             table.action_top()

@@ -90,6 +90,8 @@ class Row(NamedTuple):
     """What a column is ordered by where its cell does not say it: the time behind a date."""
     words: tuple[str, ...] = ()
     """States and names that a filter finds it by although no cell says them."""
+    chosen: bool = False
+    """Whether it is one of several that are marked."""
 
     @property
     def selectable(self) -> bool:

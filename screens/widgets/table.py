@@ -239,7 +239,7 @@ class Table(ScrollView, can_focus=True):
         y = index + self._head - self.scroll_offset.y
         if not self._head <= y < self.size.height:
             return []
-        if old.heading is not None or old.mark != new.mark:
+        if old.heading is not None or (old.mark, old.chosen) != (new.mark, new.chosen):
             return [] if old.heading is not None and old.heading == new.heading else [Region(0, y, self.size.width, 1)]
         return [
             Region(placed.x, y, placed.width, 1)
@@ -382,7 +382,7 @@ class Table(ScrollView, can_focus=True):
         brush = Brush(self)
         base = brush.ground(ground)
         at = Span(CURSOR if ground == "cursor" else " ", "accent")
-        before = (at, row.mark if row.mark.text else Span(" "), Span(" "))
+        before = (at, row.mark if row.mark.text else Span(" "), Span("+" if row.chosen else " ", "accent"))
         segments = [Segment(shown(span.text), brush.tone(span.tone, base)) for span in before]
         for column, _x, wide in self._placed:
             text, tone = row.cells.get(column.key, Span(""))

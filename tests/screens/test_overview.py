@@ -144,19 +144,18 @@ def test_only_what_runs_is_held_or_killed(verb, state, allowed) -> None:
 
 
 async def test_removing_wants_the_name_typed() -> None:
-    desk = stage.desk(stage.full(), stage.RESULTS)
+    desk, name = stage.desk(stage.full(), stage.RESULTS), stage.RAG.name
     async with console(desk) as running:
-        await running.stacks()
+        await running.stacks(stage.RAG.id)
         await running.press("D")
-        await running.type("fastgp")
-        await running.press("enter", "enter")
-        assert "That is not fastgpt" in running.text
+        await running.press(*("underscore" if each == "_" else each for each in name[:-1]), "enter", "enter")
+        assert f"That is not {name}" in running.text
         assert desk.host.control.calls == []
-        await running.type("t")
+        await running.type(name[-1])
         assert "That is not" not in running.text
         await running.press("enter", "enter")
-        await running.until("Remove fastgpt: done")
-        assert desk.host.control.calls == [("remove", stage.FASTGPT.id)]
+        await running.until(f"Remove {name}: done")
+        assert desk.host.control.calls == [("remove", stage.RAG.id)]
 
 
 async def test_an_act_that_fails_says_why_and_what_to_try() -> None:

@@ -31,7 +31,7 @@ CALLS = {
     "R": ("restart",), "S": ("stop",), "A": ("up", "-d", "--no-build", "--pull", "never"),
     "C": ("up", "-d", "--force-recreate", "--no-build", "--pull", "never"), "D": ("down",),
 }  # fmt: skip
-TYPED = "CD"
+TYPED = "CDS"
 
 
 def made_by_compose():
