@@ -27,7 +27,7 @@ ESSENTIAL = ("engine", "engine-info", "container")
 """Sources without which nothing can be said of any container."""
 SECONDS = 120.0
 """Up to which a silence is told in seconds."""
-_SILENT = re.compile(r"not answer(?:ing|ed)?\b")
+_SILENT = re.compile(r"not answer(?:ing|ed)?\b|没有响应")
 LOADING = 600.0
 """Seconds in which a model may load without an answer of its server. fact: vLLM and SGLang listen only afterwards."""
 _WORDS = {

@@ -256,7 +256,7 @@ def _fault_line(fault: Fault, snapshot: Snapshot) -> Line:
     remedy = f"  {fault.remedy}" if fault.remedy else ""
     read = snapshot.ages.get(fault.source)
     length = coarse(snapshot.taken_at - read) if read is not None else ""
-    told = _(" (read {length} ago)", length=length) if "what is shown" in fault.sentence else ""
+    told = _(" (read {length} ago)", length=length) if _("what is shown") in fault.sentence else ""
     age = told or _(" (what is shown was read {length} ago)", length=length) if length else ""
     return line((f"{paint.WARN} {fault.source}: ", "warning"), f"{fault.sentence}{age}", (remedy, "muted"))
 

@@ -13,6 +13,7 @@ import ssl
 import stat
 from pathlib import Path
 
+from ...text import _
 from .. import EngineFailed, EngineUnreachable, HostError, NotFound, NotPermitted
 from .docker_command import EngineAddress
 
@@ -22,7 +23,7 @@ def unreachable(error: OSError, address: EngineAddress) -> HostError:
     if isinstance(error, ssl.SSLError):
         return _tls(error, address)
     if error.errno in {errno.EMFILE, errno.ENFILE}:
-        return HostError("Out of file descriptors: the Engine cannot be asked", "raise the limit: ulimit -n 4096")
+        return HostError(_("Out of file descriptors: the Engine cannot be asked"), _("raise the limit: ulimit -n 4096"))
     if address.socket:
         return _socket_reason(error, address.socket)
     return _tcp_reason(error, address)
@@ -31,28 +32,39 @@ def unreachable(error: OSError, address: EngineAddress) -> HostError:
 def hung(address: EngineAddress, seconds: float) -> EngineUnreachable:
     """The sentence for an Engine that accepts and stays silent."""
     return EngineUnreachable(
-        f"The Engine at {address.where} is not answering (nothing for {seconds:g} s)",
-        "see what it is doing: systemctl status docker; journalctl -u docker -n 50",
+        _("The Engine at {where} is not answering (nothing for {seconds:g} s)", where=address.where, seconds=seconds),
+        _("see what it is doing: systemctl status docker; journalctl -u docker -n 50"),
     )
 
 
 def cut_short(address: EngineAddress) -> EngineFailed:
     """The sentence for a reply that ended in the middle, twice."""
     return EngineFailed(
-        f"The Engine at {address.where} replied badly: the reply was cut short", "is it being restarted? look again"
+        _("The Engine at {where} replied badly: the reply was cut short", where=address.where),
+        _("is it being restarted? look again"),
     )
 
 
 def refused(status: int, message: str, address: EngineAddress) -> HostError:
     """The error for an HTTP status from 400 up, with the Engine's own message, already clean."""
     if status == 404:
-        return NotFound(message or "the Engine does not know it")
+        return NotFound(message or _("the Engine does not know it"))
     if status in {401, 403}:
-        return NotPermitted(f"The Engine at {address.where} does not allow it: {message or status}")
+        return NotPermitted(
+            _("The Engine at {where} does not allow it: {message}", where=address.where, message=message or status)
+        )
     said = f": {message}" if message else ""
     if status == 429 or status >= 500:
-        return EngineFailed(f"The Engine at {address.where} answered with error {status}{said}", status=status)
-    return EngineFailed(f"The Engine refused the request ({status}){said}", status=status)
+        return EngineFailed(
+            _(
+                "The Engine at {where} answered with error {status}{said}",
+                where=address.where,
+                status=status,
+                said=said,
+            ),
+            status=status,
+        )
+    return EngineFailed(_("The Engine refused the request ({status}){said}", status=status, said=said), status=status)
 
 
 def _socket_reason(error: OSError, path: str) -> EngineUnreachable:
@@ -60,17 +72,19 @@ def _socket_reason(error: OSError, path: str) -> EngineUnreachable:
         return _no_permission(path)
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
         return EngineUnreachable(
-            f"no Engine at {path}; is it installed or running?",
-            "sudo systemctl start docker; or name another with --host",
+            _("no Engine at {path}; is it installed or running?", path=path),
+            _("sudo systemctl start docker; or name another with --host"),
         )
     if error.errno == errno.ECONNREFUSED:
         return EngineUnreachable(
-            f"nobody listens at {path}: the Engine is not running",
+            _("nobody listens at {path}: the Engine is not running", path=path),
             "sudo systemctl start docker; systemctl status docker",
         )
     if error.errno == errno.ENOTSOCK:
-        return EngineUnreachable(f"{path} is not a socket", "name the Engine's socket with --host")
-    return EngineUnreachable(f"The Engine at {path} cannot be asked: {error.strerror or error}")
+        return EngineUnreachable(_("{path} is not a socket", path=path), _("name the Engine's socket with --host"))
+    return EngineUnreachable(
+        _("The Engine at {path} cannot be asked: {strerror}", path=path, strerror=error.strerror or error)
+    )
 
 
 def _no_permission(path: str) -> EngineUnreachable:
@@ -79,49 +93,77 @@ def _no_permission(path: str) -> EngineUnreachable:
         status = Path(path).stat()
     except OSError:
         return EngineUnreachable(
-            f"permission denied: this user ({user}) may not reach {path}",
-            f"see which folder is closed: namei -l {path}",
+            _("permission denied: this user ({user}) may not reach {path}", user=user, path=path),
+            _("see which folder is closed: namei -l {path}", path=path),
         )
     group = _name_of_group(status.st_gid)
-    sentence = f"permission denied on {path}: it belongs to the group {group}, and this user ({user}) is not in it"
+    sentence = _(
+        "permission denied on {path}: it belongs to the group {group}, and this user ({user}) is not in it",
+        path=path,
+        group=group,
+        user=user,
+    )
     if status.st_gid == 0 or not status.st_mode & stat.S_IWGRP:
         return EngineUnreachable(
-            f"permission denied on {path}: only {_name_of_user(status.st_uid)} may use it",
-            f"sudo chgrp docker {path}; sudo chmod 660 {path}; sudo usermod -aG docker {user}; then log in again",
+            _(
+                "permission denied on {path}: only {name_of_user} may use it",
+                path=path,
+                name_of_user=_name_of_user(status.st_uid),
+            ),
+            _(
+                "sudo chgrp docker {path}; sudo chmod 660 {path}; sudo usermod -aG docker {user}; then log in again",
+                path=path,
+                user=user,
+            ),
         )
     if user in _members(group):
         return EngineUnreachable(
-            f"permission denied on {path}: {user} was added to the group {group}, but this login is older than that",
-            "log out and in again",
+            _(
+                "permission denied on {path}: {user} was added to the group {group}, but this login is older than that",
+                path=path,
+                user=user,
+                group=group,
+            ),
+            _("log out and in again"),
         )
-    return EngineUnreachable(sentence, f"sudo usermod -aG {group} {user}, then log in again")
+    return EngineUnreachable(sentence, _("sudo usermod -aG {group} {user}, then log in again", group=group, user=user))
 
 
 def _tcp_reason(error: OSError, address: EngineAddress) -> EngineUnreachable:
     if isinstance(error, socket.gaierror):
         return EngineUnreachable(
-            f"The host name {address.host} is not known ({address.url})", "check the address given"
+            _("The host name {host} is not known ({url})", host=address.host, url=address.url),
+            _("check the address given"),
         )
     if isinstance(error, ConnectionRefusedError):
-        return EngineUnreachable(f"nobody listens at {address.url}", "is the Engine running there, and on that port?")
+        return EngineUnreachable(
+            _("nobody listens at {url}", url=address.url), _("is the Engine running there, and on that port?")
+        )
     if error.errno in {errno.EHOSTUNREACH, errno.ENETUNREACH}:
-        return EngineUnreachable(f"There is no route to {address.url}", "check the network or the VPN")
-    return EngineUnreachable(f"The Engine at {address.url} cannot be asked: {error.strerror or error}")
+        return EngineUnreachable(_("There is no route to {url}", url=address.url), _("check the network or the VPN"))
+    return EngineUnreachable(
+        _("The Engine at {url} cannot be asked: {strerror}", url=address.url, strerror=error.strerror or error)
+    )
 
 
 def _tls(error: ssl.SSLError, address: EngineAddress) -> EngineUnreachable:
     from ...text.cleaning import clean_line
 
-    trusted = (address.tls and address.tls.ca) or "the system's certificates"
+    trusted = (address.tls and address.tls.ca) or _("the system's certificates")
     if isinstance(error, ssl.SSLCertVerificationError):
         return EngineUnreachable(
-            f"The certificate of {address.url} is refused: {clean_line(error.verify_message.rstrip('.'))}"
-            f" (checked against {trusted})",
-            "renew the certificate, or put the right ca.pem into DOCKER_CERT_PATH",
+            _(
+                "The certificate of {url} is refused: {verify_message} (checked against {trusted})",
+                url=address.url,
+                verify_message=clean_line(error.verify_message.rstrip(".")),
+                trusted=trusted,
+            ),
+            _("renew the certificate, or put the right ca.pem into DOCKER_CERT_PATH"),
         )
     reason = clean_line(error.reason or str(error)).replace("_", " ").lower()
     return EngineUnreachable(
-        f"No TLS connection to {address.url}: {reason}", "check DOCKER_TLS_VERIFY, DOCKER_CERT_PATH and the port (2376)"
+        _("No TLS connection to {url}: {reason}", url=address.url, reason=reason),
+        _("check DOCKER_TLS_VERIFY, DOCKER_CERT_PATH and the port (2376)"),
     )
 
 
@@ -176,26 +218,30 @@ def shown(path: str) -> str:
 def not_regular(path: str, mode: int) -> HostError:
     """The refusal of everything that is not a regular file."""
     kind = KINDS.get(stat.S_IFMT(mode), "special file")
-    return HostError(f"{shown(path)} is a {kind}, not a regular file")
+    return HostError(_("{path} is a {kind}, not a regular file", path=shown(path), kind=kind))
 
 
 def because(error: OSError, path: str, *, remedy: str | None = None) -> HostError:
     """The sentence for a failed call on a path; ``remedy`` is the command that has the right."""
     number = error.errno
     if number in {errno.ENOENT, errno.ENOTDIR}:
-        return NotFound(f"{shown(path)} does not exist")
+        return NotFound(_("{path} does not exist", path=shown(path)))
     if number == errno.EROFS:
         mount = mount_of(path)
         return HostError(
-            f"{shown(path)} is on a file system that is read-only (mounted at {shown(mount)})",
+            _(
+                "{path} is on a file system that is read-only (mounted at {mount})",
+                path=shown(path),
+                mount=shown(mount),
+            ),
             f"find out why first (dmesg), then {command('mount', '-o', 'remount,rw', mount)}",
         )
     if number in {errno.ENOSPC, errno.EDQUOT}:
         return no_space(path, number)
     if number == errno.EBUSY:
         return HostError(
-            f"{shown(path)} is itself a mount point and cannot be replaced from here",
-            "run stackops on the host rather than in a container",
+            _("{path} is itself a mount point and cannot be replaced from here", path=shown(path)),
+            _("run stackops on the host rather than in a container"),
         )
     if number in {errno.EPERM, errno.EACCES}:
         return _not_permitted(path, remedy)
@@ -204,11 +250,16 @@ def because(error: OSError, path: str, *, remedy: str | None = None) -> HostErro
 
 def _other(error: OSError, path: str) -> HostError:
     if error.errno == errno.ELOOP:
-        return HostError(f"{shown(path)} is a symbolic link that leads in a circle")
+        return HostError(_("{path} is a symbolic link that leads in a circle", path=shown(path)))
     if error.errno == errno.EEXIST:
-        return HostError(f"{shown(path)} exists already", "look again: it has appeared since the preview")
+        return HostError(
+            _("{path} exists already", path=shown(path)), _("look again: it has appeared since the preview")
+        )
     if error.errno in {errno.EMFILE, errno.ENFILE}:
-        return HostError(f"{shown(path)} cannot be opened: out of file descriptors", "raise the limit: ulimit -n 4096")
+        return HostError(
+            _("{path} cannot be opened: out of file descriptors", path=shown(path)),
+            _("raise the limit: ulimit -n 4096"),
+        )
     return HostError(f"{shown(path)}: {error.strerror or error}")
 
 
@@ -223,24 +274,33 @@ def _not_permitted(path: str, remedy: str | None) -> HostError:
             letter = "i" if flag == IMMUTABLE else "a"
             word = "immutable" if flag == IMMUTABLE else "append-only"
             return NotPermitted(
-                f"{shown(place)} is marked {word} (chattr +{letter})", command("chattr", f"-{letter}", place)
+                _("{place} is marked {word} (chattr +{letter})", place=shown(place), word=word, letter=letter),
+                command("chattr", f"-{letter}", place),
             )
-    return NotPermitted(f"permission denied: this user (uid {os.geteuid()}) may not change {shown(path)}", remedy)
+    return NotPermitted(
+        _("permission denied: this user (uid {geteuid}) may not change {path}", geteuid=os.geteuid(), path=shown(path)),
+        remedy,
+    )
 
 
 def no_space(path: str, number: int = errno.ENOSPC) -> HostError:
     """The sentence for a full file system, or one without inodes, or a used up quota."""
     folder = shown(str(Path(path).parent))
     if number == errno.EDQUOT:
-        return HostError(f"the disk quota for {folder} is used up", "make room there and try again")
+        return HostError(_("the disk quota for {folder} is used up", folder=folder), _("make room there and try again"))
     try:
         found = os.statvfs(Path(path).parent)
     except OSError:
-        return HostError(f"no space left in {folder}", "make room there and try again")
+        return HostError(_("no space left in {folder}", folder=folder), _("make room there and try again"))
     if found.f_files and not found.f_favail:
-        return HostError(f"0 inodes free in {folder}", "remove files there: df -i names the file system")
+        return HostError(
+            _("0 inodes free in {folder}", folder=folder), _("remove files there: df -i names the file system")
+        )
     free = found.f_bavail * found.f_frsize
-    return HostError(f"not enough space: {free} bytes free in {folder}", "make room there: df -h names the file system")
+    return HostError(
+        _("not enough space: {free} bytes free in {folder}", free=free, folder=folder),
+        _("make room there: df -h names the file system"),
+    )
 
 
 def mount_of(path: str) -> str:
