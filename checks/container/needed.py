@@ -90,5 +90,5 @@ def plan(case: Case[Missed], _answers: Answers) -> Plan:
 
 CHECK = Check(
     "container.needed", "Nothing that somebody needs lies stopped", __doc__ or "", (STOPPED, PAUSED), find, plan,
-    reads=("containers", "projects", "services", "last_words", "config_verdicts", "oneapis", "json_files"),
+    reads=("containers", "projects", "services", "last_words", "config_verdicts", "oneapis", "json_files", "proxies"),
 )  # fmt: skip

@@ -46,6 +46,7 @@ LONGER = {
 """The same of those that make a data folder first, or load a model."""
 VITAL = (
     "mongo", "postgres", "mysql", "redis", "milvus", "oceanbase", "seekdb", "minio", "gateway", "oneapi", "aiproxy",
+    "app",
 )  # fmt: skip
 """What the asking service does not work without; of all else, and of one model among several, only a part of it."""
 PASSING = ("takes the connection", "closes the connection", "resets the connection")
@@ -134,6 +135,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each arrow that was tried and is broken, or several with one fault; else each service whose arrows are whole."""
     boxes = {container.id: container for container in snapshot.containers}
     cut: list[Case[Edge]] = []
+    yield from _unread(snapshot, boxes)
     tried = (edge for edge in snapshot.edges if edge.by == "probe" and edge.source in boxes)
     for _rest, group in groupby(tried, key=lambda edge: edge.source):
         arrows = tuple(group)
@@ -154,6 +156,15 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     for case in cut:
         by_fault.setdefault(_fault(case, boxes), []).append(case)
     yield from (cases[0] if len(cases) == 1 else _together(cases) for cases in by_fault.values())
+
+
+def _unread(snapshot: Snapshot, boxes: Mapping[str, Container]) -> Iterator[Unknown]:
+    """Proxies of whose files one cannot be read: whom they need is not known."""
+    for one in snapshot.proxies:
+        if one.problem is not None and one.container in boxes:
+            name = boxes[one.container].name
+            title = _("Cannot say to whom {name} passes requests on", name=name)
+            yield Unknown(name, title, f"{one.path}: {one.problem}")
 
 
 def _fault(case: Case[Edge], boxes: Mapping[str, Container]) -> tuple[object, ...]:
@@ -288,5 +299,5 @@ def _elsewhere(edge: Edge, boxes: Mapping[str, Container]) -> Container | None:
 
 CHECK = Check(
     ARROW, "Services reach what they are set up to reach", __doc__ or "", FORMS, find, by_hand,
-    reads=("containers", "edges"), proves=("wiring",),
+    reads=("containers", "edges", "proxies"), proves=("wiring",),
 )  # fmt: skip

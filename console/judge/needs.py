@@ -27,8 +27,9 @@ def needs_of(snapshot: Snapshot, *, declared: bool = True) -> Needs:
     called = _by_name(snapshot.containers)
     found: dict[str, dict[str, None]] = {c.id: {} for c in snapshot.containers}
     for edge in edges(
-        snapshot.containers, snapshot.projects, snapshot.config_verdicts, snapshot.oneapis, configs=snapshot.json_files
-    ):
+        snapshot.containers, snapshot.projects, snapshot.config_verdicts, snapshot.oneapis,
+        configs=snapshot.json_files, proxies=snapshot.proxies,
+    ):  # fmt: skip
         if edge.target is not None and edge.target != edge.source:
             found[edge.source].setdefault(edge.target)
     for container in snapshot.containers:

@@ -32,6 +32,7 @@ from .apps import (
     OneApiChannel,
     OneApiState,
     PackageRelease,
+    ProxyConfig,
     Speaks,
 )
 from .gpus import (
@@ -165,6 +166,7 @@ __all__ = [
     "Port",
     "Product",
     "Project",
+    "ProxyConfig",
     "PullFailure",
     "Role",
     "ServedModel",
@@ -222,6 +224,7 @@ class Snapshot(Struct, frozen=True):
     service_hashes: tuple[ServiceHash, ...] = ()
     """Only of projects in which a file is newer than a container; asking costs a process."""
     json_files: tuple[JsonFact, ...] = ()
+    proxies: tuple[ProxyConfig, ...] = ()
     data_releases: tuple[DataRelease, ...] = ()
     log_marks: tuple[LogMark, ...] = ()
     last_words: tuple[LastWords, ...] = ()

@@ -226,6 +226,18 @@ class ConfigAddress(Struct, frozen=True):
     tls: bool = False
 
 
+class ProxyConfig(Struct, frozen=True):
+    """To whom one mounted configuration file of an nginx or Caddy passes requests on. Never holds a login or query."""
+
+    container: str
+    """Id of the proxy."""
+    path: str
+    """On this machine."""
+    addresses: tuple[ConfigAddress, ...] = ()
+    problem: str | None = None
+    """Why it could not be read."""
+
+
 class ConfigRepair(Struct, frozen=True):
     """One edit of a configuration file that is the only right answer to something wrong in it."""
 

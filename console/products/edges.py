@@ -1,8 +1,8 @@
 """Which settings of a container are addresses that it needs, and where each leads. The one derivation of arrows. Pure.
 
 Made from what was collected: environments, LibreChat's ``.env`` and librechat.yaml, FastGPT's config.json, One API's
-channels. Nothing is looked up or tried. Which of several settings counts is the program's own precedence: one that
-loses is no arrow.
+channels, files of nginx and Caddy, labels for Traefik. Nothing is looked up or tried. Which of several settings counts
+is the program's own precedence: one that loses is no arrow.
 
 fact: labring/FastGPT packages/service/core/ai/config.ts and common/vectorDB/controller.ts (SEEKDB_URL, OCEANBASE_URL,
 PG_URL, MILVUS_ADDRESS, in this order), compose files of v4.6 to v4.15 (SANDBOX_URL, CODE_SANDBOX_URL, PLUGIN_BASE_URL,
@@ -32,6 +32,7 @@ from ..model import (
     JsonFact,
     OneApiState,
     Project,
+    ProxyConfig,
     Role,
     Speaks,
 )
@@ -42,6 +43,7 @@ from .librechat.reading import dotenv_path
 from .librechat.reading import environment as librechat_environment
 from .model_users import CHANNELS, MODEL, uses
 from .mongo_uri import parse
+from .proxies import routed
 from .services import role_of_container
 from .versions import parts_of, version_of
 
@@ -132,7 +134,7 @@ class _Given(Struct, frozen=True):
 def edges(
     containers: Sequence[Container], projects: Sequence[Project] = (), verdicts: Sequence[ConfigVerdict] = (),
     oneapis: Sequence[OneApiState] = (), own: Collection[str] = (), configs: Sequence[JsonFact] = (),
-    databases: Sequence[DatabaseState] = (),
+    databases: Sequence[DatabaseState] = (), proxies: Sequence[ProxyConfig] = (),
 ) -> tuple[Edge, ...]:  # fmt: skip
     """Every arrow, in a steady order, with what networks and states tell of it. ``own``: this machine's addresses."""
     declared = {(project.name, one.name): (one, project) for project in projects for one in project.services}
@@ -149,6 +151,7 @@ def edges(
         given = [one for one in _of_environment(container, role, service, project) if not told or one.kind != "gateway"]
         given += [*told, *spoken[container.id]]
         given += [one for verdict in verdicts if verdict.container == container.id for one in _of_file(verdict)]
+        given += _of_proxy(container, containers, proxies)
         led = (_edge(one, container, containers, own) for one in given)
         found += list(_merged(edge for edge in led if edge is not None).values())[:MOST]
     return tuple(found)
@@ -264,6 +267,21 @@ def _of_file(verdict: ConfigVerdict) -> Iterator[_Given]:
         kind = "ollama" if one.port == 11434 else "model_server" if one.key == "baseURL" else "endpoint"
         yield _Given(kind, written, clean_line(f"{one.key} of {one.whose}"), where, one.host, one.port, "http",
                      one.tls, written)  # fmt: skip
+
+
+def _of_proxy(
+    container: Container, containers: Sequence[Container], proxies: Sequence[ProxyConfig]
+) -> Iterator[_Given]:
+    """To whom a proxy passes requests on: the addresses in its files, and those that it takes from labels."""
+    for config in proxies:
+        for one in config.addresses if config.container == container.id else ():
+            written = f"{'https' if one.tls else 'http'}://{place(one.host, one.port)}"
+            yield _Given("app", written, clean_line(f"{one.key} of {one.whose}"), f"{config.path}:{one.line}", one.host,
+                         one.port, "http", one.tls, written)  # fmt: skip
+    for to in routed(container, containers):
+        written = f"http://{place(to.host, to.port)}"
+        yield _Given("app", written, clean_line(to.label), f"labels of {to.container.name}", to.host, to.port, "http",
+                     effective=written)  # fmt: skip
 
 
 def _merged(found: Iterator[Edge]) -> dict[tuple[str, int, str], Edge]:

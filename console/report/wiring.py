@@ -26,6 +26,7 @@ KINDS = {
     "ollama": "Ollama",
     "model_server": N_("model server"), "endpoint": N_("endpoint"), "fastgpt": "FastGPT",
     "oneapi": N_("model gateway"), "aiproxy": N_("model gateway"),
+    "app": N_("app"),
 }  # fmt: skip
 """What is meant to be at the end of an arrow, in words."""
 

@@ -109,7 +109,7 @@ class FileFacts(_OfFiles):
     """What the files are that projects and containers name."""
 
     name = "files"
-    gives = ("files", "keyfiles", "mongod_configs", "json_files", "data_releases")
+    gives = ("files", "keyfiles", "mongod_configs", "json_files", "data_releases", "proxies")
     what = "The folder of a stack"
     wakes_on = ("containers", "projects")
     after = ("compose",)
@@ -121,6 +121,7 @@ class FileFacts(_OfFiles):
 
     async def read(self) -> NewParts:
         """Look at all of them."""
+        from ...products.proxies import proxy_configs
         from ..files import data_releases, facts, json_facts, json_paths, keyfile_facts, keyfile_paths, mongod_configs
 
         files, projects, containers = self.host.files, self.parts.projects, self.containers()
@@ -132,6 +133,7 @@ class FileFacts(_OfFiles):
                 "files": facts(files, projects, containers, keys), "keyfiles": keyfile_facts(files, keys),
                 "mongod_configs": configs, "json_files": json_facts(files, json_paths(projects, containers)),
                 "data_releases": data_releases(files, projects, containers),
+                "proxies": proxy_configs(files, containers),
             }  # fmt: skip
 
         return NewParts(await self.call(look))

@@ -63,11 +63,11 @@ class Wiring(Source):
 
     name = "wiring"
     gives = ("edges",)
-    made_of = ("containers", "projects", "config_verdicts", "oneapis", "json_files")
+    made_of = ("containers", "projects", "config_verdicts", "oneapis", "json_files", "proxies")
     every = "wiring"
     within = "wiring_deadline"
     what = "The network of a container"
-    wakes_on = ("containers", "projects", "config_verdicts", "oneapis", "json_files", "databases")
+    wakes_on = ("containers", "projects", "config_verdicts", "oneapis", "json_files", "databases", "proxies")
     after = ("engine", "compose", "configs", "oneapi")
     settles = 1.0
 
@@ -90,7 +90,8 @@ class Wiring(Source):
         parts = self.parts
         lives = {c.id: (c.state, c.started_at, c.detailed, _networks(c)) for c in parts.containers}
         addresses = tuple(one.addresses for one in parts.config_verdicts)
-        return lives, addresses, self._told_late(), id(parts.projects), tuple(one.gateway for one in parts.json_files)
+        gateways = tuple(one.gateway for one in parts.json_files)
+        return lives, addresses, self._told_late(), id(parts.projects), gateways, parts.proxies
 
     async def read(self) -> NewParts | None:
         """One pass over all arrows."""
@@ -114,7 +115,7 @@ class Wiring(Source):
         self._made_from = self._told_late()
         found = edges(
             parts.containers, parts.projects, parts.config_verdicts, parts.oneapis, own, configs=parts.json_files,
-            databases=parts.databases,
+            databases=parts.databases, proxies=parts.proxies,
         )  # fmt: skip
         if not found:
             return NewParts({"edges": ()}) if parts.edges else None

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from stackops.console.model import Container, Edge, EnvVar, Health, Hop, HostInfo, NetworkLink, Port, Service, Snapshot
+from stackops.console.model import (
+    ConfigAddress,
+    Container,
+    Edge,
+    EnvVar,
+    Health,
+    Hop,
+    HostInfo,
+    NetworkLink,
+    Port,
+    ProxyConfig,
+    Service,
+    Snapshot,
+)
 from stackops.console.products.edges import edges
 
 from examples import Example
@@ -104,14 +117,36 @@ FINDS = (
 )  # fmt: skip
 
 
+CONF = ConfigAddress("location /", "proxy_pass", "api", 3080, 7)
+FRONT = box("front", "nginx:1.27")
+
+
+def front(hops: tuple[Hop, ...], *others: Container, problem: str | None = None) -> Snapshot:
+    """An nginx that passes requests on to an app."""
+    proxies = (ProxyConfig(FRONT.id, "/srv/n.conf", () if problem else (CONF,), problem),)
+    boxes = (FRONT, *others)
+    found = tuple(replace(one, hops=hops, by="probe", read_at=NOW) for one in edges(boxes, proxies=proxies))
+    return replace(of(FRONT, hops, *others), edges=found, proxies=proxies)
+
+
 def unknown(name: str, snapshot: Snapshot) -> Example:
     """Of which it cannot be told."""
     return Example(name, snapshot, "unknown")
 
 
+APP = box("api", "librechat:v0.8.2")
+FINDS += (
+    finds("has an nginx before an app that does not listen", "port", front(NOBODY, APP)),
+    finds("has an nginx before an app that is gone", "name", front(NO_NAME)),
+    finds(
+        "has an nginx before an app with TLS", "tls", front(said("speaks TLS, and the address does not say so"), APP)
+    ),
+)
 YOUNG = {"started_at": NOW - 20}
 FINDS_NOT = (
     Example("reaches everything", tried(WELL, THERE), "ok"),
+    Example("has an nginx that reaches its app", front(WELL, APP), "ok"),
+    unknown("has an nginx whose file cannot be read", front((), APP, problem="permission denied")),
     Example("reaches a MySQL", of(ONEAPI, WELL, box("mysql")), "ok"),
     Example("reaches a port of the machine", tried(WELL, env={"MONGODB_URI": "mongodb://172.17.0.1:27017/x"}), "ok"),
     Example("was not tried, and it is concluded that it cannot be", tried(NO_NAME, by="reasoning"), "not_applicable"),
