@@ -99,6 +99,11 @@ CUTS = (
     Cut("embeddings: the machine's name", vectors(OLLAMA_BASE_URL="http://host.docker.internal:11434"),
         "rag_api -> host.docker.internal:11434", "name",
         ["rag_api asks for host.docker.internal, which it cannot resolve"]),
+    # api and rag_api -> Ollama
+    Cut("ollama: no network", Parted("ollama"), "rag_api -> ollama:11434", "name",
+        ["api and rag_api cannot reach Ollama: ollama is in no network of theirs"]),
+    Cut("ollama: stopped", stopped("ollama"), "api -> ollama:11434", "name",
+        ["ollama is stopped, and api and rag_api need it"], fixed=True),
     # api's endpoint in librechat.yaml -> Ollama
     Cut("endpoint: another host", endpoint("http://olama:11434/v1"), "api -> olama:11434", "name",
         ["api looks for endpoint Ollama under a name that nobody has: baseURL in librechat.yaml:6 says olama"]),
