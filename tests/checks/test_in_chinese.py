@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterator
+from functools import cache
 
+import polib
 import pytest
 from examples import examples_of
 from stackops.checks.api import PARTS, Case
 from stackops.checks.registry import ALL
 from stackops.console.settings import Settings
-from stackops.console.text import use
+from stackops.console.text import FOLDERS, LOCALE, use
 from stackops.console.text.cleaning import cells
 
 SETTINGS = Settings()
@@ -89,3 +92,45 @@ def test_a_check_finds_the_same_in_every_language(check):
     english = [_facts(check, each.snapshot) for each in examples_of(check)]
     use("zh")
     assert [_facts(check, each.snapshot) for each in examples_of(check)] == english
+
+
+RUN = re.compile(r"[A-Za-z',;:/.-]+(?: [A-Za-z',;:/.-]+){4,}")
+"""Five words and more in a row."""
+
+
+@cache
+def _english() -> tuple[str, ...]:
+    """What stands between the placeholders of the texts that have a translation, where that says it in other words.
+
+    Without those of products: the examples' Snapshots were read by somebody who reads English.
+    """
+    whole = polib.pofile(str(LOCALE / FOLDERS["zh"] / "LC_MESSAGES" / "checks.po"))
+    catalogue = [one for one in whole if any(not path.startswith("console/products") for path, _ in one.occurrences)]
+    runs = ((run, one.msgstr) for one in catalogue for run in RUN.findall(re.sub(r"\{[^{}]*\}", "\n", one.msgid)))
+    return tuple({run for run, translation in runs if run not in translation})
+
+
+def _told(check, snapshot) -> Iterator[str]:
+    """Every sentence of ours about what is found: not the lines of logs, nor what a server said."""
+    for result in check.examine(snapshot, SETTINGS):
+        yield result.title
+        yield from (row.label for row in result.evidence)
+        if result.status == "finding":
+            plan = check.plan(result, snapshot, SETTINGS, {})
+            yield from (result.because or "", result.fix.summary, *plan.says, *(each.prompt for each in plan.questions))
+            yield from (step.describe() for step in plan.steps)
+
+
+@EACH
+def test_nothing_that_is_translated_is_told_in_english(check):
+    use("zh")
+    told = [each for one in examples_of(check) for each in _told(check, one.snapshot)]
+    english = [(run, each) for each in told if RUN.search(each) for run in _english() if run in each]
+    assert english == []
+
+
+@EACH
+def test_every_title_is_chinese(check):
+    use("zh")
+    titles = [result.title for each in examples_of(check) for result in check.examine(each.snapshot, SETTINGS)]
+    assert [title for title in titles if not CHINESE.search(title)] == []

@@ -66,6 +66,15 @@ def test_the_compiled_catalogue_is_made_of_the_written_one(domain: str, folder: 
     assert path.with_suffix(".mo").read_bytes() == polib.pofile(str(path)).to_binary(), "python docs/catalogues.py"
 
 
+@pytest.mark.parametrize("folder", FOLDERS.values())
+def test_a_text_in_both_catalogues_has_one_translation(folder: str) -> None:
+    """The first one would hide the other."""
+    first, second = (
+        {one.msgid: told(one) for one in polib.pofile(str(catalogues.po_path(domain, folder)))} for domain in DOMAINS
+    )
+    assert {text: (first[text], second[text]) for text in first.keys() & second if first[text] != second[text]} == {}
+
+
 def test_no_text_is_translated_while_a_module_is_imported() -> None:
     """By then no language is chosen yet: ``N_`` marks a text there, and ``_`` is for where it is shown."""
     early = []
