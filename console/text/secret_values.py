@@ -124,6 +124,7 @@ _REFERENCE = re.compile(
 _DEFAULTED = re.compile(r"(\$?\$\{\w+:?-)(.+)\}")
 _COMPLAINT = re.compile(r"\$\{\w+:?[?+].*\}")
 _HARMLESS = re.compile(r"\d{1,6}(?:\.\d+)?|(?:/[\w.@-]+){2,}")
+_KEY_FOLDERS = ("/etc/", "/home/", "/root/", "/run/", "/var/", "/opt/", "/srv/", "/data/", "/app/", "/certs/", "/ssl/")
 _SENTENCE = re.compile(r"[A-Za-z][a-z']*,?(?: [^\s=]+){3,}")
 _LATIN = re.compile(r"[!-~]{3}")
 _ADDRESS = re.compile(r"(?i)(?:redis|rediss|postgres|postgresql|mysql|mongodb|amqp)://[^@?\s]+|\w+@\w+\([^)\s]*\)/\S*")
@@ -151,7 +152,8 @@ def is_harmless(name: str, text: str) -> bool:
     """Whether it is no secret though its name says so: a count, a path, a sentence, an address without a password."""
     if name[-1:] >= "\u4e00" and len(text) < 80 and (_WAY.fullmatch(text) or not _LATIN.search(text)):  # 签名：无效
         return True
-    return is_weak_name(name) and any(harmless.fullmatch(text) for harmless in (_HARMLESS, _ADDRESS, _SENTENCE))
+    lies_there = text.startswith(_KEY_FOLDERS) and name.lower().rstrip("s").endswith(("key", "pub"))  # a key's file
+    return (lies_there or is_weak_name(name)) and any(one.fullmatch(text) for one in (_HARMLESS, _ADDRESS, _SENTENCE))
 
 
 _WAYS = (
@@ -182,8 +184,6 @@ def mixed_case(word: str) -> bool:
     """Whether small letters and capitals are mixed as no name has them: ``aBcDeFg``, not ``apiKey``."""
     return sum(a.islower() and b.isupper() for a, b in pairwise(word)) >= 3
 
-
-# ---------------------------------------------------------------- tokens and keys
 
 _PRIVATE_KEY = re.compile(
     r"(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)(.*?)"

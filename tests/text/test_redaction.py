@@ -261,6 +261,22 @@ def test_a_value_of_a_harmless_name_is_not_learned(secrets: Secrets) -> None:
     assert secrets.redact("in Asia/Shanghai") == "in Asia/Shanghai"
 
 
+@pytest.mark.parametrize("name", ["OLLAMA_SSH_KEY", "OLLAMA_SSH_KEY_PUB", "TLS_KEYS"])
+def test_a_path_that_names_where_a_key_lies_is_no_secret(name: str, secrets: Secrets) -> None:
+    path = "/home/me/.ssh/id_ed25519"
+    secrets.learn(name, path)
+    assert secrets.redact(f"{path} does not exist") == f"{path} does not exist"
+    assert secrets.redact(f"{name}={path}") == f"{name}={path}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PASSWORD", "/home/me/hush1"), ("JWT_KEY", "/aBc9/Zx9"), ("API_KEY", "/etc/a=b9")]
+)
+def test_what_only_looks_like_such_a_path_is_a_secret(name: str, value: str, secrets: Secrets) -> None:
+    secrets.learn(name, value)
+    assert value not in secrets.redact(f"it was {value} there")
+
+
 @pytest.mark.parametrize("value", ["12345", "password", "fastgpt", "mongodb", "${OTHER}", ""])
 def test_short_and_common_values_are_masked_in_place_only(value: str, secrets: Secrets) -> None:
     secrets.learn("ROOT_PASSWORD", value)
