@@ -28,6 +28,7 @@ from ...console.fix.plan import Plan
 from ...console.fix.steps import SetServiceKeys
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence
+from ...console.products.gateways import LOOPBACK, connections
 from ...console.products.librechat.env import is_local
 from ...console.settings import Settings
 from ...console.text import _
@@ -117,6 +118,8 @@ def _shadowed(api: ApiProcess, name: str, dotenv: Mapping[str, str]) -> bool:
     declared = api.place.declared
     if declared is None or name not in declared.named or not dotenv[name] or dotenv[name] == SHIPPED[name]:
         return False
+    if any(to.host in LOOPBACK for to in connections(dotenv[name])):
+        return False  # for a server without Docker, whatever the database is called
     ours = {one.name: one.value for one in declared.env}.get(name)
     return ours != dotenv[name] and api.inside.get(name) == ours  # an older container: librechat.not-applied
 

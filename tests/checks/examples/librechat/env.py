@@ -48,6 +48,8 @@ FINDS_NOT = (
     Example("uses the machine's own network", chats(app("HOST=127.0.0.1", network_mode="host")), "ok"),
     Example("listens at one address of the container", chats(app("HOST=172.20.0.5")), "ok"),
     Example("wrote the same database twice", chats(app(*RIGHT), dotenv=RIGHT), "ok"),
+    Example("kept a database of their own on loopback in .env, for a server without Docker",
+            chats(app(*RIGHT), dotenv=("MONGO_URI=mongodb://127.0.0.1:27017/mine",)), "ok"),
     Example("wrote nothing behind MONGO_URI", chats(app(*RIGHT), dotenv=("MONGO_URI=",)), "ok"),
     Example("keeps the database in .env alone", chats(app("HOST=0.0.0.0"), dotenv=(OWN,)), "ok"),
     Example("gave both the LAN's address",
