@@ -18,7 +18,7 @@ from msgspec import Meta, Struct, field
 
 from .model.findings import Severity
 from .paths import settings_file
-from .text import Language
+from .text import Language, _
 from .text.cleaning import clean_line
 from .text.toml_text import SettingsError, TypeJudge, instead, parsed, text_of
 
@@ -133,9 +133,9 @@ class CommandSettings(Struct, frozen=True, forbid_unknown_fields=True):
         """Program and arguments. Raises ValueError where a fact is missing, or could be taken for an option."""
         for name in sorted(self.named):
             if not facts.get(name):
-                raise ValueError(f"nothing is known as its {name}")
+                raise ValueError(_("nothing is known as its {name}", name=name))
             if facts[name].startswith("-") or not facts[name].isprintable():
-                raise ValueError(f"the {name} could be taken for an option")
+                raise ValueError(_("the {name} could be taken for an option", name=name))
         return [_NAMED.sub(lambda found: facts[found[1]], argument) for argument in self.run]
 
 
@@ -146,13 +146,17 @@ def _judge_commands(commands: tuple[CommandSettings, ...], name: str) -> None:
         called = clean_line(each.name, 40)
         wrong = ""
         if not called:
-            wrong = "it needs a name"
+            wrong = _("it needs a name")
         elif each.name in seen:
-            wrong = "another command has this name already"
+            wrong = _("another command has this name already")
         elif not each.run or not each.run[0]:
-            wrong = 'it has nothing to run; write run = ["PROGRAM", "ARGUMENT"]'
+            wrong = _('it has nothing to run; write run = ["PROGRAM", "ARGUMENT"]')
         elif strange := sorted(each.named - set(PLACEHOLDERS)):
-            wrong = f"there is no {{{clean_line(strange[0], 20)}}}; {instead(strange[0], PLACEHOLDERS)}"
+            wrong = _(
+                "there is no {{{strange}}}; {instead}",
+                strange=clean_line(strange[0], 20),
+                instead=instead(strange[0], PLACEHOLDERS),
+            )
         if wrong:
             raise SettingsError(f"{name}: command {called or number}: {wrong}")
         seen.add(each.name)
@@ -230,7 +234,7 @@ def located(path: str | Path | None = None, env: Mapping[str, str] | None = None
     except FileNotFoundError:
         if not named:
             return file, None
-        raise SettingsError(f"{file}: there is no such settings file; create it or leave it out") from None
+        raise SettingsError(_("{file}: there is no such settings file; create it or leave it out", file=file)) from None
 
 
 def parse(text: str, name: str = "stackops.toml") -> Settings:

@@ -21,6 +21,7 @@ from ..products.model_servers import Around, found
 from ..products.model_users import uses
 from ..products.registry import GATEWAYS, SERVERS
 from ..settings import Settings
+from ..text import _
 from ..text.cleaning import SECRETS, clean_line, size
 
 LIMIT = 1 << 20
@@ -163,7 +164,11 @@ class TestRequest(Struct, frozen=True):
     @property
     def what(self) -> str:
         """For people."""
-        asks = {"text": f"a sentence of at most {TOKENS} tokens", "vector": "one embedding", "score": "one score"}
+        asks = {
+            "text": _("a sentence of at most {tokens} tokens", tokens=TOKENS),
+            "vector": _("one embedding"),
+            "score": _("one score"),
+        }
         return f"POST {self.path} for {asks[self.kind]}"
 
 
@@ -233,29 +238,35 @@ def _release(version: str | None) -> tuple[int, ...]:
 
 def costs(server: Server, model: str) -> tuple[str, ...]:
     """What asking takes, in sentences: for the dialog, before anything is sent."""
-    said = [f"One real request is sent: {question(server, model).what}."]
+    said = [_("One real request is sent: {what}.", what=question(server, model).what)]
     if server.product in GATEWAYS:
-        said.append("The gateway passes it on: whoever serves the model may charge for it, or load it first.")
+        said.append(_("The gateway passes it on: whoever serves the model may charge for it, or load it first."))
     elif server.loaded is not None and model not in {each.name for each in server.loaded}:
         weights = next((each.size for each in server.models if each.name == model), None)
-        told = f" ({size(weights)} on disk)" if weights else ""
-        said.append(f"{model} is not in memory: it is loaded first{told}, takes VRAM, and may push another model out.")
+        told = _(" ({weights} on disk)", weights=size(weights)) if weights else ""
+        said.append(
+            _(
+                "{model} is not in memory: it is loaded first{told}, takes VRAM, and may push another model out.",
+                model=model,
+                told=told,
+            )
+        )
     elif server.loaded is None and SERVERS[server.product].loads_when_asked:
-        said.append("The model may not be in memory: then it is loaded first and takes VRAM.")
+        said.append(_("The model may not be in memory: then it is loaded first and takes VRAM."))
     if server.product == "ollama":
-        said.append("Ollama keeps it in memory as long as its keep-alive says, from this request on.")
+        said.append(_("Ollama keeps it in memory as long as its keep-alive says, from this request on."))
     return tuple(said)
 
 
 def refusal(server: Server) -> str | None:
     """Why a server cannot be asked at all; None when it can."""
     if server.read_at is None:
-        return f"{server.key} has not answered yet: {server.reason or server.state}"
+        return _("{key} has not answered yet: {reason}", key=server.key, reason=server.reason or server.state)
     if server.state in {"down", "loading"}:
         return f"{server.key} is {server.state}: {server.reason or 'nobody listens'}"
     if server.product == "unknown":
-        return f"what listens at {server.key} is not known, so there is no request it would understand"
-    return None if models(server) else f"no model of {server.key} is known"
+        return _("what listens at {key} is not known, so there is no request it would understand", key=server.key)
+    return None if models(server) else _("no model of {key} is known", key=server.key)
 
 
 DEADLINE = 180.0
@@ -315,14 +326,18 @@ def _rate(times: Sequence[float], tokens: int | None) -> float | None:
 def _failure(asked: TestRequest, reply: HttpReply, heard: Hearing) -> str | None:
     if reply.status >= 400:
         words = heard.error or clean_line(reply.body.decode("utf-8", "replace"), 160)
-        return f"it answers {reply.status}: {words}" if words else f"it answers {reply.status}"
+        return (
+            _("it answers {status}: {words}", status=reply.status, words=words)
+            if words
+            else _("it answers {status}", status=reply.status)
+        )
     if heard.error:
         return heard.error
     if FIXED in heard.text:
-        return "it answers with a fixed text and computed nothing"
+        return _("it answers with a fixed text and computed nothing")
     if asked.kind == "text":
-        return None if heard.times else "it answers, but with no word of text"
-    return None if _has_result(reply.body) else f"it answers, but with no {asked.kind}"
+        return None if heard.times else _("it answers, but with no word of text")
+    return None if _has_result(reply.body) else _("it answers, but with no {kind}", kind=asked.kind)
 
 
 def _has_result(body: bytes) -> bool:

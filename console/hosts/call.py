@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from ..text import _
 from ..text.traces import caught
 from .protocols import HostError
 
@@ -166,12 +167,14 @@ def _refuse(what: str, way: Hashable, late: HostError | None) -> None:
             return
     if late is not None:
         raise late
-    waited = "" if since is None else f" for {time.monotonic() - since:.0f} s"
-    raise NotAnsweringError(f"{what} has not answered{waited}", "it is asked again when it does")
+    waited = "" if since is None else _(" for {monotonic:.0f} s", monotonic=time.monotonic() - since)
+    raise NotAnsweringError(
+        _("{what} has not answered{waited}", what=what, waited=waited), _("it is asked again when it does")
+    )
 
 
 def _too_late(what: str, deadline: float) -> NotAnsweringError:
-    return NotAnsweringError(f"{what} did not answer within {deadline:g} s")
+    return NotAnsweringError(_("{what} did not answer within {deadline:g} s", what=what, deadline=deadline))
 
 
 def _given_up(future: Future[Any], began: float, what: str, way: Hashable) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct, inspect
 
 from ..paths import read
+from ..text import _
 from .cleaning import clean_line
 
 SettingPath = tuple[str | int, ...]
@@ -42,8 +43,8 @@ def instead(word: str, known: Iterable[str]) -> str:
     known = list(known)
     guess = nearest(word, known)
     if guess is not None:
-        return f'did you mean "{guess}"?'
-    return f"known are {', '.join(known)}" if known else "none is known here"
+        return _('did you mean "{guess}"?', guess=guess)
+    return _("known are {known}", known=", ".join(known)) if known else _("none is known here")
 
 
 def text_of(file: Path) -> str:
@@ -53,9 +54,13 @@ def text_of(file: Path) -> str:
     except FileNotFoundError:
         raise
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        raise SettingsError(
+            _("{file}: not UTF-8 text (byte {start}); save it as UTF-8", file=file, start=error.start)
+        ) from None
     except OSError as error:
-        raise SettingsError(f"{file}: cannot be read ({error.strerror}); make it a readable file") from None
+        raise SettingsError(
+            _("{file}: cannot be read ({strerror}); make it a readable file", file=file, strerror=error.strerror)
+        ) from None
 
 
 def parsed(text: str, name: str, kind: type[Struct]) -> dict[str, Any]:
@@ -74,8 +79,10 @@ def _syntax(name: str, error: Exception) -> SettingsError:
     at = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
     where = f":{at[1]}" if at and at[1] else ""
     what = message[: at.start()] if at else message
-    column = f" at column {at[2]}" if at and at[2] else " at its end" if at else ""
-    return SettingsError(f"{name}{where}: not valid TOML{column}: {what}")
+    column = _(" at column {at}", at=at[2]) if at and at[2] else _(" at its end") if at else ""
+    return SettingsError(
+        _("{name}{where}: not valid TOML{column}: {what}", name=name, where=where, column=column, what=what)
+    )
 
 
 class TypeJudge:
@@ -94,7 +101,9 @@ class TypeJudge:
                 self.check(item, get_args(kind)[1], (*path, key))
         elif get_origin(kind) is tuple:
             if not isinstance(value, list):
-                raise self._wrong(value, path, f"a list in brackets, each {_describe(get_args(kind)[0])}")
+                raise self._wrong(
+                    value, path, _("a list in brackets, each {describe}", describe=_describe(get_args(kind)[0]))
+                )
             for number, item in enumerate(value):
                 self.check(item, get_args(kind)[0], (*path, number))
         else:
@@ -103,22 +112,34 @@ class TypeJudge:
     def _struct(self, value: object, kind: type[Struct], path: SettingPath) -> None:
         table = self._table(value, path)
         fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-        section = _dotted(path) or "top level"
+        section = _dotted(path) or _("top level")
         for key, item in table.items():
             if key not in fields:
                 raise self._error(
-                    (*path, key), f'unknown key "{clean_line(key, 60)}" in [{section}]; {instead(key, fields)}'
+                    (*path, key),
+                    _(
+                        'unknown key "{key}" in [{section}]; {instead}',
+                        key=clean_line(key, 60),
+                        section=section,
+                        instead=instead(key, fields),
+                    ),
                 )
             self.check(item, fields[key], (*path, key))
         for field in msgspec.structs.fields(kind):
             if field.required and field.encode_name not in table:
                 raise self._error(
-                    path, f'"{field.encode_name}" is missing in [{section}]; give {_describe(field.type)}'
+                    path,
+                    _(
+                        '"{encode_name}" is missing in [{section}]; give {describe}',
+                        encode_name=field.encode_name,
+                        section=section,
+                        describe=_describe(field.type),
+                    ),
                 )
 
     def _table(self, value: object, path: SettingPath) -> dict[str, object]:
         if not isinstance(value, dict):
-            raise self._wrong(value, path, f"a section, written [{_dotted(path)}]")
+            raise self._wrong(value, path, _("a section, written [{dotted}]", dotted=_dotted(path)))
         return value
 
     def _leaf(self, value: object, kind: Any, path: SettingPath) -> None:  # noqa: ANN401
@@ -129,10 +150,19 @@ class TypeJudge:
 
     def _wrong(self, value: object, path: SettingPath, expected: str, choices: tuple[str, ...] = ()) -> SettingsError:
         guess = nearest(value, choices) if isinstance(value, str) else None
-        hint = f'; did you mean "{guess}"?' if guess else ""
+        hint = _('; did you mean "{guess}"?', guess=guess) if guess else ""
         if isinstance(value, dict) and expected.startswith("text"):
-            hint = "; a name with dots goes in quotes"
-        return self._error(path, f'"{_dotted(path)}" must be {expected}, not {_show(value)}{hint}')
+            hint = _("; a name with dots goes in quotes")
+        return self._error(
+            path,
+            _(
+                '"{dotted}" must be {expected}, not {show}{hint}',
+                dotted=_dotted(path),
+                expected=expected,
+                show=_show(value),
+                hint=hint,
+            ),
+        )
 
     def _error(self, path: SettingPath, sentence: str) -> SettingsError:
         line = line_of(self._lines, path)
@@ -144,15 +174,19 @@ def _describe(kind: Any) -> str:  # noqa: ANN401
     if isinstance(info, inspect.Metadata):
         return str((info.extra_json_schema or {}).get("description", "something else"))
     if isinstance(info, inspect.FloatType | inspect.IntType):
-        what = "a number" if isinstance(info, inspect.FloatType) else "a whole number"
-        return what if info.ge is None or info.le is None else f"{what} from {info.ge:g} to {info.le:g}"
+        what = _("a number") if isinstance(info, inspect.FloatType) else _("a whole number")
+        return (
+            what
+            if info.ge is None or info.le is None
+            else _("{what} from {ge:g} to {le:g}", what=what, ge=info.ge, le=info.le)
+        )
     if isinstance(info, inspect.LiteralType):
-        return "one of " + ", ".join(f'"{value}"' for value in _choices(kind))
+        return _("one of ") + ", ".join(f'"{value}"' for value in _choices(kind))
     if isinstance(info, inspect.StrType) and info.pattern:
-        return "text of a certain form"
+        return _("text of a certain form")
     if isinstance(info, inspect.DateType):
-        return "a date such as 2027-01-31"
-    return "true or false" if isinstance(info, inspect.BoolType) else "text in quotes"
+        return _("a date such as 2027-01-31")
+    return _("true or false") if isinstance(info, inspect.BoolType) else _("text in quotes")
 
 
 def _choices(kind: Any) -> tuple[str, ...]:  # noqa: ANN401
@@ -172,12 +206,12 @@ def _without_none(kind: Any) -> Any:  # noqa: ANN401
 
 def _show(value: object) -> str:
     if isinstance(value, str):
-        return f'the text "{clean_line(value, 40)}"'
+        return _('the text "{value}"', value=clean_line(value, 40))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return f"{value}"
-    return "a list" if isinstance(value, list) else "a section" if isinstance(value, dict) else str(value)[:40]
+    return _("a list") if isinstance(value, list) else _("a section") if isinstance(value, dict) else str(value)[:40]
 
 
 def line_of(lines: list[str], path: SettingPath) -> int | None:

@@ -57,7 +57,7 @@ async def test_the_plan_of_the_config_mount(size: tuple[int, int], tmp_path) -> 
 
 
 @pytest.mark.parametrize("size", [(60, 15), (80, 24), (200, 50)])
-@pytest.mark.parametrize("keys", ["1", "2", "3", "4", "5", "6", "e", "w", "colon", "W"])
+@pytest.mark.parametrize("keys", ["1", "2", "3", "4", "5", "6", "e", "w", "colon"])
 async def test_no_line_is_longer_than_the_screen(keys: str, size: tuple[int, int], tmp_path) -> None:
     desk = stage.desk(stage.full(), stage.RESULTS, journal=Journal(tmp_path))
     async with console(desk, size) as running:
