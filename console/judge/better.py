@@ -25,6 +25,8 @@ LATER = (
     "librechat.meilisearch",
 )  # fmt: skip
 """How checks of what comes after a connection begin: they do not explain one that fails."""
+OTHER_KIND = ("wiring.login", "other-kind")
+"""The one of them that does: a database of another kind speaks another protocol."""
 ASKED = ".credentials"
 """How checks end that asked a database itself: the same error in the app's log is told under what those say."""
 UNEXPLAINED = frozenset({("oneapi.restart", "dies"), ("server.unreachable", "silent")})
@@ -101,7 +103,9 @@ def _said_better(result: Result, results: Sequence[Result], strangers: Collectio
     host = address.rpartition(":")[0]
     own = {each for each in (*settings, host) if _is_name(each)}
     for other in sorted(results, key=lambda each: each.check in SETTINGS):
-        if other.status != "finding" or other.severity == "info" or other.check.startswith((ARROW, *LATER)):
+        if other.status != "finding" or other.severity == "info" or other.check == ARROW:
+            continue
+        if other.check.startswith(LATER) and (other.check, other.form) != OTHER_KIND:
             continue
         if other.subject in strangers:
             continue

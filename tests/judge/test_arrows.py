@@ -71,6 +71,12 @@ def test_what_is_about_another_matter_does_not_hide_it(other: Result) -> None:
     assert CHECK not in folded(told)
 
 
+def test_that_a_database_is_of_another_kind_explains_why_it_does_not_answer() -> None:
+    kind = replace(LOGIN, form="other-kind", severity="error", because="MONGODB_URI of fastgpt is written for MongoDB")
+    told = judged(tried(said("answers as MySQL does; MongoDB is wanted"), THERE), kind)
+    assert (serious(told), folded(told)) == (["wiring.login"], [CHECK])
+
+
 SETTING = found("wiring.address", "fastgpt", "fastgpt looks elsewhere", about="MONGODB_URI mango:27017")
 LOGIN = found("wiring.login", "fastgpt", "fastgpt logs in with another password", "warning", about="MONGODB_URI")
 KNOWS = found("mongo.replica-set", "mongo", "mongo is looked for elsewhere", also=("fastgpt",),
