@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from msgspec.json import Decoder
 
 from ....model import GpuDriver
+from ....text import N_, _
 from ....text.cleaning import clean_line
 from . import Signs
 
@@ -103,11 +104,11 @@ def _clean(told: str | None) -> str | None:
 
 
 State = Literal["ok", "no_library", "not_loaded", "mismatch", "no_permission", "stalled", "crashed", "unknown"]
-RELOAD = (
-    "Stop what uses the GPUs, then: sudo rmmod nvidia_uvm nvidia_drm nvidia_modeset nvidia && sudo modprobe nvidia; "
-    "or reboot"
+RELOAD = N_(
+    "Stop what uses the GPUs, then: sudo rmmod nvidia_uvm nvidia_drm nvidia_modeset "
+    "nvidia && sudo modprobe nvidia; or reboot"
 )
-LOG = "The kernel's log tells more: sudo dmesg | grep -e NVRM -e Xid"
+LOG = N_("The kernel's log tells more: sudo dmesg | grep -e NVRM -e Xid")
 
 
 class StateReason(Struct, frozen=True):
@@ -119,24 +120,30 @@ class StateReason(Struct, frozen=True):
     code: int | None = None
 
 
-STUCK = StateReason("stalled", "The NVIDIA driver does not answer; what is shown is the last it told", LOG)
+STUCK = StateReason("stalled", N_("The NVIDIA driver does not answer; what is shown is the last it told"), LOG)
 STARTING = StateReason(
     "stalled",
-    "The NVIDIA driver has not answered yet; waking the GPUs can take half a minute",
-    "Persistence mode keeps them awake: sudo nvidia-smi -pm 1",
+    N_("The NVIDIA driver has not answered yet; waking the GPUs can take half a minute"),
+    N_("Persistence mode keeps them awake: sudo nvidia-smi -pm 1"),
 )
 HOPELESS = StateReason(
     "stalled",
-    "The NVIDIA driver hangs in the kernel, and so does every process that asks it",
-    f"Only a reboot frees a driver that stays so. {LOG}",
+    N_("The NVIDIA driver hangs in the kernel, and so does every process that asks it"),
+    N_("Only a reboot frees a driver that stays so. The kernel's log tells more: sudo dmesg | grep -e NVRM -e Xid"),
 )
 
 
 def crashed(status: int | None) -> StateReason:
     """The child program ended by itself: a status of ``subprocess``, negative for a signal."""
-    how = "unexpectedly" if status is None else f"by signal {-status}" if status < 0 else f"with status {status}"
-    remedy = f"It is started again by itself; if that keeps happening, reinstall the NVIDIA driver. {LOG}"
-    return StateReason("crashed", f"The process that asks the NVIDIA library was ended {how}", remedy)
+    how = (
+        _("unexpectedly")
+        if status is None
+        else _("by signal {value}", value=-status)
+        if status < 0
+        else _("with status {status}", status=status)
+    )
+    remedy = _("It is started again by itself; if that keeps happening, reinstall the NVIDIA driver. {log}", log=_(LOG))
+    return StateReason("crashed", _("The process that asks the NVIDIA library was ended {how}", how=how), remedy)
 
 
 def failed(raw: RawReading, signs: Signs) -> StateReason:
@@ -163,83 +170,98 @@ def driver(told: StateReason, signs: Signs, raw: RawReading | None, *, same_name
         cards=signs.cards,
         same_namespace=same_namespace,
         code=told.code,
-        sentence=told.sentence,
-        remedy=told.remedy,
+        sentence=told.sentence and _(told.sentence),
+        remedy=told.remedy and _(told.remedy),
     )
 
 
-def _no_library(_: RawReading, signs: Signs) -> StateReason:
+def _no_library(_raw: RawReading, signs: Signs) -> StateReason:
     if signs.contained:
         return StateReason(
             "no_library",
-            "libnvidia-ml.so.1 is not in this container, so no GPU can be read from here",
-            "Give it GPUs with the utility capability: --gpus all -e NVIDIA_DRIVER_CAPABILITIES=utility",
+            _("libnvidia-ml.so.1 is not in this container, so no GPU can be read from here"),
+            _("Give it GPUs with the utility capability: --gpus all -e NVIDIA_DRIVER_CAPABILITIES=utility"),
         )
     if signs.module is not None:
         return StateReason(
             "no_library",
-            f"The NVIDIA kernel module{_version(signs)} is loaded, but its library libnvidia-ml.so.1 cannot be found",
-            "Install the driver's libraries in the same version (Debian, Ubuntu: libnvidia-compute or libnvidia-ml1)",
+            _(
+                "The NVIDIA kernel module{version} is loaded, but its library libnvidia-ml.so.1 cannot be found",
+                version=_version(signs),
+            ),
+            _(
+                "Install the driver's libraries in the same version (Debian, Ubuntu: "
+                "libnvidia-compute or libnvidia-ml1)"
+            ),
         )
     return StateReason(
         "no_library",
-        "An NVIDIA card is there, but no NVIDIA driver: libnvidia-ml.so.1 cannot be found",
-        "Install the NVIDIA driver of this distribution (Ubuntu: sudo ubuntu-drivers install), then reboot",
+        _("An NVIDIA card is there, but no NVIDIA driver: libnvidia-ml.so.1 cannot be found"),
+        _("Install the NVIDIA driver of this distribution (Ubuntu: sudo ubuntu-drivers install), then reboot"),
     )
 
 
-def _not_loaded(_: RawReading, signs: Signs) -> StateReason:
+def _not_loaded(_raw: RawReading, signs: Signs) -> StateReason:
     if signs.nouveau:
         return StateReason(
             "not_loaded",
-            "The NVIDIA kernel module is not loaded: the card is held by nouveau",
-            "Keep nouveau from loading (blacklist nouveau in /etc/modprobe.d, rebuild the initramfs), then reboot",
+            _("The NVIDIA kernel module is not loaded: the card is held by nouveau"),
+            _("Keep nouveau from loading (blacklist nouveau in /etc/modprobe.d, rebuild the initramfs), then reboot"),
         )
     if signs.module is not None:
         return StateReason(
             "not_loaded",
-            f"The NVIDIA kernel module{_version(signs)} is loaded, but the library does not reach it",
-            "Restart this container with its GPUs: --gpus all"
+            _(
+                "The NVIDIA kernel module{version} is loaded, but the library does not reach it",
+                version=_version(signs),
+            ),
+            _("Restart this container with its GPUs: --gpus all")
             if signs.contained
-            else "Have its device files made: sudo nvidia-modprobe -u -c=0; if that does not help, reboot",
+            else _("Have its device files made: sudo nvidia-modprobe -u -c=0; if that does not help, reboot"),
         )
     return StateReason(
         "not_loaded",
-        "The NVIDIA kernel module is not loaded",
-        "sudo modprobe nvidia; if that fails, build it for this kernel (sudo dkms autoinstall), or enrol its key "
-        "where Secure Boot refuses it (mokutil --sb-state)",
+        _("The NVIDIA kernel module is not loaded"),
+        _(
+            "sudo modprobe nvidia; if that fails, build it for this kernel (sudo dkms "
+            "autoinstall), or enrol its key where Secure Boot refuses it (mokutil --sb-state)"
+        ),
     )
 
 
 def _mismatch(raw: RawReading, signs: Signs) -> StateReason:
     library = raw.library if raw.library and "." in raw.library else (raw.nvml or "").partition(".")[2] or None
-    versions = f": module {signs.module}, library {library}" if signs.module and library else ""
+    versions = (
+        _(": module {module}, library {library}", module=signs.module, library=library)
+        if signs.module and library
+        else ""
+    )
     return StateReason(
         "mismatch",
-        f"The NVIDIA driver was upgraded, but the kernel still runs the old module{versions}",
+        _("The NVIDIA driver was upgraded, but the kernel still runs the old module{versions}", versions=versions),
         RELOAD,
     )
 
 
-def _no_permission(_: RawReading, __: Signs) -> StateReason:
+def _no_permission(_raw: RawReading, _signs: Signs) -> StateReason:
     return StateReason(
         "no_permission",
-        f"{_user()} may not use the NVIDIA driver's device files",
-        "See who may: ls -l /dev/nvidia*; join that group (often video), or run this console with sudo",
+        _("{user} may not use the NVIDIA driver's device files", user=_user()),
+        _("See who may: ls -l /dev/nvidia*; join that group (often video), or run this console with sudo"),
     )
 
 
-def _blocked(_: RawReading, signs: Signs) -> StateReason:
+def _blocked(_raw: RawReading, signs: Signs) -> StateReason:
     if signs.contained:
         return StateReason(
             "no_permission",
-            "The operating system keeps this container from the GPUs: its device rules do not allow them",
-            "Restart this container with its GPUs: --gpus all",
+            _("The operating system keeps this container from the GPUs: its device rules do not allow them"),
+            _("Restart this container with its GPUs: --gpus all"),
         )
     return StateReason(
         "no_permission",
-        "The operating system keeps this process from the GPUs: a device cgroup does not allow them",
-        "Look for DeviceAllow and DevicePolicy in the systemd unit that this console runs in",
+        _("The operating system keeps this process from the GPUs: a device cgroup does not allow them"),
+        _("Look for DeviceAllow and DevicePolicy in the systemd unit that this console runs in"),
     )
 
 
@@ -248,25 +270,25 @@ def _lost_rules(raw: RawReading, signs: Signs) -> StateReason:
         return _unknown(raw, signs)
     return StateReason(
         "unknown",
-        "This container has lost its GPUs: the rules that allowed them went with a reload of systemd's units",
-        "Restart this container",
+        _("This container has lost its GPUs: the rules that allowed them went with a reload of systemd's units"),
+        _("Restart this container"),
     )
 
 
-def _gpus_gone(_: RawReading, __: Signs) -> StateReason:
-    return StateReason("unknown", "The NVIDIA driver has lost its GPUs", f"Reboot the machine. {LOG}")
+def _gpus_gone(_raw: RawReading, _signs: Signs) -> StateReason:
+    return StateReason("unknown", _("The NVIDIA driver has lost its GPUs"), _("Reboot the machine. {log}", log=_(LOG)))
 
 
-def _no_binding(_: RawReading, __: Signs) -> StateReason:
+def _no_binding(_raw: RawReading, _signs: Signs) -> StateReason:
     return StateReason(
         "unknown",
-        "The Python package nvidia-ml-py is not installed beside this console, so GPUs cannot be read",
-        "Install stackops with all that it depends on: pip install --upgrade stackops",
+        _("The Python package nvidia-ml-py is not installed beside this console, so GPUs cannot be read"),
+        _("Install stackops with all that it depends on: pip install --upgrade stackops"),
     )
 
 
-def _unknown(raw: RawReading, _: Signs) -> StateReason:
-    return StateReason("unknown", f"The NVIDIA library cannot start: it gives error {raw.error}", LOG)
+def _unknown(raw: RawReading, _signs: Signs) -> StateReason:
+    return StateReason("unknown", _("The NVIDIA library cannot start: it gives error {error}", error=raw.error), LOG)
 
 
 _BY_CODE: dict[int, Callable[[RawReading, Signs], StateReason]] = {
@@ -283,6 +305,6 @@ def _user() -> str:
     import getpass
 
     try:
-        return f"The user {getpass.getuser()}"
+        return _("The user {getuser}", getuser=getpass.getuser())
     except (KeyError, OSError):
-        return "This user"
+        return _("This user")
