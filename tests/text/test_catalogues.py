@@ -153,3 +153,9 @@ def test_the_environment_chooses(env: dict[str, str], wanted: tuple[str, str]) -
 )
 def test_the_arguments_choose(arguments: tuple[str, ...], wanted: str) -> None:
     assert language.of_arguments(arguments, {}) == wanted
+
+
+def test_a_server_that_is_up_is_not_moved_up() -> None:
+    """``up`` and ``down`` are labels of keys as well, which nobody sees; states are what is seen."""
+    language.use("zh")
+    assert (_("up"), _("down")) == ("正常", "不可用")
