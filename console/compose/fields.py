@@ -88,7 +88,9 @@ def read_service(
         filled=tuple(dict.fromkeys(_filled(service))),
         env_files=tuple(path for path, _ in env_files_of(service)), volumes=volumes_of(service),
         ports=tuple(dict.fromkeys(_port(one) for one in _list(service.get("ports")))),
-        depends_on=depends_on, awaits_end=tuple(_awaited(service.get("depends_on"))),
+        depends_on=depends_on, awaits_end=tuple(_awaited(service, "service_completed_successfully")),
+        awaits_health=tuple(_awaited(service, "service_healthy")),
+        health_test=" ".join(clean_line(one, 2000) for one in texts(_inside(service, "healthcheck", "test"))),
         profiles=tuple(_line(one) for one in _list(service.get("profiles"))),
         built="build" in service or "provider" in service,
         device_requests=(*reserved, *asked), requests_apart=bool(asked), memory_limit=memory_of(service),
@@ -104,9 +106,10 @@ def _list(value: Any) -> list[Any]:  # noqa: ANN401
     return value if isinstance(value, list) else []
 
 
-def _awaited(value: Any) -> Iterator[str]:  # noqa: ANN401
-    for name in value if isinstance(value, dict) else ():
-        if _inside(value[name], "condition") == "service_completed_successfully":
+def _awaited(service: Mapping[str, Any], condition: str) -> Iterator[str]:
+    told = service.get("depends_on")
+    for name, how in told.items() if isinstance(told, dict) else ():
+        if _inside(how, "condition") == condition:
             yield clean_line(str(name), 300)
 
 

@@ -63,6 +63,10 @@ class ComposeService(Struct, frozen=True):
     depends_on: tuple[str, ...] = ()
     awaits_end: tuple[str, ...] = ()
     """Of these the ones that only have to have ended well (``service_completed_successfully``)."""
+    awaits_health: tuple[str, ...] = ()
+    """Of these the ones that have to be healthy first (``service_healthy``)."""
+    health_test: str = ""
+    """What its files have its health check run, in one line; empty where they say nothing of it."""
     profiles: tuple[str, ...] = ()
     built: bool = False
     """Its image is made here (``build``), so that no registry has to have it."""

@@ -149,6 +149,17 @@ def test_foreign_volumes_and_services_that_only_have_to_end_are_known() -> None:
     assert [service.awaits_end for service in found.services] == [("b",), (), ()]
 
 
+def test_who_waits_for_health_and_what_the_health_check_runs_are_known() -> None:
+    files = {
+        "compose.yml": "services:\n  a: {image: x, depends_on: {b: {condition: service_healthy}}}\n"
+        "  b: {image: x, healthcheck: {test: [CMD, curl, -f, http://b]}}\n  c: {image: x, healthcheck: {test: true}}\n"
+    }
+    found, _ = project(files)
+    assert [(one.awaits_health, one.health_test) for one in found.services] == [
+        (("b",), ""), ((), "CMD curl -f http://b"), ((), "true")
+    ]  # fmt: skip
+
+
 def test_networks_are_known_by_the_names_that_the_engine_has() -> None:
     rows = (
         "a: {name: mine}",

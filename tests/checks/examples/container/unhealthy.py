@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
 from stackops.console.model import Snapshot
 
 from examples import Example
 from examples.container.common import app, finds, health
 from examples.snapshots import NOW
+from examples.wiring.folder import folder, service
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "<string>", line 1\nurllib.error.HTTPError: HTTP Error 500'
+
+OLLAMA = service("ollama", "ollama/ollama:0.3.14", health_test="CMD-SHELL curl -sf http://localhost:11434/ || exit 1")
 
 
 def ill(*outputs: str, streak: int = 3, **more: Any) -> Snapshot:
@@ -19,6 +23,9 @@ def ill(*outputs: str, streak: int = 3, **more: Any) -> Snapshot:
 
 
 FINDS = (
+    finds("calls curl in the image of Ollama, and another waits for it", "no-program", folder(OLLAMA, service(
+          "webui", "ghcr.io/open-webui/open-webui:main", depends_on=("ollama",), awaits_health=("ollama",)))),
+    finds("calls curl there, and nobody waits", "no-program", folder(OLLAMA)),
     finds("says HTTP 500", "unhealthy", ill("HTTP 500")),
     finds("ends its check with a traceback", "unhealthy", ill(TRACEBACK, streak=84)),
     finds("has a check whose program is not in the image", "unhealthy", ill('exec: "curl": not found', streak=12)),
@@ -35,6 +42,18 @@ FINDS = (
 
 FINDS_NOT = (
     Example("has no health check", app(), "not_applicable"),
+    Example("calls Ollama itself", folder(replace(OLLAMA, health_test="CMD ollama list")), "not_applicable"),
+    Example("calls curl in an image that is built here", folder(replace(OLLAMA, built=True)), "not_applicable"),
+    Example(
+        "installs curl at the start",
+        folder(replace(OLLAMA, entrypoint=("bash", "-c", "apt-get install -y curl && ollama serve"))),
+        "not_applicable",
+    ),
+    Example(
+        "calls curl in another image of that name",
+        folder(replace(OLLAMA, image="team/ollama-server:1")),
+        "not_applicable",
+    ),
     Example("has its health check switched off", app(health=health("none")), "not_applicable"),
     Example("is healthy", app(health=health("healthy", "ok", code=0)), "ok"),
     Example("is healthy after it failed once", app(health=health("healthy", "no", streak=1)), "ok"),
