@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 APPLY = "plan.apply"
 """The action whose key also answers a question that asks for no word."""
+MOST_BESIDE = 5
+"""Choices that stand beside each other at 80 columns; more stand below each other."""
 _KEYS: list[BindingType] = [
     Binding("escape", "cancel", "cancel"),
     Binding("tab,right,down", "app.focus_next", "next", show=False),
@@ -74,7 +76,7 @@ class Asking(Dialog[Answer]):
         with Vertical(classes="dialog"):
             yield Document(classes="words")
             yield from self.between()
-            with Horizontal(classes="choices"):
+            with (Horizontal if len(self._choices) <= MOST_BESIDE else Vertical)(classes="choices"):
                 for key, label in self._choices:
                     yield choice(label, key, danger=key != self._choices[0][0])
 

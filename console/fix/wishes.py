@@ -91,7 +91,7 @@ def _plan_scale(subject: str, snapshot: Snapshot) -> Plan | None:
     step = ScaleService(project, made.directory, made.files, service, count, env_files=made.env_files)
     return Plan(
         check=SCALE, subject=subject, title=_("Run {many} of {service}", many=_many(count), service=service),
-        steps=(step,), safety="disruptive",
+        steps=(step,), safety="safe" if count >= len(there) else "disruptive",
         says=(
             _("Containers that run already go on as they are, whatever was edited in the compose files since"),
             _(

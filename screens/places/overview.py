@@ -338,8 +338,10 @@ class Overview(MarkingActs):
         from ..dialogs import Choose
 
         body = [line(_("What nobody uses is listed with its size before anything is removed. Volumes always stay."))]
-        ways = [("cancel", _("Cancel")), ("containers", _("Containers")), ("images", _("Images")),
-                ("networks", _("Networks")), ("build-cache", _("Build cache")), ("all", _("All"))]  # fmt: skip
+        ways = [
+            ("cancel", _("Cancel")), ("containers", _("Stopped containers")), ("images", _("Dangling images")),
+            ("networks", _("Unused networks")), ("build-cache", _("Build cache")), ("all", _("All of these")),
+        ]  # fmt: skip
         self.console.push_screen(
             Choose(_("Remove what nobody uses?"), body, ways),
             lambda kind: self.console.open_plan(prune_of(kind)) if kind and kind != "cancel" else None,

@@ -181,7 +181,7 @@ class PlanScreen(Place):
         if self._exact is None or self.query_one("#apply", Button).disabled:
             return
         exact = self._exact
-        if exact.plan.safety == "safe":
+        if exact.plan.safety == "safe" and not exact.harms:
             self._run(exact)
             return
         named = (

@@ -9,6 +9,7 @@ from ...console.fix.engine import Outcome, PreparedPlan
 from ...console.fix.plan import Plan
 from ...console.fix.records import About, Did, Entry, Failed, Intent, Stopped, Taken
 from ...console.fix.running import Progress
+from ...console.fix.wishes import WISHES
 from ...console.hosts.local.locking import Who
 from ...console.text import N_, _
 from ...console.text.cleaning import DASH, cells
@@ -59,6 +60,8 @@ def consequences(prepared: PreparedPlan) -> list[Line]:
         for name in prepared.plan.restarts
     ]
     said += [_("Cannot be taken back: {describe}", describe=step.describe()) for step in prepared.lasting]
+    if prepared.plan.check in WISHES:  # its title is the question
+        return [bullet(each) for each in said or [row.step.describe() for row in prepared.steps]]
     return [line(prepared.plan.title), BLANK, *map(bullet, said)]
 
 
@@ -154,7 +157,9 @@ def status(latest: Progress | None, seconds: float, plan: Plan | Intent | None) 
     if latest.phase == "verify":
         return line(
             (_("{turn} Looking again: ", turn=paint.TURN), "info"),
-            _("it must be gone, and stay gone for {settle:.0f} s  ", settle=plan.settle),
+            _("it must be done, and stay so for {settle:.0f} s  ", settle=plan.settle)
+            if plan.check in WISHES
+            else _("it must be gone, and stay gone for {settle:.0f} s  ", settle=plan.settle),
             (
                 _("{seconds:.0f} of at most {deadline:.0f} s", seconds=seconds, deadline=plan.deadline + plan.settle),
                 "muted",

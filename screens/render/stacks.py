@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -84,11 +85,12 @@ def items(snapshot: Snapshot, results: Sequence[Result], told: Judgement | None 
     services = {service.container: service for service in snapshot.services if service.container}
     worst = _worst_by_container(snapshot, results)
     vram = _vram(snapshot)
+    several = Counter((each.project, each.service) for each in snapshot.containers)
     found = [
         Item(
             key=c.id,
             group=c.project or _OTHERS,
-            name=c.service if c.project and c.service else c.name,
+            name=_name(c, several[c.project, c.service] > 1),
             role=services[c.id].role if c.id in services else "unknown",
             container=c,
             figures=snapshot.figures.get(c.id),
@@ -100,6 +102,14 @@ def items(snapshot: Snapshot, results: Sequence[Result], told: Judgement | None 
         for c in snapshot.containers
     ]
     return found + _natives(snapshot) + _declared(snapshot)
+
+
+def _name(container: Container, several: bool) -> str:
+    """Of a service with several containers each has its own name, without the project's before it."""
+    if not (container.project and container.service):
+        return container.name
+    own = container.name.removeprefix(container.project).lstrip("-_")
+    return own if several and own else container.service
 
 
 def _state_words(container: Container, told: ServiceJudgement | None) -> tuple[str, ...]:

@@ -204,6 +204,8 @@ async def test_by_keys_the_list_is_shown_and_a_word_typed(tmp_path: Path) -> Non
         await running.until("oneapi")
         shown = await running.press("P")
         assert "Volumes always stay" in shown
+        for kind in ("Stopped containers", "Dangling images", "Unused networks", "Build cache", "All of these"):
+            assert kind in shown, "at 80 columns too"
         await running.press("tab", "enter")
         shown = await running.until("Nothing has been changed yet")
         assert "Remove 1 stopped container" in shown

@@ -23,6 +23,9 @@ from stackops.console.hosts.local.files import LocalFiles
 from stackops.console.hosts.local.locking import LocalLocks
 from stackops.console.model import Container, EngineInfo, HostInfo, Project, Snapshot
 from stackops.console.practice import open_demo
+from stackops.screens.render.plans import consequences
+from stackops.screens.render.stacks import items
+from stackops.screens.widgets.paint import plain
 from support.clock import FakeClock
 from support.pilots import console, desk_on, look
 
@@ -108,11 +111,13 @@ def test_it_is_shown_done_counted_and_taken_back(tmp_path: Path) -> None:
     assert "--no-recreate --scale web=3 web" in prepared.steps[0].diff
     assert shop.calls == []
     assert not prepared.harms, "nothing is lost by running more"
+    assert prepared.plan.safety == "safe"
     done = shop.fixer(3).run(prepared)
     assert (done.name, len(shop.there)) == ("done", 3), done
     assert "--pull" in shop.calls[0]
     assert "never" in shop.calls[0]
     assert shop.prepare(3).empty, "a second time there is nothing to do"
+    assert shop.fixer(3).prepare_undo(done.entry or "").harms, "going back removes containers"
     undone = shop.fixer(3).undo(done.entry or "")
     assert (undone.name, len(shop.there)) == ("done", 1), undone
 
@@ -122,6 +127,8 @@ def test_fewer_wants_a_word_because_what_is_removed_takes_its_files_along(tmp_pa
     prepared = shop.prepare(1)
     assert prepared.harms
     assert prepared.word == "web 1"
+    assert prepared.plan.safety == "disruptive"
+    assert [plain([each]) for each in consequences(prepared)] == [f"  · {prepared.steps[0].step.describe()}"]
     assert "removed, with what they wrote outside volumes" in prepared.steps[0].step.describe()
     done = shop.scale(1)
     assert (done.name, len(shop.there)) == ("done", 1), done
@@ -261,3 +268,10 @@ def test_the_demo_says_that_it_has_one_of_each(tmp_path: Path) -> None:
     project = ComposeProject(one.project or "", one.labels[f"{LABEL}project.working_dir"])
     said = host.control.compose(project, ["up", "-d", "--scale", "oneapi=2", "oneapi"])
     assert (said.exit_code, said.output) == (1, "The practice stack runs one container of each service")
+
+
+def test_several_containers_of_a_service_are_told_apart(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, 2)
+    assert sorted(each.name for each in items(shop.snapshot(), ())) == ["web-1", "web-2"]
+    shop.there.pop()
+    assert [each.name for each in items(shop.snapshot(), ())] == ["web"]
