@@ -159,3 +159,20 @@ def test_a_server_that_is_up_is_not_moved_up() -> None:
     """``up`` and ``down`` are labels of keys as well, which nobody sees; states are what is seen."""
     language.use("zh")
     assert (_("up"), _("down")) == ("正常", "不可用")
+
+
+def test_nothing_else_is_called_like_the_call() -> None:
+    """A function that unpacks into ``_`` has no translation any more, and says so only when it runs."""
+    wrong = []
+    for path in catalogues.files():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            loops = [each.target for each in ast.walk(node) if isinstance(each, ast.comprehension)]
+            own = {id(part) for each in loops for part in ast.walk(each)}
+            named = [each for each in ast.walk(node) if isinstance(each, ast.Name) and each.id == "_"]
+            taken = [each for each in named if isinstance(each.ctx, ast.Store) and id(each) not in own]
+            taken += [each for each in node.args.args if each.arg == "_"]
+            if taken and any(isinstance(each.ctx, ast.Load) for each in named):
+                wrong.append((path.name, node.name))
+    assert wrong == []
