@@ -32,7 +32,7 @@ from ...console.model import Container, Edge, Hop, Snapshot
 from ...console.model.findings import Evidence, Severity
 from ...console.products.addresses import place
 from ...console.products.gateways import names_of
-from ...console.report.wiring import KINDS, target
+from ...console.report.wiring import KINDS, reasoned, target
 from ...console.settings import Settings
 from ...console.text import N_, _
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
@@ -149,7 +149,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
                 name, young[0], _("{young} was started a moment ago, and may not listen yet", young=target(young[0]))
             )
         elif doubts := [(edge, hop) for edge in arrows if (hop := _doubt(edge)) is not None]:
-            yield _unknown(name, doubts[0][0], doubts[0][1].reason or _("it could not be tried"))
+            yield _unknown(name, doubts[0][0], reasoned(doubts[0][1].reason or "it could not be tried"))
         elif all(hop.state == "ok" for edge in arrows for hop in edge.hops):
             yield Fine(name, _("{name} reaches everything that it is set up to reach", name=name))
     by_fault: dict[tuple[object, ...], list[Case[Edge]]] = {}
@@ -184,7 +184,7 @@ def _together(cases: Sequence[Case[Edge]]) -> Case[Edge]:
     words = {
         **first.words, "source": _and(names), "what": _and([case.words["what"] for case in cases]),
         "setting": _and([case.words["setting"] for case in cases]), "origin": _and([edge.origin for edge in edges]),
-        "place": ", ".join(dict.fromkeys(edge.place for edge in edges)),
+        "place": ", ".join(dict.fromkeys(reasoned(edge.place) for edge in edges)),
     }  # fmt: skip
     return replace(
         first, subject=", ".join(case.subject for case in cases), words=words, also=tuple(names),
@@ -244,17 +244,17 @@ def _case(edge: Edge, hop: Hop, boxes: Mapping[str, Container]) -> Case[Edge]:
 
 
 def _words(edge: Edge, hop: Hop, there: Container | None) -> dict[str, str]:
-    reason, name = hop.reason or _("it fails"), there.name if there else place(edge.host, edge.port)
+    reason, name = hop.reason or N_("it fails"), there.name if there else place(edge.host, edge.port)
+    short, said = reasoned(reason.partition(";")[0]), reasoned(reason)
     inside = sorted({port.container_port for port in there.ports if port.protocol == "tcp"}) if there else []
     elsewhere = _("; it has port {map}", map=", ".join(map(str, inside))) if inside and edge.port not in inside else ""
     web, what = edge.speaks == "http", KINDS.get(edge.kind, edge.kind)
     return {
         "source": edge.source_name, "what": what if what[:1].isupper() else _("its {what}", what=what),
         "host": edge.host, "port": str(edge.port),
-        "target": name, "origin": edge.origin, "place": edge.place,
+        "target": name, "origin": edge.origin, "place": reasoned(edge.place),
         "setting": _("{variable} of {owner}", variable=edge.origin, owner=edge.source_name),
-        "reason": reason if hop.name == "protocol" else reason[:1].upper() + reason[1:],
-        "short": reason.partition(";")[0],
+        "reason": said if hop.name == "protocol" else said[:1].upper() + said[1:], "short": short,
         "state": _(STATES.get(there.state, there.state)) if there else "",
         "act": "unpause" if there is not None and there.state == "paused" else "start",
         "although": _(", although {name} runs{elsewhere}", name=name, elsewhere=elsewhere) if there else "",

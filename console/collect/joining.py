@@ -15,6 +15,7 @@ from msgspec import Struct
 from ..hosts import ProcessRow
 from ..model import Container, Gpu, GpuProcess, LoadedModel, Server, Service, Snapshot
 from ..products.registry import GATEWAYS, SERVERS
+from ..text import _
 from ..text.cleaning import clean_line, size
 from .owners import (
     INITS,
@@ -56,8 +57,11 @@ def _zombie(row: ProcessRow, processes: Processes) -> str | None:
     if not row.zombie:
         return None
     parent = processes.get(row.ppid)
-    who = f"{clean_line(parent.name, 40)} ({parent.pid})" if parent else f"process {row.ppid}"
-    return f"It has ended and stays as a zombie, as its parent, {who}, does not ask for its end; it keeps the memory"
+    named = f"{clean_line(parent.name, 40)} ({parent.pid})" if parent else _("process {pid}", pid=row.ppid)
+    return _(
+        "It has ended and stays as a zombie, as its parent, {who}, does not ask for its end; it keeps the memory",
+        who=named,
+    )
 
 
 def _worker(row: ProcessRow, container: Container | None, processes: Processes) -> str | None:
@@ -69,7 +73,7 @@ def _worker(row: ProcessRow, container: Container | None, processes: Processes) 
         adopted = processes.visible(row.pid) and processes.complete
     else:
         adopted = parent.pid == 1 or parent.name in INITS or parent.name.startswith(SHIMS)
-    return "Its parent has ended: it works for nobody any more and keeps the memory" if adopted else None
+    return _("Its parent has ended: it works for nobody any more and keeps the memory") if adopted else None
 
 
 def _left(row: ProcessRow, container: Container | None, processes: Processes, engine_told: bool) -> str | None:
@@ -78,8 +82,9 @@ def _left(row: ProcessRow, container: Container | None, processes: Processes, en
         return None
     if not processes.visible(row.pid) or not processes.complete or processes.has_shim(row):
         return None
-    return (
-        f"Its container, {row.container[:12]}, is gone: docker does not list it any more, the process keeps the memory"
+    return _(
+        "Its container, {container}, is gone: docker does not list it any more, the process keeps the memory",
+        container=row.container[:12],
     )
 
 

@@ -5,7 +5,9 @@ The document is a contract with other programs: additions are allowed, changes a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import msgspec
 
@@ -43,6 +45,46 @@ def target(edge: Edge) -> str:
     return edge.target_name or place(edge.host, edge.port)
 
 
+REASONS = (
+    N_("nobody listens at {at}"), N_("{at} takes no connection within {seconds} s"), N_("it fails"),
+    N_("there is no way to {at}: {error}"),
+    N_("Docker's name server knows no {host}"), N_("The name server {server} knows no {host}"),
+    N_("Docker's name server does not answer for {host}"), N_("The name server {server} does not answer for {host}"),
+    N_("Docker's name server answers with an error ({code}) for {host}"),
+    N_("The name server {server} answers with an error ({code}) for {host}"),
+    N_("its /etc/resolv.conf cannot be read from here"), N_("its /etc/resolv.conf names no name server"),
+    N_("closes the connection without a word"), N_("resets the connection"),
+    N_("takes the connection and gives no answer within {seconds} s"),
+    N_("speaks TLS, and the address does not say so"), N_("does not speak TLS, and the address says so"),
+    N_("answers as {other} does; {wanted} is wanted"), N_("answers as {other} does"),
+    N_("answers, but not as it should; {wanted} is wanted"), N_("answers, but not as it should"),
+    N_("refuses: too many connections ({code})"), N_("refuses: this host is blocked ({code})"),
+    N_("refuses: this host is not allowed ({code})"), N_("refuses: error ({code})"),
+    N_("refuses other machines: Redis runs in protected mode"), N_("it could not be tried: {error}"),
+    N_("it was not tried"), N_("its protocol is not tried"), N_("environment of {container}"),
+    N_("answers, and is {source} itself"),
+    N_("no container in a network of {source} is called {host}"), N_("{host} is this machine"),
+    N_("{host} is {source} itself"), N_("{target} does not run"), N_("{target} is called so in a common network"),
+    N_("{target} publishes that port of this machine"),
+)  # fmt: skip
+"""What a hop says of itself, as whoever tried it wrote it: a child process, before any language was chosen."""
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    """What a template is filled with is one word, but for what the system says of an error."""
+    one_word = re.sub(r"\\{(\w+)\\}", r"(?P<\1>\\S+)", re.escape(template))
+    return re.compile(one_word.replace(r"(?P<error>\S+)", "(?P<error>.+)"))
+
+
+def reasoned(reason: str) -> str:
+    """The reason of a hop in the language that is spoken; one that is not known, as it stands."""
+    for template in REASONS:
+        if found := _pattern(template).fullmatch(reason):
+            return _(template, **found.groupdict())
+    return reason
+
+
 def explained(edge: Edge) -> str:
     """The first hop that is not ok, in one sentence; of an arrow that is well how far it was followed."""
     at = f"{place(edge.host, edge.port)} ({edge.origin})"
@@ -50,7 +92,7 @@ def explained(edge: Edge) -> str:
     if hop is None:
         return _("{source_name} reaches {target} at {at}.", source_name=edge.source_name, target=target(edge), at=at)
     if hop.state == "unknown":
-        why = hop.reason or _("it was not tried")
+        why = reasoned(hop.reason or "it was not tried")
         return _(
             "Cannot say whether {source} reaches {target} at {at}: {why}.",
             source=edge.source_name,
@@ -58,7 +100,7 @@ def explained(edge: Edge) -> str:
             at=at,
             why=why,
         )
-    why = hop.reason or _("it fails")
+    why = reasoned(hop.reason) if hop.reason else _("it fails")
     concluded = "" if edge.by == "probe" else _(" (concluded from networks, not tried)")
     who = f"{edge.host}: " if hop.name == "name" else f"{target(edge)} " if hop.name == "protocol" else ""
     return _(
