@@ -113,7 +113,9 @@ def in_full(each: Asked) -> list[Line]:
     for verdict in each.verdicts:
         word, tone = _ANSWERS[verdict.answer]
         free = _("{free} free now", free=size(verdict.free)) if verdict.free is not None else ""
-        says = "" if verdict.says.lower() == word else verdict.says.removeprefix("Not known: ").removeprefix("Tight: ")
+        says = (
+            "" if verdict.says.lower() == _(word) else verdict.says.removeprefix("Not known: ").removeprefix("Tight: ")
+        )
         why = ". ".join(each for each in (free, says) if each)
         said.append(line((fit(_(word), 13), tone), f"{_card(verdict)}  ", why, (f"  {verdict.name or ''}", "muted")))
     if not each.verdicts:

@@ -10,6 +10,7 @@ from functools import cache
 from msgspec import Struct, field
 
 from ...model import Gpu
+from ...text import _
 
 GIB = 1 << 30
 GB = 10**9
@@ -161,7 +162,7 @@ def need(subject: Subject, *, context: int = 4096, sequences: int = 1, split: in
     if guide is not None and split == 1:
         low, high = low or round(guide.vram * GB), max(high or 0, round(guide.vram * GB))
     if effective.cache_unknown:
-        notes = (*notes, f"The KV cache is not counted: {effective.cache_unknown}")
+        notes = (*notes, _("The KV cache is not counted: {cache_unknown}", cache_unknown=effective.cache_unknown))
     return Need(
         effective, context, sequences, split, weights, cache, (overhead[0], overhead[1]), low, high, guide, notes
     )  # fmt: skip
@@ -183,13 +184,16 @@ def _reachable(subject: Subject) -> tuple[Subject, tuple[str, ...]]:
         return subject, ()
     bits = subject.dtype.removeprefix("int")
     told = next((g.vram for g in known.guide if g.dtype == subject.dtype), None)
-    promise = f"The guide promises {told:g} GB, but" if told is not None else "But"
-    note = (
-        f"{promise} QUANTIZE_BIT={bits} does nothing in its server: the value stays a text and is compared with "
-        "numbers, so fp16 is loaded, and fp16 is what is counted here"
+    promise = _("The guide promises {told:g} GB, but", told=told) if told is not None else _("But")
+    note = _(
+        "{promise} QUANTIZE_BIT={bits} does nothing in its server: the value stays a text "
+        "and is compared with numbers, so fp16 is loaded, and fp16 is what is counted here",
+        promise=promise,
+        bits=bits,
     )
     weights = weight_bytes(known.parameters, "fp16") if known.parameters else None
+    where = _("{parameters:g} B parameters x fp16; {source}", parameters=known.parameters, source=known.source)
     return Subject(
-        subject.name, "fp16", weights, f"{known.parameters:g} B parameters x fp16; {known.source}", known.layers,
+        subject.name, "fp16", weights, where, known.layers,
         known.kv_heads, known.head, known.kind, known,
     ), (note,)  # fmt: skip

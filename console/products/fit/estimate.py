@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ...hosts import Files, HostError, NotFound
 from ...model import Gpu, GpuProcess, Server
+from ...text import N_, _
 from ...text.cleaning import clean_line
 from . import KnownModel, Need, Subject, UnknownModel, catalogue, free_memory, weight_bytes
 
@@ -31,8 +32,8 @@ class FitVerdict(Struct, frozen=True):
 
 
 _ILL = {
-    "lost": "the card is lost", "reset_required": "the card needs a reset", "stale": "the driver does not answer",
-    "no_permission": "the card may not be looked at",
+    "lost": N_("the card is lost"), "reset_required": N_("the card needs a reset"),
+    "stale": N_("the driver does not answer"), "no_permission": N_("the card may not be looked at"),
 }  # fmt: skip
 
 
@@ -43,7 +44,8 @@ def verdicts(
     found = []
     for gpu in gpus:
         if gpu.health != "ok":
-            says = f"Not known: {_ILL.get(gpu.health, 'its memory cannot be read now')}"
+            why = _ILL.get(gpu.health, N_("its memory cannot be read now"))
+            says = _("Not known: {why}", why=_(why))
             found.append(FitVerdict(gpu.uuid, gpu.index, gpu.name, "unknown", None, None, says))
             continue
         if gpu.mig:  # nothing runs on the card itself then
@@ -51,7 +53,7 @@ def verdicts(
                 label = " ".join(filter(None, (gpu.name, part.name)))
                 found.append(_verdict(need, part.uuid, gpu.index, label, part.memory_free, 0))
             if not gpu.instances:
-                says = "Not known: the card is in MIG mode, and none of its instances can be seen"
+                says = _("Not known: the card is in MIG mode, and none of its instances can be seen")
                 found.append(FitVerdict(gpu.uuid, gpu.index, gpu.name, "unknown", None, None, says))
             continue
         idle = unloadable(gpu, processes, servers)
@@ -74,20 +76,20 @@ def _verdict(need: Need, uuid: str, index: int | None, name: str | None, free: i
             "unknown",
             free,
             None,
-            "It is not known how much is free" if free is None else "Not known",
+            _("It is not known how much is free") if free is None else _("Not known"),
         )
     left = free - need.high
     if left >= 0:
-        return FitVerdict(uuid, index, name, "fits", free, left, "Fits")
+        return FitVerdict(uuid, index, name, "fits", free, left, _("Fits"))
     if free >= need.low:
         return FitVerdict(
-            uuid, index, name, "tight", free, left, "Tight: the estimate's lower end fits, its upper end does not"
+            uuid, index, name, "tight", free, left, _("Tight: the estimate's lower end fits, its upper end does not")
         )
     if free + idle >= need.high:
         return FitVerdict(
-            uuid, index, name, "after_unload", free, left, "Fits once Ollama's loaded models are unloaded"
+            uuid, index, name, "after_unload", free, left, _("Fits once Ollama's loaded models are unloaded")
         )
-    return FitVerdict(uuid, index, name, "too_large", free, left, "Does not fit")
+    return FitVerdict(uuid, index, name, "too_large", free, left, _("Does not fit"))
 
 
 def placed(needs: Sequence[Need], gpus: Sequence[Gpu]) -> dict[int, tuple[str, ...]] | None:
@@ -139,9 +141,9 @@ def described(files: Files, path: str, dtype: str | None) -> Subject:
         names = _names(files, path)
         if names is None:
             size = files.stat(path).size
-            why = "the layers are inside the file and are not read"
+            why = _("the layers are inside the file and are not read")
             return Subject(
-                shown.rpartition("/")[2], dtype or "as stored", size, "the size of the file", cache_unknown=why
+                shown.rpartition("/")[2], dtype or "as stored", size, _("the size of the file"), cache_unknown=why
             )
         config = _config(files, path, names)
         weights = sum(
@@ -150,10 +152,16 @@ def described(files: Files, path: str, dtype: str | None) -> Subject:
     except HostError as error:
         raise UnknownModel(f"{shown}: {error}") from None
     if not weights:
-        raise UnknownModel(f"{shown} holds no weights ({', '.join(_WEIGHTS)}): give the folder they are in")
+        raise UnknownModel(
+            _(
+                "{shown} holds no weights ({weights}): give the folder they are in",
+                shown=shown,
+                weights=", ".join(_WEIGHTS),
+            )
+        )
     layers, heads, width, why_not = _cache(config)
     kept = str(config.get("torch_dtype") or config.get("dtype") or "as stored")
-    source = "the size of its files" + ("" if config else "; no config.json beside them")
+    source = _("the size of its files") + ("" if config else _("; no config.json beside them"))
     return Subject(
         shown.rpartition("/")[2],
         dtype or clean_line(kept, 20),
@@ -170,7 +178,7 @@ def _names(files: Files, path: str) -> list[str] | None:
     """The names in a folder; None where the path is a file."""
     fact = files.stat(path)
     if fact.kind == "missing":
-        raise NotFound("there is nothing at this path")
+        raise NotFound(_("there is nothing at this path"))
     return list(files.names(path)) if fact.kind == "directory" else None
 
 
@@ -188,16 +196,21 @@ def _config(files: Files, path: str, names: list[str]) -> dict[str, Any]:
 def _cache(config: dict[str, Any]) -> tuple[int | None, int | None, int | None, str | None]:
     """Layers, heads of keys and values, width of a head; or why they say nothing."""
     if config.get("kv_lora_rank"):
-        return None, None, None, "its attention (MLA) keeps another kind of cache"
+        return None, None, None, _("its attention (MLA) keeps another kind of cache")
     if config.get("sliding_window") and config.get("use_sliding_window", True):
-        return None, None, None, "some of its layers keep only a window"
+        return None, None, None, _("some of its layers keep only a window")
     layers = _number(config, "num_hidden_layers", "num_layers", "n_layer")
     heads = _number(config, "num_attention_heads", "n_head")
     groups = _number(config, "num_key_value_heads", "multi_query_group_num", "num_kv_heads") or heads
     hidden = _number(config, "hidden_size", "n_embd")
     width = _number(config, "head_dim", "kv_channels") or (hidden // heads if hidden and heads else None)
     if layers is None or groups is None or width is None:
-        return None, None, None, "its config.json does not tell its layers" if config else "there is no config.json"
+        return (
+            None,
+            None,
+            None,
+            _("its config.json does not tell its layers") if config else _("there is no config.json"),
+        )
     return layers, groups, width, None
 
 
@@ -219,7 +232,9 @@ def subject(
     wanted = _precision(dtype or given)
     if name.startswith("/"):
         if files is None:
-            raise UnknownModel(f"{clean_line(name)} is a path, and no files can be read here: give a model's name")
+            raise UnknownModel(
+                _("{name} is a path, and no files can be read here: give a model's name", name=clean_line(name))
+            )
         return described(files, name, wanted)
     stem, inside = _split(name)
     known = catalogue().find(name) or catalogue().find(stem)
@@ -238,7 +253,11 @@ def _precision(dtype: str | None) -> str | None:
     wanted = _ALIASES.get(dtype.lower(), dtype.lower())
     if wanted not in catalogue().bits:
         raise UnknownModel(
-            f"{clean_line(dtype)} is no precision that is known here: use one of {', '.join(catalogue().bits)}"
+            _(
+                "{dtype} is no precision that is known here: use one of {bits}",
+                dtype=clean_line(dtype),
+                bits=", ".join(catalogue().bits),
+            )
         )
     return wanted
 
@@ -260,7 +279,7 @@ def _on_disk(name: str, servers: Iterable[Server]) -> Subject | None:
         for model in server.models:
             if model.name.removesuffix(":latest") == plain and model.size:
                 dtype = (model.quantization or "").lower()
-                where = f"the size on disk that {server.service or server.product} reports"
+                where = _("the size on disk that {service} reports", service=server.service or server.product)
                 return Subject(model.name, dtype or "as stored", model.size, where)
     return None
 
@@ -268,7 +287,7 @@ def _on_disk(name: str, servers: Iterable[Server]) -> Subject | None:
 def _merged(found: Subject, known: KnownModel | None, inside: str | None) -> Subject:
     if known is None:
         return Subject(
-            found.name, found.dtype, found.weights, found.source, cache_unknown="its layers are not known here"
+            found.name, found.dtype, found.weights, found.source, cache_unknown=_("its layers are not known here")
         )
     dtype = found.dtype if found.dtype in catalogue().bits else inside or found.dtype
     return Subject(
@@ -279,7 +298,16 @@ def _merged(found: Subject, known: KnownModel | None, inside: str | None) -> Sub
 def _from_table(known: KnownModel, dtype: str | None) -> Subject:
     dtype = dtype or known.native
     weights = weight_bytes(known.parameters, dtype) if known.parameters else None
-    source = f"{known.parameters:g} B parameters x {dtype}; {known.source}" if known.parameters else known.source
+    source = (
+        _(
+            "{parameters:g} B parameters x {dtype}; {source}",
+            parameters=known.parameters,
+            dtype=dtype,
+            source=known.source,
+        )
+        if known.parameters
+        else known.source
+    )
     return Subject(known.name, dtype, weights, source, known.layers, known.kv_heads, known.head, known.kind, known)
 
 
@@ -287,15 +315,19 @@ def _from_number(name: str, dtype: str | None) -> Subject:
     told = _BILLIONS.search(name)
     if told is None or not 0 < float(told.group(1)) < 10_000:
         raise UnknownModel(
-            f"{clean_line(name)} is not in the table and names no number of parameters: try one of "
-            f"{', '.join(m.name for m in catalogue().models)}, a number as in 7B, or the folder of the model"
+            _(
+                "{name} is not in the table and names no number of parameters: try one of {names}, a "
+                "number as in 7B, or the folder of the model",
+                name=clean_line(name),
+                names=", ".join(m.name for m in catalogue().models),
+            )
         )
     dtype, billions = dtype or "fp16", float(told.group(1))
-    why = "its layers are not known here; give the folder of the model, or one of the table"
+    why = _("its layers are not known here; give the folder of the model, or one of the table")
     return Subject(
         clean_line(name),
         dtype,
         weight_bytes(billions, dtype),
-        f"{billions:g} B parameters x {dtype}",
+        _("{billions:g} B parameters x {dtype}", billions=billions, dtype=dtype),
         cache_unknown=why,
     )
