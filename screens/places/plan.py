@@ -135,6 +135,8 @@ class PlanScreen(Place):
         self.query_one("#apply", Button).disabled = not ready
         if self.desk.read_only:
             self._say([line((_("READ-ONLY: this is only shown."), "warning"))])
+        elif exact.empty:
+            self._say([])
         elif ready and self._latest is None:
             self._say(
                 [

@@ -96,6 +96,8 @@ def _diff_span(text: str) -> Span:
 
 def document(prepared: PreparedPlan, progress: Mapping[int, Progress]) -> list[Line]:
     """Steps with their state, what to know, then every diff."""
+    if prepared.empty and prepared.plan.check in WISHES:
+        return [line(_("There is nothing to do."))]
     if prepared.empty:
         return [line(_("Everything is already as the fix would make it: nothing to do."))]
     said: list[Line] = [line((_("Steps"), "accent"))]

@@ -218,6 +218,15 @@ async def test_by_keys_the_list_is_shown_and_a_word_typed(tmp_path: Path) -> Non
     assert "oneapi" not in {each.name for each in host.world.containers()}
 
 
+async def test_where_there_is_nothing_of_a_kind_that_is_said_and_no_more_is_waited_for(tmp_path: Path) -> None:
+    host = open_demo(clock=FakeClock(), scenarios=[])
+    async with console(desk_on(host, Journal(tmp_path))) as running:
+        await running.until("All well")
+        await running.press("P", "tab", "enter")
+        shown = await running.until("There is nothing to do.")
+        assert "Preparing" not in shown
+
+
 async def test_read_only_does_not_even_ask(tmp_path: Path) -> None:
     host = open_demo(clock=FakeClock(), scenarios=[], read_only=True)
     async with console(desk_on(host, Journal(tmp_path))) as running:
