@@ -8,6 +8,7 @@ from stackops.screens.widgets.jump import LETTERS, labels
 from stackops.screens.widgets.table import Table
 from support import gpu_stage, stage
 from support.pilots import Stage, console
+from textual.events import Key
 
 
 def letter_of(running: Stage, words: str) -> str:
@@ -97,6 +98,20 @@ async def test_letters_typed_in_one_go_and_in_ascii_too() -> None:
             await running.pilot.press(key)
         await running.settle()
         assert "belongs to no process" in running.notices
+
+
+@pytest.mark.parametrize("later", ["R", "D", "s"])
+async def test_a_key_typed_in_one_go_behind_the_letter_acts_on_nothing(later: str) -> None:
+    desk = stage.desk(stage.full(), stage.RESULTS)
+    async with console(desk, (120, 40)) as running:
+        await running.press("f")
+        letter = letter_of(running, "oneapi")
+        await running.press("escape")
+        for key in ("f", letter, later):
+            running.app.post_message(Key(key, key))
+        await running.settle()
+        assert running.app.screen.PLACE == "container", "no dialog stands on it"
+        assert desk.host.control.calls == []
 
 
 async def test_whoever_comes_back_begins_again() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from stackops.console.fix.journal import Journal
 from stackops.console.fix.preparing import HeldControl
+from stackops.console.hosts import Control
 from stackops.console.practice import open_demo
 from stackops.screens.app import StackopsApp
 from stackops.screens.widgets.table import Table
@@ -80,7 +81,7 @@ def test_keys_typed_while_a_shell_ends_open_no_second_one(tmp_path, calls) -> No
 
 OPENERS = ("/", ":", "?", "R", "S", "A", "C", "D", "F", "enter", "2", "3", "4", "5", "e")
 """Keys of the overview that open an input, a dialog, a screen or a place."""
-ALPHABET = ("enter", "escape", "tab", "right", "space", *"lRSCDsFAUTXynrjkGgev/:?q0123456789postgre ")
+ALPHABET = ("enter", "escape", "tab", "right", "space", *"lRSCDsFAUTXynrjkGgevf/:?q0123456789postgre ")
 _NAMES = {"/": "slash", ":": "colon", "?": "question_mark", " ": "space"}
 
 
@@ -130,6 +131,8 @@ SITES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
 ROW = "lab-ollama:11434"
 """A model server whose requests may be sent and whose models may be unloaded."""
 BURSTS = 9 * len(SITES)
+LOOKS = {*HeldControl.LOOKS, "shell"}
+ACTS = {name for name in vars(Control) if not name.startswith("_")} - LOOKS | {"post", "command_mongo"}
 
 
 class Acts:
@@ -139,7 +142,7 @@ class Acts:
         self._base, self._done = base, done
 
     def __getattr__(self, name: str) -> object:
-        if name in {*HeldControl.ACTS, "post", "command_mongo"}:
+        if name in ACTS:
             return lambda *arguments, **_: self._done.append((name, arguments))
         return getattr(self._base, name)
 
