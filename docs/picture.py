@@ -20,17 +20,17 @@ from stackops.console.settings import Settings
 from stackops.screens.app import StackopsApp
 
 HERE = Path(__file__).parent
-SETTLE = 25.0
+SETTLE = 90.0
 """Seconds to watch before the picture, so that the curves have something to show."""
 PAUSE = 3.0
 """Seconds for a place to draw itself at its size."""
 
 
 PICTURES = {
-    "overview": ("1", 40), "doctor": ("2", 40), "gpus": ("4", 32), "servers": ("5", 36), "wiring": ("6", 40),
+    "overview": ("1", 40), "doctor": ("2", 40), "gpus": ("4", 48), "servers": ("5 G k", 44), "wiring": ("6", 40),
     "timeline": ("e", 36), "fit": ("w", 32),
 }  # fmt: skip
-"""Place -> its key, and how many lines the picture has."""
+"""Place -> its keys, and how many lines the picture has."""
 THEMES = {"dark": "", "light": "-light"}
 """Theme -> what it adds to the name of a picture."""
 
@@ -44,9 +44,9 @@ async def paint(theme: str) -> dict[str, str]:
     drawn: dict[str, str] = {}
     async with app.run_test(size=(150, 40)) as pilot:
         await pilot.pause(SETTLE)
-        for name, (key, height) in PICTURES.items():
+        for name, (keys, height) in PICTURES.items():
             await pilot.resize_terminal(150, height)
-            await pilot.press(key)
+            await pilot.press(*keys.split())
             await pilot.pause(PAUSE)
             drawn[name + THEMES[theme]] = app.export_screenshot(title="stackops")
     feed.stop()

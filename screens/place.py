@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, on
@@ -87,15 +86,17 @@ class Place(WatchedWorkers, Jumping):
         return _(self.PLACE)
 
     def way(self) -> list[str]:
-        """What it adds to the way here: a stack before its container."""
+        """The names on the way here, its own last: a stack before its container."""
         return [self.here()]
 
     def crumbs(self) -> list[str]:
         """The way here: the place that a key leads to, and what was opened from there."""
         stack = self.app.screen_stack
         opened = stack[1 : stack.index(self) + 1] if self in stack else []
-        way = [name for each in opened if isinstance(each, Place) for name in each.way()]
-        return [self.console.current_mode, *(name.removeprefix(f"{last} ") for last, name in pairwise(("", *way)))]
+        way = list[str]()
+        for own in (each.way() for each in opened if isinstance(each, Place)):
+            way += own[len(way) :] if own[: len(way)] == way else own
+        return [self.console.current_mode, *way]
 
     def redraw(self) -> None:
         """Header and content, when there is anything to draw them on."""

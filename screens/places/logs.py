@@ -79,8 +79,9 @@ class LogsScreen(Place):
     def _query(self) -> Query:
         return self.view.kept.query
 
-    def here(self) -> str:
-        return _("{title} logs", title=self._title())
+    def way(self) -> list[str]:
+        one = self.console.container(self._sources[0].ident) if len(self._sources) == 1 else None
+        return [*([clip(one.project, NAME)] if one and one.project else []), self._title(), _("logs")]
 
     def _title(self) -> str:
         names = [source.name for source in self._sources]

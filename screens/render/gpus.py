@@ -1,6 +1,6 @@
 """The rows of the place *gpus*: a heading with bar and curve for each GPU, below it who holds its memory.
 
-The bar is of owners: each row's letter begins its piece. Its colour says no more than the letter does.
+The bar is of owners: each row's number begins its piece. Its colour says no more than the number does.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COLUMNS: tuple[Column, ...] = (
 )
 _DASH = Span(DASH, "muted")
 _HUES: tuple[Tone, ...] = ("hue-1", "hue-2", "hue-3", "hue-4", "hue-5", "hue-6")
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_NUMBERS = "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _REST = "▒"
 """Stands for what is nobody's."""
 Spark = Callable[[str], Sequence[float | None]]
@@ -85,12 +85,12 @@ def held_by(gpu: Gpu, snapshot: Snapshot) -> list[GpuProcess]:
 
 
 def owner_of(number: int) -> Span:
-    """The letter of a card's row, in the colour of its piece of the bar; behind the last letter a plus."""
-    return Span(_LETTERS[number] if number < len(_LETTERS) else "+", _HUES[number % len(_HUES)])
+    """The number of a card's row, in the colour of its piece of the bar; one cell: behind 9 a capital, then a plus."""
+    return Span(_NUMBERS[number] if number < len(_NUMBERS) else "+", _HUES[number % len(_HUES)])
 
 
 def stacked(gpu: Gpu, held: Sequence[GpuProcess], width: int) -> list[Span]:
-    """A card's memory by owner, then what is nobody's, then what is free; a piece begins with its row's letter."""
+    """A card's memory by owner, then what is nobody's, then what is free; a piece begins with its row's number."""
     used, total = gpu.memory_used, gpu.memory_total
     if used is None or not total:
         return [Span(" " * width)]
@@ -100,9 +100,9 @@ def stacked(gpu: Gpu, held: Sequence[GpuProcess], width: int) -> list[Span]:
         return max(0, round(min(1.0, memory / total) * width) - end)
 
     for number, each in enumerate(held):
-        taken, letter = min(used, taken + (each.memory or 0)), owner_of(number)
+        taken, owner = min(used, taken + (each.memory or 0)), owner_of(number)
         if cells_of := reach(taken):
-            made.append(Span(letter.text + "█" * (cells_of - 1), letter.tone))
+            made.append(Span(owner.text + "█" * (cells_of - 1), owner.tone))
             end += cells_of
     rest = reach(used)
     return [*made, Span(_REST * rest, "muted"), Span("░" * (width - end - rest), "muted")]

@@ -35,14 +35,23 @@ async def test_it_looks_so_in_ascii() -> None:
         compare("gpus-ascii-120x40", running.text)
 
 
-async def test_each_piece_of_the_bar_begins_with_the_letter_of_its_row_and_colour_says_no_more() -> None:
+async def test_without_colour_the_numbers_say_whose_each_piece_is(monkeypatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with console(stage.desk(gpu_stage.two(), stage.RESULTS), (120, 40)) as running:
+        shown = await running.press("4")
+        assert "1█████████████████████2███▒░░░ 36.0G" in shown
+        strips = running.app.screen._compositor.render_strips()
+        assert {segment.style.color for strip in strips for segment in strip if segment.style} == {None}
+
+
+async def test_each_piece_of_the_bar_begins_with_the_number_of_its_row_and_colour_says_no_more() -> None:
     async with console(stage.desk(gpu_stage.two(), stage.RESULTS)) as running:
         shown = (await running.press("4")).splitlines()
-        assert any(each.startswith(" gpu1   a█████████b█▒░ 36.0G") for each in shown)
+        assert any(each.startswith(" gpu1   1█████████2█▒░ 36.0G") for each in shown)
         rows = running.app.screen.table.rows
-        letters = [row.cells["owner"].text for row in rows if row.cells]
-        assert letters == ["a", "b", "▒", "a", "b", "▒"]
-        assert any(each.startswith("▌  a   6.0G ollama") for each in shown)
+        numbers = [row.cells["owner"].text for row in rows if row.cells]
+        assert numbers == ["1", "2", "▒", "1", "2", "▒"]
+        assert any(each.startswith("▌  1   6.0G ollama") for each in shown)
 
 
 def test_a_bar_is_as_wide_as_it_should_be_whatever_the_driver_tells() -> None:
@@ -54,7 +63,7 @@ def test_a_bar_is_as_wide_as_it_should_be_whatever_the_driver_tells() -> None:
             for gpu in (card, replace(card, memory_used=None), replace(card, memory_total=0)):
                 assert sum(len(span.text) for span in gpus.stacked(gpu, held, width)) == width
     assert "".join(span.text for span in gpus.stacked(card, (), 40)) == "▒" * 10 + "░" * 30
-    assert [gpus.owner_of(n).text for n in (0, 25, 26)] == ["a", "z", "+"]
+    assert [gpus.owner_of(n).text for n in (0, 8, 9, 34, 35)] == ["1", "9", "A", "Z", "+"]
 
 
 async def test_columns_that_carry_nothing_fall_away() -> None:

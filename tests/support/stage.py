@@ -249,6 +249,16 @@ def full() -> Snapshot:
     )
 
 
+def well() -> Snapshot:
+    """The same, and all of it works."""
+    healthy = Health("healthy", 0, (HealthProbe(NOW - 5, 0, "ok"),))
+    return replace(full(), containers=tuple(
+        replace(each, state="running", exit_code=None, oom_killed=False, finished_at=None, restart_count=0, deaths=(),
+                health=each.health and healthy)
+        for each in full().containers
+    ))  # fmt: skip
+
+
 def empty() -> Snapshot:
     """An Engine, and nothing on it."""
     return Snapshot(
