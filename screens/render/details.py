@@ -17,7 +17,7 @@ from . import stacks, states
 
 def document(container: Container, snapshot: Snapshot, results: Sequence[Result]) -> list[Line]:
     """All sections, most asked for first."""
-    told = (*states.findings(tuple(results)), *(each for each in results if each.status == stacks.IGNORED))
+    told = (*states.findings(tuple(results)), *(each for each in results if each.status == "ignored"))
     concerned = [
         line(states.verdict_of(each), f"  {states.said_of(each)}", (f"  {each.check}", "muted"))
         for each in told if stacks.concerns(each, container)

@@ -36,7 +36,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("image", "IMAGE", 24, rank=11, most=44),
 )
 WITHOUT_GPUS = tuple(column for column in COLUMNS if column.key != "vram")
-IGNORED = "ignored"
+IGNORED = N_("ignored")
 """The judgement's word for a service that is not well, and of which the settings ignore that."""
 _OTHERS = "~containers outside compose"
 _NATIVE = "~native services"
@@ -223,7 +223,7 @@ def rows(
         found = [_alone(item) for members in groups.values() for item in members]
         return [_row(each, snapshot.taken_at) for each in sorted(found, key=lambda item: item.name)]
     services = told.services if told else ()
-    states_of = {each.container: IGNORED if each.words == IGNORED else each.state for each in services}
+    states_of = {each.container: IGNORED if each.words == _(IGNORED) else each.state for each in services}
     folders = {project.name: project.working_dir for project in snapshot.projects}
     names = sorted(groups, key=lambda group: (group.startswith("~"), group))
     headings = {name: _Heading(name, groups[name], states_of, folders.get(name)) for name in names}
@@ -358,7 +358,7 @@ def _new_row(item: Item, now: float) -> Row:
         "role": Span(DASH if item.role == "unknown" else item.role, "muted"),
     }
     if item.container is not None:
-        cells |= _container_cells(item.container, item.figures, now, ignored=IGNORED in item.states)
+        cells |= _container_cells(item.container, item.figures, now, ignored=_(IGNORED) in item.states)
         cells["vram"] = Span(states.short_size(item.vram), "muted" if item.vram is None else "plain")
     elif item.process is not None:
         cells |= _process_cells(item.process, item.figures, now)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
+from stackops.console import text as language
 from stackops.console.compose.places import CONFIG_FILES, WORKING_DIR
 from stackops.console.fix import audit
 from stackops.console.fix.journal import Journal
@@ -18,6 +19,7 @@ from stackops.console.judge import judge
 from stackops.console.model import Container, Health
 from stackops.console.model.findings import Judgement, Result, ServiceJudgement
 from stackops.console.practice import open_demo
+from stackops.console.text import _
 from stackops.screens.render.details import document
 from stackops.screens.render.stacks import StackView, rows
 from stackops.screens.widgets.paint import plain
@@ -331,6 +333,15 @@ def test_an_ignored_crash_loop_is_drawn_as_ignored_in_a_word_too(ignored, state,
         assert row.cells["health"] == ("restarting", "muted"), "how it is can still be read"
         assert "error" not in {span.tone for span in row.cells.values()}
         assert "○ ignored  Ignored until 2026-12-31" in plain(document(stage.MONGO, snapshot, results))
+
+
+def test_it_is_drawn_so_in_another_language_too() -> None:
+    language.use("zh")
+    snapshot, results = stage.full(), _crash_loop(ignored=True)
+    made = rows(snapshot, results, StackView(), judge(snapshot, results))
+    row = next(each for each in made if each.key == stage.MONGO.id)
+    assert row.cells["state"] == (f"○ {_('ignored')}", "muted")
+    assert _("ignored") != "ignored"
 
 
 def test_a_stack_with_only_well_and_ignored_services_folds() -> None:
