@@ -283,6 +283,7 @@ TOLD_OTHERWISE = {
         "console/hosts/local/wire_child.py",
         "tried",
     ): "a program without our traces: it says the error as the hop's reason",
+    ("console/hosts/local/mongo_child.py", "of_one"): "a program without our traces: it says the error as its answer",
     ("console/collect/sources/servers.py", "_ask"): "becomes a Fault in fault_of, which keeps defects",
     ("console/collect/sources/servers.py", "_catch"): "becomes a Fault in fault_of, which keeps defects",
     ("console/hosts/call.py", "job"): "handed to whoever waits for the call; kept where nobody does any more",

@@ -269,7 +269,7 @@ async def test_nothing_painted_is_kept_of_containers_that_came_and_went() -> Non
             await running.until(lambda text: "guest" not in text)
         assert {key for key, _ in list(table._strips.keys())} <= {row.key for row in table.rows}
         running.app.spark("host")
-        assert set(running.app._sparks) == {"host"}
+        assert set(running.app._curves[1]) == {"host"}
 
 
 def _welcomed(memory: Memory) -> Desk:

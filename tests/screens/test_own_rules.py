@@ -92,6 +92,12 @@ async def test_a_word_can_be_asked_for_and_left_out_but_what_loses_something_is_
         await running.press("S")
         assert "Type fastgpt to go on" in running.text
         await running.press("A", "escape", "D")
+        assert "stop it first" in running.text
+        full = stage.full()
+        rows = tuple(replace(each, state="exited") if each.name == "fastgpt" else each for each in full.containers)
+        desk.feed.push(replace(full, containers=rows, taken_at=full.taken_at + 2.0))
+        await running.until(lambda _: running.app.container(stage.FASTGPT.id).state == "exited")
+        await running.press("D")
         assert "Remove fastgpt?" in running.text
         assert "Type fastgpt" not in running.text
         assert desk.host.control.calls == []
