@@ -329,6 +329,7 @@ class StackopsApp(Navigator, inherit_bindings=False):
             for binding in held.key_to_bindings.get(key, ()):
                 if isinstance(node, Place) and (why := node.why_not(binding.action)):
                     self.say(why, warning=True)
+                    self.keys.renew()  # what was typed behind it was meant for what it would have opened
                     return True
         return False
 

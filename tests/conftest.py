@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from stackops.console.text.redaction import SECRETS
 from stackops.console import text
 from support.corpus import CORPUS
 from support.turns import place_of, turn_of
@@ -25,6 +26,14 @@ def _english() -> Iterator[None]:
     text.use("en")
     yield
     text.use("en")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def secrets_of_one_file():
+    """What the tests of one file have made secret, a word of the screen perhaps, is not masked in the next."""
+    before = vars(SECRETS).copy()
+    yield
+    vars(SECRETS).update({**before, "version": SECRETS.version + 1})
 
 
 @pytest.hookimpl(wrapper=True)

@@ -43,7 +43,7 @@ def _in_files(names: Iterable[str]) -> Iterator[type[Source]]:
     """The sources of these files: their classes that have a name of their own."""
     for name in names:
         module = import_module(f".sources.{name}", __package__)
-        for kind in vars(module).values():
+        for kind in list(vars(module).values()):  # a thread may import a submodule of it meanwhile
             if isinstance(kind, type) and issubclass(kind, Source) and kind.__module__ == module.__name__:
                 yield from (kind,) if "name" in vars(kind) else ()
 

@@ -28,7 +28,7 @@ _COMPOUND = re.compile(r"[@\"'=]|://")
 _VARIABLE = re.compile(r"\$\{[^}]*\}|\$\w+|\*[\w-]+")
 # Masked where they stand behind a secret name, but not looked for elsewhere: half a screen would turn into dots.
 _COMMON = frozenset({
-    "admin", "administrator", "aiproxy", "always", "anonymous", "backend", "bearer", "changeme", "client",
+    "admin", "administrator", "aiproxy", "always", "anonymous", "backend", "bearer", "changed", "changeme", "client",
     "compose", "container", "cookie", "database", "default", "deepseek", "disabled", "docker", "elastic",
     "elasticsearch", "enabled", "example", "external", "fastgpt", "frontend", "gateway", "global", "internal",
     "kibana", "latest", "librechat", "localhost", "manager", "mariadb", "master", "meilisearch", "milvus", "minio",

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from stackops.checks.registry import examine, find
 from stackops.console.collect.collector import look as look_once
 from stackops.console.collect.scheduler import Scheduler
-from stackops.console.collect.sources.databases import PASSING, LoginsTried
+from stackops.console.collect.sources.databases import LoginsTried
 from stackops.console.collect.sources.engine import Containers
 from stackops.console.collect.sources.wiring import Wiring
 from stackops.console.hosts.call import run
@@ -193,19 +193,21 @@ LIVE = (f"{NAME}-gateway", f"{NAME}-app")
 
 
 def whole_look() -> Snapshot | None:
-    """One look; None where a busy machine could not try the arrows or ask the databases, which proves nothing."""
+    """One look; None where a busy machine could not try the arrows or the gateway's login: that proves nothing."""
     snapshot = look_once(open_local(Settings(), environ=dict(os.environ)), Settings())
     unread = any(fault.source in ("wiring", "databases") for fault in snapshot.faults)
-    ours = {each.id for each in snapshot.containers if each.name == NAME}
-    untold = any(each.container in ours and each.answer.trouble in PASSING for each in snapshot.databases)
-    return None if unread or untold else snapshot
+    ids = {each.name: each.id for each in snapshot.containers}
+    asked = [each for each in snapshot.databases if (each.owner, each.container) == (ids.get(LIVE[0]), ids[NAME])]
+    return None if unread or not asked or any(each.accepted is None for each in asked) else snapshot
 
 
 def troubles(later: float = 0.0) -> list[str]:
     """Of ours alone, as others use this Engine too; ``later``: judged so many seconds after it was seen."""
     snapshot = wait_for(whole_look)
     snapshot = replace(snapshot, taken_at=snapshot.taken_at + later)
-    told = judge(snapshot, examine(snapshot, Settings())).troubles
+    results = examine(snapshot, Settings())
+    print([one for one in results if one.subject in LIVE and one.status != "not_applicable"])  # told where it fails
+    told = judge(snapshot, results).troubles
     ours = [one.result for one in told if any(name in f"{one.result.subject} {one.result.also}" for name in LIVE)]
     return [one.check for one in ours if one.severity != "info"]
 

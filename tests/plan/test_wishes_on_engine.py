@@ -22,6 +22,7 @@ from stackops.console.model.findings import Result
 from stackops.console.settings import Settings
 from support.busybox import busybox
 from support.pilots import look
+from support.registries import registry
 
 pytestmark = pytest.mark.engine
 SETTINGS = Settings()
@@ -145,22 +146,25 @@ def test_only_what_was_listed_goes_and_volumes_stay(stack: Stack, image: str, mo
 
 
 def test_a_registry_that_refuses_is_told_in_one_sentence(stack: Stack, image: str) -> None:
-    name = f"127.0.0.1:1/{stack.name}/none:1"
-    docker("tag", image, name)
-    try:
-        label = f"com.docker.compose.project={stack.name}"
-        named = ("--name", f"{stack.name}-pulled", "--label", label)
-        docker("run", "-d", *named, "--network", "none", name, "sleep", "600")
-        was = docker("image", "inspect", "--format", "{{.Id}}", name)
-        failed = stack.grant(pull_of(f"{stack.name}-pulled", stack=False))
-        assert failed.name == "rolled-back", failed
-        assert "connection refused" in failed.sentence
-        assert "\n" not in failed.sentence
-        assert docker("image", "inspect", "--format", "{{.Id}}", name) == was
-        assert "stackops/kept" not in docker("image", "inspect", "--format", "{{.RepoTags}}", name)
-    finally:
-        subprocess.run(["docker", "rm", "-f", f"{stack.name}-pulled"], capture_output=True, check=False)
-        subprocess.run(["docker", "image", "rm", name], capture_output=True, check=False)
+    """One that answers: an Engine that could reach none has pulls in its log that others would judge."""
+    with registry("empty") as empty:
+        name = f"{empty.url.removeprefix('http://')}/{stack.name}/none:1"
+        docker("tag", image, name)
+        try:
+            label = f"com.docker.compose.project={stack.name}"
+            named = ("--name", f"{stack.name}-pulled", "--label", label)
+            docker("run", "-d", *named, "--network", "none", name, "sleep", "600")
+            was = docker("image", "inspect", "--format", "{{.Id}}", name)
+            failed = stack.grant(pull_of(f"{stack.name}-pulled", stack=False))
+            assert empty.requests
+            assert failed.name == "rolled-back", failed
+            assert "manifest" in failed.sentence
+            assert "\n" not in failed.sentence
+            assert docker("image", "inspect", "--format", "{{.Id}}", name) == was
+            assert "stackops/kept" not in docker("image", "inspect", "--format", "{{.RepoTags}}", name)
+        finally:
+            subprocess.run(["docker", "rm", "-f", f"{stack.name}-pulled"], capture_output=True, check=False)
+            subprocess.run(["docker", "image", "rm", name], capture_output=True, check=False)
 
 
 def test_an_image_is_put_back_under_its_name(stack: Stack, image: str) -> None:

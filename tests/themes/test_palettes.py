@@ -112,9 +112,9 @@ def _told() -> dict[str, list[str]]:
         "container": [states.state(each).text for each in engine],
         "result": [states.verdict_of(each).text for each in _results()],
         "server": [f"{glyph} {word}" for glyph, word, _ in servers._STATES.values()],
-        "step": [text for text, _ in plans._MARKS.values()],
-        "safety": [text for text, _ in plans._SAFETY.values()],
-        "entry": [text for text, _ in plans._STATES.values()],
+        "step": [f"{glyph} {word}" for glyph, word, _ in plans._MARKS.values()],
+        "safety": [f"{glyph} {word}" for glyph, word, _ in plans._SAFETY.values()],
+        "entry": [f"{glyph} {word}" for glyph, word, _ in plans._STATES.values()],
         "outcome": [f"{glyph} {words}" for glyph, _, words in plans._OUTCOMES.values()],
         "arrow": [f"{glyph} {state}" for state, (glyph, _, _) in wiring._STATES.items()],
     }
