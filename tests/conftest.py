@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
-from stackops.console.text.redaction import SECRETS
 from stackops.console import text
+from stackops.console.text.redaction import SECRETS
 from support.corpus import CORPUS
 from support.turns import place_of, turn_of
 
