@@ -60,7 +60,7 @@ def test_a_roll_back_killed_at_its_stop_is_finished(service: SlowStop, way: str,
 @WAYS
 def test_an_undo_killed_at_its_stop_is_finished_and_taken_back(service: SlowStop, way: str, all_of_it: bool) -> None:
     assert service.act("recreate", "run").name == "done"
-    service.killed_at_stop("recreate", "undo", stops=2, all_of_it=all_of_it)
+    service.killed_at_stop("recreate", "undo", all_of_it=all_of_it)
     outcome = service.act("recreate", way)
     assert outcome.name == ("done" if way == "resume" else "rolled-back"), outcome
     whole(service, fixed=way == "roll_back")

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,10 +165,13 @@ class SlowStop:
 
     @contextlib.contextmanager
     def stop_signals(self) -> Iterator[Any]:
-        """The SIGTERMs that the Engine sends to the project's containers, a line each."""
+        """The SIGTERMs that the Engine sends to the project's containers from now on, a line each.
+
+        fact: an Engine keeps 256 events, and others use this one too: older ones may be gone.
+        """
         command = [
             "docker", "events", "--filter", f"label=com.docker.compose.project={self.name}",
-            "--filter", "event=kill", "--since", "0", "--format", "{{.Actor.Attributes.signal}}",
+            "--filter", "event=kill", "--since", f"{time.time():.6f}", "--format", "{{.Actor.Attributes.signal}}",
         ]  # fmt: skip
         listener = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert listener.stdout is not None
