@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 from stackops.console import text
+from stackops.console.hosts import call
 from stackops.console.text.redaction import SECRETS
 from support.corpus import CORPUS
 from support.turns import place_of, turn_of
@@ -26,6 +27,12 @@ def _english() -> Iterator[None]:
     text.use("en")
     yield
     text.use("en")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test let hang has perhaps not come back when the next one asks the same way."""
+    monkeypatch.setattr(call, "_left", {})
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -179,15 +179,15 @@ def _too_late(what: str, deadline: float) -> NotAnsweringError:
 
 def _given_up(future: Future[Any], began: float, what: str, way: Hashable) -> None:
     """Nobody waits any more: remember the way until the call comes back; an error in it is nobody's answer then."""
-    way = future if way is None else way
+    way, left = future if way is None else way, _left
     with _lock:
-        _left.setdefault(way, {})[future] = began
+        left.setdefault(way, {})[future] = began
 
     def back(ended: Future[Any]) -> None:
         with _lock:
-            _left[way].pop(ended)
-            if not _left[way]:
-                del _left[way]
+            left[way].pop(ended)
+            if not left[way]:
+                del left[way]
         error = None if ended.cancelled() else ended.exception()
         if error is not None and not isinstance(error, HostError):
             caught(f"{what}, after its deadline", error)
