@@ -314,7 +314,7 @@ MAX_FILES = 20
 MODEL_LISTS = (
     "llmModels", "chatModels", "qaModels", "cqModels", "extractModels", "qgModels", "vectorModels", "reRankModels",
     "audioSpeechModels", "whisperModel", "ChatModels", "QAModels", "CQModels", "ExtractModels", "QGModels",
-    "VectorModels",
+    "VectorModels", "ReRankModels",
 )  # fmt: skip
 MODELS = 200
 """Models of one file that are followed."""

@@ -95,6 +95,10 @@ _SERVES: frozenset[str] = frozenset({"ollama", "oneapi", "aiproxy"})
 """Who may be meant where a model server is looked for; whoever else is at that address was never meant."""
 CONFIG = "/app/data/config.json"
 """Where a FastGPT looks for it."""
+LISTS_END = (4, 8, 20)
+"""The first FastGPT that ignores the lists of models there."""
+RERANKERS = ("reRankModels", "ReRankModels")
+"""The list of rerankers, and as it was called before v4.6.6."""
 MOST = 24
 """Arrows that are followed from one container."""
 
@@ -149,7 +153,7 @@ def edges(
         service, project = declared.get((container.project or "", container.service or ""), (None, None))
         told = list(_of_config(container, configs)) if role == "fastgpt" else []
         given = [one for one in _of_environment(container, role, service, project) if not told or one.kind != "gateway"]
-        given += [*told, *spoken[container.id]]
+        given += [*told, *spoken[container.id], *(_of_lists(container, configs) if role == "fastgpt" else ())]
         given += [one for verdict in verdicts if verdict.container == container.id for one in _of_file(verdict)]
         given += _of_proxy(container, containers, proxies)
         led = (_edge(one, container, containers, own) for one in given)
@@ -187,6 +191,25 @@ def _of_config(container: Container, configs: Sequence[JsonFact]) -> Iterator[_G
         if address is not None and numbers is not None and numbers >= (4, 9):
             yield _Given("gateway", one.gateway or "", "systemEnv.oneapiUrl", one.path, address.host, address.port,
                          "http", address.scheme == "https", one.gateway or "")  # fmt: skip
+
+
+def _of_lists(container: Container, configs: Sequence[JsonFact]) -> Iterator[_Given]:
+    """The reranker of a FastGPT's config.json, which it asks at an address of its own, past the gateway.
+
+    Of the other lists no ``requestUrl`` is documented before v4.8.20, from which on the file's lists are ignored.
+
+    fact: labring/FastGPT docs of v4.6.6 to v4.8.19, configuration.md: ``requestUrl`` is the whole address, with the
+    path, ``requestAuth`` its own key, and only the first of ``reRankModels`` is used (``ReRankModels`` before v4.6.6)
+    """
+    numbers = release(version_of("fastgpt", container.image))
+    mounted = {mount.source for mount in container.mounts if posixpath.normpath(mount.target) == CONFIG}
+    for fact in configs if numbers is not None and numbers < LISTS_END else ():
+        wanted = RERANKERS[numbers is not None and numbers < (4, 6, 6)]
+        first = next((one for one in fact.models if one.kind == wanted), None) if fact.path in mounted else None
+        address = address_of(first.address or "") if first is not None else None
+        if first is not None and address is not None:
+            yield _Given("model_server", first.address or "", clean_line(f"{MODEL}{first.name}"), fact.path,
+                         address.host, address.port, "http", address.scheme == "https", first.address or "")  # fmt: skip
 
 
 def _is_off(name: str, role: Role, env: Mapping[str, str], image: str) -> bool:

@@ -28,12 +28,12 @@ from ..model import (
     Snapshot,
 )
 from .addresses import address_of, lead, place
-from .edges import CONFIG
+from .edges import CONFIG, LISTS_END, RERANKERS
 from .gateways import Gateway, environment, gateway_of, names_of, release
 from .services import role_of_container
 from .versions import version_of
 
-IN_MONGODB = (4, 8, 20)
+IN_MONGODB = LISTS_END
 """The first FastGPT that ignores the lists of models in config.json."""
 OTHERWISE = (4, 17)
 """The first that keeps them in MongoDB in another form. fact: its upgrade route ``initv4170``"""
@@ -141,7 +141,8 @@ def _of_file(app: Container, path: str | None, file: JsonFact | None, numbers: t
         why = f"{path} lists none" if file is not None and not file.unsure else f"{path} could not be read"
         yield _not_known("", why if path else "no config.json is mounted, so the one in the image counts"), None
         return
-    for one in file.models:
+    second = [one for one in file.models if one.kind in RERANKERS][1:]  # fact: only the first reranker is used
+    for one in (each for each in file.models if each not in second):
         step = PathStep("offered", "ok", one.kind)
         if numbers is None:
             step = _not_known(one.kind, "its release is not known; from v4.8.20 on these lists are ignored")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.cut_stack import CutStack, standing, states
-from support.cuts import Cut, Given, Parted, Rewritten, paused, play, sql, stopped
+from support.cuts import Cut, Given, Parted, Rewritten, Written, paused, play, sql, stopped
 from support.stacks import wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter the network of a container")
@@ -15,6 +15,7 @@ NET = {"networks": {"fastgpt": None}, "restart": "always"}
 MORE = {
     "redis": {"image": "redis:7.2-alpine", "command": ["redis-server", "--requirepass", "mypassword"], **NET},
     "m3e": {"image": "stawky/m3e-large-api:latest", **NET},
+    "reranker": {"image": "stawky/m3e-large-api:latest", **NET},
     "ollama": {"image": "ollama/ollama:0.3.12", **NET},
 }
 ADDED = {
@@ -26,10 +27,11 @@ ADDED = {
 }  # fmt: skip
 CONFIG = """{
   "llmModels": [{"model": "gemma:7b", "name": "Gemma", "maxContext": 8000}],
-  "vectorModels": [{"model": "m3e", "name": "M3E", "maxToken": 500}]
+  "vectorModels": [{"model": "m3e", "name": "M3E", "maxToken": 500}],
+  "reRankModels": [{"model": "m3e", "name": "R", "requestUrl": "http://reranker:6008/v1/rerank", "requestAuth": "own-key"}]
 }
 """
-PATHS = {"llmModels gemma:7b 2": "ok", "vectorModels m3e 1": "ok"}
+PATHS = {"llmModels gemma:7b 2": "ok", "vectorModels m3e 1": "ok", "reRankModels m3e": "ok"}
 CHANNELS = (
     "INSERT INTO channels (name, models, created_time, type, base_url) VALUES "
     "('m3e', 'm3e', 1700000000, 1, 'http://m3e:6008'), ('gemma', 'gemma:7b', 1700000000, 30, 'http://ollama:11434')"
@@ -67,6 +69,11 @@ def channel(number: int, url: str) -> Rewritten:
     back = ("http://m3e:6008", "http://ollama:11434")[number - 1]
     there, again = (f"UPDATE channels SET base_url = '{one}' WHERE id = {number}" for one in (url, back))
     return Rewritten(there, again)
+
+
+def reranker(url: str) -> Written:
+    """The address of its own in config.json, past the gateway."""
+    return Written("fastgpt", "config.json", "http://reranker:6008/v1/rerank", url)
 
 
 NAMELESS = "{} asks for host.docker.internal, which it cannot resolve".format
@@ -155,6 +162,17 @@ CUTS = (
         ["sandbox is stopped, and fastgpt needs it"]),
     Cut("sandbox: no network", Parted("sandbox"), "fastgpt -> sandbox:3000", "name",
         ["fastgpt cannot reach its sandbox: fastgpt and sandbox share no network"]),
+    # fastgpt's reranker, past the gateway
+    Cut("reranker: another host", reranker("http://rerank:6008/v1/rerank"), "fastgpt -> rerank:6008", "name",
+        ["No model server is at rerank:6008, where config.json, R looks"]),
+    Cut("reranker: another port", reranker("http://reranker:6006/v1/rerank"), "fastgpt -> reranker:6006", "port",
+        ["fastgpt cannot reach its model server: nobody listens at reranker:6006"]),
+    Cut("reranker: loopback", reranker("http://localhost:6006/v1/rerank"), "fastgpt -> localhost:6006", "port",
+        ["fastgpt looks for its model server at itself, where nobody listens on port 6006"]),
+    Cut("reranker: stopped", stopped("reranker"), "fastgpt -> reranker:6008", "name",
+        ["reranker is stopped, and fastgpt needs it"]),
+    Cut("reranker: no network", Parted("reranker"), "fastgpt -> reranker:6008", "name",
+        ["fastgpt cannot reach its model server: fastgpt and reranker share no network"]),
     # oneapi -> mysql
     Cut("mysql: another host", mysql("db:3306"), "oneapi -> db:3306", "name",
         ["oneapi looks for its database under a name that nobody has: db",
@@ -227,7 +245,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CutStack]:
 def test_the_whole_stack_is_green_and_each_arrow_whole(stack: CutStack) -> None:
     snapshot, judgement = stack.judged()
     assert stack.whole(snapshot) == {
-        *(("fastgpt", at) for at in ("mongo:27017", "pg:5432", "oneapi:3000", "sandbox:3000")),
+        *(("fastgpt", at) for at in ("mongo:27017", "pg:5432", "oneapi:3000", "sandbox:3000", "reranker:6008")),
         *(("oneapi", at) for at in ("mysql:3306", "redis:6379", "m3e:6008", "ollama:11434")),
     }
     assert not judgement.doubts

@@ -322,3 +322,45 @@ def test_the_gateway_of_a_config_json_beats_every_variable(
 )
 def test_a_config_json_tells_its_gateway_without_a_login(text: str, gateway: str | None) -> None:
     assert judge("/srv/f/config.json", text.encode()).gateway == gateway
+
+
+RERANK = '{"reRankModels": [{"model": "bge", "requestUrl": "http://me:hunter2@rerank:6006/v1/rerank?key=s3cr3t", '
+RERANK += '"requestAuth": "sk-very-secret"}, {"model": "second", "requestUrl": "http://second:6006/v1/rerank"}], '
+RERANK += '"llmModels": [{"model": "qwen", "requestUrl": "http://vllm:8000/v1/chat/completions"}]}'
+
+
+@pytest.mark.parametrize(
+    ("version", "text", "led"),
+    [
+        ("v4.8.19", RERANK, [("model bge", "http://rerank:6006/v1/rerank", "rerank", 6006)]),
+        ("v4.6.6", RERANK, [("model bge", "http://rerank:6006/v1/rerank", "rerank", 6006)]),
+        ("v4.6.3", RERANK.replace("reRank", "ReRank"), [("model bge", "http://rerank:6006/v1/rerank", "rerank", 6006)]),
+        ("v4.6.3", RERANK, []),
+        ("v4.8.20", RERANK, []),
+        ("latest", RERANK, []),
+        ("v4.8.19", '{"reRankModels": [{"model": "bge", "requestUrl": "{{host}}/v1/rerank"}]}', []),
+        ("v4.8.19", '{"reRankModels": [{"model": "bge", "requestUrl": ""}]}', []),
+        ("v4.8.19", '{"reRankModels": {"model": "bge", "requestUrl": ["http://x"]}}', []),
+        ("v4.8.19", '{"reRankModels": [{"model": "b", "requestUrl": "file:///etc/passwd"}]}', []),
+    ],
+)
+def test_a_reranker_of_a_config_json_is_asked_at_an_address_of_its_own(
+    version: str, text: str, led: list[tuple[str, str, str, int]]
+) -> None:
+    app = box("fastgpt", f"fastgpt:{version}", env={"OPENAI_BASE_URL": "http://oneapi:3000/v1"}, mounts=(CONFIG,))
+    boxes = (app, box("oneapi"), box("rerank"))
+    found = edges(boxes, configs=(judge("/srv/f/config.json", text.encode()),))
+    own = [each for each in found if each.kind != "gateway"]
+    assert [(each.origin, each.effective, each.host, each.port) for each in own] == led
+    assert {(each.place, each.kind, each.speaks) for each in own} <= {("/srv/f/config.json", "model_server", "http")}
+    assert [each.host for each in found if each.kind == "gateway"] == ["oneapi"], "the others still go there"
+    told = msgspec.json.encode(found).decode()
+    assert not [secret for secret in SECRETS if secret in told]
+
+
+def test_a_reranker_at_loopback_is_looked_for_inside_the_container_of_fastgpt() -> None:
+    text = b'{"reRankModels": [{"model": "bge", "requestUrl": "http://localhost:6006/v1/rerank"}]}'
+    app = box("fastgpt", "fastgpt:v4.8.4", mounts=(CONFIG,))
+    found = edges((app, box("rerank")), configs=(judge("/srv/f/config.json", text),))
+    assert [(each.where, each.hops[0].state) for each in found] == [("itself", "ok")]
+    assert edges((app,), configs=(judge("/srv/other/config.json", text),)) == (), "that file is not its own"

@@ -335,6 +335,17 @@ def test_models_in_mongodb_go_over_the_gateway_or_to_an_address_of_their_own() -
     assert (states(own)["gateway"], states(own)["model"]) == ("none", "ok")
 
 
+def test_a_reranker_of_config_json_goes_past_the_gateway_and_only_the_first_is_used() -> None:
+    listed = [("qwen", "llmModels", None), ("Qwen/Qwen2-7B", "reRankModels", "http://vllm:8000/v1/rerank"),
+              ("other", "reRankModels", "http://nobody:1/v1/rerank")]  # fmt: skip
+    config = replace(CONFIG, models=tuple(OfferedModel(*one) for one in listed))
+    dead = arrow("fastgpt", "vllm", 8000, DEAD)
+    over, own = model_paths(world(json_files=(config,), edges=(*WHOLE.edges, dead)))
+    assert (over.channel, set(states(over).values())) == (7, {"ok"})
+    assert (own.kind, own.gateway, own.upstream) == ("reRankModels", None, "http://vllm:8000/v1/rerank")
+    assert (states(own)["upstream"], reason(own, "upstream")) == ("failed", "port: nobody listens there")
+
+
 @pytest.mark.parametrize(("answer", "image", "why"), [
     (None, "fastgpt:v4.9.0", "which could not be asked for them"),
     (DatabaseAnswer(trouble="login", said="Authentication failed."), "fastgpt:v4.9.0",

@@ -90,8 +90,8 @@ class Wiring(Source):
         parts = self.parts
         lives = {c.id: (c.state, c.started_at, c.detailed, _networks(c)) for c in parts.containers}
         addresses = tuple(one.addresses for one in parts.config_verdicts)
-        gateways = tuple(one.gateway for one in parts.json_files)
-        return lives, addresses, self._told_late(), id(parts.projects), gateways, parts.proxies
+        written = tuple((one.gateway, one.models) for one in parts.json_files)
+        return lives, addresses, self._told_late(), id(parts.projects), written, parts.proxies
 
     async def read(self) -> NewParts | None:
         """One pass over all arrows."""
