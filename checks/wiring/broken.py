@@ -6,7 +6,8 @@ What it does
     What was only concluded from networks and states is left to the checks that read those. A failure that may pass
     (silence, a closed connection) counts when it was seen twice in a row. `stackops check` tries all arrows but those
     to a MySQL, which may block a container after many connections without a login; `stackops check wiring.broken`,
-    `stackops wiring` and the console try these too, ten times at most in the life of a MySQL.
+    `stackops wiring` and the console try these too, ten times at most in the life of a MySQL. An nginx that ends at its
+    start, as it does not find the name of an upstream, is told by its log: the name is the cause, not the crash loop.
 
 Why it matters
     The app says `buffering timed out after 10000ms`, `404` or "network error", and everything runs. The cause is one
@@ -18,24 +19,29 @@ Fix
 
 Sources
     Docker's documentation of networks, name resolution and host-gateway; MySQL's manual, max_connect_errors (error
-    1129); redis.conf, protected-mode; MongoDB's manual, net.bindIp.
+    1129); redis.conf, protected-mode; MongoDB's manual, net.bindIp; nginx/docker-nginx issue 291 (host not found in
+    upstream).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
+
+from msgspec.structs import replace as with_other
 
 from ...console.judge.better import ARROW
 from ...console.model import Container, Edge, Hop, Snapshot
 from ...console.model.findings import Evidence, Severity
 from ...console.products.addresses import place
-from ...console.products.gateways import names_of
+from ...console.products.gateways import names_of, share_network
 from ...console.report.wiring import KINDS, reasoned, target
 from ...console.settings import Settings
 from ...console.text import N_, _
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
+from ..subjects import Life, lives
 
 SETTLING = 60.0
 """Seconds after its start in which a program may not listen yet."""
@@ -114,6 +120,19 @@ REFUSED = Form(
     "refused", "{what} at {at} refuses {source}", "{target} {reason}", "let it take connections from {source}",
     advice="{way_in}",
 )  # fmt: skip
+AT_START = Form(
+    "at-start", "{source} cannot reach {what}: no service is called {host}, and so nginx ends at its start",
+    "nginx looks up the names of its upstreams once, at its start. {setting} names {host}",
+    "write the name of the service that is meant, or start that service",
+    advice="See who is in which network: docker ps --format '{{{{.Names}}}} {{{{.Networks}}}}'\n"
+    "Write the service's name into {origin} ({place}), or start that service. Then: docker restart {source}",
+)  # fmt: skip
+LATE = Form(
+    "late", "{source} ended at its start: {host} was not there yet",
+    "nginx looks up the names of its upstreams once, at its start. {host} is there now", "start it again",
+    advice="docker start {source}\nSo that the order no longer matters: in the compose file write depends_on: [{host}] "
+    "and restart: unless-stopped for {source}.",
+)  # fmt: skip
 ALL_APART = replace(
     APART, variant="several", title="{source} cannot reach {what}: {other} is in no network of theirs",
     advice="In the compose files give {source} and {other} a network in common, and recreate them: docker compose up -d"
@@ -122,7 +141,9 @@ ALL_APART = replace(
 ALL_MUTE = replace(MUTE, variant="several", title="{source} get no answer from {what} at {at}")
 SEVERAL = {APART: ALL_APART, NAME: NAME, PORT: PORT, WAY: WAY, MUTE: ALL_MUTE, REFUSED: REFUSED}
 """Forms that may lie at whoever is meant, and their words where several meet it there: that is one case."""
-FORMS = (STOPPED, APART, ALL_APART, NAME, NAMES, ITSELF, PORT, WAY, OTHER, TLS, MUTE, ALL_MUTE, REFUSED)
+FORMS = (
+    STOPPED, APART, ALL_APART, NAME, NAMES, ITSELF, PORT, WAY, OTHER, TLS, MUTE, ALL_MUTE, REFUSED, AT_START, LATE,
+)  # fmt: skip
 WAYS_IN = {
     "(1129)": N_("Let MySQL forget its count: docker exec -it {target} mysqladmin flush-hosts -p"),
     "(1130)": N_("Make the user for '%' and not for 'localhost' alone."),
@@ -131,10 +152,17 @@ WAYS_IN = {
 }
 
 
+_NOT_FOUND = re.compile(
+    r'\[emerg\].{0,40}host not found in upstream "(?P<host>[\w.-]{1,253})(?::(?P<port>\d{1,5}))?" in (?P<at>\S{1,300})'
+)
+"""fact: nginx src/http/ngx_http_upstream.c, "%s in upstream"; the words before it are of ngx_inet.c"""
+
+
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each arrow that was tried and is broken, or several with one fault; else each service whose arrows are whole."""
     boxes = {container.id: container for container in snapshot.containers}
-    cut: list[Case[Edge]] = []
+    cut = [case for life in lives(snapshot) if (case := _at_start(life, snapshot, boxes)) is not None]
+    ended = {(case.facts.source, case.facts.host) for case in cut}
     yield from _unread(snapshot, boxes)
     tried = (edge for edge in snapshot.edges if edge.by == "probe" and edge.source in boxes)
     for _rest, group in groupby(tried, key=lambda edge: edge.source):
@@ -143,7 +171,8 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         broken = {edge.key: hop for edge in arrows if (hop := edge.broken) is not None}
         now = snapshot.taken_at
         young = [edge for edge in arrows if edge.key in broken and _is_young(edge, broken[edge.key], boxes, now)]
-        cut += [_case(edge, broken[edge.key], boxes) for edge in arrows if edge.key in broken and edge not in young]
+        told = [edge for edge in arrows if edge.key in broken and (edge.source, edge.host.lower()) not in ended]
+        cut += [_case(edge, broken[edge.key], boxes) for edge in told if edge not in young]
         if young:
             yield _unknown(
                 name, young[0], _("{young} was started a moment ago, and may not listen yet", young=target(young[0]))
@@ -156,6 +185,31 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     for case in cut:
         by_fault.setdefault(_fault(case, boxes), []).append(case)
     yield from (cases[0] if len(cases) == 1 else _together(cases) for cases in by_fault.values())
+
+
+def _at_start(life: Life, snapshot: Snapshot, boxes: Mapping[str, Container]) -> Case[Edge] | None:
+    """Of an nginx that ended at its start, as a name in its files was not known then."""
+    own, last = life.container, next((one for one in reversed(life.last_words) if "[emerg]" in one), "")
+    said = _NOT_FOUND.search(last) if life.ended and not life.put_to_rest else None
+    if said is None or (own.state == "running" and not life.goes_round) or (life.ends and life.settling):
+        return None
+    host, port = said["host"].lower(), int(said["port"] or 80)
+    named = [one for one in boxes.values() if host in {each.lower() for each in names_of(one)} and one is not own]
+    near = [one for one in named if share_network(own, one) is not False]
+    there = min(near, key=lambda one: one.state != "running", default=None)
+    if there is not None and there.state == "running" and own.state != "exited":
+        return None  # its next start is a good one, unless something else is wrong
+    known = next((one for one in snapshot.edges if (one.source, one.host.lower()) == (own.id, host)), None)
+    edge = known or Edge(
+        f"{own.name} upstream {host}", own.id, own.name, "app", place(host, port), "upstream",
+        f"{said['at']} of {own.name}", place(host, port), host, port, "http",
+    )  # fmt: skip
+    hop = Hop("name", "failed", f"nginx did not find {host} at its start")
+    edge = with_other(edge, target=there.id if there else None, hops=(hop,))
+    case = _case(edge, hop, boxes)
+    nobody = case.form is NAMES and "." not in host
+    form = LATE if there is not None and there.state == "running" else AT_START if nobody else case.form
+    return replace(case, form=form, rows=(*case.rows, Evidence("log", last, f"docker logs {own.name}")))
 
 
 def _unread(snapshot: Snapshot, boxes: Mapping[str, Container]) -> Iterator[Unknown]:
@@ -299,5 +353,5 @@ def _elsewhere(edge: Edge, boxes: Mapping[str, Container]) -> Container | None:
 
 CHECK = Check(
     ARROW, "Services reach what they are set up to reach", __doc__ or "", FORMS, find, by_hand,
-    reads=("containers", "edges", "proxies"), proves=("wiring",),
+    reads=("containers", "edges", "proxies", "services", "last_words"), proves=("wiring",),
 )  # fmt: skip

@@ -224,6 +224,8 @@ class ConfigAddress(Struct, frozen=True):
     port: int
     line: int | None = None
     tls: bool = False
+    late: bool = False
+    """A proxy looks its name up with each request, and works without whoever is meant."""
 
 
 class ProxyConfig(Struct, frozen=True):

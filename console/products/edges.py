@@ -208,8 +208,9 @@ def _of_lists(container: Container, configs: Sequence[JsonFact]) -> Iterator[_Gi
         first = next((one for one in fact.models if one.kind == wanted), None) if fact.path in mounted else None
         address = address_of(first.address or "") if first is not None else None
         if first is not None and address is not None:
-            yield _Given("model_server", first.address or "", clean_line(f"{MODEL}{first.name}"), fact.path,
-                         address.host, address.port, "http", address.scheme == "https", first.address or "")  # fmt: skip
+            origin, tls = clean_line(f"{MODEL}{first.name}"), address.scheme == "https"
+            yield _Given("model_server", first.address or "", origin, fact.path, address.host, address.port, "http",
+                         tls, first.address or "")  # fmt: skip
 
 
 def _is_off(name: str, role: Role, env: Mapping[str, str], image: str) -> bool:
@@ -299,12 +300,20 @@ def _of_proxy(
     for config in proxies:
         for one in config.addresses if config.container == container.id else ():
             written = f"{'https' if one.tls else 'http'}://{place(one.host, one.port)}"
+            if one.late and not _is_there(Address("http", one.host, one.port), container, containers):
+                continue
             yield _Given("app", written, clean_line(f"{one.key} of {one.whose}"), f"{config.path}:{one.line}", one.host,
                          one.port, "http", one.tls, written)  # fmt: skip
     for to in routed(container, containers):
         written = f"http://{place(to.host, to.port)}"
         yield _Given("app", written, clean_line(to.label), f"labels of {to.container.name}", to.host, to.port, "http",
                      effective=written)  # fmt: skip
+
+
+def _is_there(address: Address, source: Container, containers: Sequence[Container]) -> bool:
+    """Whether a name leads to a container that runs, or to no container at all."""
+    to = lead(address, source, containers, ())
+    return to.where != "nobody" and (to.container is None or to.container.state == "running")
 
 
 def _merged(found: Iterator[Edge]) -> dict[tuple[str, int, str], Edge]:

@@ -66,11 +66,11 @@ class Routed(Struct, frozen=True):
 
 
 def proxy_configs(files: Files, containers: Sequence[Container]) -> tuple[ProxyConfig, ...]:
-    """One for each mounted file of each nginx and Caddy that runs, with the addresses in it or why it is not known."""
+    """One for each mounted file of each nginx and Caddy that runs or goes round, with its addresses or why not."""
     found: list[ProxyConfig] = []
     for one in containers:
         last = parts_of(one.image).last
-        if one.state == "running" and one.detailed and one.mounts:
+        if one.state in ("running", "restarting") and one.detailed and one.mounts:
             found += _of_nginx(files, one) if last in NGINX else _of_caddy(files, one) if last == "caddy" else ()
     return tuple(found)
 
@@ -162,7 +162,13 @@ def directives(text: str, path: str) -> Iterator[Directive]:
 
 
 def nginx_addresses(said: Sequence[Directive]) -> dict[str, list[ConfigAddress]]:
-    """Each address of a ``proxy_pass``, by the file that it stands in; of an upstream each server that is not down."""
+    """Each address of a ``proxy_pass``, by the file that it stands in; of an upstream each server that is not down.
+
+    One with a variable in it is looked up late: with each request, unless the same place is named without one.
+
+    fact: nginx.org, proxy_pass (with variables the name is searched among the server groups, then asked of a resolver)
+    and the parameter ``resolve`` of an upstream's server; any other name is looked up once, at the start
+    """
     servers: dict[str, list[Directive]] = {}
     for one in said:
         if one.words[0] == "server" and one.within.startswith("upstream ") and "down" not in one.words:
@@ -170,30 +176,38 @@ def nginx_addresses(said: Sequence[Directive]) -> dict[str, list[ConfigAddress]]
     known = {one.words[1].lstrip("$"): one.words[2] for one in said if one.words[0] == "set" and len(one.words) == 3}
     found: dict[str, list[ConfigAddress]] = {}
 
-    def put(at: Directive, whose: str, key: str, host: str, port: str) -> None:
+    def put(at: Directive, whose: str, key: str, host: str, port: str, *, late: bool) -> None:
         there = found.setdefault(at.path, [])
-        if len(there) < MOST and (made := _address(whose, key, host, port, at.line, tls=tls)) is not None:
+        if len(there) < MOST and (made := _address(whose, key, host, port, at.line, tls=tls, late=late)) is not None:
             there.append(made)
 
-    for one in said:
-        url = _URL.match(_filled(one.words[1], known)) if one.words[0] == "proxy_pass" and len(one.words) == 2 else None
+    passing = [one for one in said if one.words[0] == "proxy_pass" and len(one.words) == 2]
+    early = {
+        (at["host"], at["port"]) for one in passing if "$" not in one.words[1] and (at := _URL.match(one.words[1]))
+    }
+    for one in passing:
+        url = _URL.match(_filled(one.words[1], known))
         if url is None:
             continue
         tls, inside = url["scheme"] == "https", servers.get(url["host"], ()) if url["port"] is None else ()
         for server in inside[:MOST]:
             at = _PLACE.fullmatch(server.words[1]) if len(server.words) > 1 else None
             if at is not None and at["host"]:
-                put(server, server.within, "server", at["host"], at["port"] or "80")
+                late = "resolve" in server.words[2:]
+                put(server, server.within, "server", at["host"], at["port"] or "80", late=late)
         if not inside:
-            put(one, one.within, "proxy_pass", url["host"], url["port"] or ("443" if tls else "80"))
+            late = "$" in one.words[1] and (url["host"], url["port"]) not in early
+            put(one, one.within, "proxy_pass", url["host"], url["port"] or ("443" if tls else "80"), late=late)
     return found
 
 
-def _address(whose: str, key: str, host: str, port: str, line: int, *, tls: bool) -> ConfigAddress | None:
+def _address(
+    whose: str, key: str, host: str, port: str, line: int, *, tls: bool, late: bool = False
+) -> ConfigAddress | None:  # fmt: skip
     """None for a port that there is not."""
     if not 0 < int(port) < 65536:
         return None
-    return ConfigAddress(clean_line(whose, 60) or "the file", key, host.strip("[]"), int(port), line, tls)
+    return ConfigAddress(clean_line(whose, 60) or "the file", key, host.strip("[]"), int(port), line, tls, late)
 
 
 # Caddy

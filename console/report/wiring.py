@@ -49,6 +49,7 @@ REASONS = (
     N_("nobody listens at {at}"), N_("{at} takes no connection within {seconds} s"), N_("it fails"),
     N_("there is no way to {at}: {error}"),
     N_("Docker's name server knows no {host}"), N_("The name server {server} knows no {host}"),
+    N_("nginx did not find {host} at its start"),
     N_("Docker's name server does not answer for {host}"), N_("The name server {server} does not answer for {host}"),
     N_("Docker's name server answers with an error ({code}) for {host}"),
     N_("The name server {server} answers with an error ({code}) for {host}"),

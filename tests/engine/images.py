@@ -1,9 +1,10 @@
 """Stand-in images with upstream names, so that the real compose files come up without pulling anything.
 
-Four file systems, each made once per machine and kept under ``stackops-standin/``: busybox with a few scripts
-(``standins/``), this interpreter with a mongod and a LibreChat (``standins_python/``), and two of Debian packages with
-the real MariaDB, PostgreSQL and Redis (``standins_debian/``). An upstream name is one of them with a start command of
-its own, which costs a tenth of a second; the names are taken away after a run, the file systems stay.
+Five file systems, each made once per machine and kept under ``stackops-standin/``: busybox with a few scripts
+(``standins/``), this interpreter with a mongod and a LibreChat (``standins_python/``), and three of Debian packages
+with the real MariaDB, PostgreSQL and Redis (``standins_debian/``), and nginx, which is only made where a test puts it.
+An upstream name is one of them with a start command of its own, which costs a tenth of a second; the names are taken
+away after a run, the file systems stay.
 Everything carries the labels ``stackops.standin`` and ``stackops.test``. A real image that has such a name is kept
 under another one meanwhile (``stackops-kept/``) and has its own back after the run, or after the next one where this
 one was killed.
@@ -46,7 +47,7 @@ class Image:
     """What stands behind an upstream name."""
 
     base: str
-    """``busybox``, ``python``, ``mariadb`` or ``trixie``."""
+    """``busybox``, ``python``, ``mariadb``, ``trixie`` or ``nginx``."""
     changes: tuple[str, ...]
     files: dict[str, str] = field(default_factory=dict)
     """Besides those of its base: absolute path -> text."""
@@ -104,6 +105,12 @@ REDIS = Image("trixie", ('ENTRYPOINT ["redis-entrypoint"]', 'CMD ["redis-server"
 ONE_API = Image("trixie", ('ENTRYPOINT ["one-api"]', "CMD []", "WORKDIR /data", "EXPOSE 3000"))
 AIPROXY = Image("trixie", ('ENTRYPOINT ["aiproxy"]', "CMD []", "EXPOSE 3000"))
 RAG_API = Image("trixie", ('ENTRYPOINT ["rag_api"]', "CMD []"))
+NGINX = Image(
+    "nginx", ('ENTRYPOINT ["nginx"]', 'CMD ["-g","daemon off;"]', "EXPOSE 80"),
+    {"/etc/nginx/nginx.conf": "user root;\nerror_log /dev/stderr notice;\npid /run/nginx.pid;\nevents {}\n"
+     "http {\n  access_log off;\n  include /etc/nginx/conf.d/*.conf;\n}\n"},
+)  # fmt: skip
+"""fact: docker-library/nginx: it runs in the foreground, says its errors on standard error, and includes conf.d"""
 MINIO = Image("busybox", ('ENTRYPOINT ["minio"]', "CMD []", "EXPOSE 9000"))
 ALIYUN = "registry.cn-hangzhou.aliyuncs.com/fastgpt"
 LABRING = "ghcr.io/labring"
@@ -157,6 +164,7 @@ SCRIPTS = {
     "python": ("standins", "standins_python"),
     "mariadb": ("standins", "standins_debian"),
     "trixie": ("standins", "standins_debian"),
+    "nginx": ("standins",),
 }
 """Folders whose programs a base has; of two of the same name the later counts."""
 SUPPORT = {
@@ -280,7 +288,9 @@ def _base(base: str) -> str:
     if not BUSYBOX.exists():
         raise CannotBuild("there is no /bin/busybox; install busybox-static")
     programs = _programs(base)
-    below = {"mariadb": debian_roots.BOOKWORM, "trixie": debian_roots.TRIXIE}.get(base)
+    below = {
+        "mariadb": debian_roots.BOOKWORM, "trixie": debian_roots.TRIXIE, "nginx": debian_roots.NGINX,
+    }.get(base)  # fmt: skip
     under = debian_roots.ensure(below) if below else python_root.ensure() if base == "python" else ""
     key = hashlib.sha256(programs + f"{under}{PATH}".encode()).hexdigest()[:12]
     tag = f"{REPOSITORY}/with-programs-{base}:{key}"

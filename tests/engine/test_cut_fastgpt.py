@@ -28,7 +28,7 @@ ADDED = {
 CONFIG = """{
   "llmModels": [{"model": "gemma:7b", "name": "Gemma", "maxContext": 8000}],
   "vectorModels": [{"model": "m3e", "name": "M3E", "maxToken": 500}],
-  "reRankModels": [{"model": "m3e", "name": "R", "requestUrl": "http://reranker:6008/v1/rerank", "requestAuth": "own-key"}]
+  "reRankModels": [{"model": "m3e", "name": "R", "requestUrl": "http://reranker:6008/v1/rerank", "requestAuth": "k"}]
 }
 """
 PATHS = {"llmModels gemma:7b 2": "ok", "vectorModels m3e 1": "ok", "reRankModels m3e": "ok"}

@@ -1,4 +1,4 @@
-"""File systems of Debian packages as local images: the real MariaDB, PostgreSQL with pgvector and Redis for the tests.
+"""File systems of Debian packages as local images, for the tests: the real MariaDB, PostgreSQL, Redis and nginx.
 
 Packages of a suite are downloaded with apt, without touching what is installed here, and unpacked into an empty folder
 in the order that does not matter: no maintainer script runs, so nothing is configured and nothing is started. An image
@@ -57,6 +57,7 @@ SCRIPTS_ONLY = (
 )  # fmt: skip
 """What only the scripts of packages need, which are never run."""
 BOOKWORM = Recipe("mariadb", "bookworm", ("mariadb-server-core", "mariadb-client-core"), SCRIPTS_ONLY)
+NGINX = Recipe("nginx", "bookworm", ("nginx-light",), (*SCRIPTS_ONLY, "iproute2", "lsb-base", "libbpf", "libcap2-bin"))
 TRIXIE = Recipe(
     "trixie",
     "trixie",

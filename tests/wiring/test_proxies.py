@@ -186,6 +186,38 @@ def test_of_whom_nothing_is_read(one: Container) -> None:
     assert read(one, n_conf=TO_API, html__index_html="x") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "late"),
+    [
+        ("set $up api; proxy_pass http://$up:3080;", [True]),
+        ("proxy_pass http://api:3080$request_uri;", [True]),
+        ("proxy_pass http://api:3080$request_uri; proxy_pass http://api:3080/;", [False, False]),
+        ("upstream app { zone app 64k; server api:3080 resolve; server b:1; } proxy_pass http://app;", [True, False]),
+        ("upstream app { server api:3080; } set $up app; proxy_pass http://$up;", [False]),
+        ("proxy_pass http://api:3080;", [False]),
+    ],
+)
+def test_what_nginx_looks_up_with_each_request(text: str, late: list[bool]) -> None:
+    found = nginx_addresses(list(directives(text, "/x.conf")))["/x.conf"]
+    assert [one.late for one in found] == late
+
+
+def test_whoever_is_looked_up_late_may_be_away() -> None:
+    late = configs(FRONT, "resolver 127.0.0.11; set $up api; location / { proxy_pass http://$up:3080; }")
+    assert arrows(FRONT, proxies=late) == {}
+    assert arrows(FRONT, box("api", state="exited"), proxies=late) == {}
+    assert arrows(FRONT, box("api", networks=("other",)), proxies=late) == {}
+    assert list(arrows(FRONT, API, proxies=late)) == ["nginx -> api"]
+    far = configs(FRONT, "set $up llm.example.org; location / { proxy_pass http://$up; }")
+    assert list(arrows(FRONT, proxies=far)) == ["nginx -> llm.example.org"]
+
+
+def test_an_nginx_that_goes_round_keeps_its_arrows() -> None:
+    round_ = proxy("nginx:1.27", ("/srv/n.conf", "/etc/nginx/conf.d/default.conf"), state="restarting")
+    (edge,) = arrows(round_, API, proxies=configs(round_, LIBRECHAT)).values()
+    assert (edge.target_name, edge.hops[0].state) == ("api", "unknown")
+
+
 def arrows(*boxes: Container, proxies: tuple[ProxyConfig, ...] = ()) -> dict[str, Edge]:
     found = edges(boxes, proxies=proxies)
     return {f"{one.source_name} -> {one.target_name or one.host}": one for one in found}

@@ -13,6 +13,7 @@ from stackops.console.model import (
     Health,
     Hop,
     HostInfo,
+    LastWords,
     NetworkLink,
     Port,
     ProxyConfig,
@@ -142,6 +143,48 @@ FINDS += (
         "has an nginx before an app with TLS", "tls", front(said("speaks TLS, and the address does not say so"), APP)
     ),
 )
+ENTRY = "/docker-entrypoint.sh: Configuration complete; ready for start up"
+EMERG = '2024/06/22 16:55:25 [emerg] 1#1: host not found in upstream "{}" in /etc/nginx/conf.d/default.conf:{}'
+"""fact: TeamPiped/Piped issue 3679 and keymetrics/on-premise issue 26: the log of nginx's image"""
+LOOP = {"state": "restarting", "exit_code": 1, "restart_count": 12, "finished_at": NOW - 5, "started_at": NOW - 6}
+ENDED = {"state": "exited", "exit_code": 1, "restart_policy": "no", "finished_at": NOW - 5}
+
+
+def ended(name: str, *others: Container, last: str = "", **facts: Any) -> Snapshot:
+    """An nginx that does not find this name at its start, and ends."""
+    one = box("front", "nginx:1.27", **(facts or LOOP))
+    lines = [ENTRY, EMERG.format(name, 7), f"nginx: {EMERG.format(name, 7)[20:]}", *([last] if last else [])]
+    boxes = (one, *others)
+    proxies = (ProxyConfig(one.id, "/srv/n.conf", (CONF,)),)
+    return replace(of(one, (), *others), edges=edges(boxes, proxies=proxies), proxies=proxies,
+                   last_words=(LastWords(one.id, tuple(lines), one.state != "running"),))  # fmt: skip
+
+
+FINDS += (
+    finds("has an nginx that ends, as no service has the name", "at-start", ended("api:3080")),
+    finds("names an upstream that nobody has and no file tells", "at-start", ended("realtime", APP)),
+    finds(
+        "has such an nginx between two ends",
+        "at-start",
+        replace(
+            ended("api:3080", **(LOOP | {"state": "running"})),
+            last_words=(LastWords(FRONT.id, (EMERG.format("api:3080", 7),), True),),
+        ),
+    ),
+    finds("has an nginx that ended, as no service has the name", "at-start", ended("api:3080", **ENDED)),
+    finds("has an nginx that ended before its app was there", "late", ended("api:3080", APP, **ENDED)),
+    finds(
+        "has an nginx that ends, and an app that is stopped",
+        "stopped",
+        ended("api:3080", box("api", "librechat:v0.8.2", state="exited", exit_code=0)),
+    ),
+    finds(
+        "has an nginx that ends, and an app in another network",
+        "apart",
+        ended("api:3080", box("api", "librechat:v0.8.2", networks=("back",))),
+    ),
+    finds("has an nginx that asks for a name of the internet", "name-server", ended("llm.example.org:443")),
+)
 YOUNG = {"started_at": NOW - 20}
 FINDS_NOT = (
     Example("reaches everything", tried(WELL, THERE), "ok"),
@@ -169,6 +212,14 @@ FINDS_NOT = (
     unknown("loads a model", of(box("webui", "open-webui:v0.5", env={"OLLAMA_BASE_URL": "http://ollama:11434"}), NOBODY,
             box("ollama", started_at=NOW - 300))),
     unknown("has no resolv.conf", tried((Hop("name", "unknown", "its /etc/resolv.conf cannot be read from here"),))),
+    Example("has an nginx that is about to find its app", ended("api:3080", APP), "not_applicable"),
+    Example("has an nginx that found it in the meantime", ended("api:3080", APP, state="running"), "not_applicable"),
+    Example("has an nginx that somebody stopped", ended("api:3080", state="exited", exit_code=0), "not_applicable"),
+    Example("has an nginx that was made a moment ago", ended("api:3080", **(LOOP | {"restart_count": 3, "created_at":
+            NOW - 20})), "not_applicable"),
+    Example("has an nginx that ends by something else", ended("api:3080",
+            last='nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)'), "not_applicable"),
+    Example("has an nginx that says something that looks like it", ended('"in" ' * 400), "not_applicable"),
     unknown("is odd", tried((NAME, Hop("port", "unknown", "it could not be tried: ValueError")), THERE)),
 )  # fmt: skip
 
