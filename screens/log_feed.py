@@ -32,7 +32,7 @@ AGAIN = 600
 FLOOD = 512 << 10
 """Bytes since the last batch after which a log is no longer read but begun again at its end."""
 SHARE = 3
-"""How many times as long as a batch took the feed rests: a flood costs a quarter of a core."""
+"""How many times as long as work on a flood took it rests: a flood costs a quarter of a core."""
 PATIENCE = 5.0
 """Seconds after which a container that ended is looked at again without an event."""
 BACK = 7 * 86_400.0
@@ -43,6 +43,9 @@ _EVENTS_COME = 0.15
 LONGEST = 8192
 _GROUP = 64 << 10
 """Characters that are redacted at once: a search in more of them would hold the screen's thread up."""
+_SLICE = 16 << 10
+"""Characters of a flood that are redacted before others get their turn. One of Python's threads runs at a time: a key
+that is pressed meanwhile waits for this much, some 10 ms, and not for a whole batch."""
 _KEY_LINES = 200
 """Lines after which a private key that does not end is taken for something else."""
 _BEGIN, _END = "-----BEGIN PRIVATE KEY-----", "-----END"
@@ -78,18 +81,22 @@ class Cleaner:
 
     def lines(self, raw: Iterable[bytes]) -> list[str]:
         """The lines without what could steer a terminal, and without secrets. Slow for many: call it in a thread."""
-        texts = (part for line in raw for part in line.decode("utf-8", "replace").replace("\r", "\n").split("\n"))
-        cleaned = (clean_line(text, LONGEST) for text in texts)
-        return [line for group in self._groups(cleaned) for line in redact(group).split("\n") if line.strip()]
+        return [line for some in self.slices(raw, _GROUP) for line in some]
 
-    def _groups(self, lines: Iterable[str]) -> Iterator[str]:
+    def slices(self, raw: Iterable[bytes], most: int) -> Iterator[list[str]]:
+        """The same a few at a time, each of about so many characters."""
+        texts = (part for line in raw for part in line.decode("utf-8", "replace").replace("\r", "\n").split("\n"))
+        for group in self._groups((clean_line(text, LONGEST) for text in texts), most):
+            yield [line for line in redact(group).split("\n") if line.strip()]
+
+    def _groups(self, lines: Iterable[str], most: int) -> Iterator[str]:
         """Lines joined into groups. A private key stays in one group, because it is recognised by its first line."""
         group, size = ([_BEGIN], 0) if self._in_key else ([], 0)
         for text in lines:
             group.append(text)
             size += len(text)
             self._watch(text)
-            if size >= _GROUP and not self._in_key:
+            if size >= most and not self._in_key:
                 yield "\n".join(group)
                 group, size = [], 0
         yield "\n".join(group)
@@ -121,6 +128,17 @@ class _Tail:
     def entries(self, raw: Iterable[bytes], cleaner: Cleaner, traces: Traces) -> list[LogEntry]:
         """Lines that came one after the other. Slow for many: call it in a thread."""
         return [entry(text, self.number, traces) for text in cleaner.lines(raw)]
+
+    def newest(self, raw: Sequence[bytes]) -> list[LogEntry]:
+        """Those that came since the last time. In a flood it rests after each slice: keys are answered meanwhile."""
+        if sum(map(len, raw)) < _GROUP:
+            return self.entries(raw, self.cleaner, self.traces)
+        entries, began = list[LogEntry](), time.thread_time()
+        for some in self.cleaner.slices(raw, _SLICE):
+            entries += [entry(text, self.number, self.traces) for text in some]
+            time.sleep(SHARE * (time.thread_time() - began))
+            began = time.thread_time()
+        return entries
 
     async def read_older(self, engine: Engine) -> None:
         """Read what is older than all that was read."""
@@ -179,6 +197,7 @@ class LogFeed:
             yield await self.older()
             tasks += [asyncio.create_task(self._follow(tail)) for tail in self._tails]
             took = 0.0
+            """Seconds that whoever shows the batch needed for it."""
             while True:
                 await self._arrived.wait()
                 await asyncio.sleep(max(BATCH_SECONDS, SHARE * took))
@@ -187,8 +206,9 @@ class LogFeed:
                         task.result()
                 if self.paused:
                     continue
+                batch = await self._take()
                 began = time.monotonic()
-                yield await self._take()
+                yield batch
                 took = time.monotonic() - began
         finally:
             for task in tasks:
@@ -206,7 +226,7 @@ class LogFeed:
         blocks = []
         for tail in self._tails:
             raw = [each for number, each in taken if number == tail.number and isinstance(each, bytes)]
-            blocks.append(tail.entries(raw, tail.cleaner, tail.traces))
+            blocks.append(tail.newest(raw))
         return in_order([*blocks, [each for _, each in taken if isinstance(each, LogEntry)]])
 
     def _put(self, number: int, each: bytes | LogEntry) -> None:

@@ -598,3 +598,26 @@ def test_stamps_are_written_as_the_engine_writes_them() -> None:
     at = datetime(2025, 10, 9, 8, 53, 20, 123456, UTC).timestamp()
     assert log_feed.stamp_at(at) == "2025-10-09T08:53:20.123456000Z"
     assert seconds(log_feed.stamp_at(at)) == pytest.approx(at)
+
+
+async def test_a_flood_is_made_fit_to_be_shown_in_slices_between_which_keys_are_answered(monkeypatch) -> None:
+    rests: list[float] = []
+    slices: list[int] = []
+    redact = log_feed.redact
+    monkeypatch.setattr(log_feed.time, "sleep", rests.append)
+    monkeypatch.setattr(log_feed, "redact", lambda text: slices.append(len(text)) or redact(text))
+    engine = StackEngine(fastgpt=[line(number / 100, "old " * 100) for number in range(300)])
+    feed = log_feed.LogFeed(engine, [log_feed.LogSource(stage.FASTGPT.id, "fastgpt")], lambda source: source)  # type: ignore[arg-type]
+    batches = feed.batches()
+    assert len(await anext(batches)) == 300
+    assert rests == [], "what was there before is no flood: whoever opens a log does not wait for it"
+    slices.clear()
+    while "fastgpt" not in engine.listeners:
+        flood = asyncio.ensure_future(anext(batches))
+        await asyncio.sleep(0.05)
+    engine.write("fastgpt", *(line(10 + number / 1000, "new " * 100) for number in range(500)))
+    assert len(await flood) == 500
+    await batches.aclose()
+    assert max(slices) < log_feed._SLICE + log_feed.LONGEST
+    assert len(rests) == len(slices) > 10
+    assert min(rests[:-1]) > 0
