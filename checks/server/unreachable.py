@@ -62,11 +62,16 @@ ABSENT = Form(
     "start the server there, or correct the address",
     advice="See who listens: sudo ss -ltnp\nStart the server, or correct the address where it is used.",
 )  # fmt: skip
+FAR = replace(
+    ABSENT, variant="elsewhere", title="Nobody listens at {at}, where {users}",
+    advice="On that machine see who listens: sudo ss -ltnp\n"
+    "Start the server there, or correct the address where it is used.",
+)  # fmt: skip
 NOWHERE = Form(
     "nowhere", "No model server is at {at}, where {users}", "{reason}", "correct the address where it is used",
     advice="{remedy}",
 )  # fmt: skip
-FORMS = (DEAD, LAST_FAILED, SILENT, ABSENT, NOWHERE)
+FORMS = (DEAD, LAST_FAILED, SILENT, ABSENT, FAR, NOWHERE)
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,8 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
             yield from _named(NOWHERE, Missing(server), told_elsewhere=True)
         elif server.state == "down" and server.read_at is not None:
             if container is None:
-                yield from _named(ABSENT, Missing(server), told_elsewhere=False)
+                here = server.key.startswith("host:")
+                yield from _named(ABSENT if here else FAR, Missing(server), told_elsewhere=False)
             elif not _tells_itself(container, snapshot.taken_at):
                 other = server.key.rpartition(":")[2] != str(port_of(container))
                 yield from _named(SILENT, Missing(server, container), told_elsewhere=other)

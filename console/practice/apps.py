@@ -1,24 +1,17 @@
-"""How the stand-ins for LibreChat, One API and its MySQL behave: what they read, what they log, what they answer.
-
-fact: LibreChat v0.7.2 loadCustomConfig.js and winston.ts: level and message are wrapped in ANSI colours even without a
-terminal, each line by itself; whatever is wrong with the file, the server runs on with defaults.
-"""
+"""How the stand-ins for One API and its MySQL behave, and what any model says: what they log, what they answer."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import posixpath
 import random
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..products.gateways import Dsn, dsn_of
-from ..products.librechat.env import NODEMON_UNTIL, launch, release
-from ..products.librechat.judge import decoded as parsed
-from ..products.librechat.judge import verdict
 from . import files as stacks
-from .files import Tree
 from .stand import Answer, Definition, Fate, Request, Stand, decoded, stamp, token_of, told
 
 OLLAMA_MODEL = "gemma:7b"
@@ -141,98 +134,6 @@ def _gin_line(stand: Stand, path: str) -> str:
     return f'[GIN] {stamp(stand.now, "%Y/%m/%d - %H:%M:%S")} | 200 |   1.204116s |       127.0.0.1 | POST     "{path}"'
 
 
-DEFAULT = "/app/librechat.yaml"
-RELEASE = (0, 7, 2)
-CODES = {"error": 31, "warn": 33, "info": 32}
-
-
-def librechat_start(stand: Stand) -> Fate:
-    """The start banner, the verdict on the config file, the address."""
-    lines = _banner(stand)
-    if launch(stand.command) == "backend-dev" and (release(stand.tag) or NODEMON_UNTIL) > NODEMON_UNTIL:
-        return Fate((*lines, "sh: nodemon: not found"), 127)
-    lines += _say(stand.now, "info", "Connected to MongoDB" if "mongodb" in stand.peers else "Waiting for MongoDB")
-    lines += _config(stand)
-    lines += _say(
-        stand.now, "info", "Server listening on all interfaces at port 3080. Use http://localhost:3080 to access it"
-    )
-    return Fate(tuple(lines))
-
-
-def _banner(stand: Stand) -> list[str]:
-    """What npm says of the script it starts; nothing where node is started without it."""
-    name, version = launch(stand.command), stand.tag.removeprefix("v")
-    if name == "node":
-        return []
-    if name == "backend-dev":
-        return ["", f"> LibreChat@{version} backend:dev",
-                "> cross-env NODE_ENV=development npx nodemon api/server/index.js", ""]  # fmt: skip
-    return ["", f"> LibreChat@{version} backend", "> cross-env NODE_ENV=production node api/server/index.js", ""]
-
-
-def librechat_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
-    """Now and then something worth a line."""
-    words = (
-        "[MeiliSearch] Index messages is up to date", "[/api/ask] Request ended, tokens counted",
-        "[Login] [Login successful] [Username: someone@example.org] [Request-IP: ::ffff:192.0.2.7]",
-    )  # fmt: skip
-    return tuple(_say(stand.now, "info", dice.choice(words)))
-
-
-def _config(stand: Stand) -> list[str]:
-    path = config_path(stand)
-    node = stand.node(path)
-    bad = "Config file YAML format is invalid: "
-    if node is None:
-        return _say(stand.now, "error", f"{bad}ENOENT: no such file or directory, open '{path}'")
-    if node.kind != "file":
-        return _say(stand.now, "error", f"{bad}EISDIR: illegal operation on a directory, read")
-    if not _readable(stand, node.mode, node.uid):
-        return _say(stand.now, "error", f"{bad}EACCES: permission denied, open '{path}'")
-    found = verdict(parsed(node.content), RELEASE, _env(stand))
-    if found.stage == "yaml":
-        return _say(stand.now, "error", found.log or bad)
-    if found.stage == "empty":
-        return _say(stand.now, "info", f"{found.log}\n\nCheck out the latest config file guide")
-    if found.stage == "schema":
-        issues = [{"path": list(issue.path), "code": issue.code, "message": issue.message} for issue in found.raw]
-        return _say(stand.now, "error", f"Invalid custom config file at {path} {json.dumps(issues, indent=2)}")
-    text = json.dumps(found.data, indent=2, ensure_ascii=False, default=str)
-    return _say(stand.now, "info", f"Custom config file loaded:\n{text}")
-
-
-def _env(stand: Stand) -> dict[str, str]:
-    return dict(stand.definition.env)
-
-
-def config_path(stand: Stand) -> str:
-    """CONFIG_PATH of the environment, else of the .env that is mounted into the working directory, else the default."""
-    path = stand.env("CONFIG_PATH")
-    env_file = stand.node("/app/.env")
-    if not path and env_file is not None and env_file.kind == "file":
-        found = re.search(r"^CONFIG_PATH=(\S+)", env_file.content.decode("utf-8", "replace"), re.MULTILINE)
-        path = found[1].strip("\"'") if found else None
-    if not path:
-        return DEFAULT
-    return path if path.startswith("/") else f"/app/{path}"
-
-
-def _readable(stand: Stand, mode: int, owner: int) -> bool:
-    user = stand.definition.user.partition(":")[0]
-    if user in ("0", "root"):
-        return True
-    uid = int(user) if user.isdigit() else 1000
-    return bool(mode & (0o400 if owner == uid else 0o004))
-
-
-def _say(at: float, level: str, message: str) -> list[str]:
-    moment = stamp(at)
-    first, *rest = message.split("\n")
-    code = CODES[level]
-    head = f"{moment} \x1b[{code}m{level}\x1b[39m: \x1b[{code}m{first}\x1b[39m"
-    return [head, *(f"\x1b[{code}m{line}\x1b[39m" if line else "" for line in rest)]
-
-
 ISO = "%Y-%m-%dT%H:%M:%S"
 FIRST_START = 40.0
 """Seconds MySQL needs for an empty data folder; it takes 10 to 60 by the disk."""
@@ -276,7 +177,7 @@ def oneapi_start(stand: Stand) -> Fate:
 def oneapi_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
     """A relayed request, now and then for a model that the list in memory does not have."""
     known = _known(stand)
-    models = [*known, *known, *(m for m in models_of(stand.tree) if m not in known)]
+    models = [*known, *known, *(m for m in models_of(stand) if m not in known)]
     model = dice.choice(models or ["gpt-3.5-turbo"])
     if model not in known:
         return refusal(stand.now, model, dice, RELAYED[model in VECTORS])
@@ -290,7 +191,7 @@ def serve(stand: Stand, request: Request) -> Answer | None:
         data = {"version": stand.tag, "start_time": int(stand.started_at), "system_name": "One API"}
         return told({"success": True, "message": "", "data": data})
     if path == "/api/channel/" and token_of(request) == stand.env("INITIAL_ROOT_ACCESS_TOKEN"):
-        return told({"success": True, "message": "", "data": _page(stand.tree, request.path)})
+        return told({"success": True, "message": "", "data": _page(stand, request.path)})
     if path.startswith("/api/"):
         return told({"success": False, "message": "无权进行此操作，未登录且未提供 access token"}, 401)
     if path != "/v1/models" and path not in RELAYED:
@@ -298,7 +199,7 @@ def serve(stand: Stand, request: Request) -> Answer | None:
     if token_of(request) != f"sk-{stand.env('INITIAL_ROOT_TOKEN')}":
         return told(_error("无效的令牌"), 401)
     if path == "/v1/models":
-        found = [{"id": model, "object": "model"} for model in models_of(stand.tree)]
+        found = [{"id": model, "object": "model"} for model in models_of(stand)]
         return told({"object": "list", "data": found})
     return _relay(stand, request, path)
 
@@ -307,6 +208,11 @@ def _relay(stand: Stand, request: Request, path: str) -> Answer:
     dice = random.Random(stand.now)  # noqa: S311 - a request number for practice
     body = decoded(request.body) or {}
     model = str(body.get("model") or "")
+    at = next((str(row.get("base_url")) for row in _channels(stand) if model in row["models"]), "")
+    if model in _known(stand) and urlsplit(at).hostname in ("localhost", "127.0.0.1"):
+        why = f"dial tcp 127.0.0.1:{urlsplit(at).port}: connect: connection refused"
+        said = f'do request failed: Post "{at}{path}": {why}'
+        return told({"error": {"message": said, "type": "one_api_error", "code": "do_request_failed"}}, 500)
     if model in _known(stand):
         logged = (_gin(stand.now, _number(stand.now, dice), 200, 0.4, path),)
         if path == RELAYED[0]:
@@ -322,23 +228,27 @@ def refusal(now: float, model: str, dice: random.Random, path: str = RELAYED[0])
     return (f"[ERR] {_gin_time(now)} | {number} | {_no_channel(model)}", _gin(now, number, 503, 0.001, path))
 
 
-def models_of(tree: Tree) -> tuple[str, ...]:
+def models_of(stand: Stand) -> tuple[str, ...]:
     """Models of all channels in the database."""
-    return tuple(dict.fromkeys(model for _, models in _channels(tree) for model in models))
+    return tuple(dict.fromkeys(model for row in _channels(stand) for model in row["models"]))
 
 
-def _page(tree: Tree, path: str) -> list[dict[str, object]]:
+def _page(stand: Stand, path: str) -> list[dict[str, object]]:
     """Ten channels as the administrator sees them, the newest first."""
-    first, table = 10 * int(path.rpartition("p=")[2] or 0), tree.get(stacks.CHANNELS)
-    kept = json.loads(table.content) if table else []
-    rows = [{"status": 1, "group": "default", **row, "models": ",".join(row["models"])} for row in kept]
+    first = 10 * int(path.rpartition("p=")[2] or 0)
+    rows = [{"status": 1, "group": "default", **row, "models": ",".join(row["models"])} for row in _channels(stand)]
     return rows[::-1][first : first + 10]
 
 
-def _channels(tree: Tree) -> list[tuple[float, list[str]]]:
-    """When each channel was made, and its models."""
-    table = tree.get(stacks.CHANNELS)
-    return [(row["created_time"], row["models"]) for row in json.loads(table.content)] if table else []
+def _data(stand: Stand) -> str:
+    """The data folder of its MySQL, which lies beside its own."""
+    return posixpath.join(posixpath.dirname(stand.host_path("/data") or stacks.MYSQL_DATA), "mysql")
+
+
+def _channels(stand: Stand) -> list[dict[str, Any]]:
+    """The rows of its table."""
+    table = stand.tree.get(f"{_data(stand)}/{stacks.CHANNELS}")
+    return json.loads(table.content) if table else []
 
 
 def _known(stand: Stand) -> tuple[str, ...]:
@@ -347,7 +257,7 @@ def _known(stand: Stand) -> tuple[str, ...]:
     if _caches(stand):
         passed = max(0.0, stand.now - stand.started_at)
         read = stand.started_at + passed // _frequency(stand) * _frequency(stand)
-    return tuple(dict.fromkeys(m for made, models in _channels(stand.tree) if made <= read for m in models))
+    return tuple(dict.fromkeys(m for row in _channels(stand) if row["created_time"] <= read for m in row["models"]))
 
 
 def _caches(stand: Stand) -> bool:
@@ -362,7 +272,7 @@ def _trouble(stand: Stand, dsn: Dsn) -> str | None:
     """Why the database cannot be opened, in the words of Go."""
     if dsn.host not in stand.peers:
         return f"dial tcp: lookup {dsn.host} on 127.0.0.11:53: no such host"
-    made = stand.tree.get(f"{stacks.MYSQL_DATA}/{stacks.TABLESPACE}")
+    made = stand.tree.get(f"{_data(stand)}/{stacks.TABLESPACE}")
     if made is None or dsn.port != dsn.usual or stand.now < made.mtime + FIRST_START:
         return f"dial tcp 172.18.0.5:{dsn.port}: connect: connection refused"
     if not (stand.env("SQL_DSN") or "").startswith(made.content.decode()):

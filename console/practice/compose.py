@@ -192,8 +192,13 @@ class Compose:
         doubled: dict[str, object] = msgspec.json.decode(msgspec.json.encode(whole).replace(b"$", b"$$"))
         return doubled
 
+    def definitions(self) -> list[Definition]:
+        """The containers that the files ask for."""
+        project, _ = self._read()
+        return [self.definition(project, service) for service in project.services]
+
     def definition(self, project: Project, service: ComposeService) -> Definition:
-        """The container that the files ask for."""
+        """That of one service."""
         binds = tuple(
             Bind(v.source if v.kind == "bind" else f"{self._name}_{v.source.removeprefix(self._name + '_')}", v.target,
                  kind=v.kind, read_only=v.read_only, must_exist=v.long_form and v.kind == "bind")

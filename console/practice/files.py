@@ -11,6 +11,7 @@ import itertools
 import json
 import posixpath
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -251,21 +252,26 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-FASTGPT, LIBRECHAT, MODELS = "/srv/fastgpt", "/srv/librechat", "/srv/models"
-KEY_FILE = f"{FASTGPT}/mongodb.key"
+FASTGPT, LIBRECHAT, MODELS, GUIDE = "/srv/fastgpt", "/srv/librechat", "/srv/models", "/srv/guide"
+KEY, KEY_FILE = "mongodb.key", f"{FASTGPT}/mongodb.key"
 KEY_OWNER = 999
 """fact: user mongodb of the official image."""
 MYSQL_DATA = f"{FASTGPT}/mysql"
 TABLESPACE = "ibdata1"
 """What MySQL makes first of all; where it is missing the folder is initialised."""
-MADE_WITH = b"root:practice-mysql-77aa@"
-"""How a SQL_DSN begins that its MySQL takes; the same stands in the file ``.env``."""
-CHANNELS = f"{MYSQL_DATA}/oneapi/channels.ibd"
-"""One API's channels, as the stand-ins keep them."""
+CHANNELS = "oneapi/channels.ibd"
+"""One API's channels in the data folder of its MySQL, as the stand-ins keep them."""
 ROWS = json.dumps([
     {"id": 1, "name": "vLLM", "type": 1, "models": ["qwen1.5-14b-chat"], "created_time": 0,
      "base_url": "http://192.0.2.10:8001", "model_mapping": '{"qwen1.5-14b-chat": "Qwen/Qwen1.5-14B-Chat-AWQ"}'},
     {"id": 2, "name": "M3E", "type": 1, "models": ["m3e"], "created_time": 0, "base_url": "http://192.0.2.10:6008"},
+])  # fmt: skip
+SECOND = "192.0.2.20"
+"""The machine with the models of the guide's stack."""
+GUIDE_ROWS = json.dumps([
+    {"id": 1, "name": "Baichuan2", "type": 1, "models": ["baichuan2-13b"], "created_time": 0,
+     "base_url": f"http://{SECOND}:8001"},
+    {"id": 2, "name": "M3E", "type": 1, "models": ["m3e"], "created_time": 0, "base_url": f"http://{SECOND}:6008"},
 ])  # fmt: skip
 OPERATOR = 1000
 """User and group of LibreChat's files, and of its container through UID and GID."""
@@ -278,7 +284,7 @@ def text(name: str) -> str:
 
 def lay_out(tree: Tree, seed: str) -> None:
     """Write everybody's files, all in order."""
-    _fastgpt(tree, seed)
+    fastgpt(tree, seed, FASTGPT, ROWS)
     _copied(tree, LIBRECHAT, OPERATOR, "docker-compose.yml", "docker-compose.override.yml", "librechat.yaml",
             "librechat.example.yaml", "env")  # fmt: skip
     for folder in ("images", "logs", "data-node", "meili_data_v1.7"):
@@ -287,16 +293,24 @@ def lay_out(tree: Tree, seed: str) -> None:
     tree.mkdir("/srv/weights")
 
 
-def _fastgpt(tree: Tree, seed: str) -> None:
-    _copied(tree, FASTGPT, 0, "docker-compose.yml", "env", "config.json")
-    tree.put(KEY_FILE, key(seed), mode=0o400, uid=KEY_OWNER, gid=KEY_OWNER)
-    tree.mkdir(f"{FASTGPT}/mongo/data", uid=KEY_OWNER, gid=KEY_OWNER)
-    tree.put(f"{FASTGPT}/mongo/data/WiredTiger", b"WiredTiger\n", mode=0o600, uid=KEY_OWNER, gid=KEY_OWNER)
-    for folder in ("pg/data", "mysql"):
-        tree.mkdir(f"{FASTGPT}/{folder}", mode=0o700, uid=KEY_OWNER)
-    tree.put(f"{MYSQL_DATA}/{TABLESPACE}", MADE_WITH, mode=0o640, uid=KEY_OWNER)
-    tree.put(CHANNELS, ROWS.encode(), mode=0o640, uid=KEY_OWNER)
-    tree.mkdir(f"{FASTGPT}/oneapi")
+def fastgpt(tree: Tree, seed: str, folder: str, rows: str) -> None:
+    """Files and data folders of a FastGPT whose One API has these channels."""
+    _copied(tree, folder, 0, "docker-compose.yml", "env", "config.json")
+    tree.put(f"{folder}/{KEY}", key(seed), mode=0o400, uid=KEY_OWNER, gid=KEY_OWNER)
+    tree.mkdir(f"{folder}/mongo/data", uid=KEY_OWNER, gid=KEY_OWNER)
+    tree.put(f"{folder}/mongo/data/WiredTiger", b"WiredTiger\n", mode=0o600, uid=KEY_OWNER, gid=KEY_OWNER)
+    for data in ("pg/data", "mysql"):
+        tree.mkdir(f"{folder}/{data}", mode=0o700, uid=KEY_OWNER)
+    made_with = re.search(r"^MYSQL_PASSWORD=(.*)$", text(f"{folder.rpartition('/')[2]}/env"), re.MULTILINE)
+    begins = f"root:{made_with[1] if made_with else ''}@"  # so does a SQL_DSN that its MySQL takes
+    tree.put(f"{folder}/mysql/{TABLESPACE}", begins.encode(), mode=0o640, uid=KEY_OWNER)
+    channels(tree, folder, rows)
+    tree.mkdir(f"{folder}/oneapi")
+
+
+def channels(tree: Tree, folder: str, rows: str) -> None:
+    """Let the One API of a stack have these channels."""
+    tree.put(f"{folder}/mysql/{CHANNELS}", rows.encode(), mode=0o640, uid=KEY_OWNER)
 
 
 def _copied(tree: Tree, folder: str, owner: int, *names: str) -> None:

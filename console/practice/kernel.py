@@ -205,6 +205,7 @@ class DemoKernel:
             return WireReading(wire.key, refused="its process has ended")
         network = source.definition.network
         near = [c for c in running if wire.host in (*c.answers_to, c.address) and c.definition.network == network]
+        near = self._world.far.get(wire.host, near)
         machine = wire.host in self.addresses() or any(
             e.startswith(f"{wire.host}:") for e in source.definition.extra_hosts
         )

@@ -204,8 +204,10 @@ def guide(served: tuple[str, ...], variable: str, default: str) -> Serve:
     def serve(stand: Stand, request: Request) -> Answer:
         path = request.path.partition("?")[0]
         if path == "/openapi.json":
-            table: dict[str, object] = {one: {"post": {}} for one in served}
+            table: dict[str, object] = {one.split()[-1]: {"get" if " " in one else "post": {}} for one in served}
             return told({"openapi": "3.1.0", "info": {"title": "FastAPI", "version": "0.1.0"}, "paths": table})
+        if f"GET {path}" in served and request.method == "GET":
+            return told("Internal Server Error", 500)  # fact: llm-Baichuan2's declares names and gives objects
         if path not in served:
             return told({"detail": "Not Found"}, 404)
         if request.method != "POST":

@@ -64,12 +64,13 @@ class DemoHttp:
         self._ready = ready
 
     async def _own(self, method: str, url: str, headers: dict[str, str]) -> HttpReply | None:
-        """What a service of the stack answers; None for an address of somewhere else."""
+        """What a service of the stack answers, or of its second machine; None for an address of somewhere else."""
         host = urlsplit(url).hostname or ""
-        if host not in HERE and not host.startswith("172."):
-            return None
         await asyncio.to_thread(self._ready)
-        if host not in HERE and not self._world.is_own(host):
+        there = host in HERE or self._world.is_there(host)
+        if not there and not host.startswith("172."):
+            return None
+        if not there:
             raise HttpFailed("unreachable", f"http://{host} cannot be reached: No route to host")
         answer = _answered(self._world, method, url, headers)
         return HttpReply(answer.status, url, {"content-type": answer.kind}, answer.body, seconds=answer.seconds)
@@ -165,7 +166,7 @@ class DemoHttpActs:
             raise ReadOnlyRefused("Nothing is sent: the console was started with --read-only")
         await asyncio.to_thread(self._ready)
         host = urlsplit(url).hostname or ""
-        if host not in HERE and not self._world.is_own(host):
+        if host not in HERE and not self._world.is_there(host):
             raise HttpFailed("dns", f"{_where(url)}: the name is not known here", "does the machine's DNS work?")
         answer = _answered(self._world, "POST", url, headers or {}, msgspec.json.encode(body))
         pieces = answer.body.splitlines(keepends=True) if answer.pace else [answer.body]

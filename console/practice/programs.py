@@ -5,11 +5,15 @@ A check that needs another image adds a table to ``projects/programs.toml``. Not
 
 from __future__ import annotations
 
+import json
 import random
+import re
 import tomllib
 from collections.abc import Iterator
 from typing import Any
 
+from ..products.librechat.env import NODEMON_UNTIL, launch, release
+from ..products.librechat.judge import decoded, verdict
 from . import apps, model_servers, mongod
 from .files import text
 from .stand import Appetite, Fate, OnGpu, Program, Stand, stamp
@@ -50,6 +54,102 @@ def postgres_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
     """A checkpoint."""
     done = f"wrote {dice.randint(2, 400)} buffers (0.{dice.randint(0, 9)}%)"
     return (f"{stamp(stand.now)}.{dice.randint(100, 999)} UTC [27] LOG:  checkpoint complete: {done}",)
+
+
+DEFAULT = "/app/librechat.yaml"
+LIBRECHAT = (0, 7, 2)
+CODES = {"error": 31, "warn": 33, "info": 32}
+
+
+def librechat_start(stand: Stand) -> Fate:
+    """The start banner, the verdict on the config file, the address.
+
+    fact: LibreChat v0.7.2 loadCustomConfig.js and winston.ts: level and message are wrapped in ANSI colours even
+    without a terminal, each line by itself; whatever is wrong with the file, the server runs on with defaults.
+    """
+    lines = _banner(stand)
+    if launch(stand.command) == "backend-dev" and (release(stand.tag) or NODEMON_UNTIL) > NODEMON_UNTIL:
+        return Fate((*lines, "sh: nodemon: not found"), 127)
+    lines += _say(stand.now, "info", "Connected to MongoDB" if "mongodb" in stand.peers else "Waiting for MongoDB")
+    lines += _librechat_config(stand)
+    lines += _say(
+        stand.now, "info", "Server listening on all interfaces at port 3080. Use http://localhost:3080 to access it"
+    )
+    return Fate(tuple(lines))
+
+
+def _banner(stand: Stand) -> list[str]:
+    """What npm says of the script it starts; nothing where node is started without it."""
+    name, version = launch(stand.command), stand.tag.removeprefix("v")
+    if name == "node":
+        return []
+    if name == "backend-dev":
+        return ["", f"> LibreChat@{version} backend:dev",
+                "> cross-env NODE_ENV=development npx nodemon api/server/index.js", ""]  # fmt: skip
+    return ["", f"> LibreChat@{version} backend", "> cross-env NODE_ENV=production node api/server/index.js", ""]
+
+
+def librechat_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:
+    """Now and then something worth a line."""
+    words = (
+        "[MeiliSearch] Index messages is up to date", "[/api/ask] Request ended, tokens counted",
+        "[Login] [Login successful] [Username: someone@example.org] [Request-IP: ::ffff:192.0.2.7]",
+    )  # fmt: skip
+    return tuple(_say(stand.now, "info", dice.choice(words)))
+
+
+def _librechat_config(stand: Stand) -> list[str]:
+    path = config_path(stand)
+    node = stand.node(path)
+    bad = "Config file YAML format is invalid: "
+    if node is None:
+        return _say(stand.now, "error", f"{bad}ENOENT: no such file or directory, open '{path}'")
+    if node.kind != "file":
+        return _say(stand.now, "error", f"{bad}EISDIR: illegal operation on a directory, read")
+    if not _readable(stand, node.mode, node.uid):
+        return _say(stand.now, "error", f"{bad}EACCES: permission denied, open '{path}'")
+    found = verdict(decoded(node.content), LIBRECHAT, _env(stand))
+    if found.stage == "yaml":
+        return _say(stand.now, "error", found.log or bad)
+    if found.stage == "empty":
+        return _say(stand.now, "info", f"{found.log}\n\nCheck out the latest config file guide")
+    if found.stage == "schema":
+        issues = [{"path": list(issue.path), "code": issue.code, "message": issue.message} for issue in found.raw]
+        return _say(stand.now, "error", f"Invalid custom config file at {path} {json.dumps(issues, indent=2)}")
+    text = json.dumps(found.data, indent=2, ensure_ascii=False, default=str)
+    return _say(stand.now, "info", f"Custom config file loaded:\n{text}")
+
+
+def _env(stand: Stand) -> dict[str, str]:
+    return dict(stand.definition.env)
+
+
+def config_path(stand: Stand) -> str:
+    """CONFIG_PATH of the environment, else of the .env that is mounted into the working directory, else the default."""
+    path = stand.env("CONFIG_PATH")
+    env_file = stand.node("/app/.env")
+    if not path and env_file is not None and env_file.kind == "file":
+        found = re.search(r"^CONFIG_PATH=(\S+)", env_file.content.decode("utf-8", "replace"), re.MULTILINE)
+        path = found[1].strip("\"'") if found else None
+    if not path:
+        return DEFAULT
+    return path if path.startswith("/") else f"/app/{path}"
+
+
+def _readable(stand: Stand, mode: int, owner: int) -> bool:
+    user = stand.definition.user.partition(":")[0]
+    if user in ("0", "root"):
+        return True
+    uid = int(user) if user.isdigit() else 1000
+    return bool(mode & (0o400 if owner == uid else 0o004))
+
+
+def _say(at: float, level: str, message: str) -> list[str]:
+    moment = stamp(at)
+    first, *rest = message.split("\n")
+    code = CODES[level]
+    head = f"{moment} \x1b[{code}m{level}\x1b[39m: \x1b[{code}m{first}\x1b[39m"
+    return [head, *(f"\x1b[{code}m{line}\x1b[39m" if line else "" for line in rest)]
 
 
 def meili_chat(stand: Stand, dice: random.Random) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from . import files as stacks
 from . import kernel as dockerd
 from .compose import Compose
 from .mongod import MARK, RELEASE
+from .network import initiated
 from .stand import dice
 from .world import World
 
@@ -97,28 +98,13 @@ def never_initiated(hands: Hands) -> None:
 
 @scenario("mongo.shell-missing", "never-ends")
 def shell_missing(hands: Hands) -> None:
-    """Tried the start script of FastGPT with a newer image, out of which the shell ``mongo`` has been taken.
-
-    The script waits for it in a loop and will wait for ever.
-    """
+    """Tried FastGPT's start script with a newer image. Its shell ``mongo`` is gone, and the script waits for ever."""
     _trial(hands, "7.0.9", "trial-newer", stacks.text("trial/script.yml").format(option="--quiet", program="mongo"))
-
-
-@scenario("mongo.cpu", "no-avx")
-def no_avx(hands: Hands) -> None:
-    """Ran a mongod through an emulator set to an old processor, to see whether an old box would do.
-
-    MongoDB 5.0 wants AVX and dies of an illegal instruction.
-    """
-    _trial(hands, "5.0.18", "trial-old-cpu", "    environment:\n      - QEMU_CPU=Nehalem\n")
 
 
 @scenario("mongo.kernel", "refuses")
 def kernel(hands: Hands) -> None:
-    """Installed the newest kernel and tried MongoDB 8 on it the same day.
-
-    The two do not get on; this build knows it and refuses to start.
-    """
+    """Installed the newest kernel and tried MongoDB 8 on it the same day. This build knows it and refuses to start."""
     hands.tree.put(RELEASE, b"6.19.3-061903-generic")
     _trial(hands, "8.0.28", "trial-kernel")
 
@@ -146,6 +132,7 @@ def dead_behind_wrapper(hands: Hands) -> None:
 
 FASTGPT_COMPOSE = f"{stacks.FASTGPT}/docker-compose.yml"
 ADDED = "bge-m3"
+SECOND, DAY = "second-machine.yml", 86400.0
 BEFORE = 300.0
 """Seconds that One API had been running when the channel was added."""
 
@@ -160,10 +147,9 @@ def stale_channels(hands: Hands) -> None:
         cached = "      - MEMORY_CACHE_ENABLED=true\n"
         hands.edit(FASTGPT_COMPOSE, cached, f"{cached}      - SYNC_FREQUENCY=86400\n")
         hands.compose(stacks.FASTGPT, "up", "-d", "--no-deps", "oneapi")
-    table = hands.tree.get(stacks.CHANNELS)
-    rows = json.loads(table.content) if table else []
+    rows = json.loads(stacks.ROWS)
     rows.append({"id": len(rows) + 1, "models": [ADDED], "created_time": hands.world.now() - 60.0})
-    hands.tree.put(stacks.CHANNELS, json.dumps(rows).encode(), mode=0o640, uid=stacks.KEY_OWNER)
+    stacks.channels(hands.tree, stacks.FASTGPT, json.dumps(rows))
     now = hands.world.now()
     hands.world.find("oneapi").say(now, *apps.refusal(now, ADDED, dice("asked", now), "/v1/embeddings"))
 
@@ -173,6 +159,28 @@ CONFIG, OVERRIDE, ENV = (
 )
 MOUNT = "    volumes:\n      - ./librechat.yaml:/app/librechat.yaml   # our model servers\n"
 LAN = "http://192.0.2.10:3080"
+
+
+def guide(hands: Hands) -> None:
+    """The stack of the deployment guide, in order, its three models on a second machine."""
+    with hands.world.ago(DAY):
+        stacks.fastgpt(hands.tree, hands.world.seed, stacks.GUIDE, stacks.GUIDE_ROWS)
+        hands.tree.put(f"{stacks.GUIDE}/{SECOND}", stacks.text(f"guide/{SECOND}").encode())
+        project = ComposeProject("second", stacks.GUIDE, (SECOND,))
+        hands.world.elsewhere(stacks.SECOND, Compose(hands.world, hands.files, project).definitions())
+    with hands.world.ago(DAY - apps.FIRST_START):
+        hands.compose(stacks.GUIDE, "up", "-d")
+    initiated(hands.world, "guide-mongo", "mongo:27017")
+
+
+@scenario("oneapi.channel", "loopback")
+def tested_there(hands: Hands) -> None:
+    """Built the guide's stack on two machines, tried m3e out on the second one, and copied the address into One API.
+
+    It worked there as localhost. Inside One API's container that is the container, and every embedding gets 500.
+    """
+    guide(hands)
+    stacks.channels(hands.tree, stacks.GUIDE, stacks.GUIDE_ROWS.replace(f"{stacks.SECOND}:6008", "localhost:6008"))
 
 
 @scenario("librechat.config-mount", "not-mounted")
@@ -242,10 +250,7 @@ def mirrors(hands: Hands, listed: str) -> None:
 
 @scenario("gpu.driver", "gpu-lost")
 def lost_card(hands: Hands) -> None:
-    """Put an old card into the machine on a riser from the drawer. It worked for an evening.
-
-    Then it fell off the bus under load; the other cards go on as if nothing had happened.
-    """
+    """Put an old card in on a riser from the drawer. It worked for an evening, then fell off the bus under load."""
     hands.world.cards.add(lost=True)
 
 
@@ -311,15 +316,6 @@ def orphan(hands: Hands) -> None:
     )
 
 
-@scenario("host.sizing", "limit")
-def little_memory(hands: Hands) -> None:
-    """Set mem_limit: 1g on the reranker, lest it take the machine's memory from the databases.
-
-    The model is read into main memory before it goes anywhere else, and the guide reckons with 4 GB for it.
-    """
-    added(hands, LAB, "reranker")
-
-
 def added(hands: Hands, folder: str, service: str, card: int | None = None) -> None:
     """One more service in a project's compose file, brought up. HostError when that fails."""
     project, path, end = folder.rpartition("/")[2], f"{folder}/docker-compose.yml", "\nvolumes:\n  ollama:\n"
@@ -354,6 +350,15 @@ def staged(hands: Hands, line: str) -> None:
 
 
 SIMPLE: tuple[tuple[str, str, Break, str], ...] = (
+    ("mongo.cpu", "no-avx",
+     lambda hands: _trial(hands, "5.0.18", "trial-old-cpu", "    environment:\n      - QEMU_CPU=Nehalem\n"),
+     """Ran a mongod through an emulator set to an old processor, to see whether an old box would do.
+     MongoDB 5.0 wants AVX and dies of an illegal instruction."""),
+    ("host.sizing", "limit", lambda hands: added(hands, LAB, "reranker"),
+     """Set mem_limit: 1g on the reranker, lest it take the machine's memory from the databases. The model is read into
+     main memory before it goes anywhere else, and the guide reckons with 4 GB for it."""),
+    ("container.needed", "stopped", lambda hands: hands.compose(stacks.LIBRECHAT, "stop", "vectordb"),
+     "Stopped the vector database of LibreChat to copy its volume, and went home. rag_api asks for it in vain."),
     ("server.crash-num-workers", "crashing", lambda hands: added(hands, stacks.MODELS, "m3e-guide"),
      """Added the guide's own m3e, second generation, for its wider vectors, with the lines of its compose file.
      NUM_WORKERS=1 stands there, and in the image as well; with it the server dies at its start, every minute."""),
@@ -376,7 +381,7 @@ SIMPLE: tuple[tuple[str, str, Break, str], ...] = (
     ("wiring.unset", "empty", lambda hands: staged(hands, "TOKEN_KEY=${STAGING_TOKEN_KEY}"),
      "Moved its token into a variable, and never wrote the variable into .env. Compose fills in nothing for it."),
 )  # fmt: skip
-"""One more service or one more line, each: check, form, act, and what the operator did."""
+"""One more service, one more line or one command, each: check, form, act, and what the operator did."""
 for _check, _form, _act, _story in SIMPLE:
     _act.__doc__ = _story
     SCENARIOS[_check] = (_form, _act)
@@ -390,9 +395,3 @@ def lost_gpu(hands: Hands) -> None:
     """
     added(hands, stacks.MODELS, "ollama-embed")
     hands.world.find("ollama-embed").memory[model_servers.NO_GPU] = True
-
-
-@scenario("container.needed", "stopped")
-def left_stopped(hands: Hands) -> None:
-    """Stopped the vector database of LibreChat to copy its volume, and went home. rag_api asks for it in vain."""
-    hands.compose(stacks.LIBRECHAT, "stop", "vectordb")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -64,6 +64,8 @@ class World:
         """What dockerd has said."""
         self.images: dict[str, None] = {}
         """Names of the images on this machine, those that no container uses any more too."""
+        self.far: dict[str, list[Instance]] = {}
+        """What runs on other machines, by their addresses; the Engine of this one knows nothing of it."""
         self._containers: dict[str, Instance] = {}
         self._serial = itertools.count(1)
         self._pids = itertools.count(4211, 131)
@@ -171,15 +173,23 @@ class World:
             self.tree.drop(posixpath.dirname(DROP_IN.format(id=container.id)))
             self.emit(container, "destroy")
 
-    def is_own(self, address: str) -> bool:
-        """Whether it is the address of a running container in its network."""
+    def elsewhere(self, address: str, definitions: Sequence[Definition]) -> None:
+        """Let these run on another machine."""
+        self.far[address] = [
+            Instance(f"{address}/{one.name}", one, programs.of(one.image), address, self.now(), "running", pid=1)
+            for one in definitions
+        ]
+
+    def is_there(self, address: str) -> bool:
+        """Whether it is the address of a running container in its network, or of another machine."""
         with self.lock:
-            return any(c.address == address for c in self._containers.values() if c.state == "running")
+            running = (c.address for c in self._containers.values() if c.state == "running")
+            return address in self.far or address in running
 
     def request(self, port: int, request: Request, address: str | None = None) -> Answer | None:
-        """What the program behind a published port answers, or at a container's own address; None: nobody listens."""
+        """What the program behind a published port answers, or at an address of its own; None: nobody listens."""
         with self.lock:
-            for container in self.containers():
+            for container in self.containers() + self.far.get(address or "", []):
                 serve = container.program.serve
                 meant = container.address == address if address else port in container.published
                 if container.state == "running" and serve and meant and (not address or port in container.inside):

@@ -97,8 +97,8 @@ UNPLAYED = {
     "mongo.root-user", "mongo.data-folder", "mongo.bind-ip", "wiring.login", "container.unhealthy",
     "container.permission",
     "server.too-old-card", "server.shm", "docker.daemon-json", "data.other-release", "container.cpu",
-    "container.dead-inside", "container.not-started", "fastgpt.config", "librechat.env-file", "server.unreachable",
-    "librechat.env", "librechat.default-secrets", "librechat.rag-api", "librechat.meilisearch", "librechat.azure",
+    "container.dead-inside", "container.not-started", "fastgpt.config", "librechat.env-file", "librechat.env",
+    "librechat.default-secrets", "librechat.rag-api", "librechat.meilisearch", "librechat.azure",
     "compose.networks", "compose.port-conflict", "docker.exposed-databases", "docker.disk", "docker.log-growth",
     "docker.unpinned",
     "postgres.connections", "postgres.index", "postgres.collation", "host.file-limits", "host.clock",
@@ -106,8 +106,9 @@ UNPLAYED = {
 }  # fmt: skip
 """Not broken on the practice machine: their examples judge them, and what plays them on a real Engine, or why nothing
 does, is said in NO_ENGINE_NEEDED of tests/engine/test_pitfalls.py."""
-FOLLOW = {"container.crash-loop", "container.ended", "wiring.broken"}
-"""What containers and arrows tell of themselves when something else is broken: a trouble of no scenario's own."""
+FOLLOW = {"container.crash-loop", "container.ended", "wiring.broken", "server.unreachable"}
+"""What containers, arrows and servers tell of themselves when something else is broken: a trouble of no scenario's own.
+That a server on another machine is gone is told where other machines may be asked."""
 
 
 def test_every_check_has_a_scenario_that_tells_what_went_wrong() -> None:
@@ -252,16 +253,19 @@ def await_state(seen: queue.Queue[Snapshot], name: str, state: str) -> dict[str,
 
 
 @pytest.mark.parametrize(
-    ("check", "told"),
+    ("check", "form", "told"),
     [
-        ("fastgpt.token", "/srv/fastgpt/docker-compose.yml"),
-        ("oneapi.channel", "base URL http://192.0.2.10:8001"),
-        ("fastgpt.models", "/srv/fastgpt/config.json"),
+        ("fastgpt.token", "unknown-key", "/srv/fastgpt/docker-compose.yml"),
+        ("oneapi.channel", "doubled", "base URL http://192.0.2.10:8001"),
+        ("oneapi.channel", "loopback", "the model server's service name"),
+        ("fastgpt.models", "missing", "/srv/fastgpt/config.json"),
     ],
 )
-def test_one_line_of_its_own_is_one_trouble_and_names_its_place(clock: FakeClock, check: str, told: str) -> None:
+def test_one_line_of_its_own_is_one_trouble_and_names_its_place(
+    clock: FakeClock, check: str, form: str, told: str
+) -> None:
     host = open_demo(clock=clock, scenarios=())
-    break_again(host, check, next(iter(APART[check])))
+    break_again(host, check, form)
     clock.advance(5.0)
     snapshot = look(host)
     troubles = judge_all(snapshot, registry.examine(snapshot, SETTINGS)).troubles

@@ -133,7 +133,7 @@ def test_a_request_that_fails_is_told_with_one_apis_own_words(tmp_path: Path) ->
     plan = CHECK.plan
     made = plan(desk.judge(), desk.look(), SETTINGS, {"prove": "yes"})
     exact = desk.fixer.prepare(made, {"prove": "yes"})
-    desk.host.world.tree.put(stacks.CHANNELS, json.dumps([]).encode())
+    stacks.channels(desk.host.world.tree, stacks.FASTGPT, "[]")
     outcome = desk.fixer.run(exact)
     assert outcome.name == "rolled-back"
     assert "503" in outcome.sentence

@@ -579,16 +579,16 @@ line("fastgpt.token", "unknown-key", "CHAT_API_KEY=sk-practiceoneapi3d11", "CHAT
      "fastgpt")  # fmt: skip
 
 
+@form("oneapi.channel", "doubled")
 def doubled_path(hands: Hands) -> None:
     """Made a channel for one more model of vLLM, with the address that every other client takes: with /v1 at its end.
 
     One API puts /v1 behind it once more, and whoever asks for the model gets 404.
     """
-    table = hands.tree.get(stacks.CHANNELS)
-    rows = json.loads(table.content) if table else []
+    rows = json.loads(stacks.ROWS)
     rows.append({"id": 9, "name": "coder", "models": ["qwen-coder"], "created_time": 1.0, "type": 1,
                  "base_url": "http://192.0.2.10:8001/v1"})  # fmt: skip
-    hands.tree.put(stacks.CHANNELS, json.dumps(rows).encode(), mode=0o640, uid=stacks.KEY_OWNER)
+    stacks.channels(hands.tree, stacks.FASTGPT, json.dumps(rows))
 
 
 def offered_alone(hands: Hands) -> None:
@@ -601,7 +601,6 @@ def offered_alone(hands: Hands) -> None:
 
 
 APART["fastgpt.models"] = {"missing": Scenario("fastgpt.models", "missing", offered_alone)}
-APART["oneapi.channel"] = {"doubled": Scenario("oneapi.channel", "doubled", doubled_path)}
 line("wiring.dsn", "written", PG, PG.replace("${PG_PASSWORD}", "a#b/c"),
      "Gave PostgreSQL a password with signs that mean something else in an address, and wrote it as it is.",
      "fastgpt")  # fmt: skip

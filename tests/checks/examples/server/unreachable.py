@@ -66,6 +66,11 @@ FINDS = (
         elsewhere("host:11434", OWN, state="down", reason=REFUSED, read_at=NOW),
     ),
     _finds(
+        "has a channel to another machine, where nothing runs",
+        "absent",
+        elsewhere("10.0.0.9:8000", CHANNEL, state="down", reason=REFUSED, read_at=NOW),
+    ),
+    _finds(
         "has a vLLM whose engine died",
         "engine-dead",
         at(8000, state="engine_dead", reason="the server answers, but its engine is dead"),
