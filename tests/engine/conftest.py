@@ -10,9 +10,11 @@ from typing import TextIO
 import pytest
 from support import python_image
 from support.corpus import needs_corpus
+from support.cut_stack import CutStack
 from support.stacks import Stack, docker
 from support.turns import take, turn_of
 
+pytest.register_assert_rewrite("support.cuts")
 images = python_image.images()
 NAMES = (
     "mongo", "pg", "fastgpt", "mysql", "oneapi", "LibreChat", "chat-mongodb", "chat-meilisearch", "vectordb", "rag_api",
@@ -33,6 +35,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.engine)
             item.add_marker(pytest.mark.corpus)
             item.add_marker(needs_corpus)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "cut" in metafunc.fixturenames:
+        metafunc.parametrize("cut", metafunc.cls.cuts, ids=lambda cut: cut.name)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -94,6 +101,13 @@ def shared_stack(standins: dict[str, str], tmp_path_factory: pytest.TempPathFact
     yield make
     for one in made:
         one.down()
+
+
+@pytest.fixture(scope="class")
+def cut_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CutStack]:
+    """The stack of a class of ``CutTests``."""
+    with request.cls.standing(tmp_path_factory.mktemp("cuts")) as stack:
+        yield stack
 
 
 @pytest.fixture

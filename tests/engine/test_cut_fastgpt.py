@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from typing import ClassVar
 
-import pytest
-from support.cut_stack import CutStack, standing, states
-from support.cuts import Cut, Given, Parted, Rewritten, Written, paused, play, sql, stopped
+from support.cut_stack import CutStack
+from support.cuts import Cut, CutTests, Given, Parted, Rewritten, Written, paused, sql, stopped
 from support.stacks import wait_for
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter the network of a container")
 NET = {"networks": {"fastgpt": None}, "restart": "always"}
 MORE = {
     "redis": {"image": "redis:7.2-alpine", "command": ["redis-server", "--requirepass", "mypassword"], **NET},
@@ -31,7 +28,6 @@ CONFIG = """{
   "reRankModels": [{"model": "m3e", "name": "R", "requestUrl": "http://reranker:6008/v1/rerank", "requestAuth": "k"}]
 }
 """
-PATHS = {"llmModels gemma:7b 2": "ok", "vectorModels m3e 1": "ok", "reRankModels m3e": "ok"}
 CHANNELS = (
     "INSERT INTO channels (name, models, created_time, type, base_url) VALUES "
     "('m3e', 'm3e', 1700000000, 1, 'http://m3e:6008'), ('gemma', 'gemma:7b', 1700000000, 30, 'http://ollama:11434')"
@@ -231,27 +227,22 @@ CUTS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CutStack]:
-    made = CutStack(tmp_path_factory.mktemp("cuts"), "fastgpt/v4.8.20-pgvector", MORE, ADDED, {"config.json": CONFIG})
-    with standing(made):
-        wait_for(lambda: sql(made, "SELECT count(*) FROM channels", check=False) == "0")
-        sql(made, CHANNELS)
-        made.paths = PATHS
-        wait_for(made.green)
-        yield made
-
-
-def test_the_whole_stack_is_green_and_each_arrow_whole(stack: CutStack) -> None:
-    snapshot, judgement = stack.judged()
-    assert stack.whole(snapshot) == {
-        *(("fastgpt", at) for at in ("mongo:27017", "pg:5432", "oneapi:3000", "sandbox:3000", "reranker:6008")),
-        *(("oneapi", at) for at in ("mysql:3306", "redis:6379", "m3e:6008", "ollama:11434")),
+class TestCuts(CutTests):
+    release = "fastgpt/v4.8.20-pgvector"
+    more = MORE
+    added = ADDED
+    paths: ClassVar = {"llmModels gemma:7b 2": "ok", "vectorModels m3e 1": "ok", "reRankModels m3e": "ok"}
+    whole: ClassVar = {
+        "fastgpt": ("mongo:27017", "pg:5432", "oneapi:3000", "sandbox:3000", "reranker:6008"),
+        "oneapi": ("mysql:3306", "redis:6379", "m3e:6008", "ollama:11434"),
     }
-    assert not judgement.doubts
-    assert states(snapshot) == PATHS
+    cuts = CUTS
 
+    @classmethod
+    def files(cls) -> dict[str, str]:
+        return {"config.json": CONFIG}
 
-@pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.name)
-def test_a_cut_arrow_is_one_trouble_that_names_it_and_its_first_failing_hop(stack: CutStack, cut: Cut) -> None:
-    play(stack, cut)
+    @classmethod
+    def begin(cls, stack: CutStack) -> None:
+        wait_for(lambda: sql(stack, "SELECT count(*) FROM channels", check=False) == "0")
+        sql(stack, CHANNELS)

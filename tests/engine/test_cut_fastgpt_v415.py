@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from typing import ClassVar
 
-import pytest
-from support.cut_stack import CutStack, standing
-from support.cuts import Cut, Given, Parted, play, stopped
-from support.stacks import wait_for
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter the network of a container")
+from support.cuts import Cut, CutTests, Given, Parted, stopped
 
 
 def app(**env: str) -> Given:
@@ -72,23 +66,15 @@ CUTS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CutStack]:
-    made = CutStack(tmp_path_factory.mktemp("cuts"), "fastgpt/v4.15.8-pg", {}, {})
-    with standing(made):
-        wait_for(made.green, 120.0)
-        yield made
-
-
-def test_the_whole_stack_is_green_and_each_arrow_whole(stack: CutStack) -> None:
-    snapshot, judgement = stack.judged()
-    whole = [stack.said(e.source_name) for e in snapshot.edges if e.hops[-1].state == "ok"]
-    assert {name: whole.count(name) for name in whole} == {
-        "fastgpt-app": 7, "fastgpt-aiproxy": 1, "fastgpt-mcp-server": 1, "fastgpt-plugin": 3
+class TestCuts(CutTests):
+    release = "fastgpt/v4.15.8-pg"
+    whole: ClassVar = {
+        "fastgpt-app": (
+            "fastgpt-mongo:27017", "fastgpt-vector:5432", "fastgpt-redis:6379", "fastgpt-minio:9000",
+            "fastgpt-plugin:3000", "fastgpt-code-sandbox:3000", "fastgpt-aiproxy:3000",
+        ),
+        "fastgpt-plugin": ("fastgpt-mongo:27017", "fastgpt-redis:6379", "fastgpt-minio:9000"),
+        "fastgpt-mcp-server": ("fastgpt-app:3000",),
+        "fastgpt-aiproxy": ("fastgpt-aiproxy-pg:5432",),
     }  # fmt: skip
-    assert not judgement.doubts
-
-
-@pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.name)
-def test_a_cut_arrow_is_one_trouble_that_names_it_and_its_first_failing_hop(stack: CutStack, cut: Cut) -> None:
-    play(stack, cut)
+    cuts = CUTS

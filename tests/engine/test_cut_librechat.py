@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from typing import ClassVar
 
-import pytest
 from support.corpus import CORPUS
-from support.cut_stack import CutStack, standing, states
-from support.cuts import Cut, Given, Parted, Written, play, stopped
-from support.stacks import wait_for
+from support.cut_stack import CutStack
+from support.cuts import Cut, CutTests, Given, Parted, Written, stopped
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter the network of a container")
-RELEASE = "librechat/v0.8.2"
 MORE = {"ollama": {"image": "ollama/ollama:0.3.12", "restart": "always"}}
 MOUNT = {"type": "bind", "source": "./librechat.yaml", "target": "/app/librechat.yaml"}
 ADDED = {"api": {"image": "ghcr.io/danny-avila/librechat-dev:v0.8.2", "volumes": [MOUNT]}}
@@ -31,8 +27,6 @@ endpoints:
         default: ["gemma:7b"]
         fetch: true
 """
-PATHS = {"endpoint Ollama gemma:7b": "ok"}
-FOLDERS = ("data-node", "images", "logs", "uploads", "meili_data_v1.12")
 
 
 def mongo(at: str, options: str = "") -> Given:
@@ -118,29 +112,24 @@ CUTS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CutStack]:
-    files = {".env": (CORPUS / RELEASE / ".env.example").read_text(encoding="utf-8") + DOTENV, "librechat.yaml": CONFIG}
-    made = CutStack(tmp_path_factory.mktemp("cuts"), RELEASE, MORE, ADDED, files)
-    for name in FOLDERS:  # Docker would make them root's
-        made.path(name).mkdir()
-        os.chown(made.path(name), 1000, 1000)
-    made.paths = PATHS
-    with standing(made):
-        wait_for(made.green)
-        yield made
-
-
-def test_the_whole_stack_is_green_and_each_arrow_whole(stack: CutStack) -> None:
-    snapshot, judgement = stack.judged()
-    assert stack.whole(snapshot) == {
-        *(("api", at) for at in ("mongodb:27017", "meilisearch:7700", "rag_api:8000", "ollama:11434")),
-        *(("rag_api", at) for at in ("vectordb:5432", "ollama:11434")),
+class TestCuts(CutTests):
+    release = "librechat/v0.8.2"
+    more = MORE
+    added = ADDED
+    paths: ClassVar = {"endpoint Ollama gemma:7b": "ok"}
+    whole: ClassVar = {
+        "api": ("mongodb:27017", "meilisearch:7700", "rag_api:8000", "ollama:11434"),
+        "rag_api": ("vectordb:5432", "ollama:11434"),
     }
-    assert not judgement.doubts
-    assert states(snapshot) == PATHS
+    cuts = CUTS
 
+    @classmethod
+    def files(cls) -> dict[str, str]:
+        example = (CORPUS / cls.release / ".env.example").read_text(encoding="utf-8")
+        return {".env": example + DOTENV, "librechat.yaml": CONFIG}
 
-@pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.name)
-def test_a_cut_arrow_is_one_trouble_that_names_it_and_its_first_failing_hop(stack: CutStack, cut: Cut) -> None:
-    play(stack, cut)
+    @classmethod
+    def prepare(cls, stack: CutStack) -> None:
+        for name in ("data-node", "images", "logs", "uploads", "meili_data_v1.12"):  # Docker would make them root's
+            stack.path(name).mkdir()
+            os.chown(stack.path(name), 1000, 1000)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from stackops.console.model.findings import Result, Trouble
 
-from .cut_stack import PATIENCE, CutStack, states
+from .cut_stack import PATIENCE, CutStack, standing, states
 from .stacks import docker, wait_for
 
 MODELS = ("gateway", "m3e", "ollama", "endpoint")
@@ -202,3 +206,56 @@ def _hop(stack: CutStack, trouble: Trouble, cut: Cut) -> str | None:
 
 def _failed(result: Result) -> str | None:
     return next((row.label for row in result.evidence if row.value.startswith("failed")), None)
+
+
+# -- the tests of one release -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter the network of a container")
+class CutTests:
+    """What holds for each stack: it is green, and each of its cuts is told. The stack stands once for all of them."""
+
+    release: ClassVar[str]
+    more: ClassVar[Mapping[str, Any]] = {}
+    added: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    paths: ClassVar[Mapping[str, str]] = {}
+    """How each model's path is while nothing is cut; empty: as it first was."""
+    whole: ClassVar[Mapping[str, Sequence[str]]]
+    """Who needs somebody, and at which addresses."""
+    cuts: ClassVar[Sequence[Cut]]
+
+    @classmethod
+    def files(cls) -> Mapping[str, str]:
+        """Files of its folder, and what they hold."""
+        return {}
+
+    @classmethod
+    def prepare(cls, stack: CutStack) -> None:
+        """What its folder needs besides."""
+
+    @classmethod
+    def begin(cls, stack: CutStack) -> None:
+        """What is done by hand once it has started."""
+
+    @classmethod
+    @contextmanager
+    def standing(cls, base: Path) -> Iterator[CutStack]:
+        """The stack, up and green."""
+        stack = CutStack(base, cls.release, cls.more, cls.added, cls.files())
+        cls.prepare(stack)
+        stack.paths = cls.paths
+        with standing(stack):
+            cls.begin(stack)
+            wait_for(stack.green, 120.0)
+            yield stack
+
+    def test_the_whole_stack_is_green_and_each_arrow_whole(self, cut_stack: CutStack) -> None:
+        snapshot, judgement = cut_stack.judged()
+        assert cut_stack.whole(snapshot) == {(name, at) for name, needed in self.whole.items() for at in needed}
+        assert not judgement.doubts
+        assert states(snapshot) == cut_stack.paths
+
+    def test_a_cut_arrow_is_one_trouble_that_names_it_and_its_first_failing_hop(
+        self, cut_stack: CutStack, cut: Cut
+    ) -> None:
+        play(cut_stack, cut)
