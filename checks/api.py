@@ -19,11 +19,13 @@ from msgspec.structs import replace
 
 from ..console.fix.plan import Plan, Question
 from ..console.fix.steps import AnyStep
-from ..console.model import Snapshot
+from ..console.model import Role, Snapshot
 from ..console.model.findings import Evidence, FixSummary, Result, Severity
+from ..console.products.services import role_of_container
 from ..console.settings import Settings
 from ..console.text import N_, _, used
 from ..console.text.cleaning import wrapped
+from .subjects import only_listed
 
 Facts = TypeVar("Facts")
 Answers = Mapping[str, str]
@@ -199,6 +201,8 @@ class Check:
     """``plan`` of the check's file: the Plan of one Case, made by :func:`repair` or :func:`manual` of this module."""
     reads: tuple[str, ...]
     """Parts of the Snapshot that ``find`` judges: all of them have to be read well where it proves a repair."""
+    of: tuple[Role, ...] = ()
+    """Whom it asks for what only an inspected container shows, lest it be told that it does not apply before that."""
     needs: tuple[str, ...] = ()
     """What a Snapshot has only on request, and a plan of this check is made from."""
     proves: tuple[str, ...] = ()
@@ -230,7 +234,7 @@ class Check:
 
     def examine(self, snapshot: Snapshot, settings: Settings) -> Iterator[Result]:
         """What it says of each subject."""
-        for found in self.find(snapshot, settings):
+        for found in self._found(snapshot, settings):
             if isinstance(found, Case):
                 yield self._finding(found)
             elif isinstance(found, Fine):
@@ -251,7 +255,7 @@ class Check:
 
         A newer Snapshot, or one that was read for this plan, may show another form of it: then that one is repaired.
         """
-        cases = [c for c in self.find(snapshot, settings) if isinstance(c, Case) and c.subject == result.subject]
+        cases = [c for c in self._found(snapshot, settings) if isinstance(c, Case) and c.subject == result.subject]
         if cases:
             same = (case for case in cases if self._told(case).fault == result.fault)
             return self._planned(next(same, cases[0]), answers)
@@ -261,6 +265,23 @@ class Check:
         """Message id and English text of all its forms."""
         for form in self.forms:
             yield from ((f"{self.id}.{part}", text) for part, text in form.messages())
+
+    def _found(self, snapshot: Snapshot, settings: Settings) -> Iterator[Found]:
+        """What ``find`` says, but of containers that the Engine has only listed: of those Unknown.
+
+        Their variables, commands and mounts are not known yet, and empty ones would tell what may not be so.
+        """
+        listed = only_listed(snapshot) if "containers" in self.reads else ()
+        names = {container.name for container in listed}
+        waiting = {container.name: None for container in listed if role_of_container(container) in self.of}
+        for found in self.find(snapshot, settings):
+            if found.subject in names:
+                waiting[found.subject] = None
+            else:
+                yield found
+        for name in waiting:
+            title = _("Cannot say of {subject}: {title}", subject=name, title=_(self.title))
+            yield Unknown(name, title, N_("it has not been inspected yet"))
 
     def _planned(self, case: Case[Any], answers: Answers) -> Plan:
         """Every plan says which fault of the case it repairs: that one has to be gone afterwards."""

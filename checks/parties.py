@@ -6,14 +6,13 @@ So an address can be judged the same way before ``docker compose up`` as after i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..console.model import ComposeService, ConfigAddress, Container, NetworkLink, Port, Project, Role, Snapshot
 from ..console.products.gateways import environment, names_of, share_network
 from ..console.products.services import role_of_container
 from ..console.text import _
-from .api import Unknown
 from .compose import Placed, everybody
 from .subjects import worked_out_once
 
@@ -115,18 +114,6 @@ def parties(snapshot: Snapshot) -> tuple[Party, ...]:
         if container is not None:
             found.append(Party(place, container, role_of_container(container)))
     return tuple(found)
-
-
-def inspected(those: Iterable[Party], role: Role, cannot: str) -> tuple[list[Party], list[Unknown]]:
-    """Those of a role, and of those that the Engine has not told of yet what cannot be said: ``{subject}`` in it."""
-    known: list[Party] = []
-    unknown: list[Unknown] = []
-    for one in those:
-        if one.role == role and one.runs and not one.container.detailed:
-            unknown.append(Unknown(one.subject, _(cannot, subject=one.subject), _("it has not been inspected yet")))
-        elif one.role == role:
-            known.append(one)
-    return known, unknown
 
 
 def _made_of(service: ComposeService, project: Project) -> Container:

@@ -173,6 +173,12 @@ class Life:
         return (*rows, *(Evidence("log", clip(line, 300), f"docker logs {self.name}") for line in said))
 
 
+@worked_out_once
+def only_listed(snapshot: Snapshot) -> Iterator[Container]:
+    """Containers that the Engine has listed and not told more of yet."""
+    return (container for container in snapshot.containers if not container.detailed)
+
+
 def lives(snapshot: Snapshot) -> tuple[Life, ...]:
     """Every container that has been inspected."""
     roles = {service.container: service.role for service in snapshot.services if service.container}

@@ -90,7 +90,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         if container.state not in RUNS or not container.project or container.project in theirs:
             continue
         place = place_of(snapshot, container)
-        if place.declared is not None and container.detailed:
+        if place.declared is not None:
             yield _judge(place, container, place.declared, snapshot)
 
 

@@ -108,7 +108,7 @@ def _shut(party: Party, snapshot: Snapshot) -> Case[Denied] | None:
     container = party.container
     mounts = container.mounts or (party.declared.volumes if party.declared else ())
     rootless = bool(snapshot.engine and snapshot.engine.rootless)
-    if not uid.isdecimal() or int(uid) == 0 or rootless or (party.runs and not container.detailed):
+    if not uid.isdecimal() or int(uid) == 0 or rootless:
         return None
     life = Life(replace(container, user=user), party.role, snapshot.taken_at)
     for path in WRITTEN if not life.put_to_rest else ():

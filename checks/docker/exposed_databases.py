@@ -84,13 +84,6 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     for party in parties(snapshot):
         if party.role not in KINDS or party.container.state in ("exited", "dead"):
             continue
-        if party.runs and not party.container.detailed:
-            yield Unknown(
-                party.subject,
-                _("Cannot say who can reach {party}", party=party.subject),
-                _("it has not been inspected yet"),
-            )
-            continue
         told = party.container if party.runs else party.declared
         ports = sorted({number for _, number in open_ports(told)})
         form = _form(party) if ports or party.on_host else None

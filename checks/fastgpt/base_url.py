@@ -32,10 +32,10 @@ from ...console.model.findings import Evidence
 from ...console.products.gateways import gateway_of
 from ...console.products.versions import version_of
 from ...console.settings import Settings
-from ...console.text import N_, _
+from ...console.text import _
 from .. import compose
 from ..api import Answers, Case, Check, Fine, Form, Found, manual
-from ..parties import Party, inspected, parties
+from ..parties import Party, parties
 
 MARKS = ("fastgpt.embedding-bad-reply", "fastgpt.chat-empty")
 ENDS = ("/chat/completions", "/embeddings", "/models", "/completions")
@@ -67,9 +67,7 @@ class Misaddressed:
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each FastGPT that is told where its gateway is."""
     everybody = parties(snapshot)
-    known, unknown = inspected(everybody, "fastgpt", N_("Cannot say where {subject} sends its requests"))
-    yield from unknown
-    for party in known:
+    for party in (one for one in everybody if one.role == "fastgpt"):
         gateway = gateway_of(party.env, version_of("fastgpt", party.container.image))
         value = party.env.get(gateway.variable, "") if gateway else ""
         if gateway is None or "$" in value:
@@ -137,5 +135,5 @@ def plan(case: Case[Misaddressed], _answers: Answers) -> Plan:
 
 CHECK = Check(
     "fastgpt.base-url", "FastGPT asks its gateway at the right path", __doc__ or "", (NO_V1, WHOLE_PATH, DOUBLED), find,
-    plan, reads=("containers", "projects", "log_marks"),
+    plan, reads=("containers", "projects", "log_marks"), of=("fastgpt",),
 )  # fmt: skip

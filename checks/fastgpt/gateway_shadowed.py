@@ -25,10 +25,10 @@ from ...console.model.findings import Evidence
 from ...console.products.gateways import release, token_left
 from ...console.products.versions import version_of
 from ...console.settings import Settings
-from ...console.text import N_, _
+from ...console.text import _
 from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..compose import service_of
-from ..parties import Party, inspected, parties
+from ..parties import Party, parties
 
 AIPROXY_SINCE, ONEAPI_URL_FROM, ONEAPI_URL_UNTIL = (4, 8, 20), (4, 7), (4, 8, 20)
 
@@ -48,9 +48,7 @@ TOKEN_LEFT = Form(
 
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each FastGPT."""
-    known, unknown = inspected(parties(snapshot), "fastgpt", N_("Cannot say which gateway {subject} uses"))
-    yield from unknown
-    for party in known:
+    for party in (one for one in parties(snapshot) if one.role == "fastgpt"):
         service = service_of(snapshot, party.place)
         version = (service.version if service else None) or version_of("fastgpt", party.container.image)
         yield _judge(party, release(version))

@@ -88,7 +88,7 @@ IGNORED = Form(
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each FastGPT in a container whose models are known, or could not be read where they lie."""
     for party in parties(snapshot):
-        if party.role != "fastgpt" or not party.runs or not party.container.detailed or party.env.get("PRO_URL"):
+        if party.role != "fastgpt" or not party.runs or party.env.get("PRO_URL"):
             continue  # PRO_URL: the database of the commercial edition counts before the file
         service = service_of(snapshot, party.place)
         version = release((service.version if service else None) or version_of("fastgpt", party.container.image))

@@ -43,7 +43,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each FastGPT."""
     everybody = parties(snapshot)
     for party in everybody:
-        if party.role != "fastgpt" or (party.runs and not party.container.detailed):
+        if party.role != "fastgpt":
             continue
         service = service_of(snapshot, party.place)
         version = service.version if service else version_of("fastgpt", party.container.image)

@@ -33,7 +33,7 @@ from ...console.settings import Settings
 from ...console.text import N_, _
 from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..compose import service_of, severity_of
-from ..parties import Party, inspected, parties
+from ..parties import Party, parties
 
 Release = tuple[int, ...]
 V4_15: Release = (4, 15)
@@ -107,9 +107,7 @@ SHORT = Form(
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each FastGPT whose release is known."""
     everybody = parties(snapshot)
-    known, unknown = inspected(everybody, "fastgpt", N_("Cannot say whether {subject} has what its release needs"))
-    yield from unknown
-    for party in known:
+    for party in (one for one in everybody if one.role == "fastgpt"):
         service = service_of(snapshot, party.place)
         version = (service.version if service else None) or version_of("fastgpt", party.container.image)
         number = release(version)
@@ -180,5 +178,5 @@ def _case(form: Form, party: Party, told: str, rows: tuple[Evidence, ...], words
 
 CHECK = Check(
     "fastgpt.upgrade", "FastGPT has what its release needs", __doc__ or "", (MISSING, PLUGIN, SHORT), find, by_hand,
-    reads=("containers", "projects", "services"),
+    reads=("containers", "projects", "services"), of=("fastgpt",),
 )  # fmt: skip

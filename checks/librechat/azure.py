@@ -56,7 +56,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each LibreChat with Azure groups."""
     for place in placed(snapshot, "librechat"):
         verdict = _verdict(place, snapshot)
-        if verdict is None or not verdict.azure_models or (place.container and not place.container.detailed):
+        if verdict is None or not verdict.azure_models:
             continue
         api = api_of(place, snapshot)
         env = api.env()

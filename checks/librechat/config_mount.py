@@ -150,9 +150,6 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         api = api_of(place, snapshot)
         if api.config_url:
             continue
-        if place.container and not place.container.detailed:
-            yield Unknown(place.subject, _("The container has not been inspected"), _("its mounts are not known"))
-            continue
         setting, target = api.config_path
         real = reach(target, place.container.mounts) if place.container else None
         declared = reach(target, place.declared.volumes) if place.declared else None

@@ -153,8 +153,6 @@ def _judge(sight: Sight, snapshot: Snapshot) -> Found:
 
 def _why_unread(api: ApiProcess) -> str | None:
     container, broken = api.place.container, api.place.broken_file
-    if container and not container.detailed:
-        return _("the container has not been inspected yet")
     return f"{broken.path}: {broken.error}" if broken and container is None else None
 
 

@@ -73,8 +73,6 @@ MALFORMED = Form(
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each LibreChat whose variables are known."""
     for place in placed(snapshot, "librechat"):
-        if place.container is not None and not place.container.detailed:
-            continue
         api = api_of(place, snapshot)
         env = api.env()
         words = {"path": api.env_file or ".env", "service": place.service or "api", "address": ""}

@@ -78,8 +78,6 @@ LOCAL_CLIENT = Form(
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each LibreChat that runs in a container, or will."""
     for place in placed(snapshot, "librechat"):
-        if place.container is not None and not place.container.detailed:
-            continue
         api = api_of(place, snapshot)
         cases = list(_cases(api))
         yield from cases

@@ -69,7 +69,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each LibreChat service whose folder has a ``.env``."""
     for place in placed(snapshot, "librechat"):
         given = {one.name: one.value for one in dotenv(place.project) if one.value}
-        if not given or place.directory is None or (place.container and not place.container.detailed):
+        if not given or place.directory is None:
             continue
         api = api_of(place, snapshot)
         found = _judge(api, posixpath.join(place.directory, ".env"), given, snapshot)

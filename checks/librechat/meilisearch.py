@@ -58,8 +58,6 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each LibreChat, with the Meilisearch of its project."""
     servers = placed(snapshot, "meilisearch")
     for place in placed(snapshot, "librechat"):
-        if place.container is not None and not place.container.detailed:
-            continue
         server = next((one for one in servers if one.project_name == place.project_name), None)
         found = _judge(api_of(place, snapshot), server)
         if found is not None:

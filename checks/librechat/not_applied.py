@@ -137,8 +137,6 @@ def find(snapshot: Snapshot, settings: Settings) -> Iterator[Found]:
 
 
 def _why_untold(place: Placed, container: Container) -> str | None:
-    if not container.detailed:
-        return _("it has not been inspected yet")
     if place.project is None and compose.LABEL_FILES in container.labels:
         return _("the files in {directory} cannot be looked at from here", directory=place.directory)
     broken = place.broken_file

@@ -67,8 +67,6 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each rag_api, with the LibreChat of its project."""
     apps = [api_of(place, snapshot) for place in placed(snapshot, "librechat")]
     for place in placed(snapshot, "rag_api"):
-        if place.container is not None and not place.container.detailed:
-            continue
         app = next((one for one in apps if one.place.project_name == place.project_name), None)
         cases = list(_cases(place, app))
         yield from cases

@@ -79,8 +79,6 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 def _judge(node: MongoNode, snapshot: Snapshot) -> Found | None:
     container, name = node.container, node.subject
-    if container is not None and not container.detailed:
-        return Unknown(name, _("Cannot say where {name} listens", name=name), _("it has not been inspected yet"))
     users = [app for app in (*node.apps, *node.declared_apps) if not _inside(app.container, container)]
     ports = [port for port in container.ports if port.host_port and port.protocol == "tcp"] if container else []
     shared = container is not None and container.network_mode == "host"
@@ -181,5 +179,5 @@ CHECK = Check(
     "mongo.bind-ip", "MongoDB listens where its apps ask for it", __doc__ or "", (OPTION, IN_FILE, NATIVE), find,
     by_hand,
     reads=("engine", "containers", "projects", "services", "mongos", "mongod_configs", "processes", "edges",
-           "log_marks"),
+           "log_marks"), of=("mongo",),
 )  # fmt: skip

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from ...console.products.mongo import option
 from ...console.text import _
 from .. import compose
-from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, Unknown, by_hand
+from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, by_hand
 from ..container.permission import PATH, REFUSED
 from ..subjects import Reach, fact_of, file_evidence, reach, within
 from .node import MongoNode, nodes
@@ -84,10 +84,6 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     for node in nodes(snapshot):
         container = node.container
         if container is None or container.state == "created" or node.router:
-            continue
-        if not container.detailed:
-            title = _("Whether {node} can use its data folder cannot be told", node=node.subject)
-            yield Unknown(node.subject, title, _("it was not inspected yet"))
             continue
         refusal = _refusal(node, snapshot)
         if refusal is None or node.answers:

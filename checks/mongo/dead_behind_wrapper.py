@@ -56,7 +56,7 @@ OF_A_CAUSE = replace(
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each running container in which a script is process 1."""
     for node in nodes(snapshot):
-        if node.container is not None and node.running and node.mongod.wrapped and node.container.detailed:
+        if node.container is not None and node.running and node.mongod.wrapped:
             yield _judge(node, snapshot)
 
 

@@ -117,10 +117,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 def _judge(facts: KeyCase, snapshot: Snapshot) -> Found:
     name, path, host = facts.place.subject, facts.mongod.key_path, facts.host
     rows = (*_evidence(facts), *_log(facts, snapshot))
-    container = facts.place.container
     unknown = Unknown(name, _("Whether the key file {path} is good cannot be told", path=path), _why(facts), rows)
-    if container and not container.detailed:
-        return unknown
     form = _form(facts)
     if form is not None:
         return Case(name, form, facts, rows, _words(facts))
@@ -156,8 +153,6 @@ def _form(facts: KeyCase) -> Form | None:
 def _why(facts: KeyCase) -> str:
     """Why nothing can be said of it."""
     path, host = facts.mongod.key_path, facts.host
-    if facts.place.container and not facts.place.container.detailed:
-        return _("the container has not been inspected yet")
     if not host:
         return _("{path} does not lie on the host but in the image or a volume", path=path)
     if facts.fact is None:

@@ -28,7 +28,7 @@ from dataclasses import replace
 from ...console.products.mongo import BITNAMI_PASSWORD, BITNAMI_USER, ROOT_USER, makes_user, root_login
 from ...console.text import _
 from .. import compose
-from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from .node import MongoNode, nodes
 from .start import is_bitnami, official
 
@@ -67,12 +67,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each mongod that is asked for a root user, or runs with users."""
     for node in nodes(snapshot):
         asked = node.mongod.users or makes_user(node.place.env) or root_login(node.place.env) is not None
-        if node.router or not (asked or REQUIRED in node.marks):
-            continue
-        if node.container is not None and not node.container.detailed:
-            title = _("Whether {node} has its root user is not known", node=node.subject)
-            yield Unknown(node.subject, title, _("the container has not been inspected yet"))
-        else:
+        if not node.router and (asked or REQUIRED in node.marks):
             yield _judge(node, snapshot)
 
 

@@ -28,7 +28,7 @@ from dataclasses import replace
 from ...console.model import Container
 from ...console.text import _
 from .. import compose
-from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, Unknown, by_hand
+from ..api import Case, Check, Evidence, Fine, Form, Found, Settings, Snapshot, by_hand
 from .node import MongoNode, nodes
 
 EXIT = 62
@@ -59,13 +59,8 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each mongod that was started at least once."""
     for node in nodes(snapshot):
         container = node.container
-        if container is None or container.state == "created":
-            continue
-        if container.detailed:
+        if container is not None and container.state != "created":
             yield _judge(node, container, snapshot)
-        else:
-            title = _("Whether {node} opens its files cannot be told", node=node.subject)
-            yield Unknown(node.subject, title, _("it was not inspected yet"))
 
 
 def _judge(node: MongoNode, container: Container, snapshot: Snapshot) -> Found:

@@ -29,7 +29,7 @@ from ...console.products.gateways import release
 from ...console.products.versions import is_newest, parts_of
 from ...console.settings import Settings
 from ...console.text import _
-from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
+from ..api import Case, Check, Fine, Form, Found, by_hand
 from ..compose import service_of
 from ..parties import Party, parties
 
@@ -59,12 +59,7 @@ LIKELY = Form(
 def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each MySQL; MariaDB has options of its own."""
     for party in parties(snapshot):
-        if party.role != "mysql" or "maria" in parts_of(party.container.image).last:
-            continue
-        if party.runs and not party.container.detailed:
-            title = _("Cannot say with which options {party} starts", party=party.subject)
-            yield Unknown(party.subject, title, _("it has not been inspected yet"))
-        else:
+        if party.role == "mysql" and "maria" not in parts_of(party.container.image).last:
             yield _judge(party, snapshot)
 
 

@@ -94,8 +94,6 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 def _judge(container: Container, server: Server | None, snapshot: Snapshot) -> Found:
     name = container.name
-    if not container.detailed:
-        return Unknown(name, _("Where {name} listens is not known", name=name), _("not inspected yet"))
     host = _host(container)
     if host is None:
         return Fine(name, _("{name} is not told to listen on loopback", name=name))

@@ -161,8 +161,6 @@ def _from_env_file(place: Placed, name: str) -> bool:
 
 def _judge(container: Container, place: Placed, asked: tuple[Evidence, ...], snapshot: Snapshot) -> Found:
     name, engine = container.name, snapshot.engine
-    if not container.detailed:
-        return _unknown(name, _("the container has not been inspected yet"))
     known = _known(container, snapshot)
     if known is not None:
         return Fine(name, _("{name} knows {name2}: {known}", name=name, name2=NAME, known=known), asked)

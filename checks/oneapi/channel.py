@@ -111,7 +111,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each One API whose channels are known, or whose log tells of them."""
     for one in placed(snapshot, "oneapi"):
         state = next((s for s in snapshot.oneapis if one.container and s.container == one.container.id), None)
-        if one.container is None or not one.container.detailed or state is None:
+        if one.container is None or state is None:
             continue
         gateway = _Gateway(one.container, state, snapshot)
         if state.channels is None:

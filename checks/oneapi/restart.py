@@ -92,8 +92,6 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 def _judge(one: OneApi, snapshot: Snapshot) -> Found:
     container = one.container
-    if container is not None and not container.detailed:
-        return _unknown(one, _("the container has not been inspected yet"))
     down = down_of(one)
     if down is not None:
         return down_case(down, snapshot)

@@ -62,8 +62,6 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 def _judge(companion: Companion, snapshot: Snapshot) -> Found:
     name, container = companion.name, companion.place.container
-    if container is not None and not container.detailed:
-        return _unknown(name, _("it has not been inspected yet"))
     if VARIABLE not in companion.env:
         return Fine(name, _("{name} has no {variable}", name=name, variable=VARIABLE))
     if companion.generation == 1:

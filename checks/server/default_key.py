@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...console.text import _
-from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual
+from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, manual
 from ..compose import used_by
 from .companion import Companion, companions, exposed, given, is_public
 from .wrong_key import misspelt
@@ -50,9 +50,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 
 def _judge(companion: Companion) -> Found:
-    name, container = companion.name, companion.place.container
-    if container is not None and not container.detailed:
-        return Unknown(name, _("Which key {name} takes is not known", name=name), _("not inspected yet"))
+    name = companion.name
     if misspelt(companion) is not None:
         return Fine(name, _("{name} was given a key of its own, which it does not read: server.wrong-key", name=name))
     why = _why_public(companion)

@@ -200,8 +200,6 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 def _judge(companion: Companion, differing: Mismatch | None) -> Found:
     name = companion.name
-    if companion.place.container is not None and not companion.place.container.detailed:
-        return Unknown(name, _("Which key {name} takes is not known", name=name), _("not inspected yet"))
     wrong = misspelt(companion)
     if wrong is not None:
         return _misspelt(companion, wrong)

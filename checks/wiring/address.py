@@ -123,8 +123,6 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     known = {port.host_port for one in everybody for port in one.container.ports if port.host_port}
     known |= {int(end) for server in snapshot.servers if (end := server.address.rpartition(":")[2]).isdecimal()}
     for caller in everybody:
-        if caller.runs and not caller.container.detailed:
-            continue
         addresses = [*_in_variables(caller, snapshot), *_in_file(caller, snapshot)]
         lost = [case for one in addresses if (case := _judge(one, everybody, known)) is not None]
         sure = [case for case in lost if not case.facts[0].written.assumed]

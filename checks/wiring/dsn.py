@@ -63,8 +63,6 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
     """Each service that is given such addresses; of several wrong ones the first."""
     everybody = parties(snapshot)
     for party in everybody:
-        if party.runs and not party.container.detailed:
-            continue
         names = [name for name in SCHEMES if party.env.get(name, "").strip() and _reads(party, name, everybody)]
         wrong = next(((name, fault) for name in names if (fault := _fault(party, name)) is not None), None)
         if wrong is not None:

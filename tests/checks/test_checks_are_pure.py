@@ -78,6 +78,18 @@ def test_the_same_snapshot_gives_the_same_words(check):
         assert run_all(example.snapshot) == run_all(example.snapshot), example.name
 
 
+@pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
+def test_nothing_is_told_of_a_container_that_was_only_listed(check):
+    """Its variables, command and mounts are not known yet: neither a finding nor good news is made of empty ones."""
+    for example in examples_of(check):
+        listed = tuple(replace(one, detailed=False) for one in example.snapshot.containers)
+        names = [one.name for one in listed]
+        results = check.examine(replace(example.snapshot, containers=listed), SETTINGS)
+        told = [(one.subject, one.status, one.because) for one in results if one.subject in names]
+        assert {each[1:] for each in told} <= {("unknown", "it has not been inspected yet")}, example.name
+        assert len(told) == len(set(told)), example.name
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
 def test_a_hostile_container_name_is_carried_and_not_interpreted(check, name):

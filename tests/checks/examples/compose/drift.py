@@ -144,7 +144,7 @@ FINDS_NOT = (
     Example("stopped it", edited(OLD, NEW, state="exited", exit_code=0), "not_applicable"),
     Example("made it without Compose", edited(OLD, NEW, project=None, service=None, labels={}), "not_applicable"),
     Example("took the service out of the file", edited(OLD, service("other", FASTGPT)), "not_applicable"),
-    Example("looks before it was inspected", edited(OLD, NEW, detailed=False), "not_applicable"),
+    Example("looks before it was inspected", edited(OLD, NEW, detailed=False), "unknown"),
     Example("broke the file", broken(edited(OLD, NEW)), "unknown"),
     Example("started it with a file that was left out later", beside(edited(OLD, NEW)), "unknown"),
     Example("gave the value in a shell, and no file has it",

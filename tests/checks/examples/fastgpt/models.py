@@ -143,7 +143,7 @@ FINDS_NOT = (
     Example("runs latest, and keeps its lists in the file", kept(release="latest", file=True, channels=QWEN_ONLY),
             "not_applicable"),
     Example("looks before it was inspected", offering(*BOTH, channels=QWEN_ONLY, facts={"detailed": False}),
-            "not_applicable"),
+            "unknown"),
     Example("has not started anything", folder(service("fastgpt", "ghcr.io/labring/fastgpt:v4.8.10", *ENV)),
             "not_applicable"),
 )  # fmt: skip

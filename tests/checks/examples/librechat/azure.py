@@ -44,7 +44,7 @@ FINDS_NOT = (
     Example("has a .env that nobody else may read", azure(unread=True), "unknown"),
     Example("sets up Azure the old way", azure("AZURE_API_KEY=x", models=()), "not_applicable"),
     Example("has no librechat.yaml", chats(app(), dotenv=("AZURE_API_KEY=x",)), "not_applicable"),
-    Example("looks before it was inspected", azure("AZURE_API_KEY=x", detailed=False), "not_applicable"),
+    Example("looks before it was inspected", azure("AZURE_API_KEY=x", detailed=False), "unknown"),
 )
 
 EXAMPLES = FINDS + FINDS_NOT

@@ -61,7 +61,7 @@ FINDS_NOT = (
     Example("writes the scheme in capitals", chats(app(*RIGHT), dotenv=("DOMAIN_CLIENT=HTTPS://chat.example.org",)),
             "ok"),
     Example("has a .env that nobody else may read", chats(app(*RIGHT), unread=True), "unknown"),
-    Example("looks before the container was inspected", chats(app("HOST=localhost"), detailed=False), "not_applicable"),
+    Example("looks before the container was inspected", chats(app("HOST=localhost"), detailed=False), "unknown"),
 )  # fmt: skip
 
 EXAMPLES = FINDS + FINDS_NOT

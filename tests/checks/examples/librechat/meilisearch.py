@@ -51,7 +51,7 @@ FINDS_NOT = (
     Example("has a Meilisearch elsewhere", chats(app(), dotenv=(*ON, KEY)), "ok"),
     Example("has a .env that nobody else may read", search(unread=True), "unknown"),
     Example("has no search and says so", chats(app(), dotenv=("SEARCH=false",)), "not_applicable"),
-    Example("looks before it was inspected", search(*ON, OTHER, detailed=False), "not_applicable"),
+    Example("looks before it was inspected", search(*ON, OTHER, detailed=False), "unknown"),
 )  # fmt: skip
 
 EXAMPLES = FINDS + FINDS_NOT

@@ -51,7 +51,7 @@ FINDS_NOT = (
     Example("has no LibreChat here", chats(service("rag_api", LITE, KEY)), "ok"),
     Example("has a .env that nobody else may read", rag(KEY, of_app=(), unread=True), "ok"),
     Example("has no rag_api", chats(app()), "not_applicable"),
-    Example("looks before it was inspected", rag(detailed=False), "not_applicable"),
+    Example("looks before it was inspected", rag(detailed=False), "unknown"),
 )
 
 EXAMPLES = FINDS + FINDS_NOT

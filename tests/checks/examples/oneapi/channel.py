@@ -110,7 +110,7 @@ FINDS_NOT = (
     Example("has one that One API switched on again", having(known=False, marks=(OFF, ON, NONE)), "not_applicable"),
     Example("has no channel yet", having(), "not_applicable"),
     Example("looks before it was inspected", having(channel(LOCAL), gateway=replace(GATEWAY, detailed=False)),
-            "not_applicable"),
+            "unknown"),
 )  # fmt: skip
 
 EXAMPLES = FINDS + FINDS_NOT
