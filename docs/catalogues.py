@@ -34,13 +34,18 @@ HEADER = {
 }  # fmt: skip
 
 
-MARKED: dict[str, tuple[int, ...]] = {"Column": (1,), "_part": (0,), "heads": tuple(range(20))}
+MARKED: dict[str, tuple[int, ...]] = {
+    "Column": (1,), "_part": (0,), "heads": tuple(range(20)), "decode": (2,), "call_async": (2,),
+    "CardTrouble": (1, 2),
+}  # fmt: skip
 """Calls, besides those of ``N_``, whose texts are translated where they are shown: which of their arguments."""
 
 
 def marked(tree: ast.Module) -> Iterator[str]:
-    """The texts in these calls."""
+    """The texts in these calls, and what a source says that it reads."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and [ast.unparse(each) for each in node.targets] == ["what"]:
+            yield from (e.value for e in [node.value] if isinstance(e, ast.Constant) and isinstance(e.value, str))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKED:
             for place in MARKED[node.func.id]:
                 each = node.args[place] if place < len(node.args) else None
@@ -56,8 +61,46 @@ def calls(tree: ast.Module) -> Iterator[tuple[ast.Call, tuple[str, str]]]:
             given = [each.value if isinstance(each, ast.Constant) else None for each in node.args[:count]]
             if all(isinstance(each, str) for each in given):
                 yield node, (str(given[0]), str(given[1]) if count == 2 else "")
+            elif node.func.id == "N_" and isinstance(node.args[0], ast.JoinedStr):
+                continue  # what hosts and products say of a machine: below
             elif node.func.id != "_" or any(isinstance(each, ast.JoinedStr) for each in node.args):
                 raise ValueError(f"line {node.lineno}: a text has to stand in the call itself")
+
+
+def reasons(tree: ast.Module) -> Iterator[str]:
+    """The templates of the sentences that ``told`` finds again: of each ``N_(f"…")``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "N_":
+            yield from (template(each) for each in node.args if isinstance(each, ast.JoinedStr))
+
+
+def template(made: ast.JoinedStr) -> str:
+    """With a name for each part that is filled in, which no other one has."""
+    parts, names = [], []
+    for each in made.values:
+        if isinstance(each, ast.FormattedValue):
+            name = _name(each.value)
+            names.append(name)
+            parts.append(f"{{{name}{names.count(name) if names.count(name) > 1 else ''}}}")
+        else:
+            parts.append(str(getattr(each, "value", "")))
+    return "".join(parts)
+
+
+def _name(filled: ast.expr) -> str:
+    """What a part is called: by the innermost thing that it is made of."""
+    match filled:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name.strip("_").lower()
+        case ast.Call(func=ast.Attribute(attr="join"), args=[inner]) | ast.Call(func=ast.Name(), args=[inner, *_]):
+            return _name(inner)
+        case ast.Call(func=ast.Attribute(attr="shown"), args=[inner]):
+            return _name(inner)
+        case ast.Call(func=inner) | ast.Subscript(value=inner) | ast.BinOp(left=inner) | ast.GeneratorExp(elt=inner):
+            return _name(inner)
+        case ast.BoolOp(values=[inner, *_]) | ast.IfExp(body=inner):
+            return _name(inner)
+    return "what"
 
 
 def domain_of(path: Path) -> str:
@@ -76,11 +119,14 @@ def texts(domain: str) -> Texts:
     """All texts of a domain."""
     found: Texts = {}
     for path in files():
-        if domain_of(path) == domain:
-            tree = ast.parse(path.read_text("utf-8"))
+        tree = ast.parse(path.read_text("utf-8"))
+        if domain == "reasons":
+            for text in reasons(tree):
+                found.setdefault((text, ""), set()).add(path.relative_to(ROOT).as_posix())
+        elif domain_of(path) == domain:
             for text in (*(each for _, each in calls(tree)), *((each, "") for each in marked(tree) if each)):
                 found.setdefault(text, set()).add(path.relative_to(ROOT).as_posix())
-    for text, place in {"console": _of_console, "checks": _of_checks}[domain]():
+    for text, place in {"console": _of_console, "checks": _of_checks, "reasons": lambda: ()}[domain]():
         if text:
             found.setdefault((text, ""), set()).add(place)
     return found

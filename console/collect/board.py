@@ -19,6 +19,7 @@ from ..hosts import Clock, EngineFailed, EngineUnreachable, HostError
 from ..hosts.engine_api import Event, decode
 from ..model import Container, EngineEvent, Fault, Figures, HostInfo, Port, Snapshot, System
 from ..products.services import services
+from ..text import _
 from ..text.cleaning import clean, clean_line
 from ..text.traces import caught
 
@@ -167,11 +168,11 @@ def fault_of(source: str, error: Exception) -> Fault:
     if isinstance(error, HostError):
         return Fault(source, clean(str(error)), clean(error.remedy) if error.remedy else None)
     if isinstance(error, TimeoutError):
-        return Fault(source, f"No answer in time for: {clean_line(source)}")
+        return Fault(source, _("No answer in time for: {source}", source=clean_line(source)))
     caught(f"source {source}", error)
     what = clean_line(f"{type(error).__name__}: {error}", 200)
-    remedy = "This is a defect of stackops; please report it with what --debug writes"
-    return Fault(source, f"{clean_line(source)} could not be read: {what}", remedy)
+    remedy = _("This is a defect of stackops; please report it with what --debug writes")
+    return Fault(source, _("{source} could not be read: {what}", source=clean_line(source), what=what), remedy)
 
 
 def _same(old: object, new: object) -> bool:

@@ -16,6 +16,7 @@ from ..hosts import Host, HostError
 from ..hosts.call import Loop, run
 from ..model import DeepCheck, Snapshot
 from ..settings import Settings
+from ..text import _
 from ..text.cleaning import SECRETS
 from ..text.traces import caught
 from .figures import History, Past
@@ -164,13 +165,13 @@ class Collector:
         self._running.wait(LONGEST)
         loop, scheduler = self._loop, self._scheduler
         if loop is None or scheduler is None or self._stopped:
-            raise HostError("The console is ending: nothing more is read")
+            raise HostError(_("The console is ending: nothing more is read"))
         looking = asyncio.run_coroutine_threadsafe(scheduler.look(on_request), loop)
         try:
             return looking.result(LONGEST)
         except (TimeoutError, CancelledError):
             looking.cancel()
-            raise HostError("The look at the machine did not end", "look again") from None
+            raise HostError(_("The look at the machine did not end"), _("look again")) from None
 
     def _tell(self, what: Callable[[Scheduler], object]) -> None:
         loop, scheduler = self._loop, self._scheduler

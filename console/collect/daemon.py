@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from ..hosts import Files, HostError, ProcessRow
 from ..model import DaemonConfig, EngineInfo
 from ..products import dockerd
+from ..text import _
 from ..text.cleaning import clean_line
 from ..text.json_text import JsonDocument, JsonError, load
 
@@ -80,7 +81,7 @@ def is_apart(files: Files, pid: int, path: str) -> bool:
 
 
 def _of_another(path: str, row: ProcessRow) -> DaemonConfig:
-    why = f"dockerd ({row.pid}) has files of its own: it runs in a container or a mount namespace"
+    why = _("dockerd ({pid}) has files of its own: it runs in a container or a mount namespace", pid=row.pid)
     return DaemonConfig(path=clean_line(path, LIMIT), kind="unreadable", error=why, apart=row.pid)
 
 

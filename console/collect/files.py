@@ -33,6 +33,7 @@ from ..model import (
 from ..products.addresses import shown
 from ..products.mongo import config_path, key_file
 from ..products.services import role_of_container, role_of_declaration, services
+from ..text import _
 from ..text.cleaning import clean_line
 
 MAX_PATHS = 400
@@ -365,8 +366,8 @@ def _parsed(text: str) -> tuple[str | None, dict[str, Any]]:
     except json.JSONDecodeError as error:
         return f"line {error.lineno}, column {error.colno}: {clean_line(error.msg, 80)}", {}
     except (RecursionError, ValueError):
-        return "it is nested too deeply, or a number in it is too long", {}
-    return (None, data) if isinstance(data, dict) else ("line 1, column 1: it is no object in braces", {})
+        return _("it is nested too deeply, or a number in it is too long"), {}
+    return (None, data) if isinstance(data, dict) else (_("line 1, column 1: it is no object in braces"), {})
 
 
 def _fact(fact: JsonFact, data: dict[str, Any]) -> JsonFact:

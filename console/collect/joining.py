@@ -103,10 +103,10 @@ class Rest(Struct, frozen=True):
     def sentence(self) -> str | None:
         """What there is to say of it besides the number."""
         if self.excess:
-            return f"The driver says that processes hold {size(self.excess)} more than is used at all"
+            return _("The driver says that processes hold {size} more than is used at all", size=size(self.excess))
         if self.unknown and self.unattributed:
             who = "a process" if self.unknown == 1 else f"{self.unknown} processes"
-            return f"Shared with {who} of unknown size: the driver does not tell"
+            return _("Shared with {who} of unknown size: the driver does not tell", who=who)
         return None
 
 

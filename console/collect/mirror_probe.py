@@ -22,6 +22,7 @@ from ..model import DaemonConfig, EngineInfo, ImageProbe, MirrorProbe, MirrorSee
 from ..products.addresses import proxy_for, trusts
 from ..products.dockerd import address_of, refusal
 from ..products.versions import HUB, ImageOrigin, place_of
+from ..text import _
 from ..text.cleaning import clean_line
 
 HUB_ADDRESS = "https://registry-1.docker.io"
@@ -70,7 +71,7 @@ def seed(chosen: Sequence[str] = ()) -> MirrorSeed:
     overrides = {name: tuple(hosts) for name, hosts in data["overrides"].items()}
     if chosen:
         usable = tuple(dict.fromkeys(address_of(one) for one in chosen if refusal(one) is None))
-        return MirrorSeed("your settings", usable, overrides)
+        return MirrorSeed(_("your settings"), usable, overrides)
     return MirrorSeed(data["dated"], tuple(data["mirrors"]), overrides)
 
 
@@ -126,9 +127,9 @@ class _Prober:
     async def probe(self, now: float) -> MirrorProbe:
         state, says, images = await self._judged()
         if state == "tls" and self._trusted:
-            state, says = "unknown", "its certificate is unknown here; the Engine is told not to verify it"
+            state, says = "unknown", _("its certificate is unknown here; the Engine is told not to verify it")
         if self._proxy and "xxxxx" in self._proxy and state != "ok":
-            state, says = "unknown", "the Engine goes through a proxy with a password, which is not known here"
+            state, says = "unknown", _("the Engine goes through a proxy with a password, which is not known here")
         return MirrorProbe(
             address=self._question.address, what=self._question.what, state=state, at=now,
             seconds=round(self._spent, 3), says=clean_line(says, 200), images=images,
@@ -151,7 +152,7 @@ class _Prober:
             return refused.state, str(refused), tuple(images)
         except TimeoutError:
             self._spent = TOTAL
-            return "hangs", f"not done within {TOTAL:g} s", tuple(images)
+            return "hangs", _("not done within {total:g} s", total=TOTAL), tuple(images)
         return (worst.state, str(worst), tuple(images)) if worst else ("ok", "", tuple(images))
 
     async def _ping(self) -> str | None:
@@ -164,7 +165,7 @@ class _Prober:
             raise _status(reply, "/v2/")
         challenge = reply.headers.get("www-authenticate", "")
         if not challenge.lower().startswith("bearer "):
-            raise _Refused("needs-login", "it wants a login", 401)
+            raise _Refused("needs-login", _("it wants a login"), 401)
         return challenge
 
     async def _image(self, place: ImageOrigin, challenge: str | None) -> _Refused | None:
@@ -188,23 +189,23 @@ class _Prober:
         realm = told.get("realm", "")
         there = origin(realm)
         if there is None or there[0] != self._scheme or "@" in realm:
-            raise _Refused("needs-login", "its token server is not at an address of the same kind")
+            raise _Refused("needs-login", _("its token server is not at an address of the same kind"))
         query = {"scope": f"repository:{place.repository}:pull"}
         if told.get("service"):
             query["service"] = told["service"]
         elsewhere = there != origin(self._base)
         reply = await self._ask("GET", f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}", public=elsewhere)
         if reply.status == 401:
-            raise _Refused("needs-login", "its token server wants a login", 401)
+            raise _Refused("needs-login", _("its token server wants a login"), 401)
         if reply.status != 200:
             raise _status(reply, "the token")
         try:
             given = msgspec.json.decode(reply.body, type=_Token)
         except msgspec.MsgspecError:
-            raise _Refused("not-a-registry", "its token server gives no token", 200) from None
+            raise _Refused("not-a-registry", _("its token server gives no token"), 200) from None
         token = given.token or given.access_token or ""
         if not token or not token.isascii() or not token.isprintable():
-            raise _Refused("not-a-registry", "its token server gives no token", 200)
+            raise _Refused("not-a-registry", _("its token server gives no token"), 200)
         return token
 
     async def _ask(
@@ -236,27 +237,33 @@ def _require_registry(reply: HttpReply) -> None:
     body, kind = reply.body.lstrip()[:1], reply.headers.get("content-type", "")
     known = "docker-distribution-api-version" in reply.headers
     if "html" in kind or body == b"<" or not (known or body in (b"", b"{") or "json" in kind):
-        raise _Refused("not-a-registry", "a web page answers there, not a registry", 200)
+        raise _Refused("not-a-registry", _("a web page answers there, not a registry"), 200)
 
 
 def _require_manifest(reply: HttpReply) -> None:
     kind = reply.headers.get("content-type", "")
     if "docker-content-digest" not in reply.headers and "manifest" not in kind and "image.index" not in kind:
-        raise _Refused("not-a-registry", f"it answers {clean_line(kind, 60) or 'something'} for an image", 200)
+        raise _Refused(
+            "not-a-registry", _("it answers {kind} for an image", kind=clean_line(kind, 60) or "something"), 200
+        )
 
 
 def _status(reply: HttpReply, what: str) -> _Refused:
     status = reply.status
     if status == 403:
-        return _Refused("not-allowed", _own_words(reply) or f"it refuses {what} (403)", 403)
+        return _Refused("not-allowed", _own_words(reply) or _("it refuses {what} (403)", what=what), 403)
     if status == 429:
-        return _Refused("rate-limited", "it asks for patience (429)", 429)
+        return _Refused("rate-limited", _("it asks for patience (429)"), 429)
     if status == 401:
-        return _Refused("needs-login", f"it wants a login for {what}", 401)
+        return _Refused("needs-login", _("it wants a login for {what}", what=what), 401)
     if status == 404:
         state: MirrorState = "not-a-registry" if what == "/v2/" else "missing"
-        return _Refused(state, f"it does not have {what} (404)", 404)
-    return _Refused("broken" if status >= 500 else "not-a-registry", f"it answers {status} to {what}", status)
+        return _Refused(state, _("it does not have {what} (404)", what=what), 404)
+    return _Refused(
+        "broken" if status >= 500 else "not-a-registry",
+        _("it answers {status} to {what}", status=status, what=what),
+        status,
+    )
 
 
 def _own_words(reply: HttpReply) -> str:
@@ -264,7 +271,7 @@ def _own_words(reply: HttpReply) -> str:
     text = reply.body[:600].decode("utf-8", "replace")
     found = re.search(r'"message"\s*:\s*"([^"]{1,200})', text)
     words = found[1] if found else text if text and not text.lstrip().startswith(("<", "{")) else ""
-    return f"it refuses (403): {clean_line(words, 120)}" if words.strip() else ""
+    return _("it refuses (403): {words}", words=clean_line(words, 120)) if words.strip() else ""
 
 
 def shown(place: ImageOrigin) -> str:

@@ -25,6 +25,7 @@ from ..products.librechat.reading import environment as librechat_environment
 from ..products.librechat.schema import expand
 from ..products.offers import Offer, offers
 from ..products.services import role_of_container
+from ..text import _
 from ..text.cleaning import SECRETS
 from .smoke_test import Kind, Progress, TestRequest, deep_check, question, request
 
@@ -49,17 +50,23 @@ def refusal(path: ModelPath, snapshot: Snapshot) -> str | None:
     """Why nothing can be sent down this way; None where it can."""
     offer = _offer(path, snapshot)
     if not path.model or offer is None:
-        return f"it is not known which models {path.app_name} offers"
+        return _("it is not known which models {app_name} offers", app_name=path.app_name)
     if path.kind in _AUDIO:
-        return f"{path.model} takes or gives sound, and no request is known for that"
+        return _("{model} takes or gives sound, and no request is known for that", model=path.model)
     if path.kind == "azureOpenAI" or offer.address is None:
-        return f"no address is written for {path.model}"
+        return _("no address is written for {model}", model=path.model)
     if role_of_container(offer.app) == "fastgpt" and offer.gateway is None:
-        return f"{path.model} has an address and a key of its own in {path.place}, which are not read"
+        return _(
+            "{model} has an address and a key of its own in {place}, which are not read",
+            model=path.model,
+            place=path.place,
+        )
     server = _first(path, snapshot)
     if server is None or server.read_at is None:
-        return f"no address of {'the gateway' if path.gateway else offer.address} is reached from here"
-    return f"{server.key} is down: {server.reason}" if server.state == "down" else None
+        return _(
+            "no address of {server} is reached from here", server=_("the gateway") if path.gateway else offer.address
+        )
+    return _("{key} is down: {reason}", key=server.key, reason=server.reason) if server.state == "down" else None
 
 
 def costs(path: ModelPath, snapshot: Snapshot) -> tuple[str, ...]:
@@ -67,11 +74,18 @@ def costs(path: ModelPath, snapshot: Snapshot) -> tuple[str, ...]:
     offer, server = _offer(path, snapshot), _first(path, snapshot)
     if offer is None or server is None:
         return ()
-    whose = f"with the key that {path.app_name} has for it"
-    said = [f"One real request is sent to {server.key}, {whose}: {_asked(path, offer, server).what}."]
+    whose = _("with the key that {app_name} has for it", app_name=path.app_name)
+    said = [
+        _(
+            "One real request is sent to {key}, {whose}: {what}.",
+            key=server.key,
+            whose=whose,
+            what=_asked(path, offer, server).what,
+        )
+    ]
     if path.gateway:
-        said.append("The gateway passes it on, and counts it: whoever serves the model may charge for it.")
-    said.append("If the model is not in memory its server may load it, which takes VRAM.")
+        said.append(_("The gateway passes it on, and counts it: whoever serves the model may charge for it."))
+    said.append(_("If the model is not in memory its server may load it, which takes VRAM."))
     return tuple(said)
 
 
@@ -79,10 +93,10 @@ async def send_down(host: Host, path: ModelPath, snapshot: Snapshot, *, progress
     """Ask once. Raises HostError where nothing was sent, ReadOnlyRefused among them."""
     offer, server, why = _offer(path, snapshot), _first(path, snapshot), refusal(path, snapshot)
     if offer is None or server is None or host.http_acts is None or why is not None:
-        raise HostError(why or "Nothing can be sent from here")
+        raise HostError(why or _("Nothing can be sent from here"))
     # a file may lie on a disk that does not answer
     key = await call_async(
-        lambda: _key(offer, snapshot, host.files), SOON, "The file with the key", way="path-test key"
+        lambda: _key(offer, snapshot, host.files), SOON, _("The file with the key"), way="path-test key"
     )
     if key:
         SECRETS.learn("API_KEY", key)
@@ -146,14 +160,16 @@ def _of_endpoint(offer: Offer, verdict: ConfigVerdict, snapshot: Snapshot, files
     try:
         data = load(decoded(files.read(verdict.path, limit=LIMIT)))
     except (YamlProblem, TooDeep) as error:
-        raise HostError(f"{verdict.path} can no longer be read: {error}") from error
+        raise HostError(_("{path} can no longer be read: {error}", path=verdict.path, error=error)) from error
     for number, entry in listed(data, *CUSTOM):
         if f"endpoint {label(entry, number)}" == offer.kind:
             key = expand(str(entry.get("apiKey") or ""), _variables(offer.app, snapshot, files))
             if key == "user_provided" or "${" in key:
-                raise HostError("The key of this endpoint is given by each person, or by a variable that nothing sets")
+                raise HostError(
+                    _("The key of this endpoint is given by each person, or by a variable that nothing sets")
+                )
             return key
-    raise HostError(f"{verdict.path} no longer has {offer.kind}")
+    raise HostError(_("{path} no longer has {kind}", path=verdict.path, kind=offer.kind))
 
 
 def _variables(app: Container, snapshot: Snapshot, files: Files) -> Mapping[str, str]:

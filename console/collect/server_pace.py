@@ -27,6 +27,7 @@ from ..products.server_logs import FAILURES
 from ..products.servers.asking import Candidate
 from ..products.services import role_of_container, services
 from ..products.versions import version_of
+from ..text import _
 from ..text.cleaning import SECRETS, clean_line
 from .files import TARGETS, without_comments
 from .source import Cadence
@@ -105,7 +106,9 @@ def _with(candidate: Candidate, marks: Sequence[LogMark]) -> Candidate:
         return candidate
     last = max(begun, key=lambda mark: mark.at or 0.0)
     over = any(_ends(mark) and (mark.at or 0.0) >= (last.at or 0.0) for mark in own)
-    return candidate if over else replace(candidate, loading=f'loads its model; its log says "{last.text}"')
+    return (
+        candidate if over else replace(candidate, loading=_('loads its model; its log says "{text}"', text=last.text))
+    )
 
 
 def _ends(mark: LogMark) -> bool:

@@ -20,6 +20,7 @@ from ..hosts import Host, HostError, ProcessRow
 from ..hosts.call import call_async
 from ..model import Disk, GpuProcess, HostInfo, LogFile, Snapshot
 from ..settings import Settings
+from ..text import _
 from ..text.cleaning import clean_line
 from .board import NewParts, SnapshotBuilder
 from .figures import History
@@ -321,7 +322,9 @@ class Source(ABC):
             async with asyncio.timeout(self.deadline):
                 return await question
         except TimeoutError as error:
-            raise HostError(f"The Docker Engine did not answer within {self.deadline:g} s") from error
+            raise HostError(
+                _("The Docker Engine did not answer within {deadline:g} s", deadline=self.deadline)
+            ) from error
 
 
 def host_info(host: Host) -> HostInfo:

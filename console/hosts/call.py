@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from ..text import _
+from ..text import _, told
 from ..text.traces import caught
 from .protocols import HostError
 
@@ -169,12 +169,12 @@ def _refuse(what: str, way: Hashable, late: HostError | None) -> None:
         raise late
     waited = "" if since is None else _(" for {monotonic:.0f} s", monotonic=time.monotonic() - since)
     raise NotAnsweringError(
-        _("{what} has not answered{waited}", what=what, waited=waited), _("it is asked again when it does")
+        _("{what} has not answered{waited}", what=told(what), waited=waited), _("it is asked again when it does")
     )
 
 
 def _too_late(what: str, deadline: float) -> NotAnsweringError:
-    return NotAnsweringError(_("{what} did not answer within {deadline:g} s", what=what, deadline=deadline))
+    return NotAnsweringError(_("{what} did not answer within {deadline:g} s", what=told(what), deadline=deadline))
 
 
 def _given_up(future: Future[Any], began: float, what: str, way: Hashable) -> None:

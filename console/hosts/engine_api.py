@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct, field
 
 from ..model import ContainerState, Health
+from ..text import N_
 from .protocols import EngineFailed
 
 T = TypeVar("T")
@@ -331,7 +332,7 @@ def inspected(raw: bytes) -> Inspected:
     """One inspected container, which has an id. Raises EngineFailed."""
     reply = decode(raw, Inspected, "a container")
     if not reply.id:
-        raise EngineFailed("The Engine's answer for a container has no id")
+        raise EngineFailed(N_("The Engine's answer for a container has no id"))
     return reply
 
 
@@ -341,8 +342,8 @@ def decode(raw: bytes, kind: type[T], what: str) -> T:
         return _decode(raw, kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise EngineFailed(
-            f"The Engine's answer for {what} is not as documented ({_reason(error)})",
-            "See whether a proxy stands between stackops and the Engine, and which version `docker version` names",
+            N_(f"The Engine's answer for {what} is not as documented ({_reason(error)})"),
+            N_("See whether a proxy stands between stackops and the Engine, and which version `docker version` names"),
         ) from error
 
 

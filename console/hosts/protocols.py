@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct, field
 
 from ..model import DatabaseAnswer, DatabaseKind
+from ..text import N_, told
 from .acting import Control, Files, Locks, Rights
 from .readings import Engine, Gpus, Kernel
 
@@ -19,8 +20,8 @@ class HostError(Exception):
     """Something could not be done: ``str(error)`` is the sentence, ``remedy`` the next thing to try."""
 
     def __init__(self, sentence: str, remedy: str | None = None) -> None:
-        super().__init__(sentence)
-        self.remedy = remedy
+        super().__init__(told(sentence))
+        self.remedy = told(remedy) if remedy else None
 
 
 class EngineUnreachable(HostError):
@@ -41,6 +42,9 @@ class NotPermitted(HostError):
 
 class ReadOnlyRefused(HostError):
     """The console was started with --read-only; no act can leave it."""
+
+    def __init__(self, sentence: str = N_("stackops was started read-only: nothing is changed")) -> None:
+        super().__init__(sentence, N_("start it without --read-only"))
 
 
 class EngineFailed(HostError):

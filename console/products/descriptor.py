@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from msgspec import UNSET, Struct, UnsetType, field
 
 from ..model import LoadedModel, Product, Role, ServedModel, Server, ServerFigures, ServerState
+from ..text import N_
 from ..text.cleaning import duration
 from .servers.asking import READ, Ask, Candidate, Key, ServerAnswer, Silence
 
@@ -212,45 +213,50 @@ def silence(said: Silence, look: ReaderContext) -> ServerVerdict:
     known = look.server.product != "unknown"
     if said.trouble == "timeout":
         return (
-            _busy(look.server) if known else ServerVerdict("unknown", f"listens, but did not answer within {READ:g} s")
+            _busy(look.server)
+            if known
+            else ServerVerdict("unknown", N_(f"listens, but did not answer within {READ:g} s"))
         )
     if said.trouble in ("tls", "not-http", "redirects", "address"):
-        return ServerVerdict("unknown", said.sentence, "check the address, and whether it is http or https")
+        return ServerVerdict("unknown", said.sentence, N_("check the address, and whether it is http or https"))
     if said.trouble == "dns":
-        return ServerVerdict("down", said.sentence, "correct the name in the address")
+        return ServerVerdict("down", said.sentence, N_("correct the name in the address"))
     return _not_listening(said, look)
 
 
 def _busy(server: ModelServer) -> ServerVerdict:
-    reason = f"takes connections, but did not answer within {READ:g} s"
+    reason = N_(f"takes connections, but did not answer within {READ:g} s")
     if server.one_at_a_time:
         return ServerVerdict(
-            "busy", f"{reason}: it answers nothing while it serves a request", "wait for that request to end"
+            "busy", N_(f"{reason}: it answers nothing while it serves a request"), N_("wait for that request to end")
         )
-    return ServerVerdict("busy", reason, "see whether its GPU works; if it does not, read its log and restart it")
+    return ServerVerdict("busy", reason, N_("see whether its GPU works; if it does not, read its log and restart it"))
 
 
 def _not_listening(said: Silence, look: ReaderContext) -> ServerVerdict:
     """Refused, reset or unreachable. fact: docker-proxy takes connections for a container and then drops them."""
     candidate, age = look.candidate, look.age
     if candidate.loading:
-        return ServerVerdict("loading", candidate.loading, "wait until it listens")
+        return ServerVerdict("loading", candidate.loading, N_("wait until it listens"))
     if look.server.loads_first and look.young and said.trouble != "unreachable":
         return ServerVerdict(
-            "loading", f"does not listen yet, {duration(age)} after its start: its port opens when the model is loaded",
-            "wait; its log tells how far it is",
+            "loading",
+            N_(f"does not listen yet, {duration(age)} after its start: its port opens when the model is loaded"),
+            N_("wait; its log tells how far it is"),
         )  # fmt: skip
     if candidate.restarts >= RESTARTS and candidate.container:
         return ServerVerdict(
-            "down", f"nobody listens, and its container was restarted {candidate.restarts} times", "read its log"
+            "down",
+            N_(f"nobody listens, and its container was restarted {candidate.restarts} times"),
+            N_("read its log"),
         )
-    told = {"refused": "nobody listens there", "reset": "the connection is closed without an answer"}
+    told = {"refused": N_("nobody listens there"), "reset": N_("the connection is closed without an answer")}
     reason = told.get(said.trouble, said.sentence)
     if age is not None:
         return ServerVerdict(
-            "down", f"{reason}, {duration(age)} after its start", "read its log: did it start on another port?"
+            "down", N_(f"{reason}, {duration(age)} after its start"), N_("read its log: did it start on another port?")
         )
-    return ServerVerdict("down", reason, "start it, or correct the address")
+    return ServerVerdict("down", reason, N_("start it, or correct the address"))
 
 
 def figures(counted: Counted, before: Server | None, now: float) -> ServerFigures:

@@ -28,6 +28,7 @@ from ..model import (
     StepName,
     StepState,
 )
+from ..text import N_, _, told
 from .addresses import place
 from .gateways import environment, release
 from .model_users import key_of
@@ -40,7 +41,7 @@ STEPS: tuple[StepName, ...] = ("offered", "gateway", "key", "channel", "upstream
 LISTS_CHANNELS = (0, 6, 6)
 """The first release whose /v1/models tells of channels."""
 ENABLED = 1
-OFF = {2: "switched off by hand", 3: "switched off by the gateway itself after errors"}
+OFF = {2: N_("switched off by hand"), 3: N_("switched off by the gateway itself after errors")}
 SERVER_STATES: dict[str, StepState] = {
     "up": "ok", "busy": "ok", "wrong_key": "ok", "engine_dead": "failed", "down": "failed",
 }  # fmt: skip
@@ -71,28 +72,28 @@ def model_paths(snapshot: Snapshot) -> tuple[ModelPath, ...]:
 
 
 def _ok(name: StepName, shown: str, reason: str | None = None, edge: str | None = None) -> PathStep:
-    return PathStep(name, "ok", shown, reason, edge)
+    return PathStep(name, "ok", shown, reason and told(reason), edge)
 
 
 def _failed(name: StepName, shown: str, reason: str, edge: str | None = None) -> PathStep:
-    return PathStep(name, "failed", shown, reason, edge)
+    return PathStep(name, "failed", shown, told(reason), edge)
 
 
 def _unknown(name: StepName, shown: str, reason: str, edge: str | None = None) -> PathStep:
-    return PathStep(name, "unknown", shown, reason, edge)
+    return PathStep(name, "unknown", shown, told(reason), edge)
 
 
 def _arrow(name: StepName, shown: str, to: Lead) -> PathStep:
     """What the tried connection says."""
     edge = to.edge
     if edge is None:
-        return _unknown(name, shown, "the connection was not tried")
+        return _unknown(name, shown, N_("the connection was not tried"))
     hop = edge.broken or next((hop for hop in edge.hops if hop.state != "ok"), None)
     if hop is None and edge.hops:
-        return _ok(name, shown, f"{edge.source_name} reaches it at {place(edge.host, edge.port)}", edge.key)
-    why = f"{hop.name}: {hop.reason}" if hop is not None and hop.reason else "the connection was not tried"
+        return _ok(name, shown, N_(f"{edge.source_name} reaches it at {place(edge.host, edge.port)}"), edge.key)
+    why = f"{hop.name}: {hop.reason}" if hop is not None and hop.reason else N_("the connection was not tried")
     state: StepState = "failed" if hop is not None and hop.state == "failed" else "unknown"
-    return PathStep(name, state, shown, why, edge.key)
+    return PathStep(name, state, shown, told(why), edge.key)
 
 
 # The way of one model
@@ -106,14 +107,14 @@ def _followed(offer: Offer, snapshot: Snapshot) -> Iterator[ModelPath]:
     elif to.container is not None and role in ("oneapi", "aiproxy"):
         yield from _through(offer, to, to.container, snapshot)
     elif offer.gateway is not None and (to.server is None or to.server.nowhere):
-        why = f"{offer.address} is no gateway that is known here"
+        why = N_(f"{offer.address} is no gateway that is known here")
         names: tuple[StepName, ...] = ("key", "channel", "upstream", "server", "model")
         after = [_unknown(name, "", why) for name in names]
         yield _path(offer, [offer.told, _arrow("gateway", offer.address or "", to), *after])
     else:
         shown = to.server.key if to.server else offer.address or ""
         if offer.address is None:
-            arrow = _unknown("upstream", "", "no address is written for it: it goes to the vendor, or is not known")
+            arrow = _unknown("upstream", "", N_("no address is written for it: it goes to the vendor, or is not known"))
         else:
             arrow = _arrow("upstream", shown, to)
         key = _own_key(offer, to)
@@ -151,13 +152,15 @@ def _own_key(offer: Offer, to: Lead) -> PathStep:
     own = key_of(server.product, box, (*box.entrypoint, *box.command)) if box is not None else None
     if own is None:
         return PathStep("key", "none")
-    return _unknown("key", own.name, f"{server.key} has a key of its own; which one {offer.app.name} sends is not read")
+    return _unknown(
+        "key", own.name, N_(f"{server.key} has a key of its own; which one {offer.app.name} sends is not read")
+    )
 
 
 def _through(offer: Offer, to: Lead, gateway: Container, snapshot: Snapshot) -> Iterator[ModelPath]:
     arrow = _arrow("gateway", gateway.name, to)
     if arrow.state != "failed" and not (offer.address or "").rstrip("/").endswith("/v1"):
-        why = f"{offer.address} does not end with /v1, so {gateway.name} answers with its web page"
+        why = N_(f"{offer.address} does not end with /v1, so {gateway.name} answers with its web page")
         arrow = _failed("gateway", gateway.name, why, arrow.edge) if offer.kind in ("", "llmModels") else arrow
     state = next((one for one in snapshot.oneapis if one.container == gateway.id), None)
     steps = [offer.told, arrow, _key(offer, gateway, state)]
@@ -166,7 +169,7 @@ def _through(offer: Offer, to: Lead, gateway: Container, snapshot: Snapshot) -> 
         return
     for step, channel in _channels(offer, gateway, state):
         if channel is None or step.state == "failed":
-            why = "which channel takes it is not known"
+            why = N_("which channel takes it is not known")
             names: tuple[StepName, ...] = ("upstream", "server", "model")
             after = [_unknown(name, "", why) for name in names]
             yield _path(offer, [*steps, step, *after], gateway=gateway, channel=channel)
@@ -181,21 +184,21 @@ def _key(offer: Offer, gateway: Container, state: OneApiState | None) -> PathSte
     if role_of_container(gateway) == "aiproxy":
         own, key = environment(gateway).get("ADMIN_KEY"), offer.gateway.key if offer.gateway else None
         if own and key and own == key:
-            return _ok("key", "ADMIN_KEY", f"{offer.app.name} sends the ADMIN_KEY of {gateway.name}")
-        return _unknown("key", "", f"it is not the ADMIN_KEY of {gateway.name}, or is not known")
+            return _ok("key", "ADMIN_KEY", N_(f"{offer.app.name} sends the ADMIN_KEY of {gateway.name}"))
+        return _unknown("key", "", N_(f"it is not the ADMIN_KEY of {gateway.name}, or is not known"))
     if offer.gateway is None or not offer.gateway.key:
-        return _unknown("key", "", f"{gateway.name} was not asked with the key of {offer.app.name}")
+        return _unknown("key", "", N_(f"{gateway.name} was not asked with the key of {offer.app.name}"))
     name = offer.gateway.key_variable or ""
     if state is None or state.trouble or state.client != offer.app.id:
-        why = state.sentence if state is not None and state.sentence else f"{gateway.name} was not asked with it"
+        why = state.sentence if state is not None and state.sentence else N_(f"{gateway.name} was not asked with it")
         return _unknown("key", name, why)
     if state.models_trouble == "wrong-key":
-        return _failed("key", name, f"{gateway.name} refuses {name} of {offer.app.name}")
+        return _failed("key", name, N_(f"{gateway.name} refuses {name} of {offer.app.name}"))
     if state.models is None:
         return _unknown(
-            "key", name, f"{gateway.name} could not be asked with it: {state.models_trouble or 'no answer'}"
+            "key", name, N_(f"{gateway.name} could not be asked with it: {state.models_trouble or 'no answer'}")
         )
-    return _ok("key", name, f"{gateway.name} takes {name} of {offer.app.name}")
+    return _ok("key", name, N_(f"{gateway.name} takes {name} of {offer.app.name}"))
 
 
 def _channels(
@@ -210,27 +213,28 @@ def _channels(
     having = [one for one in channels if model in one.models]
     on = [one for one in having if one.status == ENABLED]
     if not on and len(channels) >= ALL_READ:
-        yield _unknown("channel", "", f"more than {ALL_READ} channels: not all of them were read"), None
+        yield _unknown("channel", "", N_(f"more than {ALL_READ} channels: not all of them were read")), None
         return
     if not on:
         first = having[0] if having else None
         names = {name for one in channels if one.status == ENABLED for name in one.models}
-        why = f"channel {_called(first)} is {OFF.get(first.status, 'not enabled')}" if first else _none(model, names)
+        off = OFF.get(first.status, N_("not enabled")) if first else ""
+        why = N_(f"channel {_called(first)} is {off}") if first else _none(model, names)
         yield _failed("channel", _called(first) if first else "none", why), first
         return
     proxy = role_of_container(gateway) == "aiproxy"
     top = on if proxy else [one for one in on if one.priority == max(each.priority for each in on)]
     for one in top:
         groups = ", ".join(one.groups) or "none"
-        about = f"group {groups}, priority {one.priority}"
+        about = N_(f"group {groups}, priority {one.priority}")
         if len(on) > len(top):
-            about += f"; {len(on) - len(top)} more of lower priority"
+            about = N_(f"{about}; {len(on) - len(top)} more of lower priority")
         step = _ok("channel", _called(one), about)
         if known is False:
-            why = f"{gateway.name} does not list {model} for this key; channel {_called(one)} is of group {groups}"
+            why = N_(f"{gateway.name} does not list {model} for this key; channel {_called(one)} is of group {groups}")
             step = (_unknown if "default" in one.groups else _failed)("channel", _called(one), why)
         elif known is None and one.groups and "default" not in one.groups:
-            step = _unknown("channel", _called(one), f"{about}; the group of the key is not known")
+            step = _unknown("channel", _called(one), N_(f"{about}; the group of the key is not known"))
         yield step, one
 
 
@@ -240,7 +244,7 @@ def _called(channel: OneApiChannel) -> str:
 
 def _none(model: str, names: set[str]) -> str:
     near = get_close_matches(model, sorted(names), 1, 0.7)
-    return f"no channel offers {model}" + (f"; {near[0]} may be meant" if near else "")
+    return N_(f"no channel offers {model}; {near[0]} may be meant") if near else N_(f"no channel offers {model}")
 
 
 def listed(offer: Offer, gateway: Container, state: OneApiState | None) -> bool | None:
@@ -256,12 +260,14 @@ def listed(offer: Offer, gateway: Container, state: OneApiState | None) -> bool 
 def _by_list(offer: Offer, gateway: Container, state: OneApiState | None, known: bool | None) -> PathStep:
     """Where channels are not known."""
     if role_of_container(gateway) == "aiproxy":
-        why = f"could not be read: {state.sentence}" if state is not None and state.sentence else "was not read"
-        return _unknown("channel", "", f"the channels of {gateway.name} lie in its database, which {why}")
+        why = N_(f"could not be read: {state.sentence}") if state is not None and state.sentence else N_("was not read")
+        return _unknown("channel", "", N_(f"the channels of {gateway.name} lie in its database, which {why}"))
     if known is None or state is None:
-        return _unknown("channel", "", f"the channels of {gateway.name} take an administrator's access token to read")
+        return _unknown(
+            "channel", "", N_(f"the channels of {gateway.name} take an administrator's access token to read")
+        )
     if known:
-        why = f"{gateway.name} lists {offer.model} for this key; which channel it is takes an access token to read"
+        why = N_(f"{gateway.name} lists {offer.model} for this key; which channel it is takes an access token to read")
         return _ok("channel", "listed", why)
     return _failed("channel", "none", _none(offer.model, set(state.models or ())))
 
@@ -271,20 +277,22 @@ def _upstream(
 ) -> tuple[PathStep, Lead]:  # fmt: skip
     base = channel.base_url
     if not base:
-        return _unknown("upstream", "vendor", f"channel {_called(channel)} goes to the vendor of its type"), Lead()
+        return _unknown("upstream", "vendor", N_(f"channel {_called(channel)} goes to the vendor of its type")), Lead()
     to = lead_of(gateway, base, snapshot)
     end = doubled(channel, gateway)
     if end:
-        why = f"its base URL {base} ends with {end}, and {gateway.name} adds the path itself: requests go to {end}/v1"
+        why = N_(
+            f"its base URL {base} ends with {end}, and {gateway.name} adds the path itself: requests go to {end}/v1"
+        )
         return _failed("upstream", base, why, to.edge.key if to.edge else None), to
     bare = "/" not in base.rstrip("/").partition("://")[2]
     if bare and channel.type == 1 and role_of_container(gateway) == "aiproxy":
-        why = f"its base URL {base} ends without /v1, and {gateway.name} adds none"
+        why = N_(f"its base URL {base} ends without /v1, and {gateway.name} adds none")
         sure = to.server is not None and to.server.product in UNDER_V1
         return (_failed if sure else _unknown)("upstream", base, why, to.edge.key if to.edge else None), to
     step = _arrow("upstream", base, to)
     if step.state == "ok" and channel.mapping and asked:
-        step = _ok("upstream", base, f"{step.reason}, and sends {asked}", step.edge)
+        step = _ok("upstream", base, N_(f"{step.reason}, and sends {asked}"), step.edge)
     return step, to
 
 
@@ -308,12 +316,12 @@ def _end(to: Lead, model: str) -> Iterator[PathStep]:
     """The server, and whether it has the model."""
     server = to.server
     if server is None:
-        yield _unknown("server", "", "no model server is known at this address")
-        yield _unknown("model", "", "no model server is known at this address")
+        yield _unknown("server", "", N_("no model server is known at this address"))
+        yield _unknown("model", "", N_("no model server is known at this address"))
         return
-    why = f": {server.reason}" if server.reason else ""
-    state = SERVER_STATES.get(server.state, "unknown")
-    yield PathStep("server", state, server.key, f"{server.product} is {server.state}{why}")
+    why = _("{product} is {state}", product=server.product, state=_(server.state))
+    why = f"{why}: {server.reason}" if server.reason else why
+    yield PathStep("server", SERVER_STATES.get(server.state, "unknown"), server.key, why)
     yield _served(server, model)
 
 
@@ -323,17 +331,18 @@ def _served(server: Server, model: str) -> PathStep:
     if not model:
         return PathStep("model", "none")
     if not names:
-        return _unknown("model", model, f"{server.key} has not told its models")
+        return _unknown("model", model, N_(f"{server.key} has not told its models"))
     if own not in names:
         if product is not None and product.any_name and len(names) == 1:
-            return _ok("model", next(iter(names)), f"{server.key} has one model and takes any name")
+            return _ok("model", next(iter(names)), N_(f"{server.key} has one model and takes any name"))
         near = get_close_matches(model, sorted(names), 1, 0.6)
-        also = f"; {near[0]} may be meant" if near else f"; it has {', '.join(sorted(names)[:4])}"
-        return _failed("model", model, f"{server.key} does not serve {model}{also}")
+        has = N_(f"{near[0]} may be meant") if near else N_(f"it has {', '.join(sorted(names)[:4])}")
+        return _failed("model", model, N_(f"{server.key} does not serve {model}; {has}"))
     if server.loaded is None or own in {one.name for one in server.loaded}:
-        return _ok("model", own, "served" if server.loaded is None else "served, and in memory")
-    when = "; it is loaded at the first request" if product is not None and product.loads_when_asked else ""
-    return _ok("model", own, f"served, not in memory{when}")
+        return _ok("model", own, N_("served") if server.loaded is None else N_("served, and in memory"))
+    waits = product is not None and product.loads_when_asked
+    loads = N_("served, not in memory; it is loaded at the first request")
+    return _ok("model", own, loads if waits else N_("served, not in memory"))
 
 
 def _spelt(server: Server, model: str) -> str:

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from ..model import Container, NativeProcess, Product, Role, Server, ServerUser
+from ..text import N_, told
 from ..text.cleaning import clean_line
 from .addresses import Address, Target, address_of, lead, place, reached, shown
 from .gateways import environment, names_of
@@ -23,6 +24,8 @@ from .roles import role_of_program
 from .servers.asking import Candidate
 from .services import role_of_container
 from .versions import exit_meaning
+
+ELSEWHERE = N_("the Engine is on another machine, so its ports are not asked from here")
 
 
 def hint(container: Container, command: Sequence[str], *, serving: bool) -> tuple[Product | None, str | None]:
@@ -73,8 +76,10 @@ def published(container: Container, port: int) -> bool:
 def way(container: Container, port: int, at: tuple[str, int]) -> str:
     """How it is reached, for people."""
     if container.network_mode == "host":
-        return f"port {port} in the machine's own network"
-    return f"published port {at[1]}" if published(container, port) else f"port {port} at the container's address"
+        return N_(f"port {port} in the machine's own network")
+    return (
+        N_(f"published port {at[1]}") if published(container, port) else N_(f"port {port} at the container's address")
+    )
 
 
 def why_not(container: Container, port: int, *, local: bool, rootless: bool) -> tuple[str, str | None]:
@@ -82,15 +87,17 @@ def why_not(container: Container, port: int, *, local: bool, rootless: bool) -> 
     if container.state != "running":
         code = container.exit_code if container.state in {"exited", "dead", "restarting"} else None
         meaning = exit_meaning(code, container.oom_killed, container.error, "model_server") if code else None
-        told = "" if code is None else f", exit code {code}" + (f" ({meaning})" if meaning else "")
-        state = "was created and never started" if container.state == "created" else f"is {container.state}"
-        return f"its container {state}{told}", None if container.state == "created" else "look at its logs"
+        if container.state == "created":
+            return N_("its container was created and never started"), None
+        state = container.state
+        why = N_(f"its container is {state}") if code is None else N_(f"its container is {state}, exit code {code}")
+        return f"{why} ({meaning})" if meaning else why, N_("look at its logs")
     if not local:
-        return "the Engine is on another machine, so its ports are not asked from here", "run stackops on that machine"
-    publish = f"publish its port: ports: ['127.0.0.1:{port}:{port}']"
+        return ELSEWHERE, N_("run stackops on that machine")
+    publish = N_(f"publish its port: ports: ['127.0.0.1:{port}:{port}']")
     if rootless:
-        return "the Engine runs rootless, so the networks of its containers are not reachable from here", publish
-    return f"port {port} is not published, and the container has no address that is reachable from here", publish
+        return N_("the Engine runs rootless, so the networks of its containers are not reachable from here"), publish
+    return N_(f"port {port} is not published, and the container has no address that is reachable from here"), publish
 
 
 def native_place(
@@ -201,13 +208,13 @@ class _Search:
                 self._add_container(container, port_of(container), role)
             elif role == "unknown" and (grant := self._gpu(container)):
                 for port in typical(container)[:2]:
-                    self._add_container(container, port, role, f"{grant} and port {port}")
+                    self._add_container(container, port, role, N_(f"{grant} and port {port}"))
 
     def _gpu(self, container: Container) -> str | None:
         asked = any("gpu" in r.capabilities or r.driver in {"nvidia", "cdi"} for r in container.device_requests)
         if container.id in self._around.gpu_containers:
-            return "it holds GPU memory"
-        return "it has a GPU" if asked or container.runtime == "nvidia" else None
+            return N_("it holds GPU memory")
+        return N_("it has a GPU") if asked or container.runtime == "nvidia" else None
 
     def _add_container(self, container: Container, port: int, role: Role, why: str | None = None) -> str:
         key = _key(container, port)
@@ -235,7 +242,8 @@ class _Search:
         reason, remedy = why_not(container, port, local=self._around.local, rootless=self._around.rootless)
         self._silent[key] = Server(
             key, product or "unknown", f"http://{place(container.name, port)}",
-            "unknown" if container.state in {"running", "unknown"} else "down", reason, remedy,
+            "unknown" if container.state in {"running", "unknown"} else "down",
+            told(reason), told(remedy or "") or None,
             container=container.id, service=container.service or container.name,
         )  # fmt: skip
 
@@ -272,7 +280,7 @@ class _Search:
                 continue
             target = lead(address, None, self._containers, self._around.own)
             if self._known(target) is None:
-                self._ask(address, target, "listed in stackops.toml")
+                self._ask(address, target, N_("listed in stackops.toml"))
 
     def follow(self, use: Use) -> None:
         """Put the user down at the server that its address leads to; a server nobody knew yet becomes one."""
@@ -311,25 +319,32 @@ class _Search:
             if role in SERVING or role in _IN_FRONT:
                 return self._add_container(target.container, target.port, role, why)
             return self._row(
-                address, f"it leads to {target.container.name}, which is no model server ({role})", None, nowhere=True
+                address,
+                N_(f"it leads to {target.container.name}, which is no model server ({role})"),
+                None,
+                nowhere=True,
             )
         if target.where == "machine" or (target.where == "elsewhere" and self._around.elsewhere):
             return self._ask(address, target, why, use.hint)
         if target.where == "itself" and target.container is not None:
             name = target.container.name
             return self._row(
-                address, f"{address.host} in the container {name} is {name} itself, which is no model server",
-                "write the name of the service there, or host.docker.internal for a server on the host",
+                address, N_(f"{address.host} in the container {name} is {name} itself, which is no model server"),
+                N_("write the name of the service there, or host.docker.internal for a server on the host"),
                 f"{place(address.host, address.port)} from {name}", nowhere=True,
             )  # fmt: skip
         if target.where == "nobody":
             known = next((c for c in self._containers if address.host in names_of(c)), None)
-            why = f"in no network together with {known.name}" if known else f"no container is called {address.host}"
+            why = (
+                N_(f"in no network together with {known.name}")
+                if known
+                else N_(f"no container is called {address.host}")
+            )
             apart = f"{place(address.host, address.port)} from {caller.name}" if known and caller else None
-            return self._row(address, f"nothing is known at this address: {why}", None, apart, nowhere=True)
+            return self._row(address, N_(f"nothing is known at this address: {why}"), None, apart, nowhere=True)
         return self._row(
-            address, "it is on another machine: listed, not asked",
-            f'allow it in stackops.toml: [servers] addresses = ["{address.base}"], or probe_declared = true',
+            address, N_("it is on another machine: listed, not asked"),
+            N_(f'allow it in stackops.toml: [servers] addresses = ["{address.base}"], or probe_declared = true'),
         )  # fmt: skip
 
     def _ask(self, address: Address, target: Target, why: str, hint: Product | None = None) -> str:
@@ -340,11 +355,11 @@ class _Search:
         host = "127.0.0.1" if here else address.host
         key = f"host:{target.port}" if here else place(address.host, address.port)
         if here and not self._around.local:
-            return self._row(address, "the Engine is on another machine, so its ports are not asked from here", None)
+            return self._row(address, ELSEWHERE, None)
         base = replace(address, host=host, port=target.port).base
         token = self._token(key, place(host, target.port))
         self._candidates.setdefault(key, Candidate(
-            key, base, why, hint=hint, hint_reason=f"the name of a setting: {why}" if hint else None,
+            key, base, why, hint=hint, hint_reason=N_(f"the name of a setting: {why}") if hint else None,
             token=token.value if token else None, token_name=token.name if token else None,
         ))  # fmt: skip
         return key
@@ -353,7 +368,8 @@ class _Search:
         self, address: Address, reason: str, remedy: str | None, key: str | None = None, *, nowhere: bool = False
     ) -> str:
         key = clean_line(key or place(address.host, address.port))
-        self._silent.setdefault(key, Server(key, "unknown", address.base, "unknown", reason, remedy, nowhere=nowhere))
+        why, cure = told(reason), told(remedy or "") or None
+        self._silent.setdefault(key, Server(key, "unknown", address.base, "unknown", why, cure, nowhere=nowhere))
         return key
 
     def _token(self, key: str, at: str) -> Key | None:

@@ -16,6 +16,7 @@ from functools import cache
 from msgspec import Struct
 
 from ..model import ComposeService, Container, DatabaseState, OneApiState, Product, Project, Role
+from ..text import N_
 from ..text.cleaning import clean_line
 from .addresses import address_of, shown
 from .gateways import environment, gateway_of
@@ -136,8 +137,12 @@ def _of_channels(state: OneApiState, gateway: Container) -> Iterator[Use]:
         if channel.base_url and address_of(channel.base_url) is not None:
             brand = CHANNELS[role_of_container(gateway) == "aiproxy"]
             who = f"{brand} {channel.id}" + (f" ({channel.name})" if channel.name else "")
-            off = "" if channel.status == 1 else ", switched off"
-            yield Use(clean_line(f"{who}{off}"), shown(channel.base_url), gateway.service or gateway.name, gateway.id)
+            yield Use(
+                clean_line(who if channel.status == 1 else N_(f"{who}, switched off")),
+                shown(channel.base_url),
+                gateway.service or gateway.name,
+                gateway.id,
+            )
 
 
 def _of_models(state: DatabaseState, app: Container) -> Iterator[Use]:
@@ -234,7 +239,7 @@ def key_of(product: Product | None, container: Container | None, command: Sequen
     server = SERVERS[product or "unknown"]
     if server.keyless:
         return None
-    who = container.name if container else "its command"
+    who = container.name if container else N_("its command")
     flag = option(command, "--api-key", "--api_key")
     if flag and "$" not in flag:
         return Key(flag.strip("\"'"), f"--api-key of {who}")

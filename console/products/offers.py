@@ -27,6 +27,7 @@ from ..model import (
     Server,
     Snapshot,
 )
+from ..text import N_, _, told
 from .addresses import address_of, lead, place
 from .edges import CONFIG, LISTS_END, RERANKERS
 from .gateways import Gateway, environment, gateway_of, names_of, release
@@ -91,7 +92,7 @@ def offers_of(app: Container, snapshot: Snapshot) -> Iterator[Offer]:
 
 
 def _not_known(shown: str, why: str) -> PathStep:
-    return PathStep("offered", "unknown", shown, why)
+    return PathStep("offered", "unknown", shown, told(why))
 
 
 def _of_fastgpt(app: Container, snapshot: Snapshot) -> Iterator[Offer]:
@@ -104,7 +105,7 @@ def _of_fastgpt(app: Container, snapshot: Snapshot) -> Iterator[Offer]:
     if file is not None and file.gateway and numbers is not None and numbers >= (4, 9):
         address, gateway = file.gateway, None  # systemEnv.chatApiKey may be its key
     state = kept_models(app, snapshot)
-    where = paths[0] if paths else f"environment of {app.name}"
+    where = paths[0] if paths else N_(f"environment of {app.name}")
     if in_mongodb(numbers) or (state is not None and state.answer.models):
         where, told = f"system_models of {state.database}" if state else "MongoDB", _of_mongodb(numbers, state)
     else:
@@ -134,18 +135,18 @@ def _of_file(app: Container, path: str | None, file: JsonFact | None, numbers: t
     wrong = (file.strict if numbers is not None and numbers < JSON5 else file.relaxed) if file is not None else None
     if wrong is not None:
         runs = app.state == "running"  # then it has read what was there before
-        why = f"FastGPT cannot read {path}: {wrong}"
-        yield PathStep("offered", "unknown" if runs else "failed", "", why), None
+        why = N_(f"FastGPT cannot read {path}: {wrong}")
+        yield PathStep("offered", "unknown" if runs else "failed", "", told(why)), None
         return
     if file is None or not file.models:
-        why = f"{path} lists none" if file is not None and not file.unsure else f"{path} could not be read"
-        yield _not_known("", why if path else "no config.json is mounted, so the one in the image counts"), None
+        why = N_(f"{path} lists none") if file is not None and not file.unsure else N_(f"{path} could not be read")
+        yield _not_known("", why if path else N_("no config.json is mounted, so the one in the image counts")), None
         return
     second = [one for one in file.models if one.kind in RERANKERS][1:]  # fact: only the first reranker is used
     for one in (each for each in file.models if each not in second):
         step = PathStep("offered", "ok", one.kind)
         if numbers is None:
-            step = _not_known(one.kind, "its release is not known; from v4.8.20 on these lists are ignored")
+            step = _not_known(one.kind, N_("its release is not known; from v4.8.20 on these lists are ignored"))
         yield step, one
 
 
@@ -162,24 +163,24 @@ def _of_mongodb(numbers: tuple[int, ...] | None, state: DatabaseState | None) ->
 def _not_in_mongodb(numbers: tuple[int, ...], state: DatabaseState | None) -> str:
     """Why no model of a FastGPT from v4.8.20 on is known."""
     if numbers >= OTHERWISE:
-        return "from v4.17 on FastGPT keeps its models in MongoDB in a way that is not known here"
+        return N_("from v4.17 on FastGPT keeps its models in MongoDB in a way that is not known here")
     if state is None:
-        return "from v4.8.20 on FastGPT keeps its models in MongoDB, which could not be asked for them"
+        return N_("from v4.8.20 on FastGPT keeps its models in MongoDB, which could not be asked for them")
     if state.answer.models is None:
-        return f"its models lie in MongoDB, which could not be read: {state.answer.said}"
-    return f"no model is active in system_models of {state.database}; FastGPT offers none until one is"
+        return N_(f"its models lie in MongoDB, which could not be read: {state.answer.said}")
+    return N_(f"no model is active in system_models of {state.database}; FastGPT offers none until one is")
 
 
 def _of_librechat(app: Container, verdict: ConfigVerdict, snapshot: Snapshot) -> Iterator[Offer]:
     if verdict.stage is None or not verdict.mounted or verdict.boot != "ok":
-        why = verdict.problem or "it is not known what LibreChat makes of librechat.yaml"
-        told = _not_known("", why)
+        why = verdict.problem or N_("it is not known what LibreChat makes of librechat.yaml")
+        step = _not_known("", why)
         if verdict.stage is not None and verdict.problem is None:
-            why = verdict.log or "it refuses the file"
-            why = why if verdict.mounted else f"{verdict.path or 'librechat.yaml'} is not mounted into {app.name}"
-            told = PathStep("offered", "failed", "", f"LibreChat does not take librechat.yaml: {why}")
+            why = verdict.log or N_("it refuses the file")
+            why = why if verdict.mounted else N_(f"{verdict.path or 'librechat.yaml'} is not mounted into {app.name}")
+            step = PathStep("offered", "failed", "", _("LibreChat does not take librechat.yaml: {why}", why=told(why)))
         if verdict.path and (verdict.stage is not None or verdict.mounted):
-            yield Offer(app, "", "", verdict.path, None, told)
+            yield Offer(app, "", "", verdict.path, None, step)
         return
     yield from _fetched(app, verdict.offered, verdict.path, snapshot)
 
@@ -189,14 +190,14 @@ def _fetched(app: Container, listed: tuple[OfferedModel, ...], where: str, snaps
     asked = {one.kind: _names(app, one.address, snapshot) for one in listed if one.fetch and not one.name}
     named = {one.kind for one in listed if one.name}
     for one in listed:
-        told, there = asked.get(one.kind), PathStep("offered", "ok", one.kind, "the server lists it")
-        if not one.name and told:
-            for name in told:
+        names, there = asked.get(one.kind), PathStep("offered", "ok", one.kind, _("the server lists it"))
+        if not one.name and names:
+            for name in names:
                 yield Offer(app, name, one.kind, where, one.address, there)
         elif not one.name and one.kind not in named:
-            why = f"{app.name} asks {one.address} for its list, which is not known here"
+            why = N_(f"{app.name} asks {one.address} for its list, which is not known here")
             yield Offer(app, "", one.kind, where, one.address, _not_known(one.kind, why))
-        elif one.name and not told:
+        elif one.name and not names:
             yield Offer(app, one.name, one.kind, where, one.address, PathStep("offered", "ok", one.kind))
 
 

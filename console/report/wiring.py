@@ -13,7 +13,7 @@ import msgspec
 
 from ..model import Edge, Hop, ModelPath, PathStep, PathTest, Snapshot
 from ..products.addresses import place
-from ..text import N_, _
+from ..text import N_, _, told
 from ..text.cleaning import DASH
 from .json_ import Document, faults, head
 from .plain import Facts
@@ -63,7 +63,9 @@ REASONS = (
     N_("refuses: this host is not allowed ({code})"), N_("refuses: error ({code})"),
     N_("refuses other machines: Redis runs in protected mode"), N_("it could not be tried: {error}"),
     N_("it was not tried"), N_("its protocol is not tried"), N_("environment of {container}"),
-    N_("answers, and is {source} itself"),
+    N_("answers, and is {source} itself"), N_("only root may look into the network of a container"),
+    N_("its process has ended"), N_("its process is not known to be the container's"),
+    N_("its network cannot be entered: {error}"),
     N_("no container in a network of {source} is called {host}"), N_("{host} is this machine"),
     N_("{host} is {source} itself"), N_("{target} does not run"), N_("{target} is called so in a common network"),
     N_("{target} publishes that port of this machine"),
@@ -83,7 +85,7 @@ def reasoned(reason: str) -> str:
     for template in REASONS:
         if found := _pattern(template).fullmatch(reason):
             return _(template, **found.groupdict())
-    return reason
+    return told(reason)
 
 
 def explained(edge: Edge) -> str:
@@ -156,9 +158,9 @@ def lines(snapshot: Snapshot, width: int) -> Iterator[Line]:
     top, *drawn = table(narrowed(rows, width, _LEAST_FIRST, 12), width)
     yield ("", "", top)
     for edge, line in zip(snapshot.edges, drawn, strict=True):
-        told, word = state(edge), _(state(edge))
-        yield (word, _COLORS[told], line[len(word) :])
-        if told == "broken":
+        found, word = state(edge), _(state(edge))
+        yield (word, _COLORS[found], line[len(word) :])
+        if found == "broken":
             yield ("", "", f"    {explained(edge)}")
 
 
@@ -264,9 +266,9 @@ def model_lines(snapshot: Snapshot, width: int) -> Iterator[Line]:
     top, *drawn = table(narrowed(rows, width, ("KEY", "OFFERED", "UPSTREAM"), 12), width)
     yield ("", "", top)
     for path, line in zip(paths, drawn, strict=True):
-        told, word = path_state(path), _(path_state(path))
-        yield (word, _COLORS[told], line[len(word) :])
-        if told == "broken":
+        found, word = path_state(path), _(path_state(path))
+        yield (word, _COLORS[found], line[len(word) :])
+        if found == "broken":
             yield ("", "", f"    {path_explained(path)}")
 
 

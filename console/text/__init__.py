@@ -5,6 +5,9 @@ template and what fills it, where the sentence is made; never while a module is 
 then. Texts in a table of the source are marked with ``N_("…")`` and translated where they are shown.
 ``docs/catalogues.py`` finds both and writes the catalogues; a text without an entry stays English.
 
+What hosts and products say of a machine stays English in the Snapshot, where checks compare it and JSON has it: there
+``N_(f"{name} is down")`` marks the sentence as it is made, and ``told`` translates it where people read it.
+
 English costs nothing: gettext and the catalogues are loaded when another language is chosen. What other programs read
 (``--json``, ``--plain``) is English always. fact: gettext's manual, "Locale Environment Variables": LC_ALL, LC_MESSAGES
 and LANG, the first that is set.
@@ -13,7 +16,9 @@ and LANG, the first that is set.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -24,8 +29,8 @@ if TYPE_CHECKING:
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 LOCALE = Path(__file__).parent / "locale"
-DOMAINS = ("console", "checks")
-"""Catalogues: what screens and commands say; what checks, and the steps of their repairs, say."""
+DOMAINS = ("console", "checks", "reasons")
+"""Catalogues: what screens and commands say; what checks, and the steps of their repairs, say; what ``told`` finds."""
 FOLDERS: Mapping[Language, str] = {"zh": "zh_CN"}
 _VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -38,6 +43,8 @@ def use(language: Language) -> None:
     global _used, _name
     if language != _name:
         _used, _name = None if language == "en" else _loaded(language), language
+        told.cache_clear()
+        _reasons.cache_clear()
 
 
 def used() -> Language:
@@ -67,13 +74,16 @@ def of_arguments(arguments: Sequence[str], env: Mapping[str, str]) -> Language:
 
 def _loaded(language: Language) -> GNUTranslations:
     """The catalogues one behind the other."""
-    from gettext import GNUTranslations
-
-    folder = LOCALE / FOLDERS[language] / "LC_MESSAGES"
-    first, *others = (GNUTranslations(io.BytesIO((folder / f"{each}.mo").read_bytes())) for each in DOMAINS)
+    first, *others = (_read(FOLDERS[language], each) for each in DOMAINS)
     for other in others:
         first.add_fallback(other)
     return first
+
+
+def _read(folder: str, domain: str) -> GNUTranslations:
+    from gettext import GNUTranslations
+
+    return GNUTranslations(io.BytesIO((LOCALE / folder / "LC_MESSAGES" / f"{domain}.mo").read_bytes()))
 
 
 def _(text: str, /, **values: object) -> str:
@@ -86,6 +96,28 @@ def n_(one: str, many: str, count: int, /, **values: object) -> str:
     """The form of a text that goes with this number, which is its ``{count}``."""
     told = (one if count == 1 else many) if _used is None else _used.ngettext(one, many, count)
     return told.format_map({"count": count, **values})
+
+
+@lru_cache(2048)
+def told(text: str) -> str:
+    """A sentence that hosts or products made, in the language that is spoken; one that none of them made, as it is."""
+    if _used is None or not text:
+        return text
+    if (whole := _used.gettext(text)) != text:
+        return whole
+    for template, pattern in _reasons():
+        if found := pattern.fullmatch(text):
+            return _(template, **{name: told(value) for name, value in found.groupdict().items()})
+    return text
+
+
+@lru_cache(1)
+def _reasons() -> Sequence[tuple[str, re.Pattern[str]]]:
+    """Templates, and what tells that a text was made of one; that with the most letters first."""
+    reasons = vars(_read(FOLDERS[_name], "reasons"))["_catalog"]
+    by_letters = sorted(filter(None, reasons), key=lambda each: -len(re.sub(r"\{\w+\}", "", each)))
+    filled = (re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(each)) for each in by_letters)
+    return [(each, re.compile(one, re.DOTALL)) for each, one in zip(by_letters, filled, strict=True)]
 
 
 def N_(text: str, /) -> str:  # noqa: N802 - gettext's name for it

@@ -154,7 +154,8 @@ def _way(edge: Edge) -> Line:
 
 
 def _seen(hop: Hop) -> Span:
-    words = hop.reason if hop.state == "unknown" else f"{_(hop.state)}, {hop.reason}" if hop.reason else _(hop.state)
+    why = hop.reason and told.reasoned(hop.reason)
+    words = why if hop.state == "unknown" else f"{_(hop.state)}, {why}" if why else _(hop.state)
     return Span(words or DASH, "error" if hop.state == "failed" else "plain")
 
 
@@ -323,7 +324,7 @@ def _path_way(path: ModelPath) -> Line:
 
 
 def _told_step(step: PathStep) -> Span:
-    words = step.reason or step.shown or step.state
+    words = step.reason or step.shown or _(step.state)
     return Span(
         words if step.state == "unknown" else f"{_(step.state)}, {words}",
         "error" if step.state == "failed" else "plain",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import polib
 import pytest
 from stackops.console import text as language
+from stackops.console.hosts import HostError
 from stackops.console.text import DOMAINS, FOLDERS, _, n_
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs"))
@@ -69,10 +71,12 @@ def test_the_compiled_catalogue_is_made_of_the_written_one(domain: str, folder: 
 @pytest.mark.parametrize("folder", FOLDERS.values())
 def test_a_text_in_both_catalogues_has_one_translation(folder: str) -> None:
     """The first one would hide the other."""
-    first, second = (
+    each = [
         {one.msgid: told(one) for one in polib.pofile(str(catalogues.po_path(domain, folder)))} for domain in DOMAINS
-    )
-    assert {text: (first[text], second[text]) for text in first.keys() & second if first[text] != second[text]} == {}
+    ]
+    for first, second in combinations(each, 2):
+        both = first.keys() & second
+        assert {text: (first[text], second[text]) for text in both if first[text] != second[text]} == {}
 
 
 def test_no_text_is_translated_while_a_module_is_imported() -> None:
@@ -121,6 +125,30 @@ def test_a_known_text_is_translated_and_an_unknown_one_stays_english() -> None:
     language.use("en")
     assert n_("{count} death", "{count} deaths", 1) == "1 death"
     assert _("{name} says {{}}", name="{x}") == "{x} says {}"
+
+
+def test_a_sentence_of_a_host_is_told_by_its_template() -> None:
+    """It is made in English; what fills it is told too, and what no host says stays as it is."""
+    said = "Compose refuses the files a.yml: /srv/a.yml is not a directory"
+    assert language.told(said) == said
+    language.use("zh")
+    assert language.told(said) == "Compose 拒绝文件 a.yml：/srv/a.yml 不是目录"
+    assert language.told("look again") == _("look again") != "look again"
+    assert language.told("the flux capacitor is empty") == "the flux capacitor is empty"
+    assert str(HostError("/srv is not a directory", "look again")) == "/srv 不是目录"
+    language.use("en")
+    assert language.told(said) == said
+
+
+def test_every_sentence_of_a_host_is_found_again() -> None:
+    """By its own template, or by one that says the same of it."""
+    language.use("zh")
+    wrong = []
+    for one in polib.pofile(str(catalogues.po_path("reasons", FOLDERS["zh"]))):
+        names = {name: f"<{name}>" for name in catalogues.placeholders(one.msgid)}
+        if language.told(one.msgid.format(**names)) != one.msgstr.format(**names):
+            wrong.append((one.msgid, language.told(one.msgid.format(**names))))
+    assert wrong == []
 
 
 @pytest.mark.parametrize(

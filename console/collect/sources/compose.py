@@ -14,6 +14,7 @@ from ...hosts import ComposeProject, Files, Host, HostError
 from ...hosts.call import NotAnsweringError, call_async
 from ...model import Container, Fault, Project, ServiceHash
 from ...products.services import LABEL_HASH, newer_than_container
+from ...text import _
 from ..board import NewParts, fault_of
 from ..source import Site, Source
 
@@ -92,7 +93,11 @@ class ComposeProjects(_OfFiles):
     async def _parse(self, place: ProjectPlace, known: _Known) -> None:
         from ...compose.reading import read_project
 
-        files, now, what = self.host.files, self.host.clock.monotonic(), f"The folder {place.directory}"
+        files, now, what = (
+            self.host.files,
+            self.host.clock.monotonic(),
+            _("The folder {directory}", directory=place.directory),
+        )
         way = (self, place)
         stamp = await call_async(lambda: _stamp(files, place, known.project), self.deadline, what, way=way)
         if stamp == known.stamp and now - known.read_at < self.cadence.whole_projects:

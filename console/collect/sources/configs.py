@@ -26,6 +26,7 @@ from ...products.librechat.reading import Spot, spots
 from ...products.librechat.repair import repairs
 from ...products.services import role_of_container, services
 from ...products.versions import version_of
+from ...text import _
 from ...text.cleaning import SECRETS, clean_line, redact
 from ..board import NewParts, fault_of, silent
 from ..source import Site, Source
@@ -260,9 +261,9 @@ def _file(files: Files, spot: Spot) -> tuple[str, FileFact | None, str | None]:
             return path, None, clean_line(str(error))
         if fact.kind == "file":
             too_big = fact.size is not None and fact.size > LIMIT
-            return path, fact, f"it is larger than {LIMIT // 1024} KiB" if too_big else None
+            return path, fact, _("it is larger than {limit} KiB", limit=LIMIT // 1024) if too_big else None
         if fact.kind == "unreadable":
-            return path, None, "this user may not read it"
+            return path, None, _("this user may not read it")
         if path == first and (spot.mounted or fact.kind != "missing"):
             break  # what the container sees is what counts
     return first, None, None
@@ -282,12 +283,15 @@ def _judged(files: Files, env: Mapping[str, str] | None, of: KnownRelease, verdi
     except judge.NotJudged as error:
         return replace(verdict, problem=str(error))
     if found.only_unknown_keys and of.number > NEWEST_NUMBER:
-        problem = f"LibreChat {of.text} is newer than the rules known here, and may know its keys"
+        problem = _("LibreChat {text} is newer than the rules known here, and may know its keys", text=of.text)
         return replace(verdict, problem=problem)
     if of.number < OLDEST and (found.stage == "ok" or found.only_unknown_keys):
         since = ".".join(map(str, OLDEST))
         return replace(
-            verdict, problem=f"LibreChat {of.text} is older than the rules known here, which begin at {since}"
+            verdict,
+            problem=_(
+                "LibreChat {text} is older than the rules known here, which begin at {since}", text=of.text, since=since
+            ),
         )
     return replace(
         verdict, stage=found.stage, boot=found.boot, log=_shown(found.log) if found.log else None,

@@ -20,6 +20,7 @@ from ...model import Container, CookieProof
 from ...products.addresses import place, reached
 from ...products.gateways import environment
 from ...products.services import role_of_container
+from ...text import _
 from ...text.cleaning import clean_line
 from ..board import NOTHING, NewParts
 from ..source import Site, Source
@@ -87,20 +88,20 @@ def attributes(header: str) -> dict[str, str] | None:
 
 def _without_cookie(reply: HttpReply) -> tuple[Outcome, str]:
     if reply.status == 429:
-        return "rate-limited", "It has had too many logins from this address (429): try again in five minutes"
+        return "rate-limited", _("It has had too many logins from this address (429): try again in five minutes")
     if reply.status == 403 and _BANNED.encode() in reply.body:
-        return "banned", "It has banned this account or address for a while (403)"
+        return "banned", _("It has banned this account or address for a while (403)")
     if reply.status in (400, 401, 403, 404, 422) and "json" in reply.headers.get("content-type", ""):
-        return "refused", f"It refuses the login ({reply.status}): e-mail address or password is wrong"
+        return "refused", _("It refuses the login ({status}): e-mail address or password is wrong", status=reply.status)
     if reply.status != 200:
-        return "unexpected", f"It answers the login with {reply.status}"
+        return "unexpected", _("It answers the login with {status}", status=reply.status)
     try:
         pending = msgspec.json.decode(reply.body, type=_Pending).pending
     except (msgspec.DecodeError, msgspec.ValidationError):
-        return "unexpected", "It answers the login, but not as LibreChat does"
+        return "unexpected", _("It answers the login, but not as LibreChat does")
     if pending:
-        return "two-factor", "The account asks for a second factor: name one without it"
-    return "no-cookie", "It takes the login and sets no session cookie"
+        return "two-factor", _("The account asks for a second factor: name one without it")
+    return "no-cookie", _("It takes the login and sets no session cookie")
 
 
 LOGIN = "librechat-login"
@@ -179,7 +180,10 @@ class Cookies(Source):
     async def _ask(self, wanted: list[Container]) -> None:
         account, why = self._account()
         if account is not None and len(wanted) > 1:
-            why = f"There are {len(wanted)} LibreChats here: name the one that the login belongs to with --project"
+            why = _(
+                "There are {wanted} LibreChats here: name the one that the login belongs to with --project",
+                wanted=len(wanted),
+            )
         for container in wanted:
             known = self._known(container)
             if account is None or len(wanted) > 1:
@@ -200,11 +204,11 @@ class Cookies(Source):
         email, password = self._names
         if not (email and password):
             missing = "password_env" if email else "email_env"
-            return None, f"The settings name no [librechat] {missing}, and a login needs both"
+            return None, _("The settings name no [librechat] {missing}, and a login needs both", missing=missing)
         found = (os.environ.get(email, ""), os.environ.get(password, ""))
         unset = next((name for name, value in zip((email, password), found, strict=True) if not value), None)
         if unset:
-            return None, f"The environment variable {unset}, named in the settings, is not set"
+            return None, _("The environment variable {unset}, named in the settings, is not set", unset=unset)
         SECRETS.learn("PASSWORD", found[1])
         return found, ""
 
@@ -216,9 +220,9 @@ class Cookies(Source):
         if acts is None or address is None:
             return None
         if known.refused == account:
-            return self._withheld(container, "This account was refused before, and is not tried again", address)
+            return self._withheld(container, _("This account was refused before, and is not tried again"), address)
         if len(known.sent) >= MOST:
-            why = f"{MOST} logins have been sent in the last five minutes, and LibreChat counts them"
+            why = _("{most} logins have been sent in the last five minutes, and LibreChat counts them", most=MOST)
             return self._withheld(container, why, address)
         proof = await prove(acts, container.id, address, *account, now=self.host.clock.now())
         if proof.outcome not in ("unreachable", "withheld"):

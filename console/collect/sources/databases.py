@@ -27,6 +27,7 @@ from ...products.offers import IN_MONGODB, OTHERWISE
 from ...products.registry import by_role
 from ...products.services import role_of_container
 from ...products.versions import version_of
+from ...text import _
 from ...text.cleaning import SECRETS, clean_line
 from ..board import NewParts
 from ..mongo_state import targets
@@ -176,7 +177,7 @@ class LoginsTried(Source):
             now = [(one, way) for one in due if (way := next(iter(ways[one.same]), None)) is not None]
             told = await self.call(databases.ask_databases, [(way, one.login) for one, way in now]) if now else ()
             due = []
-            for (one, _), answer in zip(now, told, strict=True):
+            for (one, _way), answer in zip(now, told, strict=True):
                 answers.setdefault(one.same, answer)
                 if answer.trouble not in NEXT_WAY:
                     answers[one.same] = answer
@@ -186,7 +187,9 @@ class LoginsTried(Source):
         at = self.host.clock.now()
         self._told |= {one.key: _state(one, answers[one.same], at) for one in new if one.same in answers}
         for one in wanted:
-            self._told.setdefault(one.key, _state(one, DatabaseAnswer(trouble="unreachable", said="not asked"), None))
+            self._told.setdefault(
+                one.key, _state(one, DatabaseAnswer(trouble="unreachable", said=_("not asked")), None)
+            )
 
 
 def _kind(server: Container) -> DatabaseKind:

@@ -13,6 +13,7 @@ import msgspec
 
 from ...hosts import Engine, EngineFailed, HostError, NotFound
 from ...model import Fault
+from ...text import _
 from ...text.cleaning import clean_line
 from ...text.traces import caught
 from .. import containers as docker
@@ -34,7 +35,7 @@ class _OfEngine(Source):
         """The Engine; the source is only made where there is one."""
         engine = self.host.engine
         if engine is None:
-            raise HostError("There is no Docker Engine to ask")
+            raise HostError(_("There is no Docker Engine to ask"))
         return engine
 
 
@@ -145,7 +146,7 @@ class Containers(_OfEngine):
 def _containers(site: Site) -> Containers:
     found = site.source(Containers)
     if found is None:
-        raise HostError("There is no Docker Engine to ask")
+        raise HostError(_("There is no Docker Engine to ask"))
     return found
 
 
@@ -259,7 +260,9 @@ def _partly(error: Exception) -> Fault:
     if not isinstance(error, HostError | TimeoutError):
         caught("source engine-info", error)
     sentence, remedy = clean_line(str(error), 300) or type(error).__name__, getattr(error, "remedy", None)
-    return Fault("engine-info", f"The Engine did not tell everything of itself: {sentence}", remedy)
+    return Fault(
+        "engine-info", _("The Engine did not tell everything of itself: {sentence}", sentence=sentence), remedy
+    )
 
 
 @contextlib.asynccontextmanager

@@ -17,6 +17,7 @@ from ...model import Container, Fault, LastWords, LogMark, Role
 from ...products.gpu_grants import grant_of
 from ...products.server_logs import Pattern, gone, starts_others
 from ...products.services import role_of_container
+from ...text import _
 from ...text.cleaning import clean, clean_line, redact
 from ..board import NewParts, fault_of, silent
 from ..log_catalogue import DEATHS, MONGO_IDS, MONGO_STARTS, PATTERNS, STANDS, STARTS
@@ -346,7 +347,7 @@ class LastWordsOf(Source):
     async def _ask(self, container: Container) -> LastWords | Exception | None:
         engine = self.host.engine
         if engine is None:
-            return HostError("There is no Engine here")
+            return HostError(_("There is no Engine here"))
         try:
             raw = await self.ask(engine.logs(container.id, tail=LAST))
         except (HostError, TimeoutError) as error:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ...hosts import CgroupSample, Files, Host, HostError, Kernel, ProcessRow, SystemSample
 from ...model import NATIVE, Container, Disk, Figures, LogFile, NativeProcess, Role
 from ...products.roles import LAUNCHERS, role_of_program
+from ...text import _
 from ...text.cleaning import clean, clean_line
 from ..board import NewParts
 from ..figures import figures, one_per_file_system, sample_of_stats, system
@@ -81,7 +82,7 @@ class _OfKernel(Source):
     def kernel(self) -> Kernel:
         """The kernel; the source is only made where there is one."""
         if self.host.kernel is None:
-            raise HostError("The kernel of this machine cannot be asked")
+            raise HostError(_("The kernel of this machine cannot be asked"))
         return self.host.kernel
 
 

@@ -17,6 +17,7 @@ from ...hosts.call import call_async
 from ...model import Container, MongoState
 from ...products.mongo import meant_for, secret_files
 from ...products.services import role_of_container
+from ...text import _
 from ..board import NewParts
 from ..source import Site, Source
 
@@ -69,7 +70,10 @@ class Mongos(Source):
         from ..mongo_state import opened, read, targets
 
         if engine.local and secret_files(container):
-            opening, what = partial(opened, self.host.files, container), f"The secret file of {container.name}"
+            opening, what = (
+                partial(opened, self.host.files, container),
+                _("The secret file of {name}", name=container.name),
+            )
             with suppress(HostError):  # without its login mongod says the rest all the same
                 container = await call_async(opening, self.cadence.files_deadline, what, way=(self, container.id))
         ways = targets(container, address=engine.address, local=engine.local)
@@ -77,7 +81,7 @@ class Mongos(Source):
             async with asyncio.timeout(self.deadline):
                 state = await read(databases, container, meant_for(container, containers), ways, self._memory)
         except TimeoutError:
-            why = f"mongod did not answer within {self.deadline:g} s"
+            why = _("mongod did not answer within {deadline:g} s", deadline=self.deadline)
             state = MongoState(container.id, trouble="silent", sentence=why)
         if state.alive is None:
             state = replace(state, alive=await self._alive(engine, container))
@@ -98,7 +102,7 @@ class Mongos(Source):
         if self._featured or kernel is None or not self.site.local:
             return
         self._featured = True
-        deadline, what = self.cadence.kernel_deadline, "The processor's description"
+        deadline, what = self.cadence.kernel_deadline, _("The processor's description")
         with suppress(HostError):
             if found := await call_async(kernel.features, deadline, what, way=self):
                 host = replace(self.parts.host, cpu_features=tuple(sorted(found)))

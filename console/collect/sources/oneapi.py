@@ -24,6 +24,7 @@ from ...products.addresses import place, reached, shown
 from ...products.gateways import Gateway, environment, gateway_of, leads_to
 from ...products.services import role_of_container
 from ...products.versions import version_of
+from ...text import _
 from ...text.cleaning import clean_line
 from ..board import NewParts
 from ..source import Site, Source
@@ -111,7 +112,7 @@ async def status(http: Http, base: str) -> Status:
     reply = await _get(http, f"{base}/api/status", {})
     told = _decoded(reply, _StatusReply)
     if not told.success:
-        raise NotTold("unexpected", f"{base} answers, but not as One API does")
+        raise NotTold("unexpected", _("{base} answers, but not as One API does", base=base))
     version = clean_line(told.data.version, 60) if told.data.version else None
     return Status(version=version, start_time=told.data.start_time)
 
@@ -130,7 +131,10 @@ async def channels(http: Http, base: str, token: str) -> tuple[OneApiChannel, ..
         reply = await _get(http, f"{base}/api/channel/?p={page}", {"Authorization": token})
         told = _decoded(reply, _Channels)
         if not told.success:  # fact: a wrong access token is HTTP 200 with success false
-            raise NotTold("wrong-key", f"{base} refuses the access token: {clean_line(told.message or '', 120)}")
+            raise NotTold(
+                "wrong-key",
+                _("{base} refuses the access token: {message}", base=base, message=clean_line(told.message or "", 120)),
+            )
         rows = told.data or []
         known = len(found)
         found |= {row.id: _channel(row) for row in rows}
@@ -168,11 +172,15 @@ async def _get(http: Http, url: str, headers: Mapping[str, str]) -> HttpReply:
     except HttpFailed as error:
         raise NotTold(error.trouble, str(error)) from error
     if reply.status in (401, 403):
-        raise NotTold("wrong-key", f"{url.partition('?')[0]} refuses the key ({reply.status})", _said(reply.body))
+        raise NotTold(
+            "wrong-key",
+            _("{url} refuses the key ({status})", url=url.partition("?")[0], status=reply.status),
+            _said(reply.body),
+        )
     if reply.status == 429:
-        raise NotTold("rate-limited", f"{url.partition('?')[0]} has had too many requests (429)")
+        raise NotTold("rate-limited", _("{url} has had too many requests (429)", url=url.partition("?")[0]))
     if reply.status != 200:
-        raise NotTold("unexpected", f"{url.partition('?')[0]} answers with {reply.status}")
+        raise NotTold("unexpected", _("{url} answers with {status}", url=url.partition("?")[0], status=reply.status))
     return reply
 
 
@@ -189,7 +197,9 @@ def _decoded(reply: HttpReply, kind: type[Any]) -> Any:  # noqa: ANN401 - whatev
     try:
         return msgspec.json.decode(reply.body, type=kind)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
-        raise NotTold("unexpected", f"{reply.url.partition('?')[0]} answers, but not as One API does") from None
+        raise NotTold(
+            "unexpected", _("{url} answers, but not as One API does", url=reply.url.partition("?")[0])
+        ) from None
 
 
 PENALTY = 180.0
@@ -265,7 +275,7 @@ class OneApis(Source):
     @property
     def _http(self) -> Http:
         if self.host.http is None:
-            raise HttpFailed("unreachable", "No web address can be asked from here")
+            raise HttpFailed("unreachable", _("No web address can be asked from here"))
         return self.host.http
 
     def _wanted(self) -> list[Container]:
@@ -280,12 +290,14 @@ class OneApis(Source):
             return None, ()
         token = os.environ.get(name)
         if not token:
-            sentence = f"The environment variable {name}, named in the settings, is not set"
+            sentence = _("The environment variable {name}, named in the settings, is not set", name=name)
             return None, (Fault("oneapi", sentence, hides=False),)
         SECRETS.learn("ACCESS_TOKEN", token)
         if len(wanted) > 1:
-            why = f"There are {len(wanted)} One APIs here, so the access token is shown to none of them"
-            return None, (Fault("oneapi", why, "name the one it belongs to with --project", hides=False),)
+            why = _(
+                "There are {wanted} One APIs here, so the access token is shown to none of them", wanted=len(wanted)
+            )
+            return None, (Fault("oneapi", why, _("name the one it belongs to with --project"), hides=False),)
         return token, ()
 
     async def _ask(self, container: Container, token: str | None) -> tuple[OneApiState, Fault | None]:
@@ -294,7 +306,7 @@ class OneApis(Source):
             known = self._memory[container.id] = _Known(_life(container), OneApiState(container.id))
         now = self.host.clock.monotonic()
         if container.state != "running":
-            known.state = OneApiState(container.id, trouble="not-running", sentence="It is not running")
+            known.state = OneApiState(container.id, trouble="not-running", sentence=_("It is not running"))
             return known.state, None
         if now < known.quiet_until or now - known.asked_at < self.cadence.oneapi / 2:
             return known.state, known.fault
@@ -305,7 +317,7 @@ class OneApis(Source):
     async def _asked(self, known: _Known, container: Container, token: str | None, now: float) -> None:
         base = address_of(container, local=self.site.local)
         if base is None:
-            why = "No address of it can be reached from here"
+            why = _("No address of it can be reached from here")
             known.state = OneApiState(container.id, trouble="no-address", sentence=why)
             return
         try:
@@ -371,7 +383,7 @@ class OneApis(Source):
             known.state = replace(known.state, channels=None)
             if error.trouble == "wrong-key":
                 known.channels_at = now + REFUSED
-                remedy = f"give a valid access token in {self._token_variable}"
+                remedy = _("give a valid access token in {token_variable}", token_variable=self._token_variable)
                 known.fault = Fault("oneapi", str(error), remedy, hides=False) if told else None
 
 
@@ -379,7 +391,7 @@ def _of_database(told: DatabaseState) -> OneApiState:
     answer = told.answer
     if answer.channels is not None:
         return OneApiState(told.owner, channels=answer.channels)
-    why = answer.channels_trouble or answer.said or "it was not asked for them"
+    why = answer.channels_trouble or answer.said or _("it was not asked for them")
     return OneApiState(told.owner, trouble="database", sentence=why)
 
 

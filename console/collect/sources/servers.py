@@ -23,6 +23,7 @@ from ...products.registry import GATEWAYS
 from ...products.roles import role_of_program
 from ...products.servers.asking import Candidate
 from ...products.servers.looking import look
+from ...text import _
 from ...text.cleaning import SECRETS
 from ...text.traces import caught
 from ..board import NewParts, fault_of
@@ -67,7 +68,7 @@ class Servers(Source):
     def http(self) -> Http:
         """The door; the source is only made where there is one."""
         if self.host.http is None:
-            raise HttpFailed("unreachable", "No web address can be asked from here")
+            raise HttpFailed("unreachable", _("No web address can be asked from here"))
         return self.host.http
 
     @property
@@ -173,10 +174,12 @@ class Servers(Source):
         declared = (*uses(parts.containers, parts.oneapis, parts.projects, parts.databases), *place.uses)
         there = found(parts.containers, parts.processes, declared, around)
         self._found = replace(there, candidates=with_loading(there.candidates, parts.log_marks))
-        bad = (f"stackops.toml, [servers] addresses: {text} is no http address" for text in self._found.bad)
+        bad = (
+            _("stackops.toml, [servers] addresses: {text} is no http address", text=text) for text in self._found.bad
+        )
         self._complaints = (
             *complaints,
-            *(Fault("servers", sentence, "write it as http://host:port", hides=False) for sentence in bad),
+            *(Fault("servers", sentence, _("write it as http://host:port"), hides=False) for sentence in bad),
         )
         self._keep_known()
 
@@ -189,7 +192,7 @@ class Servers(Source):
                 SECRETS.learn("API_KEY", value)
                 tokens[server] = (value, name)
             else:
-                sentence = f"The environment variable {name}, named in [servers] token_env, is not set"
+                sentence = _("The environment variable {name}, named in [servers] token_env, is not set", name=name)
                 remedy = f"set it to the key of {server}, or take it out"
                 faults.append(Fault("servers", sentence, remedy, hides=False))
         return tokens, tuple(faults)
@@ -308,7 +311,7 @@ class _Place:
         self._seen, self._read_at = inputs, now
         with self._catch("servers-files"):
             looking = partial(read, self._host.files, parts.containers, parts.projects)
-            what = "The folder of configuration files"
+            what = _("The folder of configuration files")
             self.uses = await call_async(looking, self._cadence.files_deadline, what, way=(self, "files"))
 
     async def _listen(self) -> None:
@@ -323,7 +326,7 @@ class _Place:
             self._heard, self._heard_at = (pids, networks), now
             with self._catch("servers-ports"):
                 asked = lambda: (kernel.listening(pids), kernel.addresses())  # noqa: E731
-                what = "The table of connections"
+                what = _("The table of connections")
                 heard, own = await call_async(asked, self._cadence.kernel_deadline, what, way=(self, "ports"))
                 around = replace(around, listening=dict(heard), own=own)
         if not _alike(around, self.around):
@@ -359,7 +362,7 @@ def _same(one: object, other: object) -> bool:
 
 def _unasked(candidate: Candidate, *, probe: bool) -> Server:
     """The row of a server before it was asked for the first time."""
-    reason = "it is being asked" if probe else "asking is switched off in stackops.toml: [servers] probe"
+    reason = _("it is being asked") if probe else _("asking is switched off in stackops.toml: [servers] probe")
     return Server(
         candidate.key, candidate.hint or "unknown", candidate.address, "unknown", reason,
         container=candidate.container, pid=candidate.pid, service=candidate.service,
@@ -370,8 +373,12 @@ def _unasked(candidate: Candidate, *, probe: bool) -> Server:
 def _late(known: Known, patience: float) -> str:
     """Why there is nothing to tell of it after one look."""
     if known.waiting:
-        return f"it was not asked: {AT_ONCE} others took longer than {patience:g} s to answer"
-    return f"it did not answer within {patience:g} s"
+        return _(
+            "it was not asked: {at_once} others took longer than {patience:g} s to answer",
+            at_once=AT_ONCE,
+            patience=patience,
+        )
+    return _("it did not answer within {patience:g} s", patience=patience)
 
 
 def _with_models(server: Server, lists: Mapping[str, tuple[str, ...]]) -> Server:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from ...hosts import HostError, Kernel, Wire, WireReading
 from ...model import Container, Edge, Hop
 from ...products.edges import NOT_TRIED, edges
+from ...text import N_
 from ...text.cleaning import clean_line
 from ..board import NewParts, fault_of
 from ..source import Site, Source
@@ -37,7 +38,7 @@ several consoles.
 fact: MySQL manual, max_connect_errors: it blocks a host after 100 connections in a row without a login. The official
 images keep no such count (skip-host-cache, skip-name-resolve); others do.
 """
-LEFT = "a MySQL blocks whoever connects often without a login, so it is left alone for now"
+LEFT = N_("a MySQL blocks whoever connects often without a login, so it is left alone for now")
 _SLOW_KINDS = frozenset({"ollama", "model_server", "endpoint"})
 """Whoever works on one request at a time may be silent meanwhile."""
 
@@ -122,7 +123,7 @@ class Wiring(Source):
         lives = {c.id: c for c in parts.containers}
         refused, faults = self._refusals(found), []
         if kernel is None or not may:
-            refused = dict.fromkeys((edge.key for edge in found), "nothing is tried from here")
+            refused = dict.fromkeys((edge.key for edge in found), N_("nothing is tried from here"))
         elif tries:
             try:
                 await self._try(kernel, [edge for edge in found if edge.key not in refused], lives, again=again)
@@ -140,7 +141,7 @@ class Wiring(Source):
         """Why an arrow is not tried; other machines are left alone until somebody asks for it."""
         refused = {}
         if not self.site.settings.servers.probe_declared:
-            why = "another machine is only asked with [servers] probe_declared in stackops.toml"
+            why = N_("another machine is only asked with [servers] probe_declared in stackops.toml")
             refused = {edge.key: why for edge in found if edge.where in ("elsewhere", "internet")}
         if GENTLY in self.site.on_request and TRIED not in self.site.on_request:
             refused |= {edge.key: LEFT for edge in found if edge.speaks == "mysql"}
@@ -158,7 +159,7 @@ class Wiring(Source):
         ]
         readings = {reading.key: reading for reading in await self.call(kernel.wires, wires)} if wires else {}
         for edge in due[:MOST]:
-            reading = readings.get(edge.key, WireReading(edge.key, refused="it did not end in time"))
+            reading = readings.get(edge.key, WireReading(edge.key, refused=N_("it did not end in time")))
             before = known.get(edge.key)
             soft = (before.soft if before else 0) + 1 if reading.soft else 0
             at, times = (before.at, before.times) if before else (-SELDOM, 0)
@@ -183,7 +184,7 @@ class Wiring(Source):
             why = refused or (asked.reading.refused if asked else None)
             if why is None:
                 return edge
-            told = f"{NOT_TRIED}: {clean_line(why, 160)}"
+            told = N_(f"it was not tried: {clean_line(why, 160)}")
             return replace(edge, hops=tuple(replace(h, reason=told) if h.reason == NOT_TRIED else h for h in edge.hops))
         hops = [replace(h, reason=clean_line(h.reason, 200) if h.reason else None) for h in asked.reading.hops]
         last = hops[-1] if hops else Hop("name", "unknown", NOT_TRIED)
@@ -194,10 +195,12 @@ class Wiring(Source):
         mute = last.name == "protocol" and "gives no answer" in (last.reason or "")
         slow = mute and edge.kind in _SLOW_KINDS and not still
         if last.state == "failed" and asked.reading.soft and (asked.soft < 2 or slow):
-            doubt = "it may be busy" if slow else "it is tried again"
-            hops[-1] = replace(last, state="unknown", reason=f"{last.reason}; {doubt}")
+            why = N_(f"{last.reason}; it may be busy") if slow else N_(f"{last.reason}; it is tried again")
+            hops[-1] = replace(last, state="unknown", reason=why)
         if edge.speaks == "mysql" and asked.times >= ENOUGH:
-            why = f"it was asked {ENOUGH} times since its start, and is left alone lest it blocks {edge.source_name}"
+            why = N_(
+                f"it was asked {ENOUGH} times since its start, and is left alone lest it blocks {edge.source_name}"
+            )
             hops[-1] = Hop(last.name, "unknown", why)
         rest = (Hop(name, "unknown") for name in ("name", "port", "protocol")[len(hops) :])  # type: ignore[arg-type]
         return replace(edge, hops=(*hops, *rest), by="probe", reached=asked.reading.reached, read_at=asked.read_at)

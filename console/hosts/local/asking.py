@@ -17,6 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from ...model import DatabaseAnswer
+from ...text import N_
 from .. import DatabaseLogin, DatabaseTarget, HostError, Wire, WireReading
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ DRIVERS = {"postgres": "psycopg", "mysql": "PyMySQL", "mongo": "PyMongo"}
 
 def wires(asked: Sequence[Wire]) -> tuple[WireReading, ...]:
     """Let connections be tried from containers' networks: only a thread of another process may enter those."""
-    return _answers("wire_child.py", msgspec.json.encode(asked), WireReading, ("-S",), "tries connections", TRYING)
+    return _answers("wire_child.py", msgspec.json.encode(asked), WireReading, ("-S",), N_("tries connections"), TRYING)
 
 
 def ask_databases(asked: Sequence[tuple[DatabaseTarget, DatabaseLogin]]) -> tuple[DatabaseAnswer, ...]:
@@ -43,10 +44,10 @@ def _ask(asked: Sequence[tuple[DatabaseTarget, DatabaseLogin]]) -> Iterator[Data
     kind = asked[0][1].kind
     told = [{"host": to.host, "port": to.port, "user": login.user, "password": login.password, "name": login.name,
              "channels": login.channels, "source": login.source} for to, login in asked]  # fmt: skip
-    found = _answers(f"{kind}_child.py", msgspec.json.encode(told), DatabaseAnswer, (), "asks databases", DATABASES)
+    found = _answers(f"{kind}_child.py", msgspec.json.encode(told), DatabaseAnswer, (), N_("asks databases"), DATABASES)
     if len(found) != len(asked):
-        remedy = f"is {DRIVERS[kind]} there? install stackops anew"
-        raise HostError("The program that asks databases ended too early", remedy)
+        remedy = N_(f"is {DRIVERS[kind]} there? install stackops anew")
+        raise HostError(N_("The program that asks databases ended too early"), remedy)
     return iter(found)
 
 
@@ -61,11 +62,11 @@ def _answers(
     try:
         child = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=nothing, env=env, start_new_session=True)
     except OSError as error:
-        raise HostError(f"The program that {does} cannot be started: {error.strerror}") from error
+        raise HostError(N_(f"The program that {does} cannot be started: {error.strerror}")) from error
     with child:
         try:
             out, _ = child.communicate(said, timeout=seconds)
             return tuple(msgspec.json.decode(line, type=kind) for line in out.splitlines())
         except (subprocess.TimeoutExpired, msgspec.MsgspecError):
             child.kill()
-            raise HostError(f"The program that {does} did not end within {seconds:g} s") from None
+            raise HostError(N_(f"The program that {does} did not end within {seconds:g} s")) from None

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
+from ...text import N_
 from .. import EngineFailed, EngineUnreachable, HostError
 from ..engine_api import EngineRefusal, Version, decode
 from . import reasons
@@ -255,11 +256,11 @@ class EngineClient:
         try:
             major, minor = (int(part) for part in theirs.split("."))
         except ValueError:
-            raise EngineFailed(f"The Engine at {self.address.where} does not say which API it speaks") from None
+            raise EngineFailed(N_(f"The Engine at {self.address.where} does not say which API it speaks")) from None
         if (major, minor) < OLDEST:
             raise EngineFailed(
-                f"The Engine at {self.address.where} is too old: it speaks API {major}.{minor}, 1.24 is needed",
-                "update Docker to 1.12 or newer",
+                N_(f"The Engine at {self.address.where} is too old: it speaks API {major}.{minor}, 1.24 is needed"),
+                N_("update Docker to 1.12 or newer"),
             )
         return "{}.{}".format(*min((major, minor), NEWEST))
 
@@ -304,14 +305,12 @@ class EngineClient:
             raise
 
     async def _whole(self, connection: EngineConnection, head: Head) -> bytes:
-        body = bytearray()
+        body, where = bytearray(), self.address.where
         try:
             async for piece in connection.body(head):
                 body += piece
                 if len(body) > LIMIT:
-                    raise EngineFailed(
-                        f"The Engine at {self.address.where} sent more than {LIMIT >> 20} MiB in one reply"
-                    )
+                    raise EngineFailed(N_(f"The Engine at {where} sent more than {LIMIT >> 20} MiB in one reply"))
         finally:
             connection.close()
         return bytes(body)
@@ -338,8 +337,8 @@ class EngineClient:
 
     def _stranger(self, body: bytes) -> EngineFailed:
         return EngineFailed(
-            f"What answers at {self.address.where} is not a Docker Engine: {_begins(body) or 'an empty reply'}",
-            "is there a proxy in between? check the address",
+            N_(f"What answers at {self.address.where} is not a Docker Engine: {_begins(body) or 'an empty reply'}"),
+            N_("is there a proxy in between? check the address"),
         )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import paths
+from ...text import N_
 from .. import (
     CommandResult,
     ComposeProject,
@@ -45,15 +46,15 @@ def reload(pid: int, unit: str | None = None) -> CommandResult:
     if unit and systemctl:
         done = run((systemctl, "reload", "--", unit), os.environ, RELOAD_DEADLINE)
         if done.exit_code != 0:
-            last = done.output.strip().splitlines()[-1:] or ["it said nothing"]
-            raise HostError(f"systemctl reload {unit} ended with exit code {done.exit_code}: {last[0]}")
+            last = done.output.strip().splitlines()[-1:] or [N_("it said nothing")]
+            raise HostError(N_(f"systemctl reload {unit} ended with exit code {done.exit_code}: {last[0]}"))
         return done
     try:
         os.kill(pid, signal.SIGHUP)
     except ProcessLookupError:
-        raise NotFound(f"There is no process {pid} any more", "look again") from None
+        raise NotFound(N_(f"There is no process {pid} any more"), N_("look again")) from None
     except PermissionError:
-        raise NotPermitted(f"This user may not send a signal to dockerd ({pid})", f"sudo kill -HUP {pid}") from None
+        raise NotPermitted(N_(f"This user may not send a signal to dockerd ({pid})"), f"sudo kill -HUP {pid}") from None
     return CommandResult(("kill", "-HUP", str(pid)), 0, "")
 
 
@@ -64,7 +65,7 @@ def _require_dockerd(pid: int) -> None:
     except OSError:
         name = ""
     if pid <= 1 or name != "dockerd":
-        raise NotFound(f"The process {pid} is no dockerd", "look again")
+        raise NotFound(N_(f"The process {pid} is no dockerd"), N_("look again"))
 
 
 def validate(content: bytes, arguments: Sequence[str] = ()) -> CommandResult | None:
@@ -216,12 +217,14 @@ class LocalControl:
                 reason = _last(said, 6)
                 for name, candidate in put.items():
                     reason = reason.replace(candidate, name)
-                raise _refusal(said, "as they would be" if edited else f"in {project.directory}", reason)
+                raise _refusal(said, N_("as they would be") if edited else f"in {project.directory}", reason)
             address = self._reachable()
             try:
                 written = path.read_bytes()
             except OSError as error:
-                raise HostError(f"docker compose config wrote nothing that can be read: {error.strerror}") from error
+                raise HostError(
+                    N_(f"docker compose config wrote nothing that can be read: {error.strerror}")
+                ) from error
             return ServiceConfig(written, proxies(environment(os.environ, address), address.url))
 
     def service_hashes(self, project: ComposeProject, *, deadline: float = 20.0) -> tuple[str, Mapping[str, str]]:
@@ -270,7 +273,7 @@ class LocalControl:
         """SIGHUP to the dockerd with this pid, or ``systemctl reload`` of its unit."""
         self._refuse_when_read_only()
         if self._reachable().socket is None:
-            raise NotFound("The Engine is on another machine", "reload it there: sudo systemctl reload docker")
+            raise NotFound(N_("The Engine is on another machine"), N_("reload it there: sudo systemctl reload docker"))
         return reload(pid, unit)
 
     def validate_engine_config(self, content: bytes, arguments: Sequence[str] = ()) -> CommandResult | None:
@@ -300,7 +303,7 @@ class LocalControl:
 
     def _refuse_when_read_only(self) -> None:
         if self.read_only:
-            raise ReadOnlyRefused("stackops was started read-only: nothing is changed", "start it without --read-only")
+            raise ReadOnlyRefused
 
 
 def _connect(address: EngineAddress, version: str, seconds: int) -> APIClient:
@@ -330,10 +333,10 @@ def _explained(work: Callable[[], None], address: EngineAddress) -> None:
         raise refused(error.response.status_code, message, address) from error
     except Timeout as error:
         raise EngineUnreachable(
-            f"The Engine at {address.where} did not finish in time; what it did is not known"
+            N_(f"The Engine at {address.where} did not finish in time; what it did is not known")
         ) from error
     except (RequestException, DockerException, OSError) as error:
-        raise EngineUnreachable(f"The Engine at {address.where} was lost: {clean_line(str(error), 120)}") from error
+        raise EngineUnreachable(N_(f"The Engine at {address.where} was lost: {clean_line(str(error), 120)}")) from error
 
 
 @contextlib.contextmanager
@@ -346,8 +349,8 @@ def _scratch(copies: Mapping[str, bytes]) -> Iterator[Path]:
                 _write(folder / name, content)
         except OSError as error:
             raise HostError(
-                f"The copies of files that docker is to read cannot be kept in the state folder: {error.strerror}",
-                "make it writable, or name another one in STACKOPS_STATE_DIR",
+                N_(f"The copies of files that docker is to read cannot be kept in the state folder: {error.strerror}"),
+                N_("make it writable, or name another one in STACKOPS_STATE_DIR"),
             ) from error
         yield folder
 
@@ -360,17 +363,19 @@ def _write(path: Path, content: bytes) -> None:
 def _refusal(said: CommandResult, which: str, reason: str) -> HostError:
     """What is said of files that ``compose config`` did not take; they are to blame where Compose blames them."""
     if said.exit_code in _BLAMES_FILES:
-        return HostError(f"Compose refuses the files {which}: {reason}")
-    return HostError(f"docker compose config of the files {which} ended with exit code {said.exit_code}: {reason}")
+        return HostError(N_(f"Compose refuses the files {which}: {reason}"))
+    return HostError(N_(f"docker compose config of the files {which} ended with exit code {said.exit_code}: {reason}"))
 
 
 def _last(said: CommandResult, lines: int) -> str:
-    return " | ".join([line.strip() for line in said.output.splitlines() if line.strip()][-lines:]) or "it said nothing"
+    return " | ".join([line.strip() for line in said.output.splitlines() if line.strip()][-lines:]) or N_(
+        "it said nothing"
+    )
 
 
 def _checked(name: str, names: re.Pattern[str] = _NAME) -> str:
     if not names.fullmatch(name):
-        raise NotFound(f"no {'image' if names is _IMAGE else 'container'} can have that name")
+        raise NotFound(N_(f"no {'image' if names is _IMAGE else 'container'} can have that name"))
     return name
 
 

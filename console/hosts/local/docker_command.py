@@ -26,6 +26,7 @@ import msgspec
 from msgspec import Struct
 
 from ...paths import opened, read
+from ...text import N_
 from .. import CommandResult, EndUnknown, EngineUnreachable, HostError
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
@@ -86,8 +87,8 @@ def parse(url: str, tls: Tls | None = None) -> EngineAddress:
     if scheme in {"tcp", "http", "https"} and rest:
         return _tcp(url, scheme, tls)
     raise EngineUnreachable(
-        f"The Engine address {_shown(url)} is not one this console knows",
-        "use unix:///PATH, tcp://HOST:PORT, or leave it out",
+        N_(f"The Engine address {_shown(url)} is not one this console knows"),
+        N_("use unix:///PATH, tcp://HOST:PORT, or leave it out"),
     )
 
 
@@ -99,7 +100,9 @@ def _tcp(url: str, scheme: str, tls: Tls | None) -> EngineAddress:
     except ValueError:
         parts, port = urlsplit("tcp://"), None
     if not parts.hostname:
-        raise EngineUnreachable(f"The Engine address {_shown(url)} has no host or a bad port", "use tcp://HOST:PORT")
+        raise EngineUnreachable(
+            N_(f"The Engine address {_shown(url)} has no host or a bad port"), N_("use tcp://HOST:PORT")
+        )
     host = parts.hostname
     port = port or (2376 if secure else 2375)
     name = f"[{host}]" if ":" in host else host
@@ -109,9 +112,11 @@ def _tcp(url: str, scheme: str, tls: Tls | None) -> EngineAddress:
 def _ssh(rest: str) -> EngineUnreachable:
     target = _shown(rest.split("/", 1)[0])
     return EngineUnreachable(
-        f"The Engine address ssh://{target} cannot be used yet: Engines over ssh come in a later version",
-        f"forward its socket: ssh -nNT -L /tmp/stackops.sock:{DEFAULT_SOCKET} {target}"
-        " and then use unix:///tmp/stackops.sock",
+        N_(f"The Engine address ssh://{target} cannot be used yet: Engines over ssh come in a later version"),
+        N_(
+            f"forward its socket: ssh -nNT -L /tmp/stackops.sock:{DEFAULT_SOCKET} {target}"
+            " and then use unix:///tmp/stackops.sock"
+        ),
     )
 
 
@@ -136,7 +141,8 @@ def _require_regular(path: str) -> None:
         return  # told when it is used
     except OSError as error:
         raise EngineUnreachable(
-            f"The key file {_shown(path)} cannot be used: {error.strerror}", "name another folder in DOCKER_CERT_PATH"
+            N_(f"The key file {_shown(path)} cannot be used: {error.strerror}"),
+            N_("name another folder in DOCKER_CERT_PATH"),
         ) from error
 
 
@@ -160,7 +166,7 @@ def _current_context(path: Path) -> str:
         return ""  # the docker command warns and goes on with the default as well
     except (OSError, msgspec.MsgspecError) as error:
         raise EngineUnreachable(
-            f"{path} cannot be used: {_shown(str(error))}", "repair the file, or name the Engine with --host"
+            N_(f"{path} cannot be used: {_shown(str(error))}"), N_("repair the file, or name the Engine with --host")
         ) from error
 
 
@@ -171,12 +177,12 @@ def _of_context(contexts: Path, name: str) -> EngineAddress:
         endpoint = msgspec.json.decode(read(meta, MOST, links=True), type=_Meta).Endpoints["docker"]
     except FileNotFoundError as error:
         raise EngineUnreachable(
-            f"The docker context {_shown(name)} does not exist ({meta})",
+            N_(f"The docker context {_shown(name)} does not exist ({meta})"),
             "docker context ls; docker context use default",
         ) from error
     except (OSError, KeyError, msgspec.MsgspecError) as error:
         raise EngineUnreachable(
-            f"The docker context {_shown(name)} cannot be used: {meta}: {_shown(str(error))}",
+            N_(f"The docker context {_shown(name)} cannot be used: {meta}: {_shown(str(error))}"),
             "docker context use default",
         ) from error
     folder = contexts / "tls" / digest / "docker"
@@ -235,10 +241,10 @@ def find_compose(environ: Mapping[str, str]) -> tuple[str, ...]:
             if said.exit_code == 0 and re.match(r"v?([2-9]|\d\d)\.", said.output.strip()):
                 return (program, *more)
     if unasked is not None:
-        raise HostError(f"Docker Compose cannot be asked for its version: {unasked}", unasked.remedy)
+        raise HostError(N_(f"Docker Compose cannot be asked for its version: {unasked}"), unasked.remedy)
     raise HostError(
-        "there is no Docker Compose v2 on this machine, so no service can be recreated",
-        "install the compose plugin: sudo apt-get install docker-compose-plugin (or docker-compose-v2)",
+        N_("there is no Docker Compose v2 on this machine, so no service can be recreated"),
+        N_("install the compose plugin: sudo apt-get install docker-compose-plugin (or docker-compose-v2)"),
     )
 
 
@@ -292,8 +298,8 @@ def run(argv: Sequence[str], environ: Mapping[str, str], deadline: float, *, act
     try:
         output = tempfile.TemporaryFile()  # noqa: SIM115 - what fails in it is told otherwise
     except OSError as error:
-        why = f"There is no temporary file for what {argv[0]} says: {error.strerror}"
-        raise HostError(why, "make room in the temporary folder, or name another one in TMPDIR") from error
+        why = N_(f"There is no temporary file for what {argv[0]} says: {error.strerror}")
+        raise HostError(why, N_("make room in the temporary folder, or name another one in TMPDIR")) from error
     with output:
         try:
             process = subprocess.Popen(
@@ -301,15 +307,14 @@ def run(argv: Sequence[str], environ: Mapping[str, str], deadline: float, *, act
                 env=dict(environ), start_new_session=True, pass_fds=tuple(_HANDED_DOWN) if acts else (),
             )  # fmt: skip
         except OSError as error:
-            raise HostError(f"{argv[0]} cannot be started: {error.strerror}") from error
+            raise HostError(N_(f"{argv[0]} cannot be started: {error.strerror}")) from error
         try:
             code = process.wait(deadline)
         except subprocess.TimeoutExpired as error:
             _end(process)
-            raise EndUnknown(
-                f"{' '.join(argv[:2])} was still running after {deadline:g} s and was ended; what it did is not known",
-                _last_line(output),
-            ) from error
+            who = " ".join(argv[:2])
+            why = N_(f"{who} was still running after {deadline:g} s and was ended; what it did is not known")
+            raise EndUnknown(why, _last_line(output)) from error
         return CommandResult(tuple(argv), code, _tail(output))
 
 
@@ -329,12 +334,12 @@ def _tail(output: IO[bytes]) -> str:
     size = output.seek(0, os.SEEK_END)
     output.seek(max(0, size - TAIL))
     text = clean(output.read().decode("utf-8", "replace"), TAIL)
-    return text if size <= TAIL else f"… {size - TAIL} bytes before this are left out\n{text}"
+    return text if size <= TAIL else N_(f"… {size - TAIL} bytes before this are left out\n{text}")
 
 
 def _last_line(output: IO[bytes]) -> str | None:
     lines = _tail(output).strip().splitlines()
-    return f"it last said: {lines[-1]}" if lines else None
+    return N_(f"it last said: {lines[-1]}") if lines else None
 
 
 LOG_WITHIN, LOG_LINES, LOG_SINCE = 4.0, 400, "-2h"

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from ...text import N_
 from .. import EngineFailed, NotFound
 from .client import LIMIT, ClosedClient, EngineClient
 from .reasons import hung
@@ -231,8 +232,8 @@ class LocalEngine:
                     if line.strip():
                         yield _object(line)
                 if len(rest) > EVENT_LIMIT:
-                    raise EngineFailed("An event of the Engine is larger than 1 MiB")
-        raise EngineFailed(f"The Engine at {self.client.address.where} ended its event stream")
+                    raise EngineFailed(N_("An event of the Engine is larger than 1 MiB"))
+        raise EngineFailed(N_(f"The Engine at {self.client.address.where} ended its event stream"))
 
     async def _while_alive(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The pieces. EngineFailed when none has come for long: a peer that is gone says so by nothing else."""
@@ -242,7 +243,7 @@ class LocalEngine:
                     piece = await anext(body, None)
             except TimeoutError as error:
                 where = self.client.address.where
-                raise EngineFailed(f"The event stream of {where} has been silent for {self._idle:g} s") from error
+                raise EngineFailed(N_(f"The event stream of {where} has been silent for {self._idle:g} s")) from error
             if piece is None:
                 return
             yield piece
@@ -261,14 +262,14 @@ def _object(line: bytes) -> bytes:
     try:
         msgspec.json.decode(line, type=msgspec.Raw)
     except msgspec.MsgspecError as error:
-        raise EngineFailed("The Engine's event stream holds something that is not an event") from error
+        raise EngineFailed(N_("The Engine's event stream holds something that is not an event")) from error
     return line
 
 
 def _segment(name: str) -> str:
     """One path segment, whatever the name holds; a name that would climb in the path cannot exist."""
     if name in {"", ".", ".."}:
-        raise NotFound(f"There is nothing called {name!r}")
+        raise NotFound(N_(f"There is nothing called {name!r}"))
     return quote(name, safe=":@")
 
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from ...model import FileFact
+from ...text import N_
 from .. import HostError, NotFound, ReadOnlyRefused
 from ..call import call
 from . import reasons, writing
@@ -42,7 +43,7 @@ def foresee(path: str, content: bytes, wanted: WantedFile, remedy: Callable[[], 
     """Raise the HostError or OSError that the write would end with."""
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
-        raise NotFound(f"{reasons.shown(folder)} does not exist or is not a directory")
+        raise NotFound(N_(f"{reasons.shown(folder)} does not exist or is not a directory"))
     if wanted.old is not None and not stat.S_ISREG(wanted.old.st_mode):
         raise reasons.not_regular(path, wanted.old.st_mode)
     found = os.statvfs(folder)
@@ -54,7 +55,7 @@ def foresee(path: str, content: bytes, wanted: WantedFile, remedy: Callable[[], 
         raise reasons.no_space(path)
     if not _permitted(folder, wanted) or reasons.protected(path):
         raise reasons.because(
-            PermissionError(errno.EACCES, "permission denied"), path, remedy=remedy() if remedy else None
+            PermissionError(errno.EACCES, N_("permission denied")), path, remedy=remedy() if remedy else None
         )
 
 
@@ -165,14 +166,16 @@ class LocalFiles:
 
     def _write(self, path: str, function: Callable[[], T], remedy: str | None = None) -> T:
         if self.read_only:
-            raise ReadOnlyRefused("stackops was started read-only: nothing is changed", "start it without --read-only")
+            raise ReadOnlyRefused
         return self._within(path, WRITE_DEADLINE, function, remedy)
 
     def _within(self, path: str, seconds: float, function: Callable[[], T], remedy: str | None) -> T:
         if not path.startswith("/") or "\0" in path:
-            raise HostError(f"{reasons.shown(path)!r} is not an absolute path")
+            raise HostError(N_(f"{reasons.shown(path)!r} is not an absolute path"))
         folder = os.path.dirname(path)
-        late = HostError(f"{reasons.shown(folder)} is not answering ({seconds:g} s): is it on a network file system?")
+        late = HostError(
+            N_(f"{reasons.shown(folder)} is not answering ({seconds:g} s): is it on a network file system?")
+        )
         try:
             return call(function, seconds, folder, way=(self, folder), late=late)
         except OSError as error:
@@ -258,7 +261,7 @@ def _remove(path: str, expect: str) -> None:
     with opened(path) as place:
         with place.reading() as (descriptor, _):
             if sha256_of(descriptor) != expect:
-                raise HostError(f"{reasons.shown(path)} has changed since it was written; it is left alone")
+                raise HostError(N_(f"{reasons.shown(path)} has changed since it was written; it is left alone"))
         os.unlink(place.name, dir_fd=place.folder)
         place.sync()
 
@@ -269,7 +272,7 @@ def _make_directory(path: str, mode: int, uid: int, gid: int) -> None:
         try:
             with place.held() as (itself, made):
                 if not stat.S_ISDIR(made.st_mode) or made.st_uid != os.geteuid() or os.listdir(itself):
-                    raise HostError(f"{reasons.shown(path)} is not the folder that was just made there")
+                    raise HostError(N_(f"{reasons.shown(path)} is not the folder that was just made there"))
                 if (made.st_uid, made.st_gid) != (uid, gid):
                     os.chown(itself, uid, gid)
                 os.chmod(itself, mode)
@@ -283,12 +286,12 @@ def _remove_directory(path: str) -> None:
     with opened(path) as place:
         there = place.lstat()
         if there is None or not stat.S_ISDIR(there.st_mode):
-            raise HostError(f"{reasons.shown(path)} is not a directory")
+            raise HostError(N_(f"{reasons.shown(path)} is not a directory"))
         try:
             os.rmdir(place.name, dir_fd=place.folder)
         except OSError as error:
             if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
-                say = f"{reasons.shown(path)} is not empty; it is left alone"
+                say = N_(f"{reasons.shown(path)} is not empty; it is left alone")
                 raise HostError(say, f"look: ls -la {path}") from error
             raise
         place.sync()
@@ -328,7 +331,7 @@ def _names(path: str) -> list[str]:
     try:
         return sorted(name for name in os.listdir(path) if _is_text(name))
     except NotADirectoryError as error:
-        raise HostError(f"{reasons.shown(path)} is not a directory") from error
+        raise HostError(N_(f"{reasons.shown(path)} is not a directory")) from error
 
 
 def _is_text(name: str) -> bool:

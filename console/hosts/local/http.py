@@ -26,6 +26,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
+from ...text import N_
 from .. import PORTS, HttpFailed, HttpReply, ReadOnlyRefused, is_public, origin
 from ..call import NotAnsweringError, call_async
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import httpx
 
 REDIRECTS = 3
+DNS = N_("does the machine's DNS work?")
 MOVED = frozenset({301, 302, 303, 307, 308})
 ADDRESSES = 4
 """Addresses of one name that are tried, one after another."""
@@ -96,7 +98,7 @@ class _Door:
             async with asyncio.timeout(deadline):
                 reply = await self._followed(ask, url, headers)
         except TimeoutError:
-            raise HttpFailed("timeout", f"{_where(url)} did not answer within {deadline:g} s") from None
+            raise HttpFailed("timeout", N_(f"{_where(url)} did not answer within {deadline:g} s")) from None
         return msgspec.structs.replace(reply, seconds=time.monotonic() - started)
 
     async def _followed(self, ask: _Ask, url: str, headers: dict[str, str]) -> HttpReply:
@@ -109,14 +111,14 @@ class _Door:
             try:
                 there = urljoin(url, target)
             except ValueError:
-                raise HttpFailed("redirects", f"{_where(url)} sends to what is no address") from None
+                raise HttpFailed("redirects", N_(f"{_where(url)} sends to what is no address")) from None
             if urlsplit(there).scheme != urlsplit(url).scheme:
-                raise HttpFailed("redirects", f"{_where(url)} sends to {_where(there)}, another scheme: not followed")
+                raise HttpFailed("redirects", N_(f"{_where(url)} sends to {_where(there)}, another scheme"))
             ask = replace(ask, public=wary or origin(there) != declared)
             if origin(there) != origin(url):
                 headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
             url = there
-        raise HttpFailed("redirects", f"{_where(url)} redirects more than {ask.redirects} times")
+        raise HttpFailed("redirects", N_(f"{_where(url)} redirects more than {ask.redirects} times"))
 
     async def _explained(self, ask: _Ask, url: str, headers: dict[str, str]) -> HttpReply:
         import httpx
@@ -124,7 +126,7 @@ class _Door:
         try:
             return await self._asked(ask, url, headers)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
-            raise HttpFailed("address", f"{_where(url)} is no address that can be asked") from error
+            raise HttpFailed("address", N_(f"{_where(url)} is no address that can be asked")) from error
         except (httpx.HTTPError, OSError, zlib.error, ValueError) as error:
             _explain(error, url)
 
@@ -243,7 +245,7 @@ class LocalHttpActs(_Door):
     ) -> HttpReply:
         """POST; raises ReadOnlyRefused before anything is imported or sent, and HttpFailed."""
         if self.read_only:
-            raise ReadOnlyRefused("stackops was started read-only: nothing is sent", "start it without --read-only")
+            raise ReadOnlyRefused(N_("stackops was started read-only: nothing is sent"))
         await self._ready()
         started = time.monotonic()
 
@@ -298,9 +300,10 @@ async def _resolved(host: str, port: int, within: float | None = None) -> list[s
     if _literal(host):
         return [host]
     try:
-        return await call_async(lambda: _looked_up(host, port), within, f"The look-up of {host}", way=("look-up", host))
+        what = N_(f"The look-up of {host}")
+        return await call_async(lambda: _looked_up(host, port), within, what, way=("look-up", host))
     except NotAnsweringError as error:
-        raise HttpFailed("timeout", _line(str(error)), "does the machine's DNS work?") from None
+        raise HttpFailed("timeout", _line(str(error)), DNS) from None
 
 
 def _require_public(url: str, addresses: Sequence[str]) -> None:
@@ -308,7 +311,7 @@ def _require_public(url: str, addresses: Sequence[str]) -> None:
     for address in addresses:
         if not is_public(address):
             where = f"{_where(url)} is {address}" if address not in url else _where(url)
-            raise HttpFailed("private", f"{where}, which is in no public network, and nobody declared it: not asked")
+            raise HttpFailed("private", N_(f"{where}, which is in no public network and not declared: not asked"))
 
 
 def _looked_up(host: str, port: int) -> list[str]:
@@ -344,22 +347,22 @@ def _explain(error: Exception, url: str) -> NoReturn:
 
     where = _where(url)
     if _cause(error, socket.gaierror):
-        raise HttpFailed("dns", f"{where}: the name is not known here", "does the machine's DNS work?") from error
+        raise HttpFailed("dns", N_(f"{where}: the name is not known here"), DNS) from error
     if isinstance(error, httpx.ConnectTimeout):
-        raise HttpFailed("unreachable", f"{where} takes no connection") from error
+        raise HttpFailed("unreachable", N_(f"{where} takes no connection")) from error
     tls = _cause(error, ssl.SSLError)
     if tls is not None:
-        why = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or "no agreement"
-        raise HttpFailed("tls", f"{where}: the certificate or TLS is not accepted ({_line(str(why))})") from error
+        why = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or N_("no agreement")
+        raise HttpFailed("tls", N_(f"{where}: the certificate or TLS is not accepted ({_line(str(why))})")) from error
     if _cause(error, ConnectionRefusedError):
-        raise HttpFailed("refused", f"{where}: nobody listens there") from error
+        raise HttpFailed("refused", N_(f"{where}: nobody listens there")) from error
     if isinstance(error, httpx.RemoteProtocolError) and "without sending" not in str(error):
-        raise HttpFailed("not-http", f"{where} does not speak HTTP: {_line(str(error))}") from error
+        raise HttpFailed("not-http", N_(f"{where} does not speak HTTP: {_line(str(error))}")) from error
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
-        raise HttpFailed("reset", f"{where} closed the connection without an answer") from error
+        raise HttpFailed("reset", N_(f"{where} closed the connection without an answer")) from error
     if isinstance(error, zlib.error):
-        raise HttpFailed("not-http", f"{where} sends what it calls gzip and is not") from error
-    raise HttpFailed("unreachable", f"{where} cannot be reached: {_line(_reason(error))}") from error
+        raise HttpFailed("not-http", N_(f"{where} sends what it calls gzip and is not")) from error
+    raise HttpFailed("unreachable", N_(f"{where} cannot be reached: {_line(_reason(error))}")) from error
 
 
 def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:

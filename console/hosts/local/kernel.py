@@ -19,6 +19,7 @@ from typing import Literal
 import msgspec
 
 from ...model import NATIVE
+from ...text import N_
 from .. import CgroupSample, Clock, HostError, NotFound, ProcessRow, SystemSample, Wire, WireReading
 from ..call import call
 from ..protocols import SystemClock
@@ -190,7 +191,7 @@ class LocalKernel:
             return self._read(container, pid)  # now opening and closing each file
         except OSError as error:
             raise HostError(
-                f"The kernel's counters cannot be read: {error.strerror}", "raise the limit: ulimit -n 4096"
+                N_(f"The kernel's counters cannot be read: {error.strerror}"), N_("raise the limit: ulimit -n 4096")
             ) from error
 
     def _read(self, container: str, pid: int) -> CgroupSample | None:
@@ -233,7 +234,7 @@ class LocalKernel:
     def disk(self, path: str) -> tuple[int, int]:
         """Total and free bytes (for this user) of the file system that holds the path, which need not exist yet."""
         place = self._root / path.lstrip("/")
-        late = HostError(f"The file system of {path} is not answering (2 s)")
+        late = HostError(N_(f"The file system of {path} is not answering (2 s)"))
         found = call(lambda: _statvfs(place), DISK_DEADLINE, path, way=(self, place), late=late)
         return found.f_frsize * found.f_blocks, found.f_frsize * found.f_bavail
 
@@ -245,7 +246,7 @@ class LocalKernel:
         """Mount points of the process whose source was replaced. fact: the mount's root then ends in ``//deleted``."""
         text = self._text(f"proc/{pid}/mountinfo")
         if text is None:
-            raise NotFound(f"The mounts of process {pid} cannot be read: it has ended or is hidden")
+            raise NotFound(N_(f"The mounts of process {pid} cannot be read: it has ended or is hidden"))
         fields = (line.split(" ", 5) for line in text.splitlines())
         return frozenset(_unescaped(f[4]) for f in fields if len(f) > 4 and f[3].endswith("//deleted"))
 
@@ -329,8 +330,8 @@ def _statvfs(place: Path) -> os.statvfs_result:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            raise HostError(f"The file system of {place} cannot be asked: {error.strerror}") from error
-    raise NotFound(f"No part of {place} exists")
+            raise HostError(N_(f"The file system of {place} cannot be asked: {error.strerror}")) from error
+    raise NotFound(N_(f"No part of {place} exists"))
 
 
 def _words(text: str) -> list[str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from ...text import N_
 from ...text.cleaning import clean_line
 from ..protocols import HostError
 from .docker_command import handed_down
@@ -144,7 +145,7 @@ class LocalLocks:
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise Locked(f"The folder {folder} cannot be locked: {error.strerror}") from error
+            raise Locked(N_(f"The folder {folder} cannot be locked: {error.strerror}")) from error
         try:
             _take(folder, descriptor, holder, tell, stop or threading.Event())
             with handed_down(descriptor):
@@ -167,7 +168,7 @@ def _take(
         if left is not None:
             seen = time.monotonic()
             if left != told:
-                tell(f"Waiting for `{left.words}` of a killed run (pid {left.pid}) to end")
+                tell(N_(f"Waiting for `{left.words}` of a killed run (pid {left.pid}) to end"))
                 told = left
         end = begun + PATIENCE if left is not None else seen + GLANCE
         if left is None and _taker_lives(descriptor):
@@ -178,14 +179,14 @@ def _take(
 
 def _refusal(folder: str, descriptor: int, holder: Callable[[], str | None], left: LockHolder | None) -> Locked:
     if left is None:
-        who = holder() or _holder_by_kernel(os.fstat(descriptor).st_ino) or "another console"
+        who = holder() or _holder_by_kernel(os.fstat(descriptor).st_ino) or N_("another console")
         return Locked(
-            f"{folder} is being changed already: held by {who}",
-            "wait for it, then look again",
+            N_(f"{folder} is being changed already: held by {who}"),
+            N_("wait for it, then look again"),
         )
     return Locked(
-        f"{folder} is still being changed by `{left.words}` of a killed run (pid {left.pid})",
-        f"look at it: ps -fp {left.pid}; when it has ended, or was ended, try again",
+        N_(f"{folder} is still being changed by `{left.words}` of a killed run (pid {left.pid})"),
+        N_(f"look at it: ps -fp {left.pid}; when it has ended, or was ended, try again"),
     )
 
 
@@ -195,7 +196,7 @@ def _taken(folder: str, descriptor: int) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        raise Locked(f"The folder {folder} cannot be locked: {error.strerror}") from error
+        raise Locked(N_(f"The folder {folder} cannot be locked: {error.strerror}")) from error
     return True
 
 

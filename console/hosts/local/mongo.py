@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...text import N_, _
 from ...text.traces import caught
 from .. import (
     Clock,
@@ -33,17 +34,17 @@ from ..call import call_async
 from .asking import ask_databases
 
 _SENTENCES: dict[MongoTrouble, tuple[str, str | None]] = {
-    "refused": ("Nobody listens at {at} ({via})", "is mongod running inside? see its log"),
+    "refused": (N_("Nobody listens at {at} ({via})"), N_("is mongod running inside? see its log")),
     "reset": (
-        "{at} ({via}) accepts and hangs up: the port is published, but no mongod is behind it yet",
-        "on the first start this lasts until the user has been made; look again",
+        N_("{at} ({via}) accepts and hangs up: the port is published, but no mongod is behind it yet"),
+        N_("on the first start this lasts until the user has been made; look again"),
     ),
-    "silent": ("{at} ({via}) does not answer within {seconds:g} s", "a firewall, or a frozen mongod"),
-    "no-route": ("There is no route to {at} ({via})", "the container's network is not this machine's"),
-    "name": ("The name in {at} is not known here", None),
-    "not-mongo": ("What answers at {at} ({via}) is not mongod", "another program has taken the port"),
-    "too-old": ("The mongod at {at} ({via}) is too old for this console, which speaks to 4.4 and later", None),
-    "unreachable": ("{at} ({via}) cannot be asked", None),
+    "silent": (N_("{at} ({via}) does not answer within {seconds:g} s"), N_("a firewall, or a frozen mongod")),
+    "no-route": (N_("There is no route to {at} ({via})"), N_("the container's network is not this machine's")),
+    "name": (N_("The name in {at} is not known here"), None),
+    "not-mongo": (N_("What answers at {at} ({via}) is not mongod"), N_("another program has taken the port")),
+    "too-old": (N_("The mongod at {at} ({via}) is too old for this console, which speaks to 4.4 and later"), None),
+    "unreachable": (N_("{at} ({via}) cannot be asked"), None),
 }
 
 
@@ -92,7 +93,7 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 def _made(trouble: MongoTrouble, target: DatabaseTarget, seconds: float) -> MongoUnreachable:
     sentence, remedy = _SENTENCES[trouble]
-    return MongoUnreachable(sentence.format(at=target.address, via=target.via, seconds=seconds), trouble, remedy)
+    return MongoUnreachable(_(sentence, at=target.address, via=_(target.via), seconds=seconds), trouble, remedy)
 
 
 Commands = Sequence[Mapping[str, object]]
@@ -152,11 +153,11 @@ class MongoShell:
         if isinstance(replies, dict):
             code = replies.get("code")
             if isinstance(code, int) and code in SHELL_REFUSED:
-                raise MongoRefused(f"mongod in the container refuses the login (error {code})", code)
-            raise MongoUnreachable("mongod does not answer inside its container", "refused")
+                raise MongoRefused(N_(f"mongod in the container refuses the login (error {code})"), code)
+            raise MongoUnreachable(N_("mongod does not answer inside its container"), "refused")
         for reply in replies:
             if login is not None and reply.get("code") in SHELL_REFUSED:
-                raise MongoRefused(f"mongod in the container refuses the login (error {reply['code']})", 18)
+                raise MongoRefused(N_(f"mongod in the container refuses the login (error {reply['code']})"), 18)
         return list(replies)
 
     def _run(self, target: DatabaseTarget, environment: Mapping[str, str], deadline: float) -> str:
@@ -169,7 +170,7 @@ class MongoShell:
                 self._known[target.container] = number
                 return done.output
         self._known.pop(target.container, None)
-        raise MongoUnreachable("The container has no shell that could ask mongod", "unreachable")
+        raise MongoUnreachable(N_("The container has no shell that could ask mongod"), "unreachable")
 
     def _replies(self, target: DatabaseTarget, output: str) -> Any:  # noqa: ANN401 - foreign JSON
         line = next((line for line in output.splitlines() if line.startswith(MARK)), None)
@@ -181,7 +182,7 @@ class MongoShell:
             return replies
         if isinstance(replies, list) and all(isinstance(reply, dict) for reply in replies):
             return [_hello(reply) for reply in replies]
-        raise HostError(f"The shell in the container {target.container[:12]} said nothing that could be read")
+        raise HostError(N_(f"The shell in the container {target.container[:12]} said nothing that could be read"))
 
 
 def _hello(reply: dict[str, Any]) -> MongoReply:
@@ -230,7 +231,7 @@ class LocalDatabases:
         self, target: DatabaseTarget, commands: Sequence[str], *, login: MongoLogin | None = None, deadline: float = 3.0
     ) -> Sequence[MongoReply]:
         if not READS.issuperset(commands):
-            raise HostError("Only hello, replSetGetStatus and replSetGetConfig may be asked")
+            raise HostError(N_("Only hello, replSetGetStatus and replSetGetConfig may be asked"))
         asked = [{name: 1} for name in commands]
         if target.via == "exec":
             return await self._by_shell(target, asked, login, deadline)
@@ -241,9 +242,9 @@ class LocalDatabases:
         self, target: DatabaseTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
     ) -> MongoReply:
         if self.read_only:
-            raise ReadOnlyRefused("stackops was started read-only: nothing is changed", "start it without --read-only")
+            raise ReadOnlyRefused
         if next(iter(command), None) not in ACTS:
-            raise HostError("Only replSetInitiate and replSetReconfig may be sent")
+            raise HostError(N_("Only replSetInitiate and replSetReconfig may be sent"))
         if target.via == "exec":
             return (await self._by_shell(target, [command], login, deadline))[0]
         async with self._connected(target, login, deadline, deadline) as client:
@@ -253,11 +254,11 @@ class LocalDatabases:
         self, target: DatabaseTarget, commands: Commands, login: MongoLogin | None, deadline: float
     ) -> Sequence[MongoReply]:
         if self._shell is None:
-            raise MongoUnreachable("There is no way into the container from here", "unreachable")
+            raise MongoUnreachable(N_("There is no way into the container from here"), "unreachable")
         self._refuse_again(target, login)
         try:
             ask = partial(self._shell.ask, target, commands, login, max(deadline, EXEC))
-            return await call_async(ask, None, "The shell in mongod's container", way=(self, target.container))
+            return await call_async(ask, None, N_("The shell in mongod's container"), way=(self, target.container))
         except MongoRefused:
             self._remember(target, login)
             raise
@@ -291,7 +292,7 @@ class LocalDatabases:
     def _refuse_again(self, target: DatabaseTarget, login: MongoLogin | None) -> None:
         at = self._refusals.get(_key(target, login)) if login else None
         if at is not None and self._clock.monotonic() - at < AGAIN:
-            raise MongoRefused(f"mongod at {target.address} refused this login less than a minute ago", 18)
+            raise MongoRefused(N_(f"mongod at {target.address} refused this login less than a minute ago"), 18)
 
     def _remember(self, target: DatabaseTarget, login: MongoLogin | None) -> None:
         if login:
@@ -382,7 +383,7 @@ def _explained(client: AsyncMongoClient[Any], target: DatabaseTarget) -> Any:  #
         yield
     except OperationFailure as error:
         code = error.code or 0
-        raise MongoRefused(f"mongod at {target.address} refuses the login (error {code})", code) from None
+        raise MongoRefused(N_(f"mongod at {target.address} refuses the login (error {code})"), code) from None
     except ConfigurationError as error:
         raise selecting(error, target) from None
     except ServerSelectionTimeoutError as error:

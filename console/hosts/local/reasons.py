@@ -13,7 +13,7 @@ import ssl
 import stat
 from pathlib import Path
 
-from ...text import _
+from ...text import N_, _
 from .. import EngineFailed, EngineUnreachable, HostError, NotFound, NotPermitted
 from .docker_command import EngineAddress
 
@@ -217,7 +217,7 @@ def shown(path: str) -> str:
 
 def not_regular(path: str, mode: int) -> HostError:
     """The refusal of everything that is not a regular file."""
-    kind = KINDS.get(stat.S_IFMT(mode), "special file")
+    kind = KINDS.get(stat.S_IFMT(mode), N_("special file"))
     return HostError(_("{path} is a {kind}, not a regular file", path=shown(path), kind=kind))
 
 
@@ -234,7 +234,7 @@ def because(error: OSError, path: str, *, remedy: str | None = None) -> HostErro
                 path=shown(path),
                 mount=shown(mount),
             ),
-            f"find out why first (dmesg), then {command('mount', '-o', 'remount,rw', mount)}",
+            N_(f"find out why first (dmesg), then {command('mount', '-o', 'remount,rw', mount)}"),
         )
     if number in {errno.ENOSPC, errno.EDQUOT}:
         return no_space(path, number)

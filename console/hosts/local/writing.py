@@ -29,14 +29,14 @@ from msgspec import Struct
 
 from ...model import FileFact, FileKind
 from ...paths import state_directory
+from ...text import N_
 from .. import HostError, NotFound
 from ..acting import reach
 from .reasons import KINDS, not_regular, shown
 
 # ruff: noqa: PTH208
 
-
-AGAIN = "look again and make a new preview"
+AGAIN = N_("look again and make a new preview")
 _HELD = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -127,15 +127,15 @@ def require_seen(path: str, found: os.stat_result, seen: FileFact | None) -> Non
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
         raise not_regular(path, found.st_mode)
     if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
-        raise HostError(f"{shown(path)} has {found.st_nlink} hard links: the files of other names would change too")
+        raise HostError(N_(f"{shown(path)} has {found.st_nlink} hard links: the files of other names would change too"))
     kind = KINDS[stat.S_IFMT(found.st_mode)]  # a new folder may get the inode of a file that has gone
     if seen is not None and (seen.device, seen.inode, seen.kind) != (found.st_dev, found.st_ino, kind):
-        raise HostError(f"{shown(path)} is another file since it was looked at", AGAIN)
+        raise HostError(N_(f"{shown(path)} is another file since it was looked at"), AGAIN)
 
 
 def became_link(path: str) -> HostError:
     """The refusal of a link: paths come here resolved, so it was none when it was looked at."""
-    return HostError(f"{shown(path)} became a link since it was looked at", AGAIN)
+    return HostError(N_(f"{shown(path)} became a link since it was looked at"), AGAIN)
 
 
 def _enter(folder: int, name: str, way: str, path: str) -> int:
@@ -145,7 +145,7 @@ def _enter(folder: int, name: str, way: str, path: str) -> int:
     except (FileNotFoundError, NotADirectoryError) as error:
         if isinstance(error, NotADirectoryError) and _is_link(folder, name):
             raise became_link(way) from error
-        raise NotFound(f"{shown(os.path.dirname(path))} does not exist or is not a directory") from error  # noqa: PTH120
+        raise NotFound(N_(f"{shown(os.path.dirname(path))} does not exist or is not a directory")) from error  # noqa: PTH120
 
 
 def _is_link(folder: int, name: str) -> bool:
@@ -196,7 +196,7 @@ def write(place: HeldPlace, wanted: WantedFile) -> None:
     place.sync()
     with place.reading() as (written, _):
         if sha256_of(written) != hashlib.sha256(wanted.content).hexdigest():
-            raise HostError(f"{shown(place.path)} does not read back as it was written", "look at the disk: dmesg")
+            raise HostError(N_(f"{shown(place.path)} does not read back as it was written"), "look at the disk: dmesg")
 
 
 def sha256_of(descriptor: int) -> str:
@@ -210,7 +210,7 @@ def content_of(path: str, limit: int | None = None) -> bytes:
     with opened(path) as place, place.reading() as (open_file, _), os.fdopen(open_file, "rb", closefd=False) as file:
         content = file.read() if limit is None else file.read(limit + 1)
     if limit is not None and len(content) > limit:
-        raise HostError(f"{shown(path)} is larger than {limit} bytes; it is not read")
+        raise HostError(N_(f"{shown(path)} is larger than {limit} bytes; it is not read"))
     return content
 
 
@@ -265,14 +265,14 @@ def _xattr(descriptor: int, name: str) -> bytes | None:
 def require_unchanged(place: HeldPlace, descriptor: int, expect: str | None) -> None:
     """Raise HostError unless the open file has this SHA-256."""
     if sha256_of(descriptor) != expect:
-        raise HostError(f"{shown(place.path)} has changed since the preview", AGAIN)
+        raise HostError(N_(f"{shown(place.path)} has changed since the preview"), AGAIN)
 
 
 def _over(place: HeldPlace, temporary: str, wanted: WantedFile) -> None:
     """Rename over the old file, unless it has changed meanwhile."""
     with place.reading() as (descriptor, status):
         if wanted.old is None or not os.path.samestat(status, wanted.old):
-            raise HostError(f"{shown(place.path)} has changed since the preview", AGAIN)
+            raise HostError(N_(f"{shown(place.path)} has changed since the preview"), AGAIN)
         require_unchanged(place, descriptor, wanted.expect)
     os.rename(temporary, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
 

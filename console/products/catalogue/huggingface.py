@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from ...model import LoadedModel, Product, ServedModel
+from ...text import N_
 from ..descriptor import (
     Counted,
     Descriptor,
@@ -80,8 +81,8 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, first: ServerAns
 
 def _dead() -> ServerVerdict:
     return ServerVerdict(
-        "engine_dead", "the server answers, but its last request failed in the model (GET /health: 503)",
-        "read its log: often the GPU's memory was full; restart it",
+        "engine_dead", N_("the server answers, but its last request failed in the model (GET /health: 503)"),
+        N_("read its log: often the GPU's memory was full; restart it"),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ fact: litellm 1.109 (proxy/health_endpoints)
 
 from __future__ import annotations
 
+from ...text import N_
 from ..descriptor import Descriptor, ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
 from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
@@ -58,7 +59,9 @@ def _ready(reading: Reading, ready: ServerAnswer) -> None:
     raw = ready.json()
     reading.version = decoding.name(decoding.member(raw, "litellm_version"), 60)
     if ready.status == 503 or decoding.member(raw, "db") == "disconnected":
-        reading.says(ServerVerdict("up", "alive, but not ready: its database does not answer", "look at its database"))
+        reading.says(
+            ServerVerdict("up", N_("alive, but not ready: its database does not answer"), N_("look at its database"))
+        )
 
 
 DESCRIPTORS = (

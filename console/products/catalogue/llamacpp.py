@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from ...model import LoadedModel, ServedModel
+from ...text import N_
 from ..descriptor import LISTED, Descriptor, ModelServer, ReaderContext, Reading, ServerVerdict, paths
 from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
@@ -58,7 +59,9 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
     """``/health`` and the list each time: of a router it says what is loaded, and it wakes nobody."""
     if is_loading(answer):
         reading.says(
-            ServerVerdict("loading", "loading its model (503 Loading model)", "wait; its log tells how far it is")
+            ServerVerdict(
+                "loading", N_("loading its model (503 Loading model)"), N_("wait; its log tells how far it is")
+            )
         )
         return True
     if not answer.ok or decoding.member(answer.json(), "status") != "ok":
@@ -90,8 +93,8 @@ def _router(reading: Reading, routed: list[_Routed]) -> None:
     reading.loaded = tuple(LoadedModel(n) for n, status in states.items() if n and _is_loaded(status))
     failed = [f"{n} (exit code {_code(status)})" for n, status in states.items() if status.get("failed")]
     if failed:
-        reading.reason = decoding.name(f"could not load {', '.join(failed[:3])}", 300)
-        reading.remedy = "its log has the cause"
+        reading.reason = decoding.name(N_(f"could not load {', '.join(failed[:3])}"), 300)
+        reading.remedy = N_("its log has the cause")
 
 
 def _is_loaded(status: dict[str, Any]) -> bool:
@@ -108,7 +111,7 @@ def _single(reading: Reading, props: _Props | None) -> None:
     settings = props.default_generation_settings if props else None
     context = decoding.positive(settings.n_ctx) if settings else None
     if props is not None and props.is_sleeping:
-        reading.loaded, reading.reason = (), "asleep: the next request loads its model"
+        reading.loaded, reading.reason = (), N_("asleep: the next request loads its model")
     elif reading.models is not None:
         reading.loaded = tuple(_loaded(one, context) for one in reading.models)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ...model import LoadedModel, ServedModel
+from ...text import N_
 from ..descriptor import Descriptor, ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
 from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
@@ -52,7 +53,7 @@ async def sign(ask: Ask) -> Recognised | None:
 async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAnswer) -> bool:
     """``/api/ps`` each time; the version and ``/api/tags`` when due."""
     if answer.status in (403, 503):
-        full = ServerVerdict("busy", "its queue is full", "wait, or raise OLLAMA_MAX_QUEUE")
+        full = ServerVerdict("busy", N_("its queue is full"), N_("wait, or raise OLLAMA_MAX_QUEUE"))
         reading.says(full if answer.status == 503 else WRONG_NAME)
         return True
     loaded = decoding.member(answer.json() if answer.ok else None, "models")

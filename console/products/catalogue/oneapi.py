@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ...text import N_
 from ..descriptor import Descriptor, ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
 from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
@@ -33,7 +34,7 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
     """``/api/status`` each time, the names a key may use when due."""
     if answer.status == 429:
         reading.says(
-            ServerVerdict("up", "has had too many requests from here (429)", "nothing: it is asked again later")
+            ServerVerdict("up", N_("has had too many requests from here (429)"), N_("nothing: it is asked again later"))
         )
         return True
     if which_of(answer.json() if answer.ok else None) is None:

@@ -7,6 +7,7 @@ fact: sglang 0.5.23 (srt/entrypoints/http_server.py, srt/metrics/collector.py)
 
 from __future__ import annotations
 
+from ...text import N_
 from ..descriptor import (
     Counted,
     Descriptor,
@@ -76,9 +77,9 @@ def _not_ready(look: ReaderContext) -> ServerVerdict:
     was_up = look.before is not None and look.before.state in ("up", "busy", "wrong_key", "engine_dead")
     if was_up or (look.age is not None and not look.young):
         return ServerVerdict(
-            "engine_dead", "the server answers, but is no longer ready (GET /ready: 503)", "read its log"
+            "engine_dead", N_("the server answers, but is no longer ready (GET /ready: 503)"), N_("read its log")
         )
-    return ServerVerdict("loading", "not ready yet (GET /ready: 503)", "wait; its log tells how far it is")
+    return ServerVerdict("loading", N_("not ready yet (GET /ready: 503)"), N_("wait; its log tells how far it is"))
 
 
 DESCRIPTORS = (

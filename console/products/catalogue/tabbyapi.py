@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from ...model import LoadedModel
+from ...text import N_
 from ..descriptor import LISTED, Descriptor, ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
 from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
@@ -38,7 +39,7 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
     """``/health`` each time, open to everybody; model and list when due, for who has the key."""
     status = decoding.member(answer.json(), "status")
     if status == "unhealthy":
-        reading.says(ServerVerdict("engine_dead", "says that it is unhealthy", "read its log"))
+        reading.says(ServerVerdict("engine_dead", N_("says that it is unhealthy"), N_("read its log")))
         return True
     if not answer.ok or status != "healthy":
         return False

@@ -6,6 +6,7 @@ llama-swap, text-generation-webui, LMDeploy, bifrost)
 
 from __future__ import annotations
 
+from ...text import N_
 from ..descriptor import Descriptor, ModelServer, ReaderContext, Reading, ServerVerdict
 from ..servers import replies
 from ..servers.asking import Ask, ServerAnswer
@@ -16,7 +17,7 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
     listed = look.server.product != "unknown"
     reading.models = await replies.models(ask)
     if reading.models is None and not listed and not ask.key_refused:
-        said = f"answers (GET /v1/models: {answer.status}), but not as a model server known here"
+        said = N_(f"answers (GET /v1/models: {answer.status}), but not as a model server known here")
         reading.says(ServerVerdict("unknown", said))
     return reading.models is not None or not listed or answer.refused
 

@@ -7,6 +7,7 @@ loading the port refuses. fact: vllm 0.33 (entrypoints/openai/api_server.py, v1/
 from __future__ import annotations
 
 from ...model import LoadedModel
+from ...text import N_
 from ..descriptor import LISTED, Descriptor, ModelServer, ReaderContext, Reading, Recognised, ServerVerdict, paths
 from ..servers import decoding, replies
 from ..servers.asking import Ask, ServerAnswer
@@ -39,9 +40,9 @@ async def sign(ask: Ask) -> Recognised | None:
 async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAnswer) -> bool:
     """``/health`` each time, metrics where they are, the version and the models when due."""
     if answer.status == 503:
-        reason = "the server answers, but its engine is dead (GET /health: 503)"
+        reason = N_("the server answers, but its engine is dead (GET /health: 503)")
         reading.says(
-            ServerVerdict("engine_dead", reason, "its log has the cause above the last error; then restart it")
+            ServerVerdict("engine_dead", reason, N_("its log has the cause above the last error; then restart it"))
         )
         return True
     if not answer.ok or answer.body.strip():
@@ -56,7 +57,7 @@ async def read(ask: Ask, look: ReaderContext, reading: Reading, answer: ServerAn
             reading.loaded = tuple(LoadedModel(one.name, context=one.context) for one in base)
     asleep = {labels.get("sleep_state") for labels, value in found.get(SLEEP, ()) if value == 1}
     if asleep & {"weights_offloaded", "discard_all"}:
-        reading.loaded, reading.reason = (), "asleep: its weights are not on the GPU"
+        reading.loaded, reading.reason = (), N_("asleep: its weights are not on the GPU")
     return True
 
 

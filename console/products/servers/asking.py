@@ -17,6 +17,7 @@ from msgspec import Struct, field
 from ...hosts import HostError, Http, HttpFailed
 from ...hosts.protocols import HttpTrouble
 from ...model import Product
+from ...text import N_
 from ...text.cleaning import SECRETS, clean_line
 from . import decoding
 
@@ -144,7 +145,7 @@ class Ask:
     async def get(self, path: str) -> Said:
         """GET a path of the list; a path asked before in this look gives what it gave then. Raises Forbidden."""
         if path not in self._listed:
-            raise Forbidden(f"{path} is not on the list of what may be asked here")
+            raise Forbidden(N_(f"{path} is not on the list of what may be asked here"))
         if path not in self._said:
             self._said[path] = await self._asked(path, self._listed[path])
         return self._said[path]
@@ -185,7 +186,7 @@ class Ask:
     async def _asked(self, path: str, key: Key) -> Said:
         left = self._until - asyncio.get_running_loop().time()
         if self.base is None or left <= 0:
-            return Silence(path, "timeout" if self.base else "address", "there was no time left to ask")
+            return Silence(path, "timeout" if self.base else "address", N_("there was no time left to ask"))
         headers = {"Authorization": f"Bearer {self.key}"} if key == "keyed" and self.key else {}
         try:
             reply = await self._http.get(

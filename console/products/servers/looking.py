@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from ...hosts import Http
 from ...model import Product, Server, ServerFigures
+from ...text import N_, told
 from ..descriptor import (
     LISTED,
     Counted,
@@ -123,7 +124,7 @@ async def look(http: Http, candidate: Candidate, before: Server | None, now: flo
     ask = Ask(http, candidate, RECOGNISING, show_key=not resting)
     label = _label(known, candidate)
     if not candidate.running:
-        reading = Reading().says(ServerVerdict("down", "its container does not run", "start it"))
+        reading = Reading().says(ServerVerdict("down", N_("its container does not run"), N_("start it")))
         return _server(candidate, before, known, label, reading, now)
     try:
         async with asyncio.timeout(TOTAL + 1):
@@ -133,7 +134,7 @@ async def look(http: Http, candidate: Candidate, before: Server | None, now: flo
     except TimeoutError:
         found, reading = (
             label,
-            Reading().says(ServerVerdict("busy", f"did not answer within {TOTAL:g} s", "look at its GPU")),
+            Reading().says(ServerVerdict("busy", N_(f"did not answer within {TOTAL:g} s"), N_("look at its GPU"))),
         )
     same = known if known is not None and known.product == found.product else None
     _judge_key(ask, candidate, same, reading, resting=resting)
@@ -154,7 +155,7 @@ async def _looked(ask: Ask, look: ReaderContext, label: Recognised) -> tuple[Rec
             return label, _of_shut(said, look)
     found = await recognise(ask, known.product if known else None)
     if found is None:
-        silent = ask.silent or Silence("/v1/models", "unreachable", "nothing came back")
+        silent = ask.silent or Silence("/v1/models", "unreachable", N_("nothing came back"))
         return label, Reading().says(silence(silent, look))
     if found.product in NAMELESS and ask.silent is not None and label.product not in NAMELESS:
         # it stopped answering in the middle of being recognised: whoever it was, it still is
@@ -166,7 +167,7 @@ async def _looked(ask: Ask, look: ReaderContext, label: Recognised) -> tuple[Rec
     reading = await _read(ask, mine)
     if reading.mistaken:
         reading = Reading().says(
-            ServerVerdict("unknown", f"answers, but not as {found.product} does", "look what listens there")
+            ServerVerdict("unknown", N_(f"answers, but not as {found.product} does"), N_("look what listens there"))
         )
     return found, reading
 
@@ -234,13 +235,15 @@ def _judge_key(ask: Ask, candidate: Candidate, known: Server | None, reading: Re
     if resting and known is not None:
         reading.says(ServerVerdict("wrong_key", known.reason, known.remedy))
     elif ask.key_refused:
-        name = f"the key in {candidate.token_name}" if candidate.token_name else "the key known here"
+        name = N_(f"the key in {candidate.token_name}") if candidate.token_name else N_("the key known here")
         reading.says(
-            ServerVerdict("wrong_key", f"answers, but refuses {name}", "correct the key; it is tried once a minute")
+            ServerVerdict(
+                "wrong_key", N_(f"answers, but refuses {name}"), N_("correct the key; it is tried once a minute")
+            )
         )
     elif ask.key_wanted and reading.reason is None:
-        reading.reason = "wants a key, and none is known here: what it serves cannot be read"
-        reading.remedy = "name its key in stackops.toml"
+        reading.reason = N_("wants a key, and none is known here: what it serves cannot be read")
+        reading.remedy = N_("name its key in stackops.toml")
     elif reading.reason is None and known is not None and known.state == "up" and not _asked_lists(reading):
         reading.reason, reading.remedy = known.reason, known.remedy
 
@@ -262,7 +265,8 @@ def _server(
     if loaded is UNSET:
         loaded = known.loaded if known and reading.state not in ("down", "loading", "engine_dead") else None
     return Server(
-        candidate.key, found.product, candidate.address, reading.state, reading.reason, reading.remedy,
+        candidate.key, found.product, candidate.address, reading.state,
+        told(reading.reason or "") or None, told(reading.remedy or "") or None,
         version=reading.version or (known.version if known else None),
         container=candidate.container, pid=candidate.pid, service=candidate.service,
         models=reading.models if reading.models is not None else known.models if known else (),

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from ....model import Gpu, GpuHealth, GpuInstance, GpuProcess
+from ....text import N_, _
 from .states import LOG, Memory, RawCard, RawInstance, Row
 
 NONE = frozenset({0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF})
@@ -20,9 +21,10 @@ NONE = frozenset({0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF})
 MOST = 1 << 50
 """Bytes that no card has: a driver that says so means that it does not know."""
 REASONS: tuple[tuple[int, str], ...] = (
-    (0x8, "hardware slowdown"), (0x40, "too hot (hardware)"), (0x80, "power brake"), (0x20, "too hot (software)"),
-    (0x400, "reliability limit"), (0x200, "board limit"), (0x4, "power limit"), (0x10, "sync boost"),
-    (0x2, "set clocks"), (0x100, "display clocks"),
+    (0x8, N_("hardware slowdown")), (0x40, N_("too hot (hardware)")), (0x80, N_("power brake")),
+    (0x20, N_("too hot (software)")), (0x400, N_("reliability limit")), (0x200, N_("board limit")),
+    (0x4, N_("power limit")), (0x10, N_("sync boost")),
+    (0x2, N_("set clocks")), (0x100, N_("display clocks")),
 )  # fmt: skip
 """Alarms first; 0x1 is idleness and no reason to name."""
 
@@ -39,12 +41,12 @@ WELL = CardTrouble("ok")
 LOST = CardTrouble(
     "lost",
     "The GPU has fallen off the bus: the driver no longer reaches it",
-    f"Reboot; if it comes back, check its power cables, slot and cooling. {LOG}",
+    "Reboot; if it comes back, check its power cables, slot and cooling. {log}",
 )
 GONE = CardTrouble(
     "lost",
     "The driver no longer lists this GPU, though it did before",
-    f"Reboot; if it comes back, check its power cables, slot and cooling. {LOG}",
+    "Reboot; if it comes back, check its power cables, slot and cooling. {log}",
 )
 RESET = CardTrouble(
     "reset_required",
@@ -64,7 +66,7 @@ NO_PERMISSION = CardTrouble(
     "This user or container may not use this GPU",
     "See who may: ls -l /dev/nvidia*; a container needs it among its GPUs",
 )
-UNREADABLE = CardTrouble("unreadable", "The driver does not let this GPU be read: error {code}", LOG)
+UNREADABLE = CardTrouble("unreadable", "The driver does not let this GPU be read: error {code}", "{log}")
 _RECOVERY = {1: RESET, 2: REBOOT, 3: RESET, 4: RESET}
 
 
@@ -134,7 +136,7 @@ def stale(gpu: Gpu, sentence: str | None, remedy: str | None) -> Gpu:
 
 def words(mask: int) -> tuple[str, ...]:
     """Why the clock is held back, alarms first."""
-    return tuple(word for bit, word in REASONS if mask & bit)
+    return tuple(_(word) for bit, word in REASONS if mask & bit)
 
 
 def _trouble(raw: RawCard) -> CardTrouble:
@@ -161,7 +163,7 @@ def _worst(raw: RawCard) -> int:
 
 def _said(trouble: CardTrouble, bus: str | None, code: int | None) -> dict[str, Any]:
     def filled(text: str | None) -> str | None:
-        return text.format(bus=bus or "INDEX", code=code) if text else None
+        return _(text, bus=bus or "INDEX", code=code, log=_(LOG)) if text else None
 
     return {"health": trouble.health, "trouble": filled(trouble.sentence), "remedy": filled(trouble.remedy)}
 
@@ -209,7 +211,7 @@ class _Held(Struct):
 def holders(raw: RawCard, uuid: str) -> Iterator[GpuProcess]:
     """One row for each process and MIG instance; ``uuid`` is the key of the card."""
     busy = _busy(raw)
-    for (pid, _), held in _by_process(raw, uuid).items():
+    for (pid, _gpu), held in _by_process(raw, uuid).items():
         yield GpuProcess(
             gpu=uuid,
             pid=pid,

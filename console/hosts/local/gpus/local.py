@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from ....model import Gpu, GpuProcess
+from ....text import N_
 from ... import Clock, GpuReading
 from . import Signs, look, same_namespace, states
 from .cards import GONE, broken, card, holders, stale
@@ -220,7 +221,7 @@ class Nvidia:
             self._child = self._start(self._environ)
         except OSError as error:
             self._fail(
-                StateReason("crashed", f"The process that asks the NVIDIA library cannot start: {error.strerror}")
+                StateReason("crashed", N_(f"The process that asks the NVIDIA library cannot start: {error.strerror}"))
             )
             return False
         return True
