@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..model import DeviceRequest
-from .stand import Definition, Program
+from .stand import Definition, Program, option
 
 State = Literal["created", "running", "paused", "restarting", "exited"]
 LOG_LINES = 2000
+JSON_LOG = "/var/lib/docker/containers/{id}/{id}-json.log"
+"""Where the Engine keeps a container's log."""
 LONGEST_PAUSE = 60.0
 """Seconds. fact: the Engine doubles the pause before a restart from 100 ms up to a minute."""
 
@@ -92,6 +94,8 @@ class Instance:
     @property
     def inside(self) -> frozenset[int]:
         """Ports on which it listens at its own address: those of its image, and those that are published."""
+        if option(self.arguments, "--bind_ip") in ("127.0.0.1", "localhost"):
+            return frozenset()
         exposed = {entry.partition("/")[0] for entry in self.program.exposed}
         published = {entry.partition("/")[0].rpartition(":")[2] for entry in self.definition.ports}
         return frozenset(int(port) for port in exposed | published if port.isdecimal())

@@ -39,6 +39,8 @@ class FileNode:
     mtime: float
     """Unix seconds."""
     content: bytes = b""
+    size: int | None = None
+    """Bytes of a file that is larger than what is kept of it here."""
 
 
 class Tree:
@@ -118,7 +120,7 @@ class DemoFiles:
             hashed = digest and is_file and len(node.content) <= DIGEST_LIMIT
             return FileFact(
                 path=path, kind=node.kind, mode=node.mode, uid=node.uid, gid=node.gid,
-                size=len(node.content) if is_file else 4096, mtime=node.mtime, inode=node.inode,
+                size=(node.size or len(node.content)) if is_file else 4096, mtime=node.mtime, inode=node.inode,
                 links=1 if is_file else 2, sha256=sha256(node.content) if hashed else None,
                 empty=not node.content if is_file else not any(self._tree.names(path)),
             )  # fmt: skip

@@ -217,7 +217,7 @@ class DemoKernel:
             reason = f"Docker's name server knows no {wire.host}"
             return WireReading(wire.key, (Hop("name", "failed", reason),))
         name = Hop("name", "ok", near[0].address if near and not machine else None)
-        there = next((c for c in near if c.processes() and (machine or wire.port in c.inside)), None)
+        there = next((c for c in near if c.processes() and c.inside and (machine or wire.port in c.inside)), None)
         at = f"{near[0].address if near and not machine else wire.host}:{wire.port}"
         if there is None:
             return WireReading(wire.key, (name, Hop("port", "failed", f"nobody listens at {at}")))

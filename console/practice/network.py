@@ -229,7 +229,7 @@ class DemoDatabases:
         except NotFound:
             return DatabaseAnswer(trouble="refused", said="Connection refused")
         env, image = dict(container.definition.env), container.definition.image
-        if container.state != "running" or role_of(image) != login.kind:
+        if container.state != "running" or not container.inside or role_of(image) != login.kind:
             return DatabaseAnswer(trouble="refused", said="Connection refused")
         if login.kind == "mongo":
             good = (login.user, login.password) in ((env.get(ROOT_USER), env.get(ROOT_PASSWORD)), ("", ""))
@@ -253,7 +253,7 @@ class DemoDatabases:
             container = self._world.find(target.container)
         except NotFound:
             container = None
-        if container is not None and target.via != "exec" and _runs_mongod(container):
+        if container is not None and container.inside and target.via != "exec" and _runs_mongod(container):
             return container
         raise MongoUnreachable(f"Nobody listens at {target.address} ({target.via})", "refused")
 

@@ -11,7 +11,7 @@ from itertools import islice
 
 from ..hosts import CgroupSample, NotFound, SystemSample
 from . import programs
-from .containers import Instance, LogLine, PracticeEvent
+from .containers import JSON_LOG, Instance, LogLine, PracticeEvent
 from .kernel import CPUS, MEMORY, SYSTEM, DemoKernel
 from .mongod import KERNEL, release
 from .stand import Bind
@@ -82,7 +82,7 @@ def inspect(container: Instance) -> Json:
         "Id": container.id, "Created": moment(container.created_at), "Path": command[0] if command else "",
         "Args": list(command[1:]), "State": _state(container), "Image": image_id(of.image), "Name": f"/{of.name}",
         "RestartCount": container.restart_count, "Driver": "overlay2", "Platform": "linux",
-        "LogPath": f"{DOCKER_ROOT}/containers/{container.id}/{container.id}-json.log",
+        "LogPath": JSON_LOG.format(id=container.id),
         "HostConfig": _host_config(container), "Config": _config(container),
         "Mounts": [_mount(bind) for bind in of.binds],
         "NetworkSettings": {"Ports": _port_map(container), "Networks": _networks(container)},

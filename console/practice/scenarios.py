@@ -111,10 +111,7 @@ def kernel(hands: Hands) -> None:
 
 @scenario("mongo.version-files", "other-version")
 def version_files(hands: Hands) -> None:
-    """Went from image 4.4 to 7.0 at once, over the same data folder.
-
-    MongoDB opens its own files and those of the version before, and ends with 62 at all others.
-    """
+    """Went from image 4.4 to 7.0 at once over one data folder. MongoDB opens files of the version before at most."""
     hands.tree.put(f"/srv/trial-upgrade/data/{MARK}", b"4.4", uid=999, gid=999)
     _trial(hands, "7.0.9", "trial-upgrade")
 
@@ -354,6 +351,12 @@ SIMPLE: tuple[tuple[str, str, Break, str], ...] = (
      lambda hands: _trial(hands, "5.0.18", "trial-old-cpu", "    environment:\n      - QEMU_CPU=Nehalem\n"),
      """Ran a mongod through an emulator set to an old processor, to see whether an old box would do.
      MongoDB 5.0 wants AVX and dies of an illegal instruction."""),
+    ("mongo.bind-ip", "option", lambda hands: _trial(hands, "6.0.14", "trial-bound", stacks.text("trial/bound.yml")),
+     """Bound a MongoDB for trials to 127.0.0.1, as the manual advises for a server, and published its port.
+     Inside the container that is the container itself: whoever comes by the port is turned away."""),
+    ("docker.log-growth", "grown", lambda hands: hands.world.grow_log("vllm", 3 << 30),
+     """Set no max-size for any log. vLLM has written its figures every ten seconds since, and every prompt with them:
+     3 GiB lie in one file of the Engine, and the disk that it shares with the databases fills."""),
     ("host.sizing", "limit", lambda hands: added(hands, LAB, "reranker"),
      """Set mem_limit: 1g on the reranker, lest it take the machine's memory from the databases. The model is read into
      main memory before it goes anywhere else, and the guide reckons with 4 GB for it."""),

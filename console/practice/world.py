@@ -17,6 +17,7 @@ from ..hosts import Clock, EngineFailed, HostError, NotFound
 from . import programs
 from .containers import (
     DROP_IN,
+    JSON_LOG,
     LONGEST_PAUSE,
     NVIDIA_RULES,
     RULES,
@@ -120,6 +121,7 @@ class World:
             container.chatted = self.now()
             self._containers[ident] = container
             self.images[definition.image] = None
+            self.tree.put(JSON_LOG.format(id=ident), b"", mode=0o640)
             self.emit(container, "create")
             return container
 
@@ -170,7 +172,8 @@ class World:
         with self.lock:
             self.stop(container)
             del self._containers[container.id]
-            self.tree.drop(posixpath.dirname(DROP_IN.format(id=container.id)))
+            for path in (DROP_IN, JSON_LOG):
+                self.tree.drop(posixpath.dirname(path.format(id=container.id)))
             self.emit(container, "destroy")
 
     def elsewhere(self, address: str, definitions: Sequence[Definition]) -> None:
@@ -207,6 +210,10 @@ class World:
     def emit_daemon(self, action: str, **attributes: str) -> None:
         """An event of dockerd itself."""
         self.events.add(PracticeEvent(action, "practice-stack", attributes, self.now(), kind="daemon"))
+
+    def grow_log(self, name: str, size: int) -> None:
+        """Let a container have written so many bytes."""
+        self.tree.put(JSON_LOG.format(id=self.find(name).id), b"", mode=0o640).size = size
 
     def stand(self, container: Instance) -> Stand:
         """What its program sees."""

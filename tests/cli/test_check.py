@@ -51,7 +51,8 @@ def test_plain_says_one_fact_per_line_with_the_status_word_first(stackops) -> No
     assert words <= {"verdict", "trouble", *statuses, "evidence", "because", "fix", "fault"}
     assert answer.out.startswith("verdict\tnot-well\t")
     findings = [line.split("\t") for line in answer.out.splitlines() if line.startswith("finding\t")]
-    generic = {row[1] for row in findings if row[1].startswith(("container.", "wiring.broken"))} - ON_A_FRESH_STACK
+    of_others = ("container.", "wiring.broken", "server.unreachable")
+    generic = {row[1] for row in findings if row[1].startswith(of_others)} - ON_A_FRESH_STACK
     assert {row[1] for row in findings} - generic == ON_A_FRESH_STACK
     troubles = {line.split("\t")[1] for line in answer.out.splitlines() if line.startswith("trouble\t")}
     assert troubles == ON_A_FRESH_STACK, "what a check of its own explains is no trouble of its own"

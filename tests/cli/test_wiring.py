@@ -128,7 +128,7 @@ def test_without_models_it_says_why() -> None:
 
 
 def test_one_real_request_goes_the_whole_way_of_a_model(stackops) -> None:
-    answer = stackops("wiring", "--test", "m3e", "--yes")
+    answer = stackops("wiring", "--test", "m3e", "--app", "fastgpt", "--yes")
     assert answer.code == 0, answer.err
     assert "One real request is sent to oneapi:3000, with the key that fastgpt has for it" in answer.err
     assert "POST /v1/embeddings for one embedding" in answer.err
@@ -144,10 +144,17 @@ def test_the_document_of_a_test_says_where_it_ended(stackops) -> None:
 
 
 def test_nothing_is_sent_without_a_yes_nor_in_read_only_mode(stackops) -> None:
-    assert stackops("wiring", "--test", "m3e").code == 5
-    answer = stackops("wiring", "--test", "m3e", "--yes", "--read-only")
+    words = ("wiring", "--test", "m3e", "--app", "fastgpt")
+    assert stackops(*words).code == 5
+    answer = stackops(*words, "--yes", "--read-only")
     assert answer.code == 5
     assert "read-only" in answer.err
+
+
+def test_a_model_that_two_apps_offer_wants_the_app(stackops) -> None:
+    answer = stackops("wiring", "--test", "m3e", "--yes")
+    assert answer.code == 2
+    assert "--app (fastgpt, guide-fastgpt)" in answer.err
 
 
 def test_a_model_that_nobody_offers_is_a_wrong_word(stackops) -> None:

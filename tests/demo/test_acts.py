@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from stackops.console.fix.steps import ComposeUp, StepContext
-from stackops.console.hosts import ComposeProject, DatabaseTarget, EngineFailed, ReadOnlyRefused
+from stackops.console.hosts import ComposeProject, DatabaseTarget, EngineFailed, MongoUnreachable, ReadOnlyRefused
 from stackops.console.practice import DemoHost, open_demo
 from stackops.console.practice.containers import Instance
 from stackops.console.practice.mongod import keep
-from stackops.console.practice.scenarios import Hands
+from stackops.console.practice.scenarios import SCENARIOS, Hands
 from stackops.console.practice.stand import Definition, Fate, Program
 from support.practice import three
 
@@ -438,3 +438,26 @@ def test_a_set_of_three_reaches_every_member_and_none_that_has_one_already(order
     assert initiate(3) == 23
     keep(orderly.world.tree, found(orderly, "three-mongo1").definition, {**config, "_id": "other"})
     assert hello(1)["isreplicaset"] is True
+
+
+def test_a_mongod_that_listens_on_loopback_takes_nobody_from_outside(orderly: DemoHost) -> None:
+    orderly.build()
+    with orderly.world.lock:
+        SCENARIOS["mongo.bind-ip"][1](orderly.hands)
+    bound, databases = found(orderly, "trial-bound"), orderly.databases
+    assert (bound.state, bound.inside) == ("running", frozenset())
+    assert databases is not None
+    target = DatabaseTarget("published port", "127.0.0.1", 27019, bound.id)
+    with pytest.raises(MongoUnreachable):
+        asyncio.run(databases.ask_mongo(target, ["hello"], deadline=1.0))
+
+
+def test_each_container_has_a_log_file_of_its_own_that_goes_with_it(orderly: DemoHost) -> None:
+    vllm = found(orderly, "vllm")
+    path = f"/var/lib/docker/containers/{vllm.id}/{vllm.id}-json.log"
+    assert (orderly.files.stat(path).kind, orderly.files.stat(path).mode) == ("file", 0o640)
+    orderly.world.grow_log("vllm", 3 << 30)
+    assert orderly.files.stat(path).size == 3 << 30
+    compose(orderly, "/srv/models", "up", "-d", "--no-deps", "--force-recreate", "vllm")
+    assert orderly.files.stat(path).kind == "missing"
+    assert found(orderly, "vllm").id != vllm.id

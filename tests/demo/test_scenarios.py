@@ -94,13 +94,12 @@ def tree(host: DemoHost) -> dict[str, tuple[object, ...]]:
 
 UNPLAYED = {
     "fastgpt.gateway-shadowed",
-    "mongo.root-user", "mongo.data-folder", "mongo.bind-ip", "wiring.login", "container.unhealthy",
+    "mongo.root-user", "mongo.data-folder", "wiring.login", "container.unhealthy",
     "container.permission",
     "server.too-old-card", "server.shm", "docker.daemon-json", "data.other-release", "container.cpu",
     "container.dead-inside", "container.not-started", "fastgpt.config", "librechat.env-file", "librechat.env",
     "librechat.default-secrets", "librechat.rag-api", "librechat.meilisearch", "librechat.azure",
-    "compose.networks", "compose.port-conflict", "docker.exposed-databases", "docker.disk", "docker.log-growth",
-    "docker.unpinned",
+    "compose.networks", "compose.port-conflict", "docker.exposed-databases", "docker.disk", "docker.unpinned",
     "postgres.connections", "postgres.index", "postgres.collation", "host.file-limits", "host.clock",
     "mysql.connections",
 }  # fmt: skip
