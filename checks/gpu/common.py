@@ -119,15 +119,6 @@ def with_name(gpu: Gpu) -> str:
     return f"{card(gpu)} ({gpu.name})" if gpu.name else card(gpu)
 
 
-def free(gpu: Gpu) -> int | None:
-    """Bytes that are free; None where it cannot be told."""
-    if gpu.memory_free is not None:
-        return gpu.memory_free
-    if gpu.memory_total is None or gpu.memory_used is None:
-        return None
-    return max(0, gpu.memory_total - gpu.memory_used - (gpu.memory_reserved or 0))
-
-
 @dataclass(frozen=True)
 class GpuHolder:
     """Who holds memory of one GPU: one container, or one process outside of any."""

@@ -30,13 +30,14 @@ from dataclasses import dataclass, replace
 
 from ...console.fix.steps import RestartContainer, UnloadModel
 from ...console.model import Container, Gpu, LogMark, Server, Snapshot
+from ...console.products.fit import free_memory
 from ...console.products.gpu_grants import grant_of, granted
 from ...console.products.server_logs import HOST, OOM
 from ...console.text import _
 from ...console.text.cleaning import duration, size
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Unknown, manual, repair
-from .common import GpuHolder, card, free, goes_round, holders, last_cause, said, with_name
+from .common import GpuHolder, card, goes_round, holders, last_cause, said, with_name
 
 _ROOM = "make room on the card, or ask for less"
 KILLED = Form(
@@ -181,7 +182,7 @@ def _on_card(victim: Victim, mark: LogMark, snapshot: Snapshot) -> Found:
     others = tuple(one for one in holders(snapshot, gpu.uuid) if one.container != victim.container.id) if gpu else ()
     server = _server_of(snapshot, others[0]) if others else None
     victim = replace(victim, others=others, server=server, spare=_spare(gpu, snapshot))
-    room, total = (free(gpu), gpu.memory_total) if gpu else (None, None)
+    room, total = (free_memory(gpu), gpu.memory_total) if gpu else (None, None)
     if not victim.dead and (room is None or not total):
         why = _("it ran out of memory a while ago, and how much of its card is free now is not known")
         title, rows = _("Whether {name} has memory now cannot be told", name=name), tuple(_rows(victim, snapshot))
@@ -212,9 +213,8 @@ def _case(form: Form, victim: Victim, snapshot: Snapshot) -> Case[Victim]:
         words |= {"culprit": victim.others[0].name, "much": much}
     rows = [*_rows(victim, snapshot)]
     if form is KILLED:
-        source = f"docker inspect {victim.container.name}"
         ended = _("yes, exit code {exit_code}", exit_code=victim.container.exit_code)
-        rows.insert(0, Evidence(_("killed by the kernel"), ended, source))
+        rows.insert(0, Evidence(_("killed by the kernel"), ended, f"docker inspect {victim.container.name}"))
     severity: Severity | None = None if victim.dead else "warning"
     return Case(victim.container.name, form, victim, tuple(rows), words, severity)
 
@@ -227,7 +227,7 @@ def _figures(victim: Victim) -> str:
         held = _("{found:.2f} GiB was held by others", found=float(found[2]) - float(found[1]))
         return _("It wanted {wish} GiB when it started, and {found} GiB of {found2} GiB was free: {held}. ",
                  wish=wish[1], found=found[1], found2=found[2], held=held)  # fmt: skip
-    left = free(victim.gpu) if victim.gpu else None
+    left = free_memory(victim.gpu) if victim.gpu else None
     return "" if left is None else _("{left} is left. ", left=size(left))
 
 
@@ -290,7 +290,7 @@ def _card(container: Container, mark: LogMark, snapshot: Snapshot) -> Gpu | None
     number = int(match[1] or match[2]) if match else None
     if number is not None and number < len(inside):
         return inside[number]
-    return min(inside, key=lambda gpu: (free(gpu) is None, free(gpu) or 0), default=None)
+    return min(inside, key=lambda gpu: (free_memory(gpu) is None, free_memory(gpu) or 0), default=None)
 
 
 def _inside(container: Container, cards: list[Gpu], snapshot: Snapshot) -> list[Gpu]:
@@ -312,7 +312,7 @@ def _server_of(snapshot: Snapshot, holder: GpuHolder) -> Server | None:
 
 def _spare(full: Gpu | None, snapshot: Snapshot) -> int | None:
     for gpu in snapshot.gpus:
-        empty = not holders(snapshot, gpu.uuid) and (free(gpu) or 0) > 0.9 * (gpu.memory_total or float("inf"))
+        empty = not holders(snapshot, gpu.uuid) and (free_memory(gpu) or 0) > 0.9 * (gpu.memory_total or float("inf"))
         if gpu.health == "ok" and empty and gpu.index is not None and (full is None or gpu.uuid != full.uuid):
             return gpu.index
     return None

@@ -29,13 +29,14 @@ from dataclasses import dataclass, replace
 
 from ...console.fix.steps import PinGpus, SetServiceKeys
 from ...console.model import DeviceRequest, Gpu
+from ...console.products.fit import free_memory
 from ...console.products.gpu_grants import VISIBLE, granted, only_gpus
 from ...console.products.services import LABEL_VERSION
 from ...console.text import _
 from ...console.text.cleaning import size
 from .. import compose
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Severity, Snapshot, manual, repair
-from .common import Asker, askers, card, free, holders, with_name
+from .common import Asker, askers, card, holders, with_name
 
 COUNT = Form(
     "count",
@@ -91,7 +92,7 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
 
 def _is_idle(gpu: Gpu, snapshot: Snapshot) -> bool:
     """Nobody holds memory of it, as far as the driver tells, and hardly any is used."""
-    room = free(gpu)
+    room = free_memory(gpu)
     if room is None or not gpu.memory_total:
         return False
     used = gpu.memory_total - room
@@ -106,7 +107,7 @@ def _pairs(
     left = list(idle)
     for gpu in cards:
         on_it = sorted((one for one, uuids in pinned if uuids == {gpu.uuid}), key=_order)
-        room = free(gpu)
+        room = free_memory(gpu)
         crowded = bool(room is not None and gpu.memory_total and room < CROWDED * gpu.memory_total)
         for moves in on_it[1:]:
             harms = crowded and moves.place.container is not None  # what is only declared does no harm yet

@@ -26,13 +26,13 @@ from dataclasses import dataclass, replace
 
 from ...console.fix.steps import RestartContainer
 from ...console.model import Container, Gpu, GpuDriver, LoadedModel, LogMark, Server
+from ...console.products.fit import free_memory
 from ...console.products.gateways import environment
 from ...console.products.gpu_grants import Grant, grant_of, granted
 from ...console.text import _
 from ...console.text.cleaning import clean_line, size
 from ..api import Answers, Case, Check, Evidence, Fine, Form, Found, Plan, Settings, Snapshot, Unknown, manual, repair
 from ..compose import LABEL_DIRECTORY, marks_since_start
-from ..gpu.common import free
 from ..subjects import containers, natives
 
 CPU, GPU = "ollama.inference-cpu", "ollama.inference-gpu"
@@ -191,7 +191,7 @@ class Ollama:
     @property
     def free(self) -> int | None:
         """Bytes that are free on its cards."""
-        known = [free(card) for card in self.cards]
+        known = [free_memory(card) for card in self.cards]
         return sum(one or 0 for one in known) if known and None not in known else None
 
 

@@ -151,11 +151,6 @@ class Collector:
         self._whole = True
         self._tell(lambda _: self._rest.set())
 
-    def visible(self, containers: Iterable[str] | None) -> None:
-        """Which containers are on the screen: a remote Engine is asked for the figures of these only. None: of all."""
-        wanted = None if containers is None else frozenset(containers)
-        self._tell(lambda scheduler: scheduler.visible(wanted))
-
     def remember(self, check: DeepCheck) -> None:
         """Keep the result of a question to a model server, for the Snapshots to come."""
         self._tell(lambda scheduler: scheduler.remember(check))

@@ -147,14 +147,6 @@ class Scheduler:
         if servers is not None:
             servers.remember(check)
 
-    def visible(self, containers: frozenset[str] | None) -> None:
-        """Which containers are on the screen."""
-        from .sources.meters import Stats
-
-        stats = self.site.source(Stats)
-        if stats is not None:
-            stats.visible(containers)
-
     # -- for ever ---------------------------------------------------------------------------------------------------
 
     async def run(self, rest: asyncio.Event | None = None) -> None:

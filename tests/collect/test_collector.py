@@ -377,7 +377,7 @@ async def test_a_process_that_vanished_has_its_container_inspected_again() -> No
         await seen.until(lambda s: s.containers[0].state == "exited" and not s.figures)
 
 
-async def test_a_remote_engine_is_asked_for_stats_of_what_runs_and_is_shown() -> None:
+async def test_a_remote_engine_is_asked_for_stats_of_what_runs() -> None:
     host = host_with(container("a"), container("b"), container("off", state="exited"), kernel=None)
     engine = engine_of(host)
     beat = iter(range(1, 10_000))
@@ -398,8 +398,6 @@ async def test_a_remote_engine_is_asked_for_stats_of_what_runs_and_is_shown() ->
         assert all(f.cpu_percent == pytest.approx(10.0) for f in both.figures.values())
         assert both.system is None
         assert both.host.name == "box"
-        seen.collector.visible([container_id("b")])
-        await seen.until(lambda s: set(s.figures) == {container_id("b")})
 
 
 async def test_what_the_kernel_does_not_know_is_asked_from_the_engine_and_nothing_else() -> None:
@@ -593,7 +591,6 @@ class TestThread:
     def test_requests_to_one_that_does_not_run_are_let_go(self) -> None:
         collector = Collector(host_with(), Settings(), lambda _: None)
         collector.request()
-        collector.visible(None)
         collector.stop()
 
 

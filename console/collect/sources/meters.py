@@ -6,7 +6,7 @@ For containers that the kernel does not know (a remote Engine, a hidden /proc) `
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from ...hosts import CgroupSample, Files, Host, HostError, Kernel, ProcessRow, SystemSample
 from ...model import NATIVE, Container, Disk, Figures, LogFile, NativeProcess, Role
@@ -328,7 +328,6 @@ class Stats(Source):
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self._before: dict[tuple[str, int], CgroupSample] = {}
-        self._visible: frozenset[str] | None = None
 
     @property
     def interval(self) -> float:
@@ -339,10 +338,6 @@ class Stats(Source):
     def least(self) -> float:
         """It is never woken."""
         return 0.0
-
-    def visible(self, containers: Iterable[str] | None) -> None:
-        """Which containers are on the screen: only these are asked for. None: all."""
-        self._visible = None if containers is None else frozenset(containers)
 
     async def read(self) -> NewParts | None:
         """One round, for those that the kernel did not know in the last sweeps."""
@@ -372,8 +367,6 @@ class Stats(Source):
 
     def _is_wanted(self, container: Container, missed: int) -> bool:
         if container.state != "running" or not container.detailed:
-            return False
-        if self._visible is not None and container.id not in self._visible:
             return False
         return self.host.kernel is None or self.site.missed.get(container.id, 0) >= missed
 
