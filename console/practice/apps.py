@@ -247,8 +247,28 @@ def _data(stand: Stand) -> str:
 
 def _channels(stand: Stand) -> list[dict[str, Any]]:
     """The rows of its table."""
-    table = stand.tree.get(f"{_data(stand)}/{stacks.CHANNELS}")
-    return json.loads(table.content) if table else []
+    return stacks.rows_of(stand.tree, _data(stand), stacks.CHANNELS)
+
+
+def aiproxy(stand: Stand, request: Request) -> Answer | None:
+    """What an AI Proxy answers.
+
+    fact: labring/aiproxy core/controller/misc.go, core/middleware/auth.go and distributor.go
+    """
+    path, model = request.path.partition("?")[0], str((decoded(request.body) or {}).get("model") or "")
+    if path == "/api/status":
+        return told({"success": True, "message": "", "data": {"startTime": int(stand.started_at * 1000)}})
+    if token_of(request) != stand.env("ADMIN_KEY"):
+        return told({"error": {"message": "unauthorized, invalid token", "type": "aiproxy_error"}}, 401)
+    folder, _, name = stacks.KEPT_CHANNELS.rpartition("/")
+    models = [one for row in stacks.rows_of(stand.tree, folder, name) for one in row["models"]]
+    if path == "/v1/models":
+        return told({"object": "list", "data": [{"id": one, "object": "model"} for one in models]})
+    if path not in RELAYED or model not in models:
+        said = f"The model `{model}` does not exist or you do not have access to it."
+        return told({"error": {"message": said, "type": "aiproxy_error", "code": "model_not_found"}}, 404)
+    body = decoded(request.body) or {}
+    return openai_completion(model, body) if path == RELAYED[0] else openai_embeddings(model, body, width=1536)
 
 
 def _known(stand: Stand) -> tuple[str, ...]:

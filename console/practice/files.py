@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 from ..hosts import HostError, NotFound, ReadOnlyRefused
 from ..model import FileFact
@@ -254,7 +254,8 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-FASTGPT, LIBRECHAT, MODELS, GUIDE = "/srv/fastgpt", "/srv/librechat", "/srv/models", "/srv/guide"
+FASTGPT, LIBRECHAT, MODELS = "/srv/fastgpt", "/srv/librechat", "/srv/models"
+GUIDE, NEXT = "/srv/guide", "/srv/next"
 KEY, KEY_FILE = "mongodb.key", f"{FASTGPT}/mongodb.key"
 KEY_OWNER = 999
 """fact: user mongodb of the official image."""
@@ -275,6 +276,8 @@ GUIDE_ROWS = json.dumps([
      "base_url": f"http://{SECOND}:8001"},
     {"id": 2, "name": "M3E", "type": 1, "models": ["m3e"], "created_time": 0, "base_url": f"http://{SECOND}:6008"},
 ])  # fmt: skip
+KEPT_MODELS, KEPT_CHANNELS = f"{NEXT}/mongo/data/system_models.json", f"{NEXT}/aiproxy_pg/channels.json"
+"""The models of a FastGPT from v4.8.20 on, and the channels of its AI Proxy."""
 OPERATOR = 1000
 """User and group of LibreChat's files, and of its container through UID and GID."""
 
@@ -297,17 +300,36 @@ def lay_out(tree: Tree, seed: str) -> None:
 
 def fastgpt(tree: Tree, seed: str, folder: str, rows: str) -> None:
     """Files and data folders of a FastGPT whose One API has these channels."""
-    _copied(tree, folder, 0, "docker-compose.yml", "env", "config.json")
-    tree.put(f"{folder}/{KEY}", key(seed), mode=0o400, uid=KEY_OWNER, gid=KEY_OWNER)
-    tree.mkdir(f"{folder}/mongo/data", uid=KEY_OWNER, gid=KEY_OWNER)
-    tree.put(f"{folder}/mongo/data/WiredTiger", b"WiredTiger\n", mode=0o600, uid=KEY_OWNER, gid=KEY_OWNER)
-    for data in ("pg/data", "mysql"):
-        tree.mkdir(f"{folder}/{data}", mode=0o700, uid=KEY_OWNER)
+    _with_mongo(tree, seed, folder)
+    tree.mkdir(f"{folder}/mysql", mode=0o700, uid=KEY_OWNER)
     made_with = re.search(r"^MYSQL_PASSWORD=(.*)$", text(f"{folder.rpartition('/')[2]}/env"), re.MULTILINE)
     begins = f"root:{made_with[1] if made_with else ''}@"  # so does a SQL_DSN that its MySQL takes
     tree.put(f"{folder}/mysql/{TABLESPACE}", begins.encode(), mode=0o640, uid=KEY_OWNER)
     channels(tree, folder, rows)
     tree.mkdir(f"{folder}/oneapi")
+
+
+def _with_mongo(tree: Tree, seed: str, folder: str) -> None:
+    _copied(tree, folder, 0, "docker-compose.yml", "env", "config.json")
+    tree.put(f"{folder}/{KEY}", key(seed), mode=0o400, uid=KEY_OWNER, gid=KEY_OWNER)
+    tree.mkdir(f"{folder}/mongo/data", uid=KEY_OWNER, gid=KEY_OWNER)
+    tree.put(f"{folder}/mongo/data/WiredTiger", b"WiredTiger\n", mode=0o600, uid=KEY_OWNER, gid=KEY_OWNER)
+    tree.mkdir(f"{folder}/pg/data", mode=0o700, uid=KEY_OWNER)
+
+
+def proxied(tree: Tree, seed: str) -> None:
+    """Files and data folders of a FastGPT with its models in MongoDB, and of its AI Proxy."""
+    _with_mongo(tree, seed, NEXT)
+    tree.mkdir(f"{NEXT}/aiproxy_pg", mode=0o700, uid=KEY_OWNER)
+    for path in (KEPT_MODELS, KEPT_CHANNELS):
+        tree.put(path, text(f"next/{path.rpartition('/')[2]}").encode(), mode=0o600, uid=KEY_OWNER)
+
+
+def rows_of(tree: Tree, folder: str | None, name: str) -> list[dict[str, Any]]:
+    """A table in a data folder, as the stand-ins keep it; empty where there is none."""
+    node = tree.get(f"{folder}/{name}") if folder else None
+    rows: list[dict[str, Any]] = json.loads(node.content) if node is not None else []
+    return rows
 
 
 def channels(tree: Tree, folder: str, rows: str) -> None:

@@ -9,10 +9,11 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from ..hosts import (
     DatabaseLogin,
@@ -26,8 +27,9 @@ from ..hosts import (
     NotFound,
     ReadOnlyRefused,
 )
-from ..model import DatabaseAnswer
+from ..model import DatabaseAnswer, OfferedModel, OneApiChannel
 from ..products.roles import role_of
+from . import files as stacks
 from . import mongod as ends
 from .containers import Instance
 from .mongod import ReplicaSet, keep
@@ -233,9 +235,22 @@ class DemoDatabases:
             return DatabaseAnswer(trouble="refused", said="Connection refused")
         if login.kind == "mongo":
             good = (login.user, login.password) in ((env.get(ROOT_USER), env.get(ROOT_PASSWORD)), ("", ""))
-            said = "Authentication failed."  # FastGPTs of this machine are older than those that keep models there
-            return DatabaseAnswer(models=()) if good else DatabaseAnswer(trouble="login", said=said)
-        return _mysql(env, login) if login.kind == "mysql" else _postgres(env, image, login)
+            said = "Authentication failed."
+            rows = self._rows(container, "/data/db", stacks.KEPT_MODELS)
+            models = tuple(_offered(row) for row in rows if row["metadata"]["isActive"])
+            return DatabaseAnswer(models=models) if good else DatabaseAnswer(trouble="login", said=said)
+        if login.kind == "mysql":
+            return _mysql(env, login)
+        answer = _postgres(env, image, login)
+        if answer.trouble or not login.channels:
+            return answer
+        rows = self._rows(container, "/var/lib/postgresql/data", stacks.KEPT_CHANNELS)
+        return replace(answer, channels=msgspec.convert(rows, tuple[OneApiChannel, ...]))
+
+    def _rows(self, container: Instance, target: str, named: str) -> list[dict[str, Any]]:
+        """A table in a container's data folder."""
+        folder = next((bind.source for bind in container.definition.binds if bind.target == target), None)
+        return stacks.rows_of(self._world.tree, folder, named.rpartition("/")[2])
 
     def _reply(self, target: DatabaseTarget, command: Mapping[str, object], login: MongoLogin | None) -> MongoReply:
         container = self._running(target)
@@ -256,6 +271,10 @@ class DemoDatabases:
         if container is not None and container.inside and target.via != "exec" and _runs_mongod(container):
             return container
         raise MongoUnreachable(f"Nobody listens at {target.address} ({target.via})", "refused")
+
+
+def _offered(row: Mapping[str, Any]) -> OfferedModel:
+    return OfferedModel(row["model"], row["metadata"].get("type", ""), row["metadata"].get("requestUrl"))
 
 
 def _postgres(env: Mapping[str, str], image: str, login: DatabaseLogin) -> DatabaseAnswer:

@@ -156,6 +156,7 @@ CONFIG, OVERRIDE, ENV = (
 )
 MOUNT = "    volumes:\n      - ./librechat.yaml:/app/librechat.yaml   # our model servers\n"
 LAN = "http://192.0.2.10:3080"
+NEW_SECRET = "practice-9b1f6a30c2d94e7f8a55d0c1b2e3f4a5"  # noqa: S105 - of the practice stack
 
 
 def guide(hands: Hands) -> None:
@@ -180,6 +181,21 @@ def tested_there(hands: Hands) -> None:
     stacks.channels(hands.tree, stacks.GUIDE, stacks.GUIDE_ROWS.replace(f"{stacks.SECOND}:6008", "localhost:6008"))
 
 
+def proxied(hands: Hands) -> None:
+    """A FastGPT that keeps its models in MongoDB, with an AI Proxy that has its channels in PostgreSQL, in order."""
+    stacks.proxied(hands.tree, hands.world.seed)
+    hands.compose(stacks.NEXT, "up", "-d")
+    initiated(hands.world, "next-mongo", "mongo:27017")
+
+
+@scenario("fastgpt.models", "no-proxy-channel")
+def switched_on(hands: Hands) -> None:
+    """Switched bge-m3 on in the next FastGPT, on its page of models, and made no channel: AI Proxy answers with 404."""
+    proxied(hands)
+    row = {"model": ADDED, "metadata": {"type": "embedding", "isActive": True}}
+    hands.edit(stacks.KEPT_MODELS, "[", f"[{json.dumps(row)},")
+
+
 @scenario("librechat.config-mount", "not-mounted")
 def not_mounted(hands: Hands) -> None:
     """Wrote librechat.yaml beside the compose file and took it for granted that LibreChat reads it.
@@ -201,26 +217,6 @@ def dropped(hands: Hands) -> None:
     hands.compose(stacks.LIBRECHAT, "up", "-d", "--force-recreate", "api")
 
 
-@scenario("librechat.cookie", "production")
-def production(hands: Hands) -> None:
-    """Switched the proxy with the expired certificate off, and put the plain address of the LAN into .env.
-
-    v0.7.2 marks the session cookie Secure all the same, and everybody is back at the login after a reload.
-    """
-    set_variables(hands, DOMAIN_CLIENT=LAN, DOMAIN_SERVER=LAN)
-    hands.compose(stacks.LIBRECHAT, "restart", "api")
-
-
-@scenario("librechat.not-applied", "stale-values")
-def stale_values(hands: Hands) -> None:
-    """Made a new JWT_SECRET, and restarted LibreChat with ``docker restart``.
-
-    rag_api got the old one when it was made and keeps it: it answers every upload with 401.
-    """
-    set_variables(hands, JWT_SECRET="practice-9b1f6a30c2d94e7f8a55d0c1b2e3f4a5")  # noqa: S106 - of the practice stack
-    hands.compose(stacks.LIBRECHAT, "restart", "api")
-
-
 def set_variables(hands: Hands, **values: str) -> None:
     """Variables in LibreChat's .env."""
     lines = hands.files.read(ENV).decode().splitlines()
@@ -229,13 +225,10 @@ def set_variables(hands: Hands, **values: str) -> None:
     hands.edit(ENV, hands.files.read(ENV).decode(), "\n".join(lines) + "\n")
 
 
-@scenario("docker.registry-mirrors", "hangs")
-def hangs(hands: Hands) -> None:
-    """Copied the mirrors of a post of 2024 into daemon.json.
-
-    One of them accepts connections and never answers, which costs 15 seconds at every pull; the other is gone.
-    """
-    mirrors(hands, '["https://docker.nju.edu.cn", "https://dockerproxy.com"]')
+def restarted(hands: Hands, **values: str) -> None:
+    """The same, and then a restart, which is not enough for all of them."""
+    set_variables(hands, **values)
+    hands.compose(stacks.LIBRECHAT, "restart", "api")
 
 
 def mirrors(hands: Hands, listed: str) -> None:
@@ -301,18 +294,6 @@ def squeezed(hands: Hands) -> None:
         added(hands, LAB, service, card)
 
 
-@scenario("gpu.orphan", "left-behind")
-def orphan(hands: Hands) -> None:
-    """Removed a vLLM that hung with `docker rm -f`. Its container is gone, one of its workers is not.
-
-    It holds memory of the second card, and no list of containers shows it.
-    """
-    world = hands.world
-    world.cards.left.append(
-        containers.LeftProcess(world.new_pid(), ("VLLM::Worker_TP0",), 1, 1_180, world.now() - 7000)
-    )
-
-
 def added(hands: Hands, folder: str, service: str, card: int | None = None) -> None:
     """One more service in a project's compose file, brought up. HostError when that fails."""
     project, path, end = folder.rpartition("/")[2], f"{folder}/docker-compose.yml", "\nvolumes:\n  ollama:\n"
@@ -347,6 +328,20 @@ def staged(hands: Hands, line: str) -> None:
 
 
 SIMPLE: tuple[tuple[str, str, Break, str], ...] = (
+    ("librechat.cookie", "production", lambda hands: restarted(hands, DOMAIN_CLIENT=LAN, DOMAIN_SERVER=LAN),
+     """Switched the proxy with the expired certificate off, and put the plain address of the LAN into .env. v0.7.2
+     marks the session cookie Secure all the same, and everybody is back at the login after a reload."""),
+    ("librechat.not-applied", "stale-values", lambda hands: restarted(hands, JWT_SECRET=NEW_SECRET),
+     """Made a new JWT_SECRET, and restarted LibreChat with ``docker restart``. rag_api got the old one when it was made
+     and keeps it: it answers every upload with 401."""),
+    ("docker.registry-mirrors", "hangs",
+     lambda hands: mirrors(hands, '["https://docker.nju.edu.cn", "https://dockerproxy.com"]'),
+     """Copied the mirrors of a post of 2024 into daemon.json. One of them accepts connections and never answers, which
+     costs 15 seconds at every pull; the other is gone."""),
+    ("gpu.orphan", "left-behind", lambda hands: hands.world.cards.left.append(containers.LeftProcess(
+        hands.world.new_pid(), ("VLLM::Worker_TP0",), 1, 1_180, hands.world.now() - 7000)),
+     """Removed a vLLM that hung with `docker rm -f`. Its container is gone, one of its workers is not.
+     It holds memory of the second card, and no list of containers shows it."""),
     ("mongo.cpu", "no-avx",
      lambda hands: _trial(hands, "5.0.18", "trial-old-cpu", "    environment:\n      - QEMU_CPU=Nehalem\n"),
      """Ran a mongod through an emulator set to an old processor, to see whether an old box would do.

@@ -137,7 +137,8 @@ def test_one_real_request_goes_the_whole_way_of_a_model(stackops) -> None:
 
 
 def test_the_document_of_a_test_says_where_it_ended(stackops) -> None:
-    test = json.loads(stackops("wiring", "--test", "qwen1.5-14b-chat", "--yes", "--json").out)["path_test"]
+    words = ("wiring", "--test", "qwen1.5-14b-chat", "--app", "fastgpt")
+    test = json.loads(stackops(*words, "--yes", "--json").out)["path_test"]
     assert list(test) == ["path", "check", "ended", "sentence"]
     assert (test["path"], test["ended"]) == ("fastgpt llmModels qwen1.5-14b-chat 1", None)
     assert test["check"]["error"] is None
@@ -154,7 +155,7 @@ def test_nothing_is_sent_without_a_yes_nor_in_read_only_mode(stackops) -> None:
 def test_a_model_that_two_apps_offer_wants_the_app(stackops) -> None:
     answer = stackops("wiring", "--test", "m3e", "--yes")
     assert answer.code == 2
-    assert "--app (fastgpt, guide-fastgpt)" in answer.err
+    assert "--app (fastgpt, guide-fastgpt, next-fastgpt)" in answer.err
 
 
 def test_a_model_that_nobody_offers_is_a_wrong_word(stackops) -> None:

@@ -409,7 +409,7 @@ def domain(hands: Hands) -> None:
     From v0.8.3 on that is what makes the cookie Secure; the localhost of the example would have kept it plain.
     """
     _release(hands, "v0.8.7")
-    scenarios.production(hands)
+    scenarios.restarted(hands, DOMAIN_CLIENT=scenarios.LAN, DOMAIN_SERVER=scenarios.LAN)
 
 
 @form("librechat.cookie", "forced")
@@ -420,7 +420,7 @@ def forced(hands: Hands) -> None:
     """
     _release(hands, "v0.8.7")
     scenarios.set_variables(hands, SESSION_COOKIE_SECURE="true")
-    scenarios.production(hands)
+    scenarios.restarted(hands, DOMAIN_CLIENT=scenarios.LAN, DOMAIN_SERVER=scenarios.LAN)
 
 
 @form("librechat.cookie", "nodemon")
@@ -591,6 +591,7 @@ def doubled_path(hands: Hands) -> None:
     stacks.channels(hands.tree, stacks.FASTGPT, json.dumps(rows))
 
 
+@form("fastgpt.models", "missing")
 def offered_alone(hands: Hands) -> None:
     """Wrote the model into config.json as vLLM's page spells it, with capitals, and recreated FastGPT.
 
@@ -600,7 +601,6 @@ def offered_alone(hands: Hands) -> None:
     hands.compose(stacks.FASTGPT, "up", "-d", "--no-deps", "--force-recreate", "fastgpt")
 
 
-APART["fastgpt.models"] = {"missing": Scenario("fastgpt.models", "missing", offered_alone)}
 line("wiring.dsn", "written", PG, PG.replace("${PG_PASSWORD}", "a#b/c"),
      "Gave PostgreSQL a password with signs that mean something else in an address, and wrote it as it is.",
      "fastgpt")  # fmt: skip
