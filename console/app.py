@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .hosts import Host
     from .model import DeepCheck, Snapshot
     from .model.findings import Result
+    from .report.store import Kept
     from .settings import Settings
 
 
@@ -30,6 +31,8 @@ class CollectorFeed:
     def __init__(self, host: Host, settings: Settings) -> None:
         from .collect.collector import Collector
 
+        self.kept: Kept | None = None
+        self._host, self._project = host, settings.project
         self._lock = threading.Lock()
         self._latest: Snapshot | None = None
         self._listener: Callable[[Snapshot], None] | None = None
@@ -52,6 +55,16 @@ class CollectorFeed:
     def complete(self) -> None:
         """Read the rest too: the first frame stands, and their import no longer delays it."""
         self._collector.complete()
+        if self._host.kind != "demo":
+            threading.Thread(target=self._read_kept, name="stackops watch's store", daemon=True).start()
+
+    def _read_kept(self) -> None:
+        from .paths import state_directory
+        from .report.store import folder, load
+
+        kept = load(folder(state_directory(), self._host, self._project), self._host.clock.now())
+        self._collector.history.fill(kept.past)
+        self.kept = kept
 
     def request(self) -> None:
         """Look again now."""

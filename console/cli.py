@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "check": "check", "fix": "fix", "undo": "journal", "resume": "journal", "rollback": "journal", "journal": "journal",
     "ps": "tables", "gpu": "tables", "servers": "tables", "wiring": "wiring", "explain": "check", "demo": "console",
-    "settings": "settings",
+    "watch": "console", "settings": "settings",
 }  # fmt: skip
 
 

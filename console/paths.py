@@ -79,7 +79,7 @@ def scratch() -> Iterator[Path]:
 
     with _scratch_place(make=True) as place:
         folder = Path(tempfile.mkdtemp(dir=place, prefix="run-"))
-        held = _locked(folder)
+        held = locked(folder)
     try:
         yield folder
     finally:
@@ -94,7 +94,7 @@ def sweep() -> None:
     with suppress(OSError), _scratch_place() as place:
         for folder in place.iterdir():
             with suppress(OSError):
-                held = _locked(folder)
+                held = locked(folder)
                 shutil.rmtree(folder, ignore_errors=True)
                 os.close(held)
 
@@ -105,14 +105,14 @@ def _scratch_place(*, make: bool = False) -> Iterator[Path]:
     place = state_directory() / "scratch"
     if make:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held = _locked(place, wait=True)
+    held = locked(place, wait=True)
     try:
         yield place
     finally:
         os.close(held)
 
 
-def _locked(folder: Path, *, wait: bool = False) -> int:
+def locked(folder: Path, *, wait: bool = False) -> int:
     """A folder, itself no link, under a lock of the kernel's. Raises OSError, BlockingIOError where it has one."""
     import fcntl
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..console.hosts import Host
     from ..console.model import DeepCheck, Snapshot
     from ..console.model.findings import Result
+    from ..console.report.store import Kept
     from ..console.settings import Settings
 
 
@@ -30,6 +31,9 @@ Publish = Callable[["Snapshot"], None]
 
 class Feed(Protocol):
     """Where Snapshots come from: the collector's thread, or frozen ones in a test."""
+
+    kept: Kept | None
+    """What `stackops watch` kept of the time before, once it has been read."""
 
     def listen(self, publish: Publish) -> None:
         """Hand every Snapshot to ``publish``, the latest one at once. Called from whatever thread it was made in."""

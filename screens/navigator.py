@@ -47,8 +47,6 @@ if TYPE_CHECKING:
     from .keys import KeyGate
 
 SPARK_SECONDS = 2.0
-SETTLED = 60.0
-"""Seconds after the first judgement in which sources are still read for the first time."""
 
 
 def load(where: str) -> Any:  # noqa: ANN401 - a class that is only known by its name
@@ -151,16 +149,14 @@ class Navigator(WatchedWorkers, App[str], inherit_bindings=False):
 
     def note_changes(self, before: Judgement | None, now: Judgement) -> None:
         """Keep which troubles came and which went. In the first minute only what was there already comes to light."""
-        from ..console.report.timeline import TroubleChange
+        from ..console.report.timeline import SETTLED, changed
 
         at = self.snapshot.taken_at if self.snapshot else 0.0
         if before is None:
             self._first_judged = at
         if before is None or at - self._first_judged < SETTLED:
             return
-        old, new = ({each.result.key: each.result for each in told.troubles} for told in (before, now))
-        self.changes += [TroubleChange(at, came=True, result=new[key]) for key in new if key not in old]
-        self.changes += [TroubleChange(at, came=False, result=old[key]) for key in old if key not in new]
+        self.changes += changed(before, now, at)
 
     # Saying and doing
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from ..hosts import CgroupSample, SystemSample
 from ..hosts.engine_api import BlockStats, ContainerStats, InterfaceStats, MemoryStats, decode
-from ..model import Disk, Figures, Gpu, LogFile, ServerFigures, System
+from ..model import Disk, Figures, Gpu, GpuProcess, LogFile, ServerFigures, System
 
 
 def figures(
@@ -196,18 +196,44 @@ class _Ring:
         first = self._recent[0][0] if self._recent else 0.0
         return (*(each for each in self._minutes if each[0] + MINUTE <= first), *self._recent)
 
+    def fill(self, before: Past) -> None:
+        """Put minutes that somebody else kept before the first of its own."""
+        first = self._minutes[0][0] if self._minutes else float("inf")
+        earlier = [each for each in before if each[0] < first]
+        self._minutes = deque((*earlier, *self._minutes), self._minutes.maxlen)
+
+    def minute(self, begun: float) -> float | None:
+        """The highest figure of the minute that began then."""
+        return next((value for at, value in reversed(self._minutes) if at == begun), None)
+
 
 class History:
     """What was, by name.
 
     ``host`` and ``container:ID`` are percent of the processor, ``gpu:UUID`` of a GPU's time; ``vram:UUID`` is bytes,
-    ``heat:UUID`` degrees Celsius; ``server:KEY`` is tokens per second, ``queue:KEY`` requests that run or wait.
+    ``heat:UUID`` degrees Celsius, ``power:UUID`` watts; ``server:KEY`` is tokens per second, ``queue:KEY`` requests
+    that run or wait, ``held:KEY`` bytes of GPU memory.
     """
 
     def __init__(self, length: int = LENGTH) -> None:
         self._length = length
         self._lock = threading.Lock()
         self._rings: dict[str, _Ring] = {}
+        self._before: dict[str, Past] = {}
+        """What was kept of the time before, of what has not been looked at yet."""
+
+    def fill(self, kept: Mapping[str, Past]) -> None:
+        """Take in what was kept of the time before this console: minutes, left of the first of its own."""
+        with self._lock:
+            self._before = {name: past for name, past in kept.items() if name not in self._rings}
+            for name in kept.keys() & self._rings.keys():
+                self._rings[name].fill(kept[name])
+
+    def minute(self, begun: float) -> dict[str, float]:
+        """What is known of the minute that began then, by name, of all whose minutes are kept."""
+        with self._lock:
+            told = {name: ring.minute(begun) for name, ring in self._rings.items()}
+        return {name: value for name, value in told.items() if value is not None}
 
     def add(self, system: System | None, figures: Mapping[str, Figures]) -> None:
         """One sweep. Containers that have none any more are forgotten."""
@@ -221,12 +247,23 @@ class History:
     def add_gpus(self, gpus: Collection[Gpu], at: float) -> None:
         """One look at the GPUs. What was not read anew is a gap; GPUs that are not told of any more are forgotten."""
         with self._lock:
-            for kind in ("gpu", "vram", "heat"):
+            for kind in ("gpu", "vram", "heat", "power"):
                 self._keep(kind, {gpu.uuid for gpu in gpus})
             for gpu in gpus:
-                told = (gpu.utilisation, gpu.memory_used, gpu.temperature) if gpu.health == "ok" else (None, None, None)
-                for kind, value in zip(("gpu", "vram", "heat"), told, strict=True):
-                    self._add(f"{kind}:{gpu.uuid}", at, value, FINE, MINUTES)
+                told = {"gpu": gpu.utilisation, "vram": gpu.memory_used, "heat": gpu.temperature, "power": gpu.power}
+                for kind, value in told.items():
+                    self._add(f"{kind}:{gpu.uuid}", at, value if gpu.health == "ok" else None, FINE, MINUTES)
+
+    def add_held(self, processes: Iterable[GpuProcess], at: float) -> None:
+        """GPU memory of each model server; unknown where one of its processes does not say."""
+        held: dict[str, list[int | None]] = {}
+        for each in processes:
+            if each.server is not None:
+                held.setdefault(each.server, []).append(each.memory)
+        with self._lock:
+            for server, sizes in held.items():
+                known = [each for each in sizes if each is not None]
+                self._add(f"held:{server}", at, sum(known) if len(known) == len(sizes) else None, FINE, MINUTES)
 
     def add_server(self, server: str, figures: ServerFigures | None, at: float) -> None:
         """One look at a model server; one without figures leaves a gap."""
@@ -238,8 +275,8 @@ class History:
     def keep_servers(self, servers: Collection[str]) -> None:
         """Forget those that are gone."""
         with self._lock:
-            self._keep("server", servers)
-            self._keep("queue", servers)
+            for kind in ("server", "queue", "held"):
+                self._keep(kind, servers)
 
     def curve(self, name: str) -> Past:
         """What is known of one, empty for an unknown one."""
@@ -251,6 +288,7 @@ class History:
         ring = self._rings.get(name)
         if ring is None:
             ring = self._rings[name] = _Ring(length or self._length, minutes)
+            ring.fill(self._before.pop(name, ()))
         ring.add(at, value)
 
     def _keep(self, kind: str, names: Collection[str]) -> None:

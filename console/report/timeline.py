@@ -1,7 +1,7 @@
 """What happened, newest first: deaths with their reason, health, starts, images, fixes, troubles that came and went.
 
-Made of three records that each forget something: the Engine's events (its buffer is short), what each container still
-tells of its last life, and the journal. What one tells twice is told once.
+Made of records that each forget something: the Engine's events (its buffer is short), what each container still tells
+of its last life, the journal, and what `stackops watch` kept while it ran. What one tells twice is told once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..model import Container, EngineEvent, Role, Snapshot
-from ..model.findings import Result
+from ..model.findings import Judgement, Result
 from ..products.versions import exit_meaning
 from ..text import N_, _, n_
 from ..text.cleaning import duration
@@ -21,7 +21,9 @@ from ..text.cleaning import duration
 if TYPE_CHECKING:
     from ..fix.records import Entry
 
-Kind = Literal["death", "oom", "stop", "start", "health", "well", "image", "gone", "pause", "fix", "trouble", "engine"]
+Kind = Literal[
+    "death", "oom", "stop", "start", "health", "well", "image", "gone", "pause", "fix", "trouble", "over", "engine"
+]
 SAME = 3.0
 """Seconds within which an event and what the container tells of itself are one and the same."""
 ASKED = 30.0
@@ -54,19 +56,33 @@ class Moment(Struct, frozen=True):
 
 
 class TroubleChange(Struct, frozen=True):
-    """A trouble came, or went, while the console looked."""
+    """A trouble came, or went, while a console or `stackops watch` looked."""
 
     at: float
     came: bool
     result: Result
 
 
+SETTLED = 60.0
+"""Seconds after the first judgement in which nothing has changed yet: what was there already comes to light."""
+
+
+def changed(before: Judgement, now: Judgement, at: float) -> list[TroubleChange]:
+    """Which troubles came from one judgement to the next, and which went."""
+    old, new = ({each.result.key: each.result for each in told.troubles} for told in (before, now))
+    came = [TroubleChange(at, came=True, result=new[key]) for key in new if key not in old]
+    return came + [TroubleChange(at, came=False, result=old[key]) for key in old if key not in new]
+
+
 def moments(
-    snapshot: Snapshot, entries: Sequence[Entry] = (), changes: Sequence[TroubleChange] = ()
+    snapshot: Snapshot,
+    entries: Sequence[Entry] = (),
+    changes: Sequence[TroubleChange] = (),
+    events: Sequence[EngineEvent] = (),
 ) -> tuple[Moment, ...]:
-    """All of it, newest first."""
+    """All of it, newest first. ``events`` are those of before, which the Engine may tell no longer."""
     roles = {service.container: service.role for service in snapshot.services if service.container}
-    told = list(_Reading(roles).read(snapshot.events))
+    told = list(_Reading(roles).read(tuple(dict.fromkeys((*events, *snapshot.events)))))
     for container in snapshot.containers:
         told += _of_state(container, told, roles)
     told += [_of_entry(entry) for entry in entries]
@@ -237,7 +253,9 @@ def _of_entry(entry: Entry) -> Moment:
 def _of_change(change: TroubleChange) -> Moment:
     words = _("Trouble") if change.came else _("No longer a trouble")
     result = change.result
-    return Moment(change.at, "trouble", result.subject, f"{words}: {result.title}", result.check)
+    return Moment(
+        change.at, "trouble" if change.came else "over", result.subject, f"{words}: {result.title}", result.check
+    )
 
 
 def _folded(newest_first: Sequence[Moment]) -> Iterator[Moment]:
@@ -295,11 +313,12 @@ def since(told: Sequence[Moment], at: float) -> tuple[Moment, ...]:
 def summed(told: Sequence[Moment]) -> str:
     """What somebody should know who was away: ``3 deaths, 1 out of memory``; empty where nothing grave happened."""
     deaths = sum(each.count for each in told if each.kind == "death")
-    oom, ill, images = (sum(each.kind == kind for each in told) for kind in ("oom", "health", "image"))
+    oom, ill, images, over = (sum(each.kind == kind for each in told) for kind in ("oom", "health", "image", "over"))
     counted = (
         n_("{count} death", "{count} deaths", deaths) if deaths else "",
         n_("{count} time out of memory", "{count} times out of memory", oom) if oom else "",
         n_("{count} time unhealthy", "{count} times unhealthy", ill) if ill else "",
         n_("{count} changed image", "{count} changed images", images) if images else "",
+        n_("{count} trouble that is over", "{count} troubles that are over", over) if over else "",
     )
     return ", ".join(filter(None, counted))

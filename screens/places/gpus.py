@@ -19,6 +19,9 @@ from ..widgets.paint import Line
 from ..widgets.rows import telling
 from ..widgets.text import Lines
 
+WIDE = 160
+"""Cells from which on power has a curve too."""
+
 
 class GpuScreen(ContainerActs, CurvesPlace):
     """A heading for each GPU, a row for each process on it."""
@@ -57,8 +60,11 @@ class GpuScreen(ContainerActs, CurvesPlace):
         return gpus.of_rest(gpu, snapshot) if gpu else ()
 
     def groups(self) -> Sequence[graphs.CurveGroup]:
-        cards = gpus.in_order(self.console.snapshot.gpus) if self.console.snapshot else ()
-        return [each for each in (gpus.curves(card, self.console.past) for card in cards) if each.curves]
+        cards, wide = (
+            gpus.in_order(self.console.snapshot.gpus) if self.console.snapshot else (),
+            self.size.width >= WIDE,
+        )
+        return [each for each in (gpus.curves(card, self.console.past, wide=wide) for card in cards) if each.curves]
 
     def selected_group(self) -> str:
         """The card of the row under the cursor: of a process or of what is nobody's."""

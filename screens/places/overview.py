@@ -136,7 +136,7 @@ class Overview(MarkingActs):
             self._begin_at_the_trouble()
         self._draw_peek()
         roomy = tall and not self.has_class("-too-small")
-        hour = self._night.hour(snapshot, self.console.last_here, width) if roomy else []
+        hour = self._night.hour(snapshot, self.console.last_here, width, self.desk.feed.kept) if roomy else []
         self.query_one("#hour", Lines).show(hour)
         self.query_one("#hour").display = bool(hour)
 
@@ -186,8 +186,11 @@ class Overview(MarkingActs):
         most = 6 if self.has_class("-tall") else 2
         if not snapshot.containers:
             return []
-        missed = self._night.lines(snapshot, self.console.last_here)[: 1 if width >= 60 else 0]
-        return [*wrap(missed, width)[:1], *wrap(states.fault_lines(snapshot, most), width)[: most * 2]]
+        missed = self._night.lines(snapshot, self.console.last_here, self.desk.feed.kept) if width >= 60 else []
+        return [
+            *(wrap([each], width)[0] for each in missed),
+            *wrap(states.fault_lines(snapshot, most), width)[: most * 2],
+        ]
 
     def _draw_peek(self, *, top: bool = False) -> None:
         """The selected row in full, where somebody peeks or there is room beside the lists."""

@@ -61,6 +61,7 @@ class ServersScreen(ContainerActs, CurvesPlace):
         rows = servers.rows(snapshot, self._checks(), self._testing)
         self.table.use_columns(servers.columns(rows))
         self.draw_rows(rows, servers.empty(snapshot))
+        self.set_class(not rows, "-nobody")
         self.count(sum(row.heading is None for row in rows))
 
     def _checks(self) -> tuple[DeepCheck, ...]:

@@ -66,13 +66,14 @@ class Timeline(ListPlace):
         if snapshot is None:
             self.draw_rows([], [line((_("  Looking ..."), "muted"))])
             return
-        changes = self.console.changes
-        made_from = (snapshot.events, snapshot.containers, self._entries, changes[-1] if changes else None)
+        changes, kept = self.console.changes, self.desk.feed.kept
+        made_from = (snapshot.events, snapshot.containers, self._entries, changes[-1] if changes else None, kept)
         if len(self._made_from) != len(made_from) or any(
             one is not other for one, other in zip(made_from, self._made_from, strict=True)
         ):
             self._made_from = made_from
-            self._told = moments(snapshot, self._entries, tuple(changes))
+            earlier = kept.changes if kept else ()
+            self._told = moments(snapshot, self._entries, (*earlier, *changes), kept.events if kept else ())
             self._rows = timeline.rows(self._told, self.console.last_here, snapshot.taken_at)
         self.draw_rows(self._rows, timeline.nothing())
         self.count(len(self._told))
@@ -81,7 +82,9 @@ class Timeline(ListPlace):
         """The selected moment, and why part of the record may be missing."""
         moment, snapshot = self.selected(), self.console.snapshot
         said = timeline.in_full(moment, snapshot.taken_at) if moment and snapshot else []
-        return [*said, *([line(), line((self._trouble, "warning"))] if self._trouble else [])]
+        kept = self.desk.feed.kept
+        troubles = filter(None, (self._trouble, kept.trouble if kept else ""))
+        return [*said, *(part for each in troubles for part in (line(), line((each, "warning"))))]
 
     def selected(self) -> Moment | None:
         """The moment under the cursor."""

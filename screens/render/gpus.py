@@ -244,13 +244,14 @@ def why_rest(rest: Rest, snapshot: Snapshot) -> str:
     return _("of processes not listed") if (rest.unattributed or 0) >= 1 << 30 else _("the driver's own")
 
 
-def curves(gpu: Gpu, past: Callable[[str], Past]) -> graphs.CurveGroup:
-    """Memory, load and heat of a card over time."""
+def curves(gpu: Gpu, past: Callable[[str], Past], *, wide: bool = False) -> graphs.CurveGroup:
+    """Memory, load and heat of a card over time, and its power where there is room for a fourth."""
     name = name_of(gpu)
     made = (
         graphs.Curve(f"{name} {_('VRAM')}", past(f"vram:{gpu.uuid}"), states.short_size, gpu.memory_total),
         graphs.Curve(f"{name} {_('load')}", past(f"gpu:{gpu.uuid}"), states.whole_percent, 100.0),
         graphs.Curve(f"{name} {_('heat')}", past(f"heat:{gpu.uuid}"), graphs.degrees, 100.0),
+        graphs.Curve(f"{name} {_('power')}", past(f"power:{gpu.uuid}") if wide else (), graphs.watts, gpu.power_limit),
     )
     return graphs.CurveGroup(gpu.uuid, [each for each in made if each.known])
 

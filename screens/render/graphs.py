@@ -7,6 +7,7 @@ still: only the newest changes until the next one begins, which is what a slow l
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -40,6 +41,8 @@ class Curve(NamedTuple):
     """How a figure is written."""
     top: float | None = None
     """Where the scale ends; None: above the highest that there is."""
+    step: float = 1.0
+    """What such an end is a round number of."""
 
     @property
     def known(self) -> bool:
@@ -85,7 +88,7 @@ def _drawn(curve: Curve, now: float, span: float, width: int, height: int) -> It
     """What it is and how much now, then the blocks with their scale."""
     values = columns(curve.past, now, span, max(1, width - LABEL))
     known = [value for value in values if value is not None]
-    top = curve.top or nice(max(known, default=1.0))
+    top = curve.top or nice(max(known, default=curve.step) / curve.step) * curve.step
     last = next((value for _, value in reversed(curve.past[-1:])), None)
     most = _("  most {most}", most=curve.unit(max(known))) if known else ""
     room = max(0, width - cells(curve.title) - 1 - cells(curve.unit(last)))
@@ -111,6 +114,11 @@ def drawn(groups: Sequence[CurveGroup], now: float, span: int, width: int, heigh
         parts = [list(_drawn(each, now, seconds, room, height)) for each in group.curves]
         said += [tuple(span for part in row for span in (*part, Span("  "))) for row in zip(*parts, strict=True)]
     past = _("{length} ago", length=name)
+    known = (at for group in groups for each in group.curves for at, value in each.past if value is not None)
+    first = min((at for at in known if at > now - seconds), default=now)
+    since = _("{past}, known from {time}", past=past, time=time.strftime("%H:%M", time.localtime(first)))
+    if first - now + seconds > max(HOLD, seconds / 20) and LABEL + cells(since) + 4 <= room:
+        past = since
     axis = f"{' ' * LABEL}{past}{fit(_('now'), max(4, room - LABEL - cells(past)), 'right')}"
     return [*said, line(("  ".join([axis] * count), "muted"))] if said else []
 
@@ -137,3 +145,8 @@ def whole(value: float | None) -> str:
 def degrees(value: float | None) -> str:
     """A temperature."""
     return DASH if value is None else f"{value:.0f}°C"
+
+
+def watts(value: float | None) -> str:
+    """A power."""
+    return DASH if value is None else f"{value:.0f} W"

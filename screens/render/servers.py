@@ -199,16 +199,18 @@ def empty(snapshot: Snapshot | None) -> list[Line]:
     return [
         BLANK,
         line(f"  {told.nothing(snapshot)}."),
+        line(_("  The state, models, speed and queue of each server would stand here, and who uses it.")),
         line((_("  One elsewhere can be named in stackops.toml: "), "muted"),
              '[servers] addresses = ["http://192.168.1.20:8000"]'),
     ]  # fmt: skip
 
 
 def curves(server: Server, past: Callable[[str], Past]) -> list[graphs.CurveGroup]:
-    """What it made and how many waited for it; nothing of one that does not say."""
+    """What it made, how many waited for it, its GPU memory; nothing of one that does not say."""
     made = (
         graphs.Curve("tokens/s", past(f"server:{server.key}"), graphs.whole),
         graphs.Curve(_("requests"), past(f"queue:{server.key}"), graphs.whole),
+        graphs.Curve(_("VRAM"), past(f"held:{server.key}"), states.short_size, step=float(1 << 30)),
     )
     known = [each for each in made if each.known]
     return [graphs.CurveGroup(server.key, known)] if known else []

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from ...console.model import Snapshot
+from ...console.report.store import Kept
 from ...console.report.timeline import Moment, moments, since, summed
 from ...console.text import _
 from ...console.text.cleaning import ago, cells, duration
@@ -17,7 +18,8 @@ _MARKS: dict[str, tuple[str, Tone]] = {
     "death": (paint.BAD, "error"), "oom": (paint.BAD, "error"), "health": (paint.BAD, "error"),
     "stop": (paint.OFF, "muted"), "start": (paint.OK, "muted"), "well": (paint.OK, "muted"),
     "image": (paint.NOTE, "info"), "gone": (paint.OFF, "muted"), "pause": (paint.PAUSE, "muted"),
-    "fix": (paint.DONE, "accent"), "trouble": (paint.WARN, "warning"), "engine": (paint.NOTE, "muted"),
+    "fix": (paint.DONE, "accent"), "trouble": (paint.WARN, "warning"), "over": (paint.OK, "muted"),
+    "engine": (paint.NOTE, "muted"),
 }  # fmt: skip
 
 
@@ -106,15 +108,16 @@ class Night:
         self._said = ""
         self._told: tuple[Moment, ...] = ()
 
-    def _read(self, snapshot: Snapshot, last_here: float) -> None:
-        made_from = (snapshot.events, snapshot.containers, last_here)
+    def _read(self, snapshot: Snapshot, last_here: float, kept: Kept | None) -> None:
+        made_from = (snapshot.events, snapshot.containers, last_here, kept)
         if len(self._of) != len(made_from) or any(a is not b for a, b in zip(made_from, self._of, strict=True)):
-            self._of, self._told = made_from, moments(snapshot)
+            earlier = (kept.changes, kept.events) if kept else ((), ())
+            self._of, self._told = made_from, moments(snapshot, (), *earlier)
             self._said = summed(since(self._told, last_here)) if last_here else ""
 
-    def hour(self, snapshot: Snapshot, last_here: float, width: int) -> list[Line]:
+    def hour(self, snapshot: Snapshot, last_here: float, width: int, kept: Kept | None = None) -> list[Line]:
         """One line of the last hour, newest first, as much as the width holds; none where nothing happened."""
-        self._read(snapshot, last_here)
+        self._read(snapshot, last_here, kept)
         told = since(self._told, snapshot.taken_at - HOUR)
         spans: list[Span] = []
         for number, each in enumerate(told):
@@ -127,11 +130,12 @@ class Night:
             spans += said
         return [tuple(spans)] if spans else []
 
-    def lines(self, snapshot: Snapshot, last_here: float) -> list[Line]:
-        """One line, or none."""
-        self._read(snapshot, last_here)
+    def lines(self, snapshot: Snapshot, last_here: float, kept: Kept | None = None) -> list[Line]:
+        """One line, or none; one more where what was kept cannot be read."""
+        self._read(snapshot, last_here, kept)
+        torn = [line((f"{paint.WARN} {kept.trouble}", "warning"))] if kept and kept.trouble else []
         if not self._said:
-            return []
+            return torn
         gone = duration(
             max(60.0, (snapshot.taken_at - last_here) // 3600 * 3600 or (snapshot.taken_at - last_here) // 60 * 60)
         )
@@ -141,5 +145,6 @@ class Night:
                 self._said,
                 ("  e", "key"),
                 (_(" shows when and why"), "muted"),
-            )
+            ),
+            *torn,
         ]

@@ -126,7 +126,7 @@ def test_troubles_and_fixes_stand_in_their_order(tmp_path) -> None:
     )
     found = moments(stage.empty(), [entry], changes)
     assert [each.at for each in found] == sorted((each.at for each in found), reverse=True)
-    assert sorted(each.kind for each in found) == ["fix", "trouble", "trouble"]
+    assert sorted(each.kind for each in found) == ["fix", "over", "trouble"]
     assert any(each.words.startswith("No longer a trouble:") for each in found)
     assert any(each.entry == entry.id for each in found)
 

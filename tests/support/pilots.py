@@ -123,6 +123,7 @@ class LookingFeed:
         self._host, self._settings = host, settings
         self._publish: Any = None
         self.looks = 0
+        self.kept = None
         self._again = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)

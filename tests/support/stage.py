@@ -298,6 +298,7 @@ CURVES = {
     "server": (30.0, 41.5, 38.0, 44.0), "gpu": (0.0, 12.0, 55.0, None, 88.0, 91.0, 87.0),
     "vram": (1.0 * GIB, 1.0 * GIB, 6.0 * GIB, None, 8.0 * GIB, 8.0 * GIB, 8.3 * GIB),
     "heat": (38.0, 41.0, 52.0, None, 63.0, 66.0, 64.0), "queue": (0.0, 1.0, 7.0, 5.0),
+    "power": (60.0, 61.0, 210.0, None, 300.0, 310.0, 310.0), "held": (0.0, 5.0 * GIB, 6.0 * GIB, 6.0 * GIB),
 }  # fmt: skip
 
 
@@ -308,6 +309,7 @@ class FrozenFeed:
         self.snapshot = snapshot
         self.requests = 0
         self._publish: Any = None
+        self.kept = None
 
     def listen(self, publish: Any) -> None:
         self._publish = publish

@@ -204,11 +204,12 @@ class Holders(Source):
 
     def join(self) -> None:
         """The driver or the process table tells something new."""
-        gpus = self.parts.gpus
+        gpus, now, joined = self.parts.gpus, self.host.clock.now(), self._derived(self.parts).gpu_processes
         if gpus is not self._curved:
             self._curved = gpus
-            self.site.history.add_gpus(gpus, self.host.clock.now())
-        self.site.board.put(gpu_processes=self._derived(self.parts).gpu_processes)
+            self.site.history.add_gpus(gpus, now)
+            self.site.history.add_held(joined, now)
+        self.site.board.put(gpu_processes=joined)
 
     def _derived(self, parts: Snapshot) -> Snapshot:
         """The parts with the processes joined, anew when something that they are joined with changed."""
