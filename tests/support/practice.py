@@ -629,3 +629,54 @@ line("docker.default-secrets", "as-shipped", "TOKEN_KEY=practice-token-5d02", "T
 line("docker.bind-directory", "directory", "      - ./config.json:/app/data/config.json",
      "      - ./config.json:/app/data/config.json\n      - ./branding.json:/app/branding.json",
      "Mounted a file that was never put there: Docker has made an empty directory of its name.", "fastgpt")  # fmt: skip
+line("fastgpt.gateway-shadowed", "shadowed", "- OPENAI_BASE_URL=http://oneapi:3000/v1",
+     "- ONEAPI_URL=http://oneapi:3000/v1\n      - OPENAI_BASE_URL=https://api.openai.com/v1",
+     "Wanted OpenAI's own models and wrote its address beside ONEAPI_URL of an older file, which goes on to win.",
+     "fastgpt")  # fmt: skip
+line("docker.unpinned", "unpinned", "mongo:5.0.18", "mongo:latest",
+     "Wrote latest for MongoDB's tag, to be up to date: the next pull takes another major release.",
+     "mongo")  # fmt: skip
+
+
+def otherwise(check: str, name: str, story: str, act: Break) -> None:
+    """One other edit in an orderly stack."""
+
+    def told(hands: Hands) -> None:
+        act(hands)
+
+    told.__doc__ = story
+    APART[check] = {name: Scenario(check, name, told)}
+
+
+def in_librechat(hands: Hands, old: str, new: str, service: str) -> None:
+    hands.edit(COMPOSE, old, new)
+    hands.compose(stacks.LIBRECHAT, "up", "-d", service)
+
+
+def published_secret(hands: Hands) -> None:
+    scenarios.set_variables(hands, JWT_SECRET="16f8c0ef4a5d391b26034086c628469d3f9f497f08163ab9b40137092f2909ef")
+    hands.compose(stacks.LIBRECHAT, "up", "-d")
+    hands.compose(stacks.LIBRECHAT, "up", "-d", "--force-recreate", "api")
+
+
+def one_comma(hands: Hands) -> None:
+    hands.edit(f"{stacks.FASTGPT}/config.json", '"maxToken": 1800 }]', '"maxToken": 1800 }],')
+    hands.compose(stacks.FASTGPT, "up", "-d", "--no-deps", "--force-recreate", "fastgpt")
+
+
+PORTS = "    container_name: chat-mongodb\n"
+otherwise("docker.exposed-databases", "no-password",
+      "Published LibreChat's MongoDB to look into it with a desktop program. It asks nobody for a password.",
+      lambda hands: in_librechat(hands, PORTS, f"{PORTS}    ports:\n      - 27018:27017\n", "mongodb"))  # fmt: skip
+otherwise("librechat.env", "listens-inside",
+      "Set HOST to localhost, so that only the proxy gets in; inside the container that shuts the proxy out as well.",
+      lambda hands: in_librechat(hands, "- HOST=0.0.0.0", "- HOST=localhost", "api"))  # fmt: skip
+otherwise("librechat.default-secrets", "reachable",
+      "Copied JWT_SECRET out of LibreChat's example file, with which everybody can sign in as anybody.",
+      published_secret)  # fmt: skip
+otherwise("fastgpt.config", "not-json",
+      "Added a comma at the end of a list in config.json, which releases before v4.8.4 do not read.",
+      one_comma)  # fmt: skip
+otherwise("docker.daemon-json", "invalid-json",
+      "Put an option into daemon.json with a comma behind it. Docker runs on, and does not start the next time.",
+      lambda hands: hands.tree.put(kernel.FILE, b'{"log-driver": "json-file",}'))  # fmt: skip
