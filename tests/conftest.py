@@ -17,7 +17,7 @@ from stackops.console.text.redaction import SECRETS
 from support.corpus import CORPUS
 from support.turns import place_of, turn_of
 
-settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # a busy machine is no fault of the example: none of them has a time
 
 
@@ -59,13 +59,9 @@ def pytest_configure() -> None:
     """A run in the background has SIGINT ignored, and so would every program it starts: the tests send it.
 
     Whoever runs them may read another language than English.
-
-    Hypothesis asks how long an example takes, unless it is told not to: on a busy machine that fails by itself.
     """
     os.environ["LC_ALL"] = "C.UTF-8"
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
