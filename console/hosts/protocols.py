@@ -234,6 +234,8 @@ class DatabaseLogin(Struct, frozen=True):
     """Whether it is an AI Proxy's, and the channels that it keeps there are asked for too."""
     source: str = ""
     """``authSource`` of a MongoDB."""
+    kept: tuple[str, ...] = ()
+    """Collections that a FastGPT may keep its models in, the first with any counts; empty: ``system_models``."""
 
     def __repr__(self) -> str:
         return f"DatabaseLogin({self.kind}, {self.user!r}, name={self.name!r})"

@@ -38,7 +38,7 @@ from ..model import (
 )
 from ..text.cleaning import clean_line
 from .addresses import Address, address_of, lead, place, shown
-from .gateways import connections, environment, gateway_of, names_of, release
+from .gateways import PROXY_ALONE, connections, environment, gateway_of, names_of, release
 from .librechat.reading import dotenv_path
 from .librechat.reading import environment as librechat_environment
 from .model_users import CHANNELS, MODEL, uses
@@ -180,7 +180,7 @@ def _of_environment(
 
 
 def _of_config(container: Container, configs: Sequence[JsonFact]) -> Iterator[_Given]:
-    """The gateway of a FastGPT's config.json, which beats every variable.
+    """The gateway of a FastGPT's config.json, which beats every variable up to v4.16.
 
     fact: labring/FastGPT v4.9.14 and v4.14.10.1, packages/service/core/ai/config.ts (systemEnv.oneapiUrl)
     """
@@ -188,7 +188,7 @@ def _of_config(container: Container, configs: Sequence[JsonFact]) -> Iterator[_G
     mounted = {mount.source for mount in container.mounts if posixpath.normpath(mount.target) == CONFIG}
     for one in configs:
         address = address_of(one.gateway or "") if one.path in mounted else None
-        if address is not None and numbers is not None and numbers >= (4, 9):
+        if address is not None and numbers is not None and (4, 9) <= numbers < PROXY_ALONE:
             yield _Given("gateway", one.gateway or "", "systemEnv.oneapiUrl", one.path, address.host, address.port,
                          "http", address.scheme == "https", one.gateway or "")  # fmt: skip
 

@@ -26,6 +26,11 @@ from .registry import by_role
 _MYSQL = re.compile(r"@(?:tcp[46]?)?\((?P<address>[^()]*)\)/(?P<name>[^?]*)")
 _PORTS = {kind: by_role(kind).port or 0 for kind in ("mysql", "postgres")}
 _HOST_NAMES = frozenset({"host.docker.internal", "gateway.docker.internal", "172.17.0.1"})
+PROXY_ALONE = (4, 17)
+"""The first FastGPT that knows no other gateway than AI Proxy.
+
+fact: labring/FastGPT docs, V4.17.0: OPENAI_BASE_URL, CHAT_API_KEY, systemEnv.oneapiUrl and chatApiKey have no effect
+"""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -102,14 +107,15 @@ def gateway_of(env: Mapping[str, str], version: str | None = None) -> Gateway | 
     fact: FastGPT packages/service/core/ai/config.ts:
     AIPROXY_API_ENDPOINT beats OPENAI_BASE_URL, which ONEAPI_URL beats from v4.7 to v4.8.19.
     """
-    keys = [name for name in ("AIPROXY_API_TOKEN", "CHAT_API_KEY") if env.get(name)]
+    alone = (release(version) or ()) >= PROXY_ALONE
+    keys = [name for name in ("AIPROXY_API_TOKEN", "CHAT_API_KEY")[: 1 if alone else 2] if env.get(name)]
     key_name = keys[0] if keys else None
     key = env.get(key_name) if key_name else None
     if env.get("AIPROXY_API_ENDPOINT"):
         url = env["AIPROXY_API_ENDPOINT"].rstrip("/") + "/v1"
         return Gateway(url, "AIPROXY_API_ENDPOINT", key_name, key)
     names = ("ONEAPI_URL", "OPENAI_BASE_URL") if _reads_oneapi_url(version) else ("OPENAI_BASE_URL",)
-    for name in names:
+    for name in names if not alone else ():
         if env.get(name):
             return Gateway(env[name], name, key_name, key)
     return None

@@ -30,14 +30,15 @@ from ..model import (
 from ..text import N_, _, told
 from .addresses import address_of, lead, place
 from .edges import CONFIG, LISTS_END, RERANKERS
-from .gateways import Gateway, environment, gateway_of, names_of, release
+from .gateways import PROXY_ALONE, Gateway, environment, gateway_of, names_of, release
 from .services import role_of_container
 from .versions import version_of
 
 IN_MONGODB = LISTS_END
 """The first FastGPT that ignores the lists of models in config.json."""
-OTHERWISE = (4, 17)
-"""The first that keeps them in MongoDB in another form. fact: its upgrade route ``initv4170``"""
+OTHERWISE = PROXY_ALONE
+"""The first that keeps them there in the second of these. fact: packages/service/core/ai/model/schema.ts of v4.17.0"""
+KEPT_IN = ("system_models", "ai_models")
 LISTS = {
     "llm": "llmModels", "embedding": "vectorModels", "rerank": "reRankModels", "tts": "audioSpeechModels",
     "stt": "whisperModel",
@@ -102,12 +103,12 @@ def _of_fastgpt(app: Container, snapshot: Snapshot) -> Iterator[Offer]:
     paths = [mount.source for mount in app.mounts if posixpath.normpath(mount.target) == CONFIG]
     file = next((one for one in snapshot.json_files if one.path in paths), None)
     address = gateway.url if gateway else None
-    if file is not None and file.gateway and numbers is not None and numbers >= (4, 9):
+    if file is not None and file.gateway and numbers is not None and (4, 9) <= numbers < PROXY_ALONE:
         address, gateway = file.gateway, None  # systemEnv.chatApiKey may be its key
     state = kept_models(app, snapshot)
     where = paths[0] if paths else N_(f"environment of {app.name}")
     if in_mongodb(numbers) or (state is not None and state.answer.models):
-        where, told = f"system_models of {state.database}" if state else "MongoDB", _of_mongodb(numbers, state)
+        where, told = f"{_kept_in(numbers)} of {state.database}" if state else "MongoDB", _of_mongodb(numbers, state)
     else:
         told = _of_file(app, where if paths else None, file, numbers)
     for step, one in told:
@@ -119,6 +120,10 @@ def _of_fastgpt(app: Container, snapshot: Snapshot) -> Iterator[Offer]:
 def in_mongodb(numbers: tuple[int, ...] | None) -> bool:
     """Whether a FastGPT of this release keeps its models in MongoDB; not known of a tag that is no number."""
     return numbers is not None and numbers >= IN_MONGODB
+
+
+def _kept_in(numbers: tuple[int, ...] | None) -> str:
+    return "MongoDB" if numbers is None else KEPT_IN[numbers >= OTHERWISE]
 
 
 def kept_models(app: Container, snapshot: Snapshot) -> DatabaseState | None:
@@ -162,13 +167,12 @@ def _of_mongodb(numbers: tuple[int, ...] | None, state: DatabaseState | None) ->
 
 def _not_in_mongodb(numbers: tuple[int, ...], state: DatabaseState | None) -> str:
     """Why no model of a FastGPT from v4.8.20 on is known."""
-    if numbers >= OTHERWISE:
-        return N_("from v4.17 on FastGPT keeps its models in MongoDB in a way that is not known here")
     if state is None:
         return N_("from v4.8.20 on FastGPT keeps its models in MongoDB, which could not be asked for them")
     if state.answer.models is None:
         return N_(f"its models lie in MongoDB, which could not be read: {state.answer.said}")
-    return N_(f"no model is active in system_models of {state.database}; FastGPT offers none until one is")
+    kept = _kept_in(numbers)
+    return N_(f"no model is active in {kept} of {state.database}; FastGPT offers none until one is")
 
 
 def _of_librechat(app: Container, verdict: ConfigVerdict, snapshot: Snapshot) -> Iterator[Offer]:

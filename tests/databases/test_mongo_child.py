@@ -62,6 +62,33 @@ async def test_active_models_are_told_and_no_key_is_even_asked_for(version: str)
     assert not any("Auth" in name for name in asked["projection"])
 
 
+FLAT = [
+    {"model": "qwen", "type": "llm", "isActive": True, "scope": "system", "requestAuth": KEY, "config": {"a": KEY}},
+    {"model": "bge", "type": "rerank", "isActive": True, "scope": "system", "requestAuth": KEY,
+     "requestUrl": f"http://me:{KEY}@reranker:6006/v1/rerank?key={KEY}"},
+    {"model": "of-a-team", "type": "llm", "isActive": True, "scope": "team", "requestAuth": KEY},
+    {"model": "off", "type": "llm", "isActive": False, "scope": "system"},
+]  # fmt: skip
+"""fact: labring/FastGPT v4.17.0 packages/service/core/ai/model/schema.ts, and what its migration makes of old rows"""
+NEWER = (OfferedModel("qwen", "llm"), OfferedModel("bge", "rerank", "http://reranker:6006/v1/rerank"))
+
+
+@pytest.mark.parametrize(("kept", "rows", "models"), [
+    (("ai_models",), FLAT, NEWER), (("ai_models", "system_models"), FLAT, NEWER), (("system_models",), FLAT, ACTIVE),
+    (("ai_models", "system_models"), [], ACTIVE), (("ai_models",), [], ()),
+])  # fmt: skip
+async def test_from_v4_17_on_models_are_in_another_collection_beside_the_old_one(
+    kept: tuple[str, ...], rows: list[Any], models: tuple[OfferedModel, ...]
+) -> None:
+    async with Mongod(users=ROOT) as mongod:
+        mongod.rows |= {"system_models": ROWS, "ai_models": rows}
+        answer = await told(mongod, replace(LOGIN, kept=kept))
+        assert len(mongod.finds) <= len(kept)
+        assert mongod.logins == 1
+    assert (answer.trouble, answer.models) == (None, models)
+    assert KEY not in repr(answer)
+
+
 async def test_a_mongod_without_logins_and_without_the_collection_tells_none() -> None:
     async with Mongod() as mongod:
         assert (await told(mongod, replace(LOGIN, user="", password=""))).models == ()
@@ -171,7 +198,11 @@ def test_nobody_at_the_port_is_a_refusal_of_the_machine() -> None:
     assert (answer.trouble, answer.models) == ("refused", None)
 
 
-def test_nothing_but_one_bounded_find_is_sent() -> None:
-    assert next(iter(mongo_child.FIND)) == "find"
-    assert mongo_child.FIND["limit"] == mongo_child.FIND["batchSize"] == mongo_child.MOST
-    assert mongo_child.FIND["singleBatch"]
+@pytest.mark.parametrize("collection", mongo_child.FINDS)
+def test_nothing_but_a_bounded_find_is_sent(collection: str) -> None:
+    find = mongo_child.FINDS[collection]
+    assert next(iter(find)) == "find"
+    assert find["find"] == collection
+    assert find["limit"] == find["batchSize"] == mongo_child.MOST
+    assert find["singleBatch"]
+    assert not any("Auth" in name for name in find["projection"])

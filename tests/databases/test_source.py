@@ -156,7 +156,7 @@ async def test_a_fastgpt_that_keeps_its_models_in_mongodb_has_them_asked_with_it
 
 @pytest.mark.parametrize(("app", "env", "asked"), [
     ("fastgpt:v4.8.19", MODELS, 0), ("fastgpt:v4.8.20", MODELS, 1), ("fastgpt:v4.15.2", MODELS, 1),
-    ("fastgpt:v4.17", MODELS, 0), ("fastgpt:latest", MODELS, 1),
+    ("fastgpt:v4.17", MODELS, 1), ("fastgpt:latest", MODELS, 1),
     ("librechat:v0.8.0", {"MONGO_URI": "mongodb://mongo/x"}, 0),
     ("fastgpt:v4.9.0", {"MONGODB_LOG_URI": MODELS["MONGODB_URI"]}, 0),
     ("fastgpt:v4.9.0", {"MONGODB_URI": "mongodb://u:p#ss@mongo:27017/fastgpt"}, 0),
@@ -168,6 +168,17 @@ async def test_no_other_mongod_is_asked_for_models_and_none_as_its_first_user(
     bench.answers["p@ss"] = REFUSED
     assert await bench.one.read() or not asked
     assert len(bench.asked) == asked
+
+
+@pytest.mark.parametrize(("app", "kept"), [
+    ("fastgpt:v4.8.20", ("system_models",)), ("fastgpt:v4.16.2", ("system_models",)),
+    ("fastgpt:v4.17.0", ("ai_models",)), ("fastgpt:latest", ("ai_models", "system_models")),
+])  # fmt: skip
+async def test_the_release_tells_which_collection_is_asked(app: str, kept: tuple[str, ...]) -> None:
+    bench = Kept(MODELS, app)
+    bench.answers["p@ss"] = OFFERED
+    await bench.states()
+    assert [one.kept for one in bench.logins] == [kept]
 
 
 @pytest.mark.parametrize("change", [

@@ -82,6 +82,8 @@ def test_fastgpt_of_version_4_8_needs_what_its_compose_file_says() -> None:
         ("fastgpt:v4.8.4", {"ONEAPI_URL": "http://a:3000/v1", "OPENAI_BASE_URL": "http://b:3000/v1"}, "http://a:3000/v1"),
         ("fastgpt:v4.8.20", {"ONEAPI_URL": "http://a:3000/v1", "OPENAI_BASE_URL": "http://b:3000/v1"}, "http://b:3000/v1"),
         ("fastgpt:v4.8.20", {"AIPROXY_API_ENDPOINT": "", "OPENAI_BASE_URL": "http://b:3000/v1"}, "http://b:3000/v1"),
+        ("fastgpt:v4.17.0", {"AIPROXY_API_ENDPOINT": "http://a:3000", "OPENAI_BASE_URL": "http://b:3000/v1"}, "http://a:3000/v1"),
+        ("fastgpt:v4.16.2", {"OPENAI_BASE_URL": "http://b:3000/v1"}, "http://b:3000/v1"),
     ],
 )  # fmt: skip
 def test_of_several_gateways_the_one_that_counts_is_the_only_arrow(
@@ -293,6 +295,7 @@ CONFIG = Mount("bind", "/srv/f/config.json", "/app/data/config.json")
         ("v4.9.14", "{gateway}", "/srv/f/config.json", ("OPENAI_BASE_URL", "oneapi", 3000)),
         ("v4.9.14", "http://other:3000/v1", "/srv/g/config.json", ("OPENAI_BASE_URL", "oneapi", 3000)),
         ("v4.8.4", "http://other:3000/v1", "/srv/f/config.json", ("OPENAI_BASE_URL", "oneapi", 3000)),
+        ("v4.16.2", "http://other:3000/v1", "/srv/f/config.json", ("systemEnv.oneapiUrl", "other", 3000)),
     ],
 )
 def test_the_gateway_of_a_config_json_beats_every_variable(
@@ -364,3 +367,9 @@ def test_a_reranker_at_loopback_is_looked_for_inside_the_container_of_fastgpt() 
     found = edges((app, box("rerank")), configs=(judge("/srv/f/config.json", text),))
     assert [(each.where, each.hops[0].state) for each in found] == [("itself", "ok")]
     assert edges((app,), configs=(judge("/srv/other/config.json", text),)) == (), "that file is not its own"
+
+
+def test_from_v4_17_on_fastgpt_knows_no_gateway_but_ai_proxy() -> None:
+    env = {"OPENAI_BASE_URL": "http://oneapi:3000/v1", "CHAT_API_KEY": "sk-very-secret"}
+    app = box("fastgpt", "fastgpt:v4.17.0", env=env, mounts=(CONFIG,))
+    assert edges((app, box("oneapi")), configs=(JsonFact("/srv/f/config.json", gateway="http://other:3000/v1"),)) == ()

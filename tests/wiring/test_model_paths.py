@@ -351,7 +351,8 @@ def test_a_reranker_of_config_json_goes_past_the_gateway_and_only_the_first_is_u
     (DatabaseAnswer(trouble="login", said="Authentication failed."), "fastgpt:v4.9.0",
      "could not be read: Authentication failed."),
     (DatabaseAnswer(models=()), "fastgpt:v4.9.0", "no model is active in system_models of fastgpt"),
-    (None, "fastgpt:v4.17.0", "in a way that is not known here"),
+    (None, "fastgpt:v4.17.0", "which could not be asked for them"),
+    (DatabaseAnswer(models=()), "fastgpt:v4.17.1", "no model is active in ai_models of fastgpt"),
 ])  # fmt: skip
 def test_models_in_mongodb_that_are_not_known_say_why(answer: DatabaseAnswer | None, image: str, why: str) -> None:
     path = only(kept(answer, image))

@@ -23,7 +23,7 @@ from ...products.addresses import shown
 from ...products.gateways import connections, environment, release
 from ...products.mongo import port_of
 from ...products.mongo_uri import parse
-from ...products.offers import IN_MONGODB, OTHERWISE
+from ...products.offers import IN_MONGODB, KEPT_IN, OTHERWISE
 from ...products.registry import by_role
 from ...products.services import role_of_container
 from ...products.versions import version_of
@@ -61,7 +61,7 @@ class Wanted(NamedTuple):
     @property
     def same(self) -> tuple[object, ...]:
         """What it is the same login by, whoever has it."""
-        return (*self.pair, self.login.name, self.login.source)
+        return (*self.pair, self.login.name, self.login.source, self.login.kept)
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -233,13 +233,14 @@ def _of_models(app: Container, variable: str, state: MongoState) -> DatabaseLogi
     uri = parse(environment(app).get(variable, ""))
     if variable != "MONGODB_URI" or role_of_container(app) != "fastgpt" or uri is None or uri.fault is not None:
         return None
-    if numbers is not None and not IN_MONGODB <= numbers < OTHERWISE:
+    if numbers is not None and numbers < IN_MONGODB:
         return None
+    kept = KEPT_IN[::-1] if numbers is None else KEPT_IN[numbers >= OTHERWISE :][:1]
     user, password = uri.user or "", uri.password or ""
     good = {one.user for one in state.trials if one.owner == app.id and one.accepted}
     if user and clean_line(user) not in good:
         return None
-    return DatabaseLogin("mongo", user, password, uri.database or "test", source=uri.source)
+    return DatabaseLogin("mongo", user, password, uri.database or "test", source=uri.source, kept=kept)
 
 
 def _first_users(server: Container) -> Iterator[Wanted]:

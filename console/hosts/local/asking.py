@@ -43,7 +43,8 @@ def ask_databases(asked: Sequence[tuple[DatabaseTarget, DatabaseLogin]]) -> tupl
 def _ask(asked: Sequence[tuple[DatabaseTarget, DatabaseLogin]]) -> Iterator[DatabaseAnswer]:
     kind = asked[0][1].kind
     told = [{"host": to.host, "port": to.port, "user": login.user, "password": login.password, "name": login.name,
-             "channels": login.channels, "source": login.source} for to, login in asked]  # fmt: skip
+             "channels": login.channels, "source": login.source, "kept": login.kept}
+            for to, login in asked]  # fmt: skip
     found = _answers(f"{kind}_child.py", msgspec.json.encode(told), DatabaseAnswer, (), N_("asks databases"), DATABASES)
     if len(found) != len(asked):
         remedy = N_(f"is {DRIVERS[kind]} there? install stackops anew")

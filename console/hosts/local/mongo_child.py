@@ -2,14 +2,15 @@
 
 Started by its path; one JSON list of logins on its standard input, one line of JSON for each on its output, in order.
 Another process for the reasons of ``postgres_child``; each login has a thread of its own, as PyMongo waits. What it may
-take is bounded, and so is how long all of them may take. Only the one ``find`` of this file is ever sent. It asks for
+take is bounded, and so is how long all of them may take. Only the ``find`` of this file are ever sent. They ask for
 named fields of active models alone: ``requestAuth``, the key of a model, stays in the database, and of an address
 everything stays here that may hold one.
 
-fact: labring/FastGPT v4.8.20 to v4.15, packages/service/core/ai/config/schema.ts (collection ``system_models``, with
+fact: labring/FastGPT v4.8.20 to v4.16, packages/service/core/ai/config/schema.ts (collection ``system_models``, with
 ``model`` and ``metadata``) and config/utils.ts: a model is offered where ``metadata.isActive`` is true. Built-in ones
-that nobody touched are not, and have no row; of those that were touched ``type`` may be missing. MongoDB manual: find,
-error codes
+that nobody touched are not, and have no row; of those that were touched ``type`` may be missing. From v4.17.0 on
+packages/service/core/ai/model/schema.ts: ``ai_models``, with the same names at the top of each row and a ``scope``; the
+old collection stays as it was, for the way back. MongoDB manual: find, error codes
 """
 
 from __future__ import annotations
@@ -33,11 +34,19 @@ MEMORY, STACK = 1 << 30, 1 << 19
 WORDS = 300
 MOST = 200
 """Models of one FastGPT."""
-FIND: dict[str, Any] = {
-    "find": "system_models", "filter": {"metadata.isActive": True}, "limit": MOST, "batchSize": MOST,
-    "singleBatch": True, "maxTimeMS": 2000,
-    "projection": {"_id": 0, "model": 1, "metadata.isActive": 1, "metadata.type": 1, "metadata.requestUrl": 1},
+BOUNDED: dict[str, Any] = {"limit": MOST, "batchSize": MOST, "singleBatch": True, "maxTimeMS": 2000}
+OLD = "system_models"
+FINDS: dict[str, dict[str, Any]] = {
+    OLD: {
+        "find": OLD, "filter": {"metadata.isActive": True}, **BOUNDED,
+        "projection": {"_id": 0, "model": 1, "metadata.isActive": 1, "metadata.type": 1, "metadata.requestUrl": 1},
+    },
+    "ai_models": {
+        "find": "ai_models", "filter": {"isActive": True, "scope": "system"}, **BOUNDED,
+        "projection": {"_id": 0, "model": 1, "isActive": 1, "type": 1, "requestUrl": 1},
+    },
 }  # fmt: skip
+"""By collection. Those of one team are offered to that team alone."""
 TROUBLES = {
     11: "login", 18: "login", 334: "login", 13: "no-right", 50: "silent",
     **dict.fromkeys((91, 94, 189, 10058, 10107, 11600, 13435, 13436), "starting"),
@@ -86,12 +95,17 @@ def _told(login: dict[str, Any]) -> dict[str, Any]:
         retryWrites=False, serverMonitoringMode="poll", serverSelectionTimeoutMS=wait, socketTimeoutMS=wait,
         connectTimeoutMS=int(CONNECT * 1000), **given,
     )  # fmt: skip
-    rows = client[login["name"]].command(FIND)["cursor"]["firstBatch"]
-    return {"models": [_model(row) for row in rows[:MOST] if row["metadata"].get("isActive") is True]}
+    models: list[dict[str, Any]] = []
+    for name in login["kept"] or (OLD,):  # of an unknown release: where a newer one keeps them, if it has any there
+        rows = client[login["name"]].command(FINDS[name])["cursor"]["firstBatch"]
+        told = [(row, row["metadata"] if name == OLD else row) for row in rows[:MOST]]
+        models = models or [_model(row, about) for row, about in told if about.get("isActive") is True]
+        if models:
+            break
+    return {"models": models}
 
 
-def _model(row: dict[str, Any]) -> dict[str, Any]:
-    about = row["metadata"]
+def _model(row: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": _text(row["model"]), "kind": _text(about.get("type") or ""), "address": _bare(about.get("requestUrl")),
     }  # fmt: skip
