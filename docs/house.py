@@ -156,7 +156,7 @@ def _reached(graph: dict[str, frozenset[str]], start: str) -> set[str]:
 
 
 CEILINGS = {
-    "product lines": 82_500,
+    "product lines": 82_700,
     "modules": 382,
     "modules with a single importer in their own folder": 21,
     "circles": 0,

@@ -39,7 +39,7 @@ from ...console.products.addresses import place
 from ...console.products.gateways import names_of, share_network
 from ...console.report.wiring import KINDS, reasoned, target
 from ...console.settings import Settings
-from ...console.text import N_, _
+from ...console.text import N_, _, told
 from ..api import Case, Check, Fine, Form, Found, Unknown, by_hand
 from ..subjects import Life, lives
 
@@ -218,7 +218,7 @@ def _unread(snapshot: Snapshot, boxes: Mapping[str, Container]) -> Iterator[Unkn
         if one.problem is not None and one.container in boxes:
             name = boxes[one.container].name
             title = _("Cannot say to whom {name} passes requests on", name=name)
-            yield Unknown(name, title, f"{one.path}: {one.problem}")
+            yield Unknown(name, title, f"{one.path}: {told(one.problem)}")
 
 
 def _fault(case: Case[Edge], boxes: Mapping[str, Container]) -> tuple[object, ...]:

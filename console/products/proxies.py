@@ -1,4 +1,4 @@
-"""To whom nginx and Caddy pass requests on, by their configuration files; and Traefik, by the labels of containers.
+"""To whom nginx, Caddy and Traefik pass requests on, by their files; Traefik also by the labels of containers.
 
 Only files that are mounted from this machine are read. An address with a variable in it that nothing here sets is no
 arrow, as nobody can say where it leads; a file that cannot be read says why.
@@ -6,7 +6,8 @@ arrow, as nobody can say where it leads; a file that cannot be read says why.
 fact: nginx.org, ngx_http_proxy_module, ngx_http_upstream_module and the core module's include; docker-library/nginx
 (conf.d/*.conf is included, templates/*.template are filled from variables that are set); caddyserver.com, Caddyfile
 concepts and reverse_proxy; doc.traefik.io, Docker provider (an address in traefik.docker.network, else in a network of
-the container)
+the container), file provider (YAML or TOML, directory or filename; a static file, options and variables exclude each
+other)
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 from msgspec import Struct
 
 from ..compose.places import reach
 from ..hosts import Files, HostError
 from ..model import ConfigAddress, Container, ProxyConfig
+from ..text import N_
 from ..text.cleaning import clean_line
 from .gateways import environment, share_network
 from .versions import parts_of
@@ -31,6 +35,7 @@ MAINS = ("/etc/nginx/nginx.conf", "/usr/local/openresty/nginx/conf/nginx.conf")
 SITES = ("/etc/nginx/conf.d/*.conf", "/etc/nginx/templates/*.template")
 """What nginx's image reads where no other main file is mounted; the second fill the first."""
 CADDYFILE = "/etc/caddy/Caddyfile"
+TRAEFIK_MAINS = ("/etc/traefik/traefik.yml", "/etc/traefik/traefik.yaml", "/etc/traefik/traefik.toml")
 LIMIT = 256 * 1024
 MOST = 24
 """Files of one proxy, and addresses of one file."""
@@ -40,6 +45,7 @@ _URL = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+)(?::
 _PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]*)(?::(?P<port>\d{1,5})(?:-\d+)?)?")
 _CADDY_ENV = re.compile(r"\{\$(\w{1,100})(?::([^}\n]{0,300}))?\}")
 _IMPORT = re.compile(r"^[ \t]*import[ \t]+(\S+)", re.MULTILINE)
+_OPTION = re.compile(r"--(configfile|providers\.file\.(?:directory|filename))=(\S{1,500})", re.IGNORECASE)
 _PORT_LABEL = re.compile(r"traefik\.http\.services\.[\w@-]+\.loadbalancer\.server\.port")
 
 
@@ -66,12 +72,13 @@ class Routed(Struct, frozen=True):
 
 
 def proxy_configs(files: Files, containers: Sequence[Container]) -> tuple[ProxyConfig, ...]:
-    """One for each mounted file of each nginx and Caddy that runs or goes round, with its addresses or why not."""
+    """One for each mounted file of an nginx, Caddy or Traefik that runs or goes round; its addresses or why not."""
     found: list[ProxyConfig] = []
     for one in containers:
         last = parts_of(one.image).last
         if one.state in ("running", "restarting") and one.detailed and one.mounts:
             found += _of_nginx(files, one) if last in NGINX else _of_caddy(files, one) if last == "caddy" else ()
+            found += _of_traefik(files, one, containers) if last == "traefik" else ()
     return tuple(found)
 
 
@@ -264,6 +271,95 @@ def _upstream(site: str, word: str, line: int, *, tls: bool) -> ConfigAddress | 
 
 
 # Traefik
+
+
+def _of_traefik(files: Files, container: Container, containers: Sequence[Container]) -> Iterator[ProxyConfig]:
+    """The services of its file provider that a router names, in these files or in the labels of a container."""
+    seen = _Mounted(files, container)
+    words = [found for word in (*container.entrypoint, *container.command) for found in _OPTION.findall(word)]
+    options = {name.lower(): value for name, value in words}
+    mains = [options["configfile"]] if "configfile" in options else TRAEFIK_MAINS
+    told: list[Any] = []
+    statics = [(path, text) for main in mains for _, path, text in seen.read(main)]
+    for path, text in statics[:1]:
+        given = _part(_part(_data(seen, path, text), "providers"), "file")
+        told = [_folder(given.get("directory")), given.get("filename")]
+    if not statics:
+        env = {name.lower().replace("_", "."): value for name, value in environment(container).items()}
+        asked = options or {name.removeprefix("traefik."): value for name, value in env.items()}
+        told = [_folder(asked.get("providers.file.directory")), asked.get("providers.file.filename")]
+    patterns = [f"{each}{end}" for each in told if isinstance(each, str) and each
+                for end in (("yml", "yaml", "toml") if each.endswith("/*.") else ("",))]  # fmt: skip
+    read = [
+        (path, text, _part(_data(seen, path, text), "http")) for one in patterns for _, path, text in seen.read(one)
+    ]
+    labels = (item for one in containers for item in one.labels.items())
+    used = {value.removesuffix("@file") for name, value in labels if name.endswith(".service") and "@file" in value}
+    used |= {name for _, _, http in read for name in _named_services(http)}
+    yield from seen.told({path: tuple(_servers(http, used, text)) for path, text, http in read})
+
+
+def _folder(directory: object) -> str:
+    return f"{directory.rstrip('/')}/*." if isinstance(directory, str) and directory else ""
+
+
+def _data(seen: _Mounted, path: str, text: str) -> Mapping[str, Any]:
+    """What a file says; nothing where it cannot be read, and then why, without a word of it."""
+    if not text.strip() or path in seen.problems:
+        return {}
+    data = _parsed(text, toml=path.endswith(".toml"))
+    if data is None:
+        template = "{{" in text
+        seen.problems[path] = N_("it is a template") if template else N_("it cannot be read as YAML or TOML")
+    return data or {}
+
+
+@lru_cache(16)
+def _parsed(text: str, *, toml: bool) -> Mapping[str, Any] | None:
+    """None for what is neither; a file is looked at every few seconds, and stays the same for weeks."""
+    import tomllib
+
+    from ..compose.yaml import load
+    from ..compose.yaml_document import YamlError
+
+    try:
+        data = tomllib.loads(text) if toml else load(text.encode()).data
+    except (YamlError, ValueError, RecursionError):
+        return None
+    return data if isinstance(data, Mapping) else {}
+
+
+def _part(data: object, name: str) -> Mapping[str, Any]:
+    part = data.get(name) if isinstance(data, Mapping) else None
+    return part if isinstance(part, Mapping) else {}
+
+
+def _named_services(http: Mapping[str, Any]) -> Iterator[str]:
+    """Services that a router names, or another service that shares its requests out among several."""
+    waiting: list[Any] = [*_part(http, "routers").values(), *_part(http, "services").values()]
+    for _ in range(MOST * MOST):
+        if not waiting:
+            return
+        one = waiting.pop()
+        if isinstance(one, Mapping):
+            yield from (v.removesuffix("@file") for k, v in one.items()
+                        if k in ("service", "name", "fallback") and isinstance(v, str))  # fmt: skip
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+
+
+def _servers(http: Mapping[str, Any], used: set[str], text: str) -> Iterator[ConfigAddress]:
+    for name, service in _part(http, "services").items():
+        servers = _part(service, "loadBalancer").get("servers") if name in used else None
+        for one in servers[:MOST] if isinstance(servers, list) else ():
+            url = one.get("url") if isinstance(one, Mapping) else None
+            at = _URL.match(url) if isinstance(url, str) else None
+            if isinstance(url, str) and at is not None:
+                tls, line = at["scheme"] == "https", text.count("\n", 0, max(text.find(url), 0)) + 1
+                port = at["port"] or ("443" if tls else "80")
+                made = _address(f"service {name}", "url", at["host"], port, line, tls=tls)
+                yield from () if made is None else (made,)
 
 
 def routed(traefik: Container, containers: Sequence[Container]) -> Iterator[Routed]:

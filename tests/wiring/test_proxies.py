@@ -283,6 +283,104 @@ def test_labels_that_nobody_follows_are_no_arrows(boxes: tuple[Container, ...]) 
     assert edges(boxes) == ()
 
 
+STATIC = "providers:\n  file:\n    directory: /etc/traefik/dynamic\n"
+DYNAMIC = """# fact: doc.traefik.io, file provider, its example
+http:
+  routers:
+    app:
+      rule: Host(`chat.example.org`)
+      service: app
+  middlewares:
+    login:
+      basicAuth:
+        users: ["me:hunter2"]
+      forwardAuth:
+        address: http://auth:9000
+  services:
+    app:
+      loadBalancer:
+        servers:
+          - url: http://api:3080/
+          - url: "https://b"
+          - url: http://api:99999
+          - url: 7
+    unused:
+      loadBalancer:
+        servers:
+          - url: http://nobody:1
+"""
+TOML = """[http.routers.app]
+service = "app@file"
+[[http.services.app.loadBalancer.servers]]
+url = "http://api:3080"
+"""
+SHARED = """http:
+  routers: {r: {service: both}}
+  services:
+    both: {weighted: {services: [{name: one, weight: 1}, {name: two@file}]}}
+    one: {loadBalancer: {servers: [{url: "http://one:1"}]}}
+    two: {loadBalancer: {servers: [{url: "http://two:2"}]}}
+"""
+FOLDER = ("/srv/dyn", "/etc/traefik/dynamic")
+BY_OPTION = {"command": ("traefik", "--providers.file.directory=/etc/traefik/dynamic/")}
+
+
+def traefik(*mounts: tuple[str, str], **more: Any) -> Container:
+    return proxy("traefik:v3.1", *mounts, **more)
+
+
+def test_the_files_of_a_traefik_are_found_by_static_file_option_or_variable() -> None:
+    static = traefik(("/srv/main.yml", "/etc/traefik/traefik.yml"), FOLDER)
+    found = ("/srv/dyn/app.yml", ["api:3080", "b:443"], None)
+    assert read(static, main_yml=STATIC, dyn__app_yml=DYNAMIC) == [("/srv/main.yml", [], None), found]
+    assert read(traefik(FOLDER, **BY_OPTION), dyn__app_yml=DYNAMIC, dyn__app_bak=DYNAMIC) == [found]
+    by_variable = traefik(FOLDER, env={"TRAEFIK_PROVIDERS_FILE_FILENAME": "/etc/traefik/dynamic/app.yml"})
+    assert read(by_variable, dyn__app_yml=DYNAMIC, dyn__b_yml=SHARED) == [found]
+    elsewhere = traefik(("/srv/main.yml", "/x.yml"), FOLDER, command=("--configFile=/x.yml",))
+    assert read(elsewhere, main_yml=STATIC, dyn__app_yml=DYNAMIC)[1] == found
+    assert read(traefik(FOLDER), dyn__app_yml=DYNAMIC) == []
+
+
+def test_of_the_services_of_a_traefik_those_count_that_are_used() -> None:
+    one = traefik(FOLDER, **BY_OPTION)
+    assert read(one, dyn__a_toml=TOML) == [("/srv/dyn/a.toml", ["api:3080"], None)]
+    assert read(one, dyn__a_yml=SHARED)[0][1] == ["one:1", "two:2"]
+    (config,) = proxy_configs(MemoryFiles({"/srv/dyn/a.yml": DYNAMIC}), (one,))
+    assert [(at.whose, at.key, at.line, at.tls) for at in config.addresses] == [
+        ("service app", "url", 17, False), ("service app", "url", 18, True),
+    ]  # fmt: skip
+    assert "hunter2" not in repr(config)
+    label = {"traefik.http.routers.x.service": "unused@file"}
+    told = proxy_configs(MemoryFiles({"/srv/dyn/a.yml": DYNAMIC}), (one, box("x", labels=label)))
+    assert [at.host for at in told[0].addresses] == ["api", "b", "nobody"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("http: {routers: [", "it cannot be read as YAML or TOML"),
+        ('http:\n  routers:\n{{ range $i := until 3 }}\n  x: {service: hunter2}\n{{ end }}', "it is a template"),
+        ("- a list", "it cannot be read as YAML or TOML"),
+        ("a: " + "[" * 5000, "it cannot be read as YAML or TOML"),
+        ("a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+            f"b{i}: &b{i} [{', '.join([f'*b{i - 1}' if i else '*a'] * 9)}]\n" for i in range(9)),
+         "it cannot be read as YAML or TOML"),
+        ("", None), ("http: 7", None), ("http: {services: {app: 7}, routers: {x: {service: app}}}", None),
+        ("http: {services: {app: {loadBalancer: {servers: {url: x}}}}, routers: {x: {service: app}}}", None),
+        ("http: {services: 7, routers: [x, {service: [app]}]}", None),
+    ],
+)  # fmt: skip
+def test_a_file_of_a_traefik_that_is_none_says_why_and_not_what_is_in_it(text: str, problem: str | None) -> None:
+    assert read(traefik(FOLDER, **BY_OPTION), dyn__a_yml=text) == [("/srv/dyn/a.yml", [], problem)]
+
+
+def test_an_arrow_of_the_file_provider_says_where_it_stands() -> None:
+    one = traefik(FOLDER, **BY_OPTION)
+    found = proxy_configs(MemoryFiles({"/srv/dyn/a.yml": DYNAMIC}), (one,))
+    edge = arrows(one, API, proxies=found)["traefik -> api"]
+    assert (edge.kind, edge.place, edge.origin) == ("app", "/srv/dyn/a.yml:17", "url of service app")
+
+
 def test_of_a_proxy_whose_file_cannot_be_read_it_is_unknown_whom_it_needs() -> None:
     denied = MemoryFiles({"/srv/n.conf": NotPermitted("permission denied", "sudo cat /srv/n.conf")})
     seen = Snapshot(NOW, HostInfo("x"), containers=(FRONT, API), proxies=proxy_configs(denied, (FRONT,)))
