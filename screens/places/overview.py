@@ -183,9 +183,7 @@ class Overview(MarkingActs):
 
     def _faults(self, snapshot: Snapshot, width: int) -> Sequence[Line]:
         """What happened while nobody looked, and what could not be read; without containers the latter stands below."""
-        most = 6 if self.has_class("-tall") else 2
-        if not snapshot.containers:
-            return []
+        most = (6 if self.has_class("-tall") else 2) if snapshot.containers else 0
         missed = self._night.lines(snapshot, self.console.last_here, self.desk.feed.kept) if width >= 60 else []
         return [
             *(wrap([each], width)[0] for each in missed),

@@ -90,6 +90,11 @@ async def test_the_first_look_shows_the_night_though_the_engine_tells_of_nothing
         )
 
 
+async def test_of_a_machine_whose_containers_are_all_gone_the_night_is_told_too(tmp_path) -> None:
+    async with console(opened(night(tmp_path / "w"), tmp_path, stage.empty()), (120, 40)) as running:
+        assert "Since you were last here, 9h ago: 1 death, 1 trouble that is over" in running.text
+
+
 async def test_an_event_that_both_tell_stands_there_once(tmp_path) -> None:
     both = replace(stage.full(), events=(DEATH,))
     async with console(opened(night(tmp_path / "w"), tmp_path, both), (120, 40)) as running:
