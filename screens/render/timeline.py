@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ...console.model import Snapshot
-from ...console.report.store import Kept
 from ...console.report.timeline import Moment, moments, since, summed
 from ...console.text import _
 from ...console.text.cleaning import ago, cells, duration
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line, pairs
 from ..widgets.rows import Row
+
+if TYPE_CHECKING:
+    from ...console.report.store import Kept
 
 _MARKS: dict[str, tuple[str, Tone]] = {
     "death": (paint.BAD, "error"), "oom": (paint.BAD, "error"), "health": (paint.BAD, "error"),
