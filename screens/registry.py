@@ -48,6 +48,7 @@ PLACES: tuple[Destination, ...] = (
     Destination("fit", "fit:FitScreen", "Will it fit", "w", "Which models would fit on the GPUs now",
                 label="what fits", near=("gpus",)),
     Destination("container", "container:ContainerScreen", "Container"),
+    Destination("inspect", "inspect:InspectScreen", "Inspect"),
     Destination("logs", "logs:LogsScreen", "Logs"),
     Destination("plan", "plan:PlanScreen", "Plan of a fix"),
     Destination("help", "help:Help", "Help"),
@@ -95,12 +96,14 @@ _CONTAINERS = ("overview", "container")
 _HOLDERS = (*_CONTAINERS, "gpus", "servers")
 _TABLES = ("overview", "doctor", "journal", "gpus", "servers", "wiring", "timeline", "fit")
 """Places with a list of rows, which all order, filter and show them alike."""
+_ROWS = (*_TABLES, "inspect")
+"""A tree has its own order."""
 
 # fmt: off
 ACTIONS: tuple[Action, ...] = (
     Action("overview.demo", ("d",), "demo", "Open the practice stack", _OVERVIEW),
     Action("finding.fix", ("F",), "fix", "Show what the fix of the selected finding would change",
-           ("overview", "doctor", "logs", "wiring")),
+           ("overview", "container", "doctor", "logs", "wiring")),
     Action("plan.apply", ("A",), "apply", "Apply this fix, after asking", ("plan",), changes=True),
     Action("plan.undo", ("U",), "undo", "Take back the fix that was just made", ("plan",), changes=True),
     Action("journal.undo", ("U",), "undo", "Show what taking back the selected entry would change", ("journal",)),
@@ -112,6 +115,7 @@ ACTIONS: tuple[Action, ...] = (
            both="Next, previous hit"),
     Action("container.previous_hit", ("N",), "previous", "To the line with those words before", _CONTAINER,
            footer=False),
+    Action("container.inspect", ("v",), "inspect", "Show all that Docker tells of it, as a tree", _CONTAINER),
     Action("container.stack_logs", ("L",), "stack logs", "Show the logs of the whole stack as one",
            (*_CONTAINERS, "logs"), footer=False),
     Action("logs.follow", ("f",), "pause", "Hold what is shown, or go on", _LOGS),
@@ -133,7 +137,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("logs.copy_lines", ("c",), "copy", "Copy the marked lines, else the selected one, else all in sight", _LOGS),
     Action("logs.export", ("x",), "export", "Write all lines that are shown to a file", _LOGS),
     Action("logs.add", ("plus",), "add", "Read the log of another container too", _LOGS),
-    Action("table.filter", ("/",), "filter", "Show only lines with these words; !word: without it", _TABLES,
+    Action("table.filter", ("/",), "filter", "Show only lines with these words; !word: without it", _ROWS,
            footer=False, near=("overview", "doctor", "journal", "timeline")),
     Action("container.shell", ("s",), "shell", "Open a shell in the container", _HOLDERS, changes=True, footer=False),
     Action("container.restart", ("R",), "restart", "Restart the container, after asking", _HOLDERS, changes=True),
@@ -155,9 +159,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("table.order_back", ("<",), "order back", "Order by the column before", _TABLES, footer=False,
            does="order(-1)"),
     Action("table.reverse", ("i",), "reverse", "Order the other way round", _TABLES, footer=False),
-    Action("table.jump", ("f",), "jump", "Show a letter before each line; it goes to the line and opens it", _TABLES,
+    Action("table.jump", ("f",), "jump", "Show a letter before each line; it goes to the line and opens it", _ROWS,
            footer=False, near=_OVERVIEW),
-    Action("table.peek", ("space",), "peek", "Show the selected line in full beside the list, or hide it", _TABLES,
+    Action("table.peek", ("space",), "peek", "Show the selected line in full beside the list, or hide it", _ROWS,
            footer=False),
     Action("overview.mark", ("m",), "mark", "Mark it: acts are on all marked ones", _OVERVIEW, footer=False),
     Action("overview.prune", ("P",), "prune", "Remove what nobody uses; never a volume", _OVERVIEW,

@@ -200,6 +200,8 @@ class ImageInspected(Api, frozen=True):
     """``GET /images/NAME/json``."""
 
     id: str | None = None
+    created: str | None = None
+    size: int | None = None
     repo_digests: list[str | None] | None = None
     config: Config | None = None
 

@@ -10,15 +10,17 @@ from textual.containers import Container
 from textual.widget import Widget
 from textual.widgets import Input
 
+from ...console.collect.closer import Closer, look
 from ...console.hosts import HostError
 from ...console.model import Container as ContainerModel
+from ...console.model.findings import Result
 from ...console.text import _
 from ...console.text.cleaning import clip
 from ...themes import sheet
 from ..acts import ContainerActs
 from ..log_feed import NAME, LogFeed, LogSource
 from ..place import entitle
-from ..render import details
+from ..render import details, stacks, states
 from ..widgets.log_view import LogView
 from ..widgets.paint import BLANK, line
 from ..widgets.text import Document, Lines
@@ -38,6 +40,8 @@ class ContainerScreen(ContainerActs):
         self._target = container_id
         self._last: ContainerModel | None = None
         self._feed: LogFeed | None = None
+        self._closer: Closer | None = None
+        """Processes, image and sizes, as they were when somebody came here or asked for another look."""
 
     def body(self) -> Iterable[Widget]:
         yield Lines(BLANK, BLANK, id="summary")
@@ -50,6 +54,7 @@ class ContainerScreen(ContainerActs):
         self.query_one("#details").border_title = _(" Details ")
         self.query_one("#logs").add_class("pane").border_title = _(" Log ")
         self._read_log()
+        self._look_closer()
 
     def here(self) -> str:
         return self._last.name if self._last else _("container")
@@ -66,6 +71,16 @@ class ContainerScreen(ContainerActs):
 
     def nobody(self) -> str:
         return _("{here} is gone: below is how it was last seen.", here=self.here())
+
+    def to_fix(self) -> Result | str:
+        """Its own trouble, else what takes it down, else what is found about it."""
+        if (container := self.selected_container()) is None:
+            return self.nobody()
+        if troubles := details.suffers(container, self.console.judgement):
+            return troubles[0].result
+        about = (each for each in states.findings(self.console.results or ()) if stacks.concerns(each, container))
+        nothing = _("Nothing to fix in {container}: no finding is about it.", container=container.name)
+        return next(about, None) or nothing
 
     def copied(self) -> str | None:
         return self._last.name if self._last else None
@@ -86,7 +101,20 @@ class ContainerScreen(ContainerActs):
         if container is None:
             head[1] = line((_("This container is gone; below is how it was last seen."), "warning"))
         self.query_one("#summary", Lines).show(head)
-        self.query_one("#details", Document).show(details.document(self._last, snapshot, self.console.results or ()))
+        self.query_one("#details", Document).show(
+            details.document(self._last, snapshot, self.console.results or (), self.console.judgement, self._closer)
+        )
+
+    @work(exclusive=True, group="closer", exit_on_error=False, description="")
+    async def _look_closer(self) -> None:
+        """Read what only this place shows: it costs the Engine a ps and a disk a walk, so it is asked for once."""
+        if (container := self.selected_container()) is not None:
+            self._closer = await look(self.desk.host, container)
+            self.draw()
+
+    def action_inspect(self) -> None:
+        """All that the Engine tells of it."""
+        self.console.open("inspect", self._target)
 
     # The log
 
@@ -169,3 +197,4 @@ class ContainerScreen(ContainerActs):
 
     def look_again(self) -> None:
         self._read_log()
+        self._look_closer()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...console.model import Snapshot
 from ...console.report.timeline import Moment, moments, since, summed
 from ...console.text import _
-from ...console.text.cleaning import ago, cells, duration
+from ...console.text.cleaning import ago, cells, duration, fit
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line, pairs
 from ..widgets.rows import Row
@@ -73,6 +73,14 @@ def _row(each: Moment, now: float) -> Row:
         "reason": Span(each.reason, "muted"),
     }
     return Row(key_of(each), cells, mark=Span(mark, tone), values={"when": each.at})
+
+
+def brief(each: Moment, now: float) -> Line:
+    """One thing that happened, where its subject is known."""
+    mark, tone = _MARKS[each.kind]
+    times = _(" ({count} times)", count=each.count) if each.count > 1 else ""
+    return line((f"  {fit(clock(each.at, now), 12)} ", "muted"), (f"{mark} ", tone), f"{each.words}{times}",
+                (f"  {each.reason}" if each.reason else "", "muted"))  # fmt: skip
 
 
 def in_full(each: Moment, now: float) -> list[Line]:

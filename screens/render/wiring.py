@@ -52,6 +52,11 @@ def rows(snapshot: Snapshot) -> list[Row]:
     return made
 
 
+def mark_of(edge: Edge) -> tuple[str, Tone]:
+    """Glyph and tone of an arrow's state."""
+    return _STATES[told.state(edge)][:2]
+
+
 def _rank(edge: Edge) -> int:
     return _STATES[told.state(edge)][2]
 

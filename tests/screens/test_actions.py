@@ -16,6 +16,7 @@ from stackops.screens.places.doctor import Doctor
 from stackops.screens.places.fit import FitScreen
 from stackops.screens.places.gpus import GpuScreen
 from stackops.screens.places.help import lines as help_lines
+from stackops.screens.places.inspect import InspectScreen
 from stackops.screens.places.journal import JournalScreen
 from stackops.screens.places.logs import LogsScreen
 from stackops.screens.places.overview import Overview
@@ -35,7 +36,7 @@ PLACES = {
     "app": (StackopsApp,), "overview": (Overview,), "container": (ContainerScreen,), "doctor": (Doctor,),
     "plan": (PlanScreen,), "journal": (JournalScreen,), "gpus": (GpuScreen,), "fit": (FitScreen,),
     "servers": (ServersScreen,), "timeline": (Timeline,), "logs": (LogsScreen,), "list": (Table, Document),
-    "wiring": (WiringScreen,),
+    "wiring": (WiringScreen,), "inspect": (InspectScreen,),
 }  # fmt: skip
 
 

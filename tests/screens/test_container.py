@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
+from stackops.console.collect.closer import Closer
+from stackops.console.hosts import NotFound
+from stackops.console.model import ComposeService, Edge, EngineEvent, EnvVar, Hop, Project, Volume
+from stackops.console.model.findings import Result
+from stackops.screens.render import details
+from stackops.screens.widgets.paint import plain
 from support import stage
 from support.pilots import Stage, console
 
@@ -130,3 +136,101 @@ async def test_words_that_nobody_says_are_said_not_to_be_there() -> None:
         assert "with /" in running.text
         await _look_for(running, "three")
         assert "no line has it" in running.text
+
+
+async def test_why_stands_first_with_the_key_that_repairs_it() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (120, 60)) as running:
+        await running.until("Stacks")
+        trouble = next(each for each in running.app.judgement.troubles if each.container and each.result.fix)  # type: ignore[union-attr]
+        await _enter(running, trouble.container or "")
+        told = running.app.screen.query_one("#details").lines  # type: ignore[attr-defined]
+        words = ["".join(span.text for span in each) for each in told[:3]]
+        assert words[0] == "Why"
+        assert trouble.result.title in words[1]
+        assert words[2].startswith("  F ")
+        assert "F fix" in running.text.splitlines()[-1]
+        assert running.app.screen.to_fix() is trouble.result  # type: ignore[attr-defined]
+
+
+async def test_a_closer_look_tells_processes_image_and_sizes() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (120, 100)) as running:
+        await _enter(running, stage.LIBRECHAT.id)
+        shown = await running.until("node server.js")
+        assert "4711 app" in shown
+        assert "100M" in shown
+
+
+async def test_what_cannot_be_read_more_closely_is_said(monkeypatch) -> None:
+    async def gone(*_: object, **__: object) -> bytes:
+        raise NotFound("It is gone")
+
+    monkeypatch.setattr(stage.StillEngine, "top", gone)
+    async with console(stage.desk(stage.full(), stage.RESULTS), (120, 100)) as running:
+        await _enter(running, stage.LIBRECHAT.id)
+        await running.until("Its processes could not be read: It is gone")
+
+
+# Pure
+
+
+def told(container, snapshot, results=(), judgement=None, closer=None) -> str:
+    return plain(details.document(container, snapshot, results, judgement, closer))
+
+
+def test_its_life_is_told_newest_first() -> None:
+    events = tuple(
+        EngineEvent(at=stage.NOW - ago, action=action, container=stage.RAG.id, name="rag_api", exit_code=code)
+        for ago, action, code in ((400, "oom", None), (399, "die", 137), (300, "start", None))
+    )
+    text = told(stage.RAG, replace(stage.full(), events=events))
+    life = text[text.index("Life") : text.index("Image and command")]
+    assert [word in life for word in ("ran out of memory", "exit code 137", "started again")] == [True] * 3
+    assert life.index("started again") < life.index("exit code 137") < life.index("ran out of memory")
+
+
+def test_each_value_of_the_environment_says_where_it_comes_from() -> None:
+    env = {"A": "1", "B": "2", "C": "3", "D": "4", "E": "5", "F": "6"}
+    service = ComposeService(
+        "web", env=tuple(EnvVar(name, value) for name, value in {**env, "F": "new"}.items() if name not in "DE"),
+        named=("A", "C", "F"), filled=(("C", "WEB_C"),), env_files=("/srv/web.env",),
+    )  # fmt: skip
+    project = Project("p", services=(service,), env=(EnvVar("WEB_C", "3"),))
+    box = replace(stage.LIBRECHAT, project="p", service="web", env=tuple(EnvVar(*each) for each in env.items()))
+    seen = Closer(box.id, 0.0, image_env={"D": "4"})
+    text = told(box, replace(stage.full(), projects=(project,), containers=(box,)), closer=seen)
+    rows = text[text.index("Environment") :].splitlines()[1:7]
+    assert [row.split("←")[1].strip() if "←" in row else "" for row in rows] == [
+        "compose file", "env file: web.env", "compose file, from WEB_C in .env", "image", "",
+        "not as its files say now",
+    ]  # fmt: skip
+
+
+def test_what_its_files_say_otherwise_is_a_diff_without_secrets() -> None:
+    service = ComposeService(
+        "web", image="web:2", command=("serve",), env=(EnvVar("DB_PASSWORD", "new-secret-1"), EnvVar("PORT", "81")),
+        volumes=(Volume("bind", "/srv/x", "/x"),),
+    )  # fmt: skip
+    env = (EnvVar("DB_PASSWORD", "old-secret-1"), EnvVar("PORT", "80"))
+    box = replace(stage.LIBRECHAT, image="web:1", project="p", service="web", env=env, mounts=(), command=("serve",))
+    snapshot = replace(stage.full(), projects=(Project("p", services=(service,)),), containers=(box,))
+    drift = Result("compose.drift", box.name, "finding", "It runs with what its files said before", "warning")
+    assert "Its files say otherwise" not in told(box, snapshot), "only where a check found that it is behind"
+    text = told(box, snapshot, (drift,))
+    diff = text[text.index("Its files say otherwise") : text.index("Image and command")].splitlines()[1:-1]
+    assert diff[:2] == ["  - image  web:1", "  + image  web:2"]
+    assert [row[:14] for row in diff[2:4]] == ["  - DB_PASSWOR", "  + DB_PASSWOR"]
+    assert diff[4:] == ["  - PORT  80", "  + PORT  81", "  + /x ← /srv/x"]
+    assert "secret-1" not in text
+
+
+def test_who_needs_it_and_whom_it_needs() -> None:
+    broken = Hop("port", "failed", "nobody listens at 172.18.0.2:27017")
+    edge = Edge(
+        key="k", source=stage.LIBRECHAT.id, source_name="LibreChat", kind="mongo", declared="mongo:27017",
+        origin="MONGO_URI", place="environment of LibreChat", effective="mongo:27017", host="mongo", port=27017,
+        speaks="mongo", target=stage.RAG.id, target_name="rag_api", hops=(broken,),
+    )  # fmt: skip
+    snapshot = replace(stage.full(), edges=(edge,))
+    assert "rag_api  MONGO_URI  nobody listens at 172.18.0.2:27017" in told(stage.LIBRECHAT, snapshot)
+    used = told(stage.RAG, snapshot)
+    assert "LibreChat  MONGO_URI" in used[used.index("Used by") :]

@@ -19,6 +19,7 @@ from stackops.console.model import (
     EnvVar,
     Fault,
     Figures,
+    FileFact,
     Gpu,
     Health,
     HealthProbe,
@@ -35,6 +36,8 @@ from stackops.console.model import (
 from stackops.console.model.findings import Evidence, FixSummary, Result
 from stackops.console.settings import Settings
 from stackops.screens.desk import Desk
+
+from .clock import FakeClock
 
 NOW = 1_760_000_000.0
 GIB = 1 << 30
@@ -390,6 +393,15 @@ class StillEngine:
     async def logs(self, container: str, *, tail: int = 200, since: float | None = None) -> bytes:
         return self.log
 
+    async def top(self, container: str, *, ps_args: str | None = None) -> bytes:
+        return b'{"Titles": ["USER", "PID", "PPID", "COMMAND"], "Processes": [["app", "4711", "1", "node server.js"]]}'
+
+    async def image(self, image: str) -> bytes:
+        return b'{"Created": "2025-10-01T00:00:00Z", "Size": 104857600, "Config": {"Env": ["LANG=C"]}}'
+
+    async def inspect(self, container: str) -> bytes:
+        return b'{"Id": "%s", "State": {"Status": "running"}, "Config": {"Env": ["LANG=C"]}}' % container.encode()
+
     async def follow(self, container: str, *, tail: int = 100) -> Any:
         for line in (*self.log.splitlines()[-tail:], b"2025-10-09T08:53:21.000000000Z one more"):
             yield line
@@ -397,6 +409,13 @@ class StillEngine:
     async def events(self, since: float | None = None) -> Any:
         await asyncio.Event().wait()
         yield b""
+
+
+class NoFiles:
+    """A machine on which no file is."""
+
+    def stat(self, path: str, *, digest: bool = False) -> FileFact:
+        return FileFact(path, "missing")
 
 
 def host(*, read_only: bool = False, log: bytes | None = None) -> Host:
@@ -409,8 +428,8 @@ def host(*, read_only: bool = False, log: bytes | None = None) -> Host:
             read_only=read_only,
             engine=engine,
             control=RecordingControl(),
-            files=None,
-            clock=None,
+            files=NoFiles(),
+            clock=FakeClock(NOW),
         ),
     )
 
