@@ -156,8 +156,8 @@ def _reached(graph: dict[str, frozenset[str]], start: str) -> set[str]:
 
 
 CEILINGS = {
-    "product lines": 82_700,
-    "modules": 382,
+    "product lines": 84_000,
+    "modules": 387,
     "modules with a single importer in their own folder": 21,
     "circles": 0,
     "loose modules at the root of console/": 5,
