@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from importlib import import_module
 from inspect import cleandoc
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -160,6 +161,7 @@ class Stackops(click.Group):
             command: click.Command = copy(getattr(module, cmd_name))
             command.help, command.short_help = _(cleandoc(command.help or "")), _(command.short_help or "")
             command.params = [*map(_translated, command.params), *_global_options()]
+            command.options_metavar = _("[OPTIONS]")
             self.commands[cmd_name] = command
         return self.commands[cmd_name]
 
@@ -199,6 +201,8 @@ def _command() -> Stackops:
         callback=_console,
         params=_global_options(),
         invoke_without_command=True,
+        options_metavar=_("[OPTIONS]"),
+        subcommand_metavar=_("[COMMAND] [ARGS]..."),
         help=_(_console.__doc__ or ""),
         context_settings={
             "help_option_names": ["-h", "--help"],
@@ -208,11 +212,42 @@ def _command() -> Stackops:
     )
 
 
+def _set_language(arguments: Sequence[str]) -> object:
+    """``lang`` of the settings file, which is judged later: one that cannot be read says nothing here."""
+    from .paths import read, settings_file
+
+    named = [each.partition("=")[2] for each in arguments if each.startswith("--config=")]
+    named += [value for option, value in pairwise(arguments) if option == "--config"]
+    try:
+        content = read(named[-1] if named else settings_file(), 1 << 20, links=True)
+        if b"lang" not in content:
+            return None
+        import tomllib
+
+        return tomllib.loads(content.decode()).get("lang")
+    except (OSError, ValueError):
+        return None
+
+
+def _translate_click() -> None:
+    """The words of click too. Its modules look them up by these names; it has no other way to say in which language."""
+    for name in ("core", "exceptions", "formatting", "parser", "types", "decorators"):
+        for word, ours in (("_", _), ("ngettext", _counted)):
+            if hasattr(module := import_module(f"click.{name}"), word):
+                setattr(module, word, ours)
+
+
+def _counted(one: str, many: str, number: int) -> str:
+    return _(one if number == 1 else many)
+
+
 def run(arguments: Sequence[str], doors: LazyDoors | None = None) -> int:
     """Run the command and return its exit code; never raises."""
     from .commands.guard import guarded
 
-    use(of_arguments(arguments, os.environ))
+    use(of_arguments(arguments, os.environ, _set_language(arguments)))
+    if used() != "en":
+        _translate_click()
 
     def call() -> int:
         from .commands.session import Session

@@ -153,12 +153,31 @@ def _of_registry() -> Iterator[str]:
         yield from (action.label, action.help, action.both, action.id.partition(".")[0].replace("app", "go"))
 
 
+CLICK = (
+    "Usage:", "Usage: ", "Options", "Commands", "Show this message and exit.", "default: {default}", "Missing command.",
+    "Missing argument", "Missing option", "Missing parameter", "Missing {param_type}",
+    "Missing parameter: {param_name}",
+    "Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})", "No such option {name!r}.",
+    "No such option: {name}", "Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)",
+    "(Possible options: {possibilities})", "Invalid value: {message}", "Invalid value for {param_hint}: {message}",
+    "Choose from:\n\t{choices}", "{value!r} is not {choice}.", "{value!r} is not one of {choices}.",
+    "{value!r} is not a valid {number_type}.", "{value} is not in the range {range}.",
+    "{value!r} is not a valid boolean. Recognized values: {states}", "Option {name!r} does not take a value.",
+    "Option {name!r} requires an argument.", "Option {name!r} requires {nargs} arguments.",
+    "{name} {filename!r} does not exist.", "{name} {filename!r} is a file.", "{name} {filename!r} is a directory.",
+    "{name} {filename!r} is not readable.", "Positional arguments", "file", "directory", "path", "Path",
+    "integer", "float", "File", "Directory",
+)  # fmt: skip
+"""What click itself says: in its releases from 8.2 on."""
+
+
 def _of_commands() -> Iterator[str]:
     from importlib import import_module
 
     from stackops.console import cli
 
     yield cli._console.__doc__ or ""
+    yield from CLICK
     for name, module in cli.COMMANDS.items():
         command = getattr(import_module(f"stackops.console.commands.{module}"), name)
         yield from (cleandoc(command.help or ""), command.short_help or "")

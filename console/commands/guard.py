@@ -41,7 +41,7 @@ def _judge(error: BaseException) -> int:
         _say(str(error))
         return error.code
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        _say("interrupted")
+        _say(_("interrupted"))
         return ExitCode.INTERRUPTED
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else ExitCode.OK
@@ -115,12 +115,13 @@ def _report(error: BaseException) -> str:
     from pathlib import Path
 
     frames = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
-    what = f"{type(error).__name__} at {place}"
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else _("unknown place")
+    what = _("{error} at {place}", error=type(error).__name__, place=place)
     try:
         path = _write(_text("".join(traceback.format_exception(error))))
     except OSError as failed:
-        return f"a mistake in stackops itself ({what}); no report could be written ({failed.strerror})"
+        why = failed.strerror
+        return _("a mistake in stackops itself ({what}); no report could be written ({why})", what=what, why=why)
     return _("a mistake in stackops itself ({what}); please report it with {path}", what=what, path=path)
 
 

@@ -62,13 +62,13 @@ def of_environment(env: Mapping[str, str]) -> tuple[Language, str]:
     return ("zh", name) if chinese else ("en", name)
 
 
-def of_arguments(arguments: Sequence[str], env: Mapping[str, str]) -> Language:
-    """What the arguments ask for before they are understood, so that help and usage errors are in that language."""
+def of_arguments(arguments: Sequence[str], env: Mapping[str, str], settings: object = None) -> Language:
+    """What the arguments ask for before they are understood, else the settings; for help and usage errors."""
     if any(each in {"--json", "--plain", "--ascii"} for each in arguments):
         return "en"
     asked = [each.partition("=")[2] for each in arguments if each.startswith("--lang=")]
     asked += [value for option, value in pairwise(arguments) if option == "--lang"]
-    named = next((each for each in LANGUAGES if asked and each == asked[-1]), None)
+    named = next((each for each in LANGUAGES if each == (asked[-1] if asked else settings)), None)
     return named or of_environment(env)[0]
 
 
