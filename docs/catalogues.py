@@ -68,10 +68,12 @@ def calls(tree: ast.Module) -> Iterator[tuple[ast.Call, tuple[str, str]]]:
 
 
 def reasons(tree: ast.Module) -> Iterator[str]:
-    """The templates of the sentences that ``told`` finds again: of each ``N_(f"…")``."""
+    """The templates of the sentences that ``told`` finds again: of each ``N_(f"…")``, and what a child may say."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "N_":
             yield from (template(each) for each in node.args if isinstance(each, ast.JoinedStr))
+        elif isinstance(node, ast.Assign) and [ast.unparse(each) for each in node.targets] == ["REASONS"]:
+            yield from (text for _, (text, _many) in calls(ast.Module([node], [])) if "{" in text)
 
 
 def template(made: ast.JoinedStr) -> str:

@@ -16,6 +16,7 @@ import msgspec
 
 from ..hosts import CommandResult, ComposeProject, EngineFailed, Files, HostError, ReadOnlyRefused, ServiceConfig
 from ..model import ComposeService, FileFact, Project
+from ..text import N_, _
 from . import kernel
 from .containers import Instance
 from .replies import COMPOSE_VERSION, published
@@ -294,57 +295,57 @@ class DemoControl:
 
     def restart(self, container: str, *, stop_timeout: int = 10) -> None:
         """Restart with the definition it has."""
-        self._may("restarted")
+        self._may()
         self._world.restart(self._world.find(container))
 
     def start(self, container: str) -> None:
-        self._may("started")
+        self._may()
         self._world.start(self._world.find(container))
 
     def stop(self, container: str, *, stop_timeout: int = 10) -> None:
         """Stop it; its restart policy does not bring it back."""
-        self._may("stopped")
+        self._may()
         self._world.stop(self._world.find(container))
 
     def kill(self, container: str) -> None:
-        self._may("ended")
+        self._may()
         self._world.stop(self._world.find(container), exit_code=137)
 
     def pause(self, container: str) -> None:
-        self._may("paused")
+        self._may()
         self._world.pause(self._world.find(container))
 
     def unpause(self, container: str) -> None:
-        self._may("changed")
+        self._may()
         self._world.unpause(self._world.find(container))
 
     def remove(self, container: str) -> None:
-        self._may("removed")
+        self._may()
         with self._world.lock:
             found = self._world.find(container)
             if found.state in ("running", "restarting"):
-                raise EngineFailed(f"{found.name} is running and is not removed", "stop it first", status=409)
+                raise EngineFailed(N_(f"{found.name} is running and is not removed"), N_("stop it first"), status=409)
             self._world.remove(found)
 
     def pull(self, image: str, hear: Callable[[bytes], None], *, deadline: float) -> None:
         """Its registry never has anything newer."""
-        self._may("pulled")
+        self._may()
         hear(msgspec.json.encode({"status": f"Status: Image is up to date for {image}"}))
 
     def tag(self, image: str, name: str) -> None:
-        self._may("changed")
+        self._may()
 
     def remove_image(self, image: str) -> None:
         """The practice stack has no image that nobody uses."""
-        self._may("removed")
+        self._may()
 
     remove_network = remove_image
 
     def prune_build_cache(self) -> None:
-        self._may("removed")
+        self._may()
 
     def compose(self, project: ComposeProject, arguments: Sequence[str], *, deadline: float = 120.0) -> CommandResult:
-        self._may("changed")
+        self._may()
         exit_code, output = Compose(self._world, self._files, project).run(arguments)
         return CommandResult(("docker", "compose", *project.flags, *arguments), exit_code, output)
 
@@ -372,7 +373,7 @@ class DemoControl:
 
     def reload_engine(self, pid: int, *, unit: str | None = None) -> CommandResult:
         """What dockerd does with its file at a SIGHUP."""
-        self._may("reloaded")
+        self._may()
         return kernel.reload(self._world, pid, unit)
 
     def validate_engine_config(self, content: bytes, arguments: Sequence[str] = ()) -> CommandResult | None:
@@ -382,14 +383,17 @@ class DemoControl:
         self, container: str, arguments: Sequence[str], environment: Mapping[str, str], deadline: float
     ) -> CommandResult:
         """There is no program in the containers of the practice stack: 126, as of a missing one."""
-        self._may("run")
-        return CommandResult(tuple(arguments), 126, f"{container} is part of the practice stack")
+        self._may()
+        return CommandResult(tuple(arguments), 126, _("{container} is part of the practice stack", container=container))
 
     def shell(self, container: str) -> Sequence[str]:
         """There is nothing to open a shell in: says so instead."""
-        return ("echo", f"{container} is part of the practice stack: there is no shell inside it")
+        return (
+            "echo",
+            _("{container} is part of the practice stack: there is no shell inside it", container=container),
+        )
 
-    def _may(self, done: str) -> None:
+    def _may(self) -> None:
         if self.read_only:
-            raise ReadOnlyRefused(f"Nothing is {done}: the console was started with --read-only")
+            raise ReadOnlyRefused
         self._ready()

@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from ..hosts import HostError, NotFound, ReadOnlyRefused
 from ..model import FileFact
+from ..text import N_
 
 DIGEST_LIMIT = 1 << 20
 NodeKind = Literal["file", "directory"]
@@ -129,7 +130,7 @@ class DemoFiles:
         with self._looking():
             content = self._file(path).content
         if len(content) > limit:
-            raise HostError(f"{path} has {len(content)} bytes, more than the {limit} that are read")
+            raise HostError(N_(f"{path} has {len(content)} bytes, more than the {limit} that are read"))
         return content
 
     def names(self, path: str) -> Sequence[str]:
@@ -168,7 +169,7 @@ class DemoFiles:
         with self._changing(path):
             self._directory(path)
             if any(self._tree.names(path)):
-                raise HostError(f"The directory {path} is not empty")
+                raise HostError(N_(f"The directory {path} is not empty"))
             self._tree.drop(path)
 
     def chmod(self, path: str, mode: int, *, seen: FileFact | None = None) -> None:
@@ -195,7 +196,7 @@ class DemoFiles:
             self._directory(posixpath.dirname(tidy(path)))
             node = self._tree.get(path)
             if node is not None and node.kind != "file":
-                raise HostError(f"{path} is a directory, not a file")
+                raise HostError(N_(f"{path} is a directory, not a file"))
 
     def remove_leftovers(self, path: str) -> Sequence[str]:
         """A write in memory is never cut short: there is nothing to remove."""
@@ -210,42 +211,44 @@ class DemoFiles:
     @contextmanager
     def _changing(self, path: str) -> Iterator[None]:
         if self.read_only:
-            raise ReadOnlyRefused(f"{path} is not changed: the console was started with --read-only")
+            raise ReadOnlyRefused(N_(f"{path} is not changed: the console was started with --read-only"))
         with self._looking():
             yield
 
     def _node(self, path: str) -> FileNode:
         node = self._tree.get(path)
         if node is None:
-            raise NotFound(f"{path} does not exist")
+            raise NotFound(N_(f"{path} does not exist"))
         return node
 
     def _the_seen(self, path: str, seen: FileFact | None) -> FileNode:
         node = self._node(path)
         if seen is not None and seen.inode != node.inode:
-            raise HostError(f"{path} is another file since it was looked at", "look again and make a new preview")
+            raise HostError(
+                N_(f"{path} is another file since it was looked at"), N_("look again and make a new preview")
+            )
         return node
 
     def _file(self, path: str) -> FileNode:
         node = self._node(path)
         if node.kind != "file":
-            raise HostError(f"{path} is a directory, not a file")
+            raise HostError(N_(f"{path} is a directory, not a file"))
         return node
 
     def _directory(self, path: str) -> FileNode:
         node = self._node(path)
         if node.kind != "directory":
-            raise HostError(f"{path} is not a directory")
+            raise HostError(N_(f"{path} is not a directory"))
         return node
 
     def _absent(self, path: str) -> None:
         if self._tree.get(path) is not None:
-            raise HostError(f"{path} exists already")
+            raise HostError(N_(f"{path} exists already"))
 
     def _unchanged(self, path: str, expect: str) -> FileNode:
         node = self._file(path)
         if sha256(node.content) != expect:
-            raise HostError(f"{path} was changed meanwhile", "look at it again, then repeat")
+            raise HostError(N_(f"{path} was changed meanwhile"), N_("look at it again, then repeat"))
         return node
 
 

@@ -16,6 +16,7 @@ from ..hosts import CgroupSample, CommandResult, NotFound, ProcessRow, SystemSam
 from ..hosts.readings import GpuReading
 from ..model import Gpu, GpuDriver, GpuProcess, Hop
 from ..products.dockerd import MIRRORS, refusal
+from ..text import N_, _
 from ..text.json_text import JsonError, load
 from . import files as stacks
 from .containers import MODEL, OWN, RESERVED, TOTAL, Instance, PracticeCard
@@ -37,7 +38,7 @@ def lay_out(tree: Tree) -> None:
 def reload(world: World, pid: int, unit: str | None = None) -> CommandResult:
     """What SIGHUP does. NotFound for any other process."""
     if pid != PID:
-        raise NotFound(f"The process {pid} is no dockerd", "look again")
+        raise NotFound(N_(f"The process {pid} is no dockerd"), N_("look again"))
     read(world)
     argv = ("systemctl", "reload", "--", unit) if unit else ("kill", "-HUP", str(pid))
     return CommandResult(argv, 0, "")
@@ -305,8 +306,8 @@ class DemoGpus:
     def _card(self, number: int, card: PracticeCard, processes: Sequence[GpuProcess]) -> Gpu:
         if card.lost:
             return Gpu(
-                uuid=card.uuid, index=number, name=MODEL, bus=card.bus, health="lost", trouble="The GPU is lost",
-                remedy="Power the machine off and on", read_at=self._world.now(),
+                uuid=card.uuid, index=number, name=MODEL, bus=card.bus, health="lost", trouble=_("The GPU is lost"),
+                remedy=_("Power the machine off and on"), read_at=self._world.now(),
             )  # fmt: skip
         own = [process for process in processes if process.gpu == card.uuid]
         busy = min(99.0, sum(process.utilisation or 0.0 for process in own))

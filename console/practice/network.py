@@ -29,6 +29,7 @@ from ..hosts import (
 )
 from ..model import DatabaseAnswer, OfferedModel, OneApiChannel
 from ..products.roles import role_of
+from ..text import N_, _
 from . import files as stacks
 from . import mongod as ends
 from .containers import Instance
@@ -165,7 +166,7 @@ class DemoHttpActs:
         on_chunk: Callable[[bytes, float], None] | None = None,
     ) -> HttpReply:
         if self.read_only:
-            raise ReadOnlyRefused("Nothing is sent: the console was started with --read-only")
+            raise ReadOnlyRefused(N_("stackops was started read-only: nothing is sent"))
         await asyncio.to_thread(self._ready)
         host = urlsplit(url).hostname or ""
         if host not in HERE and not self._world.is_there(host):
@@ -214,7 +215,7 @@ class DemoDatabases:
         self, target: DatabaseTarget, command: Mapping[str, object], *, login: MongoLogin | None = None, deadline: float
     ) -> MongoReply:
         if self.read_only:
-            raise ReadOnlyRefused("Nothing is changed: the console was started with --read-only")
+            raise ReadOnlyRefused
         await asyncio.to_thread(self._ready)
         with self._world.lock:
             return self._reply(target, command, login)
@@ -270,7 +271,7 @@ class DemoDatabases:
             container = None
         if container is not None and container.inside and target.via != "exec" and _runs_mongod(container):
             return container
-        raise MongoUnreachable(f"Nobody listens at {target.address} ({target.via})", "refused")
+        raise MongoUnreachable(_("Nobody listens at {at} ({via})", at=target.address, via=_(target.via)), "refused")
 
 
 def _offered(row: Mapping[str, Any]) -> OfferedModel:

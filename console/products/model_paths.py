@@ -91,7 +91,7 @@ def _arrow(name: StepName, shown: str, to: Lead) -> PathStep:
     hop = edge.broken or next((hop for hop in edge.hops if hop.state != "ok"), None)
     if hop is None and edge.hops:
         return _ok(name, shown, N_(f"{edge.source_name} reaches it at {place(edge.host, edge.port)}"), edge.key)
-    why = f"{hop.name}: {hop.reason}" if hop is not None and hop.reason else N_("the connection was not tried")
+    why = f"{_(hop.name)}: {told(hop.reason)}" if hop is not None and hop.reason else N_("the connection was not tried")
     state: StepState = "failed" if hop is not None and hop.state == "failed" else "unknown"
     return PathStep(name, state, shown, told(why), edge.key)
 
