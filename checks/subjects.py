@@ -158,7 +158,7 @@ class Life:
     def rows(self) -> tuple[Evidence, ...]:
         """What the Engine tells of its end, and its last words."""
         c, source = self.container, f"docker inspect {self.name}"
-        rows = [Evidence(_("state"), c.state, source)]
+        rows = [Evidence(_("state"), _(c.state), source)]
         if c.exit_code is not None and c.state != "running":
             rows.append(Evidence(_("last end"), self.exit_words, source))
         if c.restart_count:

@@ -142,7 +142,8 @@ def _of_console() -> Iterator[tuple[str, str]]:
     yield from ((text, "console/model") for each in types for text in get_args(each) if text != "none")
     for text in ("fix", "undo", "resume", "roll back", "prepare", "apply", "verify", "wait", "healthy", "unhealthy",
                  "default", "file", "flag", "environment", "open", "done", "undone", "rolled-back", "failed",
-                 "running", "taken-back", "not-done", "begun", "skipped", "engine dead", "wrong key"):  # fmt: skip
+                 "running", "taken-back", "not-done", "begun", "skipped", "engine dead", "wrong key",
+                 "probe", "reasoning", "published port", "container address"):  # fmt: skip
         yield text, "console/model"
 
 

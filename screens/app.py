@@ -29,7 +29,7 @@ from ..console.text.cleaning import SECRETS, clean_line, redact
 from ..console.text.traces import caught
 from .desk import Desk
 from .driver import FrugalUpdate, HungUp, Repaint
-from .keys import KeyGate, Typed
+from .keys import KeyGate, Typed, open_palette
 from .navigator import Navigator, load
 from .place import Place
 from .registry import CONFIRMED, PLACES, bindings, clashes, of_commands, unknown
@@ -385,7 +385,7 @@ class StackopsApp(Navigator, inherit_bindings=False):
         self.screen.focus_previous()
 
     def action_palette(self) -> None:
-        self.action_command_palette()
+        open_palette(self)
 
     def action_help(self) -> None:
         place = getattr(self.screen, "PLACE", PLACES[0].name)

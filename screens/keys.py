@@ -17,6 +17,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from ..console.text import _
 from .registry import find
 
 PATIENCE = 5.0
@@ -24,6 +25,13 @@ PATIENCE = 5.0
 Typed = events.Key | events.Paste
 Where = tuple[Screen[Any], Widget | None]
 """A screen, and what has the focus in it."""
+
+
+def open_palette(app: App[Any]) -> None:
+    """Textual's palette, with words of ours where one types."""
+    if not CommandPalette.is_open(app):
+        hint = _("Search everything that can be done here")
+        app.push_screen(CommandPalette(placeholder=hint, id="--command-palette"))
 
 
 class KeyGate:

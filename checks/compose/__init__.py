@@ -342,8 +342,8 @@ def severity_of(container: Container | None, usual: Severity) -> Severity:
 
 def used_by(users: Iterable[ServerUser]) -> tuple[Evidence, ...]:
     """Who is set up to use a server, one a line."""
-    rows = ((user.who, f" at {user.address}" if user.address else "") for user in users)
-    return tuple(Evidence(_("used by"), f"{who}{at}", _("settings of the stack")) for who, at in rows)
+    rows = (_("{who} at {address}", who=user.who, address=user.address) if user.address else user.who for user in users)
+    return tuple(Evidence(_("used by"), who, _("settings of the stack")) for who in rows)
 
 
 def left_so(place: Placed) -> str | None:

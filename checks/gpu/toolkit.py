@@ -299,7 +299,7 @@ def _rows(one: Asker, snapshot: Snapshot | None = None) -> tuple[Evidence, ...]:
         source = f"docker inspect {one.name}"
         ended = "" if container.exit_code is None else _(", exit code {exit_code}", exit_code=container.exit_code)
         rows.insert(0, Evidence(_("the Engine's reason"), container.error, source))
-        rows.append(Evidence(_("state"), f"{container.state}{ended}", source))
+        rows.append(Evidence(_("state"), f"{_(container.state)}{ended}", source))
     if snapshot and snapshot.engine and snapshot.engine.runtimes is not None:
         rows.append(Evidence(_("runtimes of the Engine"), ", ".join(snapshot.engine.runtimes) or "none", "docker info"))
     programs = _programs(snapshot) if snapshot else None

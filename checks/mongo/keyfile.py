@@ -220,7 +220,7 @@ def _evidence(facts: KeyCase) -> tuple[Evidence, ...]:
     if facts.content and facts.content.length is not None:
         rows.append(Evidence(_("key length"), _("{length} characters", length=facts.content.length), facts.host))
     if place.container:
-        rows.append(Evidence(_("container"), place.container.state, source))
+        rows.append(Evidence(_("container"), _(place.container.state), source))
     return tuple(rows)
 
 

@@ -290,8 +290,8 @@ def _who_needs_it(node: MongoNode) -> Iterator[Evidence]:
 
 def _told(state: MongoState) -> Iterator[Evidence]:
     """What mongod said, in its own words for it."""
-    where = f"{state.address} ({state.via})"
-    kind = "a standalone" if state.set_name is None else _("set {set_name}", set_name=state.set_name)
+    where = f"{state.address} ({_(state.via or '')})"
+    kind = _("a standalone") if state.set_name is None else _("set {set_name}", set_name=state.set_name)
     yield Evidence("hello", "isreplicaset, no valid configuration" if state.ghost else kind, where)
     if state.set_name is not None:
         role = "primary" if state.primary else "secondary" if state.secondary else _("no primary")

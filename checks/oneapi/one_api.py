@@ -223,9 +223,9 @@ def _database_row(database: DatabaseHost, now: float) -> Evidence:
     age = None if container.started_at is None else max(0.0, now - container.started_at)
     since = _(" for {age}", age=duration(age)) if age is not None and container.state == "running" else ""
     said = _("has said that it takes connections") if database.ready_at else _("has not said that it takes connections")
-    value = f"{container.state}{since}, {said}" if container.state == "running" else container.state
+    value = f"{_(container.state)}{since}, {said}" if container.state == "running" else _(container.state)
     name = container.name
-    return Evidence(_("database {name}", name=name), value, f"docker inspect and docker logs {name}")
+    return Evidence(_("database {name}", name=name), value, _("docker inspect and docker logs {name}", name=name))
 
 
 CHAT, EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"

@@ -118,7 +118,7 @@ def _found(companion: Companion, form: Form, marks: tuple[LogMark, ...]) -> Case
             if container.restart_count is None
             else _(", {restart_count} restarts", restart_count=container.restart_count)
         )
-        rows.append(Evidence(_("state"), f"{container.state}{count}", f"docker inspect {name}"))
+        rows.append(Evidence(_("state"), f"{_(container.state)}{count}", f"docker inspect {name}"))
     return Case(name, form, companion, tuple(rows), severity=compose.severity_of(container, form.severity))
 
 

@@ -32,14 +32,14 @@ def hint(container: Container, command: Sequence[str], *, serving: bool) -> tupl
     """The product that image or command names, and which of them; the command where the image's name says nothing."""
     product = product_of_image(container.image)
     if product is not None:
-        return product, f"image {container.image}"
+        return product, N_(f"image {container.image}")
     return started(command) if serving else (None, None)
 
 
 def started(command: Sequence[str]) -> tuple[Product | None, str | None]:
     """The product that a command starts, and the words that tell: arguments may hold keys, so the rest is left out."""
     found = product_of_command(command)
-    return (found[0], f"command {found[1]}") if found else (None, None)
+    return (found[0], N_(f"command {found[1]}")) if found else (None, None)
 
 
 def port_of(container: Container) -> int:

@@ -175,7 +175,7 @@ def _row(edge: Edge) -> Sequence[str]:
         name,
         port,
         protocol,
-        edge.by,
+        _(edge.by),
         edge.origin,
         edge.effective,
     )

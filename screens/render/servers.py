@@ -10,6 +10,7 @@ from ...console.collect.collector import Past
 from ...console.model import Container, DeepCheck, LoadedModel, ServedModel, Server, ServerState, Snapshot
 from ...console.report import servers as told
 from ...console.text import N_, _, n_
+from ...console.text import told as heard
 from ...console.text.cleaning import DASH, ago, cells, duration, size
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line, pairs, sections
@@ -237,7 +238,7 @@ def document(
         (_("Figures"), _figures(server, snapshot, curve)),
         (_("Used by"), users),
         (_("Where"), _where(server, snapshot)),
-        (_("Recognised by"), [line((f"  {sign}", "muted")) for sign in server.recognised]),
+        (_("Recognised by"), [line((f"  {heard(sign)}", "muted")) for sign in server.recognised]),
     )[:-1]
 
 

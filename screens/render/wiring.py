@@ -73,7 +73,7 @@ def _row(edge: Edge) -> Row:
             **{name: hops.get(name, Span(DASH, "muted")) for name in HOPS},
             "origin": Span(edge.origin, "muted"),
             "address": Span(edge.effective, "muted"),
-            "place": Span(edge.place, "muted"),
+            "place": Span(told.reasoned(edge.place), "muted"),
         },
     )
 
@@ -130,7 +130,7 @@ def document(edge: Edge, snapshot: Snapshot, trouble: Result | None) -> list[Lin
         _("tried from inside its network") if edge.by == "probe" else _("concluded from networks and states, not tried")
     )
     where = pairs(
-        (_("set in"), f"{edge.origin}, {edge.place}"),
+        (_("set in"), f"{edge.origin}, {told.reasoned(edge.place)}"),
         (_("written"), edge.declared),
         (_("meant"), edge.effective if edge.effective != edge.declared else None),
         (_("from"), _container(boxes.get(edge.source))),

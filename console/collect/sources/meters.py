@@ -143,7 +143,7 @@ class Disks(_OfKernel):
             wanted[parts.engine.root_dir] = "Docker"
         for project in parts.projects:
             if project.working_dir and (parts.engine is None or parts.engine.local):
-                wanted.setdefault(project.working_dir, f"project {project.name}")
+                wanted.setdefault(project.working_dir, _("project {name}", name=project.name))
         wanted.setdefault("/", "root")
         return wanted
 
