@@ -75,7 +75,7 @@ class Timeline(ListPlace):
             earlier = kept.changes if kept else ()
             self._told = moments(snapshot, self._entries, (*earlier, *changes), kept.events if kept else ())
             self._rows = timeline.rows(self._told, self.console.last_here, snapshot.taken_at)
-        self.draw_rows(self._rows, timeline.nothing())
+        self.draw_rows(self._rows, timeline.nothing(snapshot))
         self.count(len(self._told))
 
     def in_full(self) -> Sequence[Line]:

@@ -98,11 +98,16 @@ def in_full(each: Moment, now: float) -> list[Line]:
     ]
 
 
-def nothing() -> list[Line]:
-    """What stands there while nothing is known."""
+def nothing(snapshot: Snapshot) -> list[Line]:
+    """What stands there while nothing is known; without an answer of the Engine that is not to say that nothing was."""
+    silent = snapshot.engine is None and any(each.source == "engine" for each in snapshot.faults)
     return [
         BLANK,
-        line(_("  Nothing has happened, as far as the Engine still tells.")),
+        line(
+            _("  Nothing is known of what happened: the Docker Engine does not answer.")
+            if silent
+            else _("  Nothing has happened, as far as the Engine still tells.")
+        ),
         line((_("  Deaths, health, starts, images and fixes are listed here as they come."), "muted")),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 
 import pytest
@@ -10,11 +11,13 @@ from stackops.console.fix.journal import Journal
 from stackops.console.model import ServedModel, Server
 from stackops.console.practice import open_demo
 from stackops.console.settings import Settings
+from stackops.console.text import _, use
 from stackops.screens.app import StackopsApp
 from stackops.screens.places.container import ContainerScreen
 from stackops.screens.places.doctor import Doctor
 from stackops.screens.places.fit import FitScreen
 from stackops.screens.places.gpus import GpuScreen
+from stackops.screens.places.help import Actions
 from stackops.screens.places.help import lines as help_lines
 from stackops.screens.places.inspect import InspectScreen
 from stackops.screens.places.journal import JournalScreen
@@ -24,13 +27,14 @@ from stackops.screens.places.plan import PlanScreen
 from stackops.screens.places.servers import ServersScreen
 from stackops.screens.places.timeline import Timeline
 from stackops.screens.places.wiring import WiringScreen
-from stackops.screens.registry import ACTIONS, Action, at, clashes, find, keys_of, name, unknown
+from stackops.screens.registry import ACTIONS, Action, at, bindings, clashes, find, keys_of, name, unknown
 from stackops.screens.widgets.paint import plain
 from stackops.screens.widgets.table import Table
 from stackops.screens.widgets.text import Document
 from support import stage
 from support.clock import FakeClock
 from support.pilots import console, desk_on
+from textual.binding import Binding
 
 PLACES = {
     "app": (StackopsApp,), "overview": (Overview,), "container": (ContainerScreen,), "doctor": (Doctor,),
@@ -52,6 +56,7 @@ def test_every_place_can_do_its_actions(action: Action) -> None:
             assert callable(getattr(owner, f"action_{action.verb.partition('(')[0]}", None)), (owner, action.verb)
 
 
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 OVER: dict[str, set[str]] = {"logs": {"e"}, "fit": {"minus"}}
 """Keys that a place takes for its own though they lead elsewhere from everywhere else: the next error of a log, less
 context."""
@@ -165,6 +170,33 @@ async def test_all_keys_of_a_place_are_seen_at_once_on_the_smallest_usual_screen
 def test_on_a_wide_screen_the_help_says_sentences() -> None:
     said = plain(help_lines("overview", {}, 120, read_only=False))
     assert sum(action.help in said for action in at("overview")) > 12
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("place", [each for each in PLACES if each not in {"app", "list"}])
+def test_every_action_has_label_tooltip_and_help_line(place: str, language: str) -> None:
+    """In the help as a line, under the cursor as a tooltip; each translated."""
+    use(language)
+    said = plain(help_lines(place, {}, 200, read_only=False))
+    bound = {each.id: each for each in bindings(place) if isinstance(each, Binding)}
+    for action in at(place):
+        assert action.label
+        assert bound[action.id].tooltip == action.help != ""
+        assert language == "en" or CHINESE.search(_(action.help)), action.id
+        assert language == "en" or CHINESE.search(_(action.label)) or action.label == "shell", action.id
+        assert any(name(key) in said for key in action.keys), action.id
+
+
+async def test_the_palette_has_every_action_of_each_place() -> None:
+    async with console(stage.desk(stage.full(), stage.RESULTS), (100, 40)) as running:
+        for key in ("1", "2", "3", "4", "5", "6", "e", "w"):
+            await running.press(key)
+            screen = running.app.screen
+            offered = [title for title, _help, _do in Actions(screen)._entries()]
+            for action in (*at(screen.PLACE), *at("app")):
+                refused = Actions(screen)._refused(action.verb)
+                told = any(re.search(rf": {re.escape(action.label)}\b", title) for title in offered)
+                assert told or refused or action.id in {"app.palette", "app.back"}, (screen.PLACE, action.id)
 
 
 async def test_the_palette_offers_what_can_be_done_here() -> None:
