@@ -1,11 +1,11 @@
 """FastGPT offers models that no channel of its gateway has, or has lists of models in a file that it no longer reads.
 
 What it does
-    Compares the models that FastGPT offers with the channels of its One API (read with an access token) or its AI Proxy
-    (read in its database), else with what /v1/models lists for FastGPT's own key (One API from v0.6.6 on). Up to
-    v4.8.19 these models are the lists of config.json. From v4.8.20 on they are the active models in its MongoDB, read
-    with FastGPT's own login, and lists in config.json are told to be ignored. Models with an address of their own are
-    left out.
+    Compares the models that FastGPT offers with the channels of its One API (read with an access token, else in its
+    database) or its AI Proxy (read in its database), else with what /v1/models lists for FastGPT's own key (One API
+    from v0.6.6 on). Up to v4.8.19 these models are the lists of config.json. From v4.8.20 on they are the active models
+    in its MongoDB, read with FastGPT's own login, and lists in config.json are told to be ignored. Models with an
+    address of their own are left out.
 
 Why it matters
     The model stands in FastGPT's menu, and whoever chooses it gets `当前分组 default 下对于模型 X 无可用渠道`. Names

@@ -2,9 +2,10 @@
 
 What it does
     Takes the one key that FastGPT sends, by its own precedence (AIPROXY_API_TOKEN before CHAT_API_KEY), and what the
-    stack's One API answers to it: stackops asks /v1/models with that key once a minute, which costs nothing. For AI
-    Proxy the key is compared with ADMIN_KEY, before the first start too. Of a gateway on another machine only
-    FastGPT's own log tells. Keys are never shown.
+    stack's One API answers to it: stackops asks /v1/models with that key once a minute, which costs nothing. Where One
+    API's database can be read, the token of the key is looked up there: New API says the same of every token that it
+    refuses, and neither of them says that a user has no quota left. For AI Proxy the key is compared with ADMIN_KEY,
+    before the first start too. Of a gateway on another machine only FastGPT's own log tells. Keys are never shown.
 
 Why it matters
     Every chat, embedding and knowledge base fails with 401, while all services run and FastGPT's pages open. The
@@ -26,7 +27,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from ...console.model import KeyAnswer, LogMark, OneApiState, Snapshot
+from ...console.model import KeyAnswer, LogMark, OneApiState, OneApiToken, Snapshot
 from ...console.model.findings import Evidence
 from ...console.products.edges import CONFIG
 from ...console.products.gateways import Gateway, gateway_of, leads_to, token_left
@@ -80,6 +81,12 @@ BANNED = Form(
     "The key in {variable} is known, and the user whom it belongs to is disabled.", "enable the user",
     advice="On One API's page of users (用户) enable the user whom the token belongs to.",
 )  # fmt: skip
+NO_QUOTA = Form(
+    "user-used-up", "The user of the key that {subject} sends to {gateway} has no quota left",
+    "The token in {variable} is good, but One API takes the quota of its user too, also for a token without a limit. "
+    "Requests that cost anything are refused with 403.", "give the user more quota", "warning",
+    advice="On One API's page of users (用户) edit the user whom the token belongs to: more quota.",
+)  # fmt: skip
 REFUSED = Form(
     "refused", "{gateway} refuses the key that {subject} sends: {variable}", "It says: {said}",
     "correct the key in {variable}", advice=f"{_PAGE} see which token this key belongs to.\n{_WRITE}",
@@ -108,7 +115,7 @@ ELSEWHERE = Form(
     advice="See in {gateway} whether the key is known, enabled and has quota left.\n"
     "Write a good one into {variable} of {service}: {place}\nThen: docker compose up -d {service}",
 )  # fmt: skip
-FORMS = (UNKNOWN, CUT, DISABLED, EXPIRED, USED_UP, BANNED, REFUSED, NOT_ADMIN, NOT_ALLOWED, ELSEWHERE)
+FORMS = (UNKNOWN, CUT, DISABLED, EXPIRED, USED_UP, BANNED, NO_QUOTA, REFUSED, NOT_ADMIN, NOT_ALLOWED, ELSEWHERE)
 WORDS: tuple[tuple[re.Pattern[str], Form], ...] = (
     (re.compile(r"无效的令牌|[Ii]nvalid token"), UNKNOWN),
     (re.compile(r"状态不可用|token status"), DISABLED),
@@ -156,7 +163,13 @@ def _by_answer(
     said = answer.said or ""
     if answer.trouble is None:
         fine = Fine(party.subject, _("{target} takes the key of {party}", target=target.called, party=party.subject))
+        token = answer.token
+        if token is not None and token.user_quota is not None and token.user_quota <= 0:
+            return _case(NO_QUOTA, party, gateway, target.called, (_token_row(token),), {})
         return _not_allowed(party, gateway, target, snapshot) or fine
+    found = _looked_up(party, gateway, target, state, answer, snapshot)
+    if found is not None:
+        return found
     if answer.trouble != "wrong-key":
         return _unknown(
             party, _("{target} gave no usable answer to it: {trouble}", target=target.called, trouble=answer.trouble)
@@ -175,10 +188,52 @@ def _by_answer(
             party, _("{variable} is refused, and FastGPT has settings that count before it", variable=answer.variable)
         )
     form = next((form for words, form in WORDS if words.search(said)), REFUSED)
-    if form is UNKNOWN and "-" in (gateway.key or "").removeprefix("sk-"):
-        form = CUT
-    rows = (Evidence(_("answer"), said, f"GET {state.address}/v1/models with {answer.variable} of {party.subject}"),)
-    return _case(form, party, gateway, target.called, rows, {"said": said})
+    row = Evidence(_("answer"), said, f"GET {state.address}/v1/models with {answer.variable} of {party.subject}")
+    more = tuple(_known_tokens(state)) if form is UNKNOWN else ()
+    form = _not_known(gateway) if form is UNKNOWN else form
+    return _case(form, party, gateway, target.called, (row, *more), {"said": said})
+
+
+def _looked_up(
+    party: Party, gateway: Gateway, target: Party, state: OneApiState, answer: KeyAnswer, snapshot: Snapshot
+) -> Found | None:  # fmt: skip
+    """What the database says of a key that its One API refuses, or of which that gave no usable answer."""
+    token, refused = answer.token, answer.trouble == "wrong-key"
+    if not answer.compared or (token is None and refused) or _set_elsewhere(party, snapshot):
+        return None
+    if token is None:
+        return _case(_not_known(gateway), party, gateway, target.called, tuple(_known_tokens(state)), {})
+    form = _wrong_with(token, snapshot.taken_at)
+    if form is None:
+        words = {"target": target.called, "party": party.subject}
+        return None if refused else Fine(party.subject, _("The database of {target} has the key of {party}", **words))
+    return _case(form, party, gateway, target.called, (_token_row(token),), {})
+
+
+def _wrong_with(token: OneApiToken, now: float) -> Form | None:
+    """Why a One API refuses it, in its order. fact: one-api model/token.go and middleware/auth.go."""
+    if token.status == 4 or (token.status == 1 and token.quota is not None and token.quota <= 0):
+        return USED_UP
+    if token.status == 3 or (token.status == 1 and token.expires_at is not None and token.expires_at < now):
+        return EXPIRED
+    if token.status != 1:
+        return DISABLED
+    return BANNED if token.user_status not in (None, 1) else None
+
+
+def _not_known(gateway: Gateway) -> Form:
+    return CUT if "-" in (gateway.key or "").strip().removeprefix("sk-") else UNKNOWN
+
+
+def _known_tokens(state: OneApiState) -> Iterator[Evidence]:
+    if state.tokens is not None:
+        names = [f"{one.name} (#{one.id})" for one in state.tokens if one.status == 1]
+        yield Evidence(_("known and enabled"), ", ".join(names[:SHOWN]) or "none", _("table tokens of its database"))
+
+
+def _token_row(token: OneApiToken) -> Evidence:
+    told = _("{name} (#{id}), group {group}", name=token.name, id=token.id, group=token.group or "-")
+    return Evidence(_("known as"), told, _("table tokens of its database"))
 
 
 def _not_allowed(party: Party, gateway: Gateway, target: Party, snapshot: Snapshot) -> Case[None] | None:
@@ -192,6 +247,8 @@ def _not_allowed(party: Party, gateway: Gateway, target: Party, snapshot: Snapsh
     groups = ", ".join(dict.fromkeys(group for one in kept for each in one.channels or () for group in each.groups))
     rows = tuple(Evidence(one.offer.kind, _("{model}: not listed for this key", model=one.offer.model), one.offer.place)
                  for one in kept[:SHOWN])  # fmt: skip
+    keys = (key for one in kept for key in one.state.keys if key.client == party.container.id and key.token)
+    rows += tuple(_token_row(key.token) for key in keys if key.token is not None)[:1]
     found = _case(NOT_ALLOWED, party, gateway, target.called, rows, {"models": names, "groups": groups or "none"})
     return replace(found, severity=compose.severity_of(party.container, severity_of(kept, known)))
 

@@ -2,9 +2,10 @@
 
 What it does
     Reads the channels with an access token, the operator's (settings: [oneapi] access_token_env), else the
-    INITIAL_ROOT_ACCESS_TOKEN of One API's own container. Without one it looks for what One API's log says of channels
-    that it switched off, together with requests that found no channel since. Channels that somebody switched off by
-    hand are left alone.
+    INITIAL_ROOT_ACCESS_TOKEN of One API's own container. Without one it reads them in One API's database, with One
+    API's own login and never a key. Where neither is possible, it looks for what One API's log says of channels that it
+    switched off, together with requests that found no channel since. Channels that somebody switched off by hand are
+    left alone.
 
 Why it matters
     The page of channels shows none of this. The app gets `bad response status code 404`, `do request failed` or
@@ -162,7 +163,9 @@ def _inside(at: str, gateway: _Gateway) -> bool:
 
 
 def _case(form: Form, channel: OneApiChannel, gateway: _Gateway, words: dict[str, str]) -> Case[OneApiChannel]:
-    name, source = gateway.container.name, f"GET {gateway.state.address}/api/channel/"
+    name, state = gateway.container.name, gateway.state
+    read = state.channels_from == "database"
+    source = _("table channels of its database") if read else f"GET {state.address}/api/channel/"
     models = ", ".join(channel.models[:4]) + (
         _(" and {count} more", count=len(channel.models) - 4) if len(channel.models) > 4 else ""
     )
@@ -179,6 +182,10 @@ def _case(form: Form, channel: OneApiChannel, gateway: _Gateway, words: dict[str
     ]
     if address is not None:
         rows.append(Evidence(_("address"), place(address.host, address.port), source))
+    if channel.balance is not None and channel.balance_at is not None:
+        ago = duration(gateway.snapshot.taken_at - channel.balance_at)
+        left = _("{balance} USD, {ago} ago", balance=f"{channel.balance:.2f}", ago=ago)
+        rows.append(Evidence(_("balance"), left, source))
     told = {"channel": called, "models": models or _("no model"), **words}
     severity: Severity = "error" if _alone(channel, gateway.state) else "warning"
     return Case(name, form, channel, tuple(rows), told, severity, about=f"channel {channel.id}")

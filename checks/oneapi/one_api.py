@@ -352,10 +352,10 @@ def stale_case(stale: Stale, rows: tuple[Evidence, ...]) -> Case[Stale]:
     one, evidence = stale.one, list(rows)
     evidence += [Evidence("log", each.line.text, f"docker logs {one.name}") for each in stale.asked]
     for channel in stale.channels:
-        late = (channel.created_at or 0.0) - (last_sync(one) or 0.0)
-        value = _("made {late} after One API last read its channels", late=duration(late))
-        label = _("channel {id} {channel}", id=channel.id, channel=channel.name)
-        evidence.append(Evidence(label, value, "/api/channel"))
+        late = duration((channel.created_at or 0.0) - (last_sync(one) or 0.0))
+        value = _("made {late} after One API last read its channels", late=late)
+        at = "table channels" if one.state and one.state.channels_from == "database" else "/api/channel"
+        evidence.append(Evidence(_("channel {id} {channel}", id=channel.id, channel=channel.name), value, at))
     more = len(stale.models) - MODELS_SHOWN
     models = ", ".join(stale.models[:MODELS_SHOWN]) + (_(" and {more} more", more=more) if more > 0 else "")
     words = {"models": models, "every": duration(frequency(one))}

@@ -11,9 +11,10 @@ from itertools import permutations
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..hosts import ProcessRow
-from ..model import Container, Gpu, GpuProcess, LoadedModel, Server, Service, Snapshot
+from ..model import Container, DatabaseState, Gpu, GpuProcess, LoadedModel, OneApiState, Server, Service, Snapshot
 from ..products.registry import GATEWAYS, SERVERS
 from ..text import _
 from ..text.cleaning import clean_line, size
@@ -379,3 +380,19 @@ def _fits(holder: Holder, model: LoadedModel) -> bool:
     """Whether a process of this size can hold just this model. The server counts less than the driver measures."""
     memory, said = holder.memory or 0, model.size_vram or 0
     return 0.9 * said <= memory <= 1.3 * said + CONTEXT
+
+
+def with_database(state: OneApiState, told: DatabaseState | None) -> OneApiState:
+    """What a One API says, with what its database says where its API did not."""
+    if told is None or state.trouble is not None:
+        nowhere = None if told or state.channels is not None else _("nobody here could ask it")
+        return replace(state, channels_trouble=nowhere)
+    answer, owned = told.answer, {app: one for one in told.answer.tokens or () for app in one.clients}
+    compared = answer.compared if answer.tokens is not None else ()
+    keys = tuple(replace(key, token=owned.get(key.client), compared=key.client in compared) for key in state.keys)
+    state = replace(state, keys=keys, tokens=answer.tokens)
+    if state.channels is not None:
+        return state
+    if answer.channels is not None:
+        return replace(state, channels=answer.channels, channels_from="database")
+    return replace(state, channels_trouble=answer.channels_trouble or answer.said or _("it was not asked for them"))

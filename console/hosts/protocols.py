@@ -229,9 +229,11 @@ class DatabaseLogin(Struct, frozen=True):
     user: str
     password: str
     name: str
-    """Of the database; empty for none, where a MySQL is asked."""
-    channels: bool = False
-    """Whether it is an AI Proxy's, and the channels that it keeps there are asked for too."""
+    """Of the database; empty for none, where a MySQL is asked; of a SQLite the path of its file."""
+    channels: Literal["", "aiproxy", "oneapi"] = ""
+    """Which gateway's it is: what that keeps there is asked for too."""
+    keys: tuple[tuple[str, str], ...] = ()
+    """Of each app that sends a key to a One API its id, and the key's SHA-256: tokens are compared with it in there."""
     source: str = ""
     """``authSource`` of a MongoDB."""
     kept: tuple[str, ...] = ()

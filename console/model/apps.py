@@ -70,7 +70,7 @@ class MongoState(Struct, frozen=True):
     trials: tuple[MongoTrial, ...] = ()
 
 
-DatabaseKind = Literal["postgres", "mysql", "mongo"]
+DatabaseKind = Literal["postgres", "mysql", "mongo", "sqlite"]
 DatabaseTrouble = Literal[
     "refused", "reset", "silent", "no-route", "another", "starting", "full", "login", "no-database", "no-right",
     "barred", "plugin", "driver", "unreachable",
@@ -81,7 +81,7 @@ account logs in; ``driver``: ours lacks it; ``another``: what answers is no such
 
 
 class DatabaseAnswer(Struct, frozen=True, kw_only=True):
-    """What one database of a PostgreSQL, MySQL or MongoDB told to one login, or why it told nothing."""
+    """What one database of a PostgreSQL, MySQL, MongoDB or SQLite told to one login, or why it told nothing."""
 
     trouble: DatabaseTrouble | None = None
     said: str = ""
@@ -105,9 +105,14 @@ class DatabaseAnswer(Struct, frozen=True, kw_only=True):
     collation: tuple[str, str] | None = None
     """Release of the sorting rules that the database was made with, and the system's; from PostgreSQL 15 on."""
     channels: tuple[OneApiChannel, ...] | None = None
-    """PostgreSQL: those of an AI Proxy that keeps them here; None where they were not asked for, or not to be had."""
+    """Those of a gateway that keeps them here; None where they were not asked for, or not to be had."""
     channels_trouble: str | None = None
-    """The server's own words where it did not give them."""
+    """Why they are not to be had, often in the server's own words."""
+    tokens: tuple[OneApiToken, ...] | None = None
+    """Those of a One API that keeps them here, the ones whose keys apps send first."""
+    tokens_trouble: str | None = None
+    compared: tuple[str, ...] = ()
+    """Ids of the apps whose keys the tokens were compared with."""
     models: tuple[OfferedModel, ...] | None = None
     """MongoDB: the active models of the FastGPT that keeps them here, each with its type as ``kind``; never a key."""
 
@@ -158,6 +163,30 @@ class OneApiChannel(Struct, frozen=True):
     tested_at: float | None = None
     test_seconds: float | None = None
     """How long the last test took."""
+    balance: float | None = None
+    """What its vendor said is left on the account, in USD; only of some vendors, and only where somebody asked."""
+    balance_at: float | None = None
+
+
+class OneApiToken(Struct, frozen=True):
+    """One token of a One API as its database keeps it. No part of its key is ever asked for."""
+
+    id: int
+    name: str
+    status: int
+    """fact: one-api model/token.go: 1 enabled, 2 disabled, 3 expired, 4 used up"""
+    quota: int | None = None
+    """What is left; None: without a limit."""
+    expires_at: float | None = None
+    models: tuple[str, ...] = ()
+    """What it is limited to; empty: nothing."""
+    group: str | None = None
+    """Its own (New API), else its user's; None where that is not known, or changes with each request (``auto``)."""
+    user_status: int | None = None
+    user_quota: int | None = None
+    """What is left to its user, which counts for a token without a limit too."""
+    clients: tuple[str, ...] = ()
+    """Ids of the apps that send its key."""
 
 
 class KeyAnswer(Struct, frozen=True):
@@ -171,6 +200,10 @@ class KeyAnswer(Struct, frozen=True):
     """None: the key is good. Else ``wrong-key``, ``unexpected``, or as in HttpTrouble."""
     said: str | None = None
     """The gateway's own words where it refuses the key."""
+    token: OneApiToken | None = None
+    """The token of this key in the database; None where it has none, or was not asked."""
+    compared: bool = False
+    """Whether the database was asked for it."""
 
 
 class OneApiState(Struct, frozen=True):
@@ -194,7 +227,11 @@ class OneApiState(Struct, frozen=True):
     models_trouble: str | None = None
     """``no-key``, ``wrong-key``, ``unexpected``, or as in HttpTrouble."""
     channels: tuple[OneApiChannel, ...] | None = None
-    """None without an administrator's access token, or when it was refused; of an AI Proxy read in its database."""
+    """None where neither an administrator's access token nor its database gives them."""
+    channels_from: Literal["api", "database"] | None = None
+    channels_trouble: str | None = None
+    """Why its database does not give them."""
+    tokens: tuple[OneApiToken, ...] | None = None
     keys: tuple[KeyAnswer, ...] = ()
     """What it says to the key of each FastGPT that comes here; the first is that of ``client``."""
 
@@ -298,44 +335,6 @@ class ConfigVerdict(Struct, frozen=True):
     """What it is to reach."""
     offered: tuple[OfferedModel, ...] = ()
     """Models of the custom endpoints that appear."""
-
-
-class PackageRelease(Struct, frozen=True):
-    """The release that a container's own package.json names; asked where neither its log nor its tag tells."""
-
-    container: str
-    version: str
-    """Without a leading ``v``."""
-    path: str
-    """Inside the container."""
-
-
-class CookieProof(Struct, frozen=True):
-    """What a LibreChat answered to the one login that the operator asked for. Holds no name, no password, no token."""
-
-    container: str
-    asked_at: float
-    """Unix seconds."""
-    outcome: Literal[
-        "cookie",
-        "no-cookie",
-        "two-factor",
-        "refused",
-        "rate-limited",
-        "banned",
-        "unreachable",
-        "unexpected",
-        "withheld",
-    ]
-    """``withheld``: nothing was sent, ``sentence`` says why."""
-    address: str | None = None
-    """Where it was asked, without a path."""
-    secure: bool | None = None
-    same_site: str | None = None
-    """In the server's words; None where the cookie says nothing of it."""
-    http_only: bool | None = None
-    sentence: str | None = None
-    """What was in the way."""
 
 
 Speaks = Literal["mongo", "postgres", "mysql", "redis", "http", "grpc"]

@@ -269,3 +269,41 @@ class JsonFact(Struct, frozen=True):
     """Whether ``systemEnv.chatApiKey`` stands there, which counts before a key in the environment."""
     models: tuple[OfferedModel, ...] = ()
     """Of a FastGPT's configuration."""
+
+
+class PackageRelease(Struct, frozen=True):
+    """The release that a container's own package.json names; asked where neither its log nor its tag tells."""
+
+    container: str
+    version: str
+    """Without a leading ``v``."""
+    path: str
+    """Inside the container."""
+
+
+class CookieProof(Struct, frozen=True):
+    """What a LibreChat answered to the one login that the operator asked for. Holds no name, no password, no token."""
+
+    container: str
+    asked_at: float
+    """Unix seconds."""
+    outcome: Literal[
+        "cookie",
+        "no-cookie",
+        "two-factor",
+        "refused",
+        "rate-limited",
+        "banned",
+        "unreachable",
+        "unexpected",
+        "withheld",
+    ]
+    """``withheld``: nothing was sent, ``sentence`` says why."""
+    address: str | None = None
+    """Where it was asked, without a path."""
+    secure: bool | None = None
+    same_site: str | None = None
+    """In the server's words; None where the cookie says nothing of it."""
+    http_only: bool | None = None
+    sentence: str | None = None
+    """What was in the way."""

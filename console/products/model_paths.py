@@ -222,7 +222,7 @@ def _channels(
         why = N_(f"channel {_called(first)} is {off}") if first else _none(model, names)
         yield _failed("channel", _called(first) if first else "none", why), first
         return
-    proxy = role_of_container(gateway) == "aiproxy"
+    proxy, own = role_of_container(gateway) == "aiproxy", _group(offer, state)
     top = on if proxy else [one for one in on if one.priority == max(each.priority for each in on)]
     for one in top:
         groups = ", ".join(one.groups) or "none"
@@ -232,10 +232,19 @@ def _channels(
         step = _ok("channel", _called(one), about)
         if known is False:
             why = N_(f"{gateway.name} does not list {model} for this key; channel {_called(one)} is of group {groups}")
-            step = (_unknown if "default" in one.groups else _failed)("channel", _called(one), why)
+            step = (_unknown if (own or "default") in one.groups else _failed)("channel", _called(one), why)
+        elif own is not None and not proxy:
+            if own not in (one.groups or ("default",)):
+                step = _failed("channel", _called(one), N_(f"{about}; the key of {offer.app.name} is of group {own}"))
         elif known is None and one.groups and "default" not in one.groups:
             step = _unknown("channel", _called(one), N_(f"{about}; the group of the key is not known"))
         yield step, one
+
+
+def _group(offer: Offer, state: OneApiState | None) -> str | None:
+    """The group of the app's key, where the database of its One API tells it."""
+    keys = state.keys if state is not None else ()
+    return next((key.token.group for key in keys if key.client == offer.app.id and key.token is not None), None)
 
 
 def _called(channel: OneApiChannel) -> str:
@@ -263,9 +272,10 @@ def _by_list(offer: Offer, gateway: Container, state: OneApiState | None, known:
         why = N_(f"could not be read: {state.sentence}") if state is not None and state.sentence else N_("was not read")
         return _unknown("channel", "", N_(f"the channels of {gateway.name} lie in its database, which {why}"))
     if known is None or state is None:
-        return _unknown(
-            "channel", "", N_(f"the channels of {gateway.name} take an administrator's access token to read")
-        )
+        why = N_(f"the channels of {gateway.name} take an administrator's access token to read")
+        if state is not None and state.channels_trouble:
+            why = N_(f"{why}, and its database did not tell them: {state.channels_trouble}")
+        return _unknown("channel", "", why)
     if known:
         why = N_(f"{gateway.name} lists {offer.model} for this key; which channel it is takes an access token to read")
         return _ok("channel", "listed", why)

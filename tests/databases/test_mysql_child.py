@@ -12,10 +12,11 @@ from typing import Any
 import pymysql
 import pytest
 from databases.test_postgres_child import Server, hangs, serving
+from msgspec.structs import replace
 from stackops.console.hosts import DatabaseLogin, DatabaseTarget
 from stackops.console.hosts.local import mysql_child
 from stackops.console.hosts.local.asking import ask_databases
-from stackops.console.model import DatabaseAnswer
+from stackops.console.model import DatabaseAnswer, OneApiChannel, OneApiToken
 
 LOGIN = DatabaseLogin("mysql", "root", "qUartz9!Falcon", "oneapi")
 SSL = 0x800
@@ -117,6 +118,72 @@ def test_a_good_one_tells_what_it_is_and_is_only_asked() -> None:
     allowed = {one.encode() for one in mysql_child.ASKED} | {b"SET NAMES utf8mb4", b""}
     assert set(said) <= allowed
     assert {one.split()[0] for one in mysql_child.ASKED} == {"set", "select", "show"}
+
+
+ROW = ("1", "1", "1", "5", "2.5", "local", "qwen,m3e", "default,vip", "http://vllm:8000", "{}", "1700000000", "0", "0",
+       "1700000200")  # fmt: skip
+TOKEN = ("2", "1", "-1", "0", "1", "1", "500", "default", "fastgpt", "", "", "", "0")
+HAS = [(f"channels.{one}",) for one in ("id", "status", "type", "priority", "balance", "name", "models", "group",
+        "base_url", "model_mapping", "created_time", "test_time", "response_time", "balance_updated_time")]  # fmt: skip
+HAS += [(f"tokens.{one}",) for one in ("id", "status", "key", "user_id", "name")]
+TABLES = GOOD | {"information_schema": HAS, "from channels": [ROW], "from tokens": [TOKEN]}
+GATEWAY = replace(LOGIN, channels="oneapi", keys=(("app", "ab12"), ("other", "ab12")))
+
+
+def tables(told: dict[str, Any], said: list[bytes] | None = None) -> DatabaseAnswer:
+    with serving(answers(told, said)) as target:
+        (answer,) = ask_databases([(target, GATEWAY)])
+    assert (answer.trouble, answer.version, answer.account) == (None, 80403, "root@%"), "the rest is told all the same"
+    return answer
+
+
+def test_channels_and_tokens_of_a_one_api_are_told_and_no_key_is_asked_for() -> None:
+    said: list[bytes] = []
+    answer = tables(TABLES, said)
+    assert answer.channels == (
+        OneApiChannel(1, "local", 1, ("qwen", "m3e"), ("default", "vip"), 1_700_000_000.0, "http://vllm:8000", 1, 5,
+                      balance=2.5, balance_at=1_700_000_200.0),
+    )  # fmt: skip
+    assert answer.tokens == (
+        OneApiToken(2, "fastgpt", 1, group="default", user_status=1, user_quota=500, clients=("app", "other")),
+    )
+    assert (answer.channels_trouble, answer.tokens_trouble, answer.compared) == (None, None, ("app", "other"))
+    assert said.count(b"set session transaction read only") == said.count(b"set session lock_wait_timeout = 2") == 1
+    selects = [one for one in said if b"max_statement_time" in one]
+    assert len(selects) == 2
+    assert not any(b"`key`" in one.replace(b"sha2(lower(convert(t.`key` using utf8mb4)), 256)", b"") for one in selects)
+
+
+@pytest.mark.parametrize(
+    ("told", "channels", "tokens"),
+    [
+        ({"information_schema": [("x",)]}, "it has no channels.id", "it has no tokens.id"),
+        ({"information_schema": HAS[:14]}, None, "it has no tokens.id"),
+        ({"from channels": packet(1, b"\xff" + struct.pack("<H", 1142) + b"#42000SELECT denied")}, "1142 SELECT denied",
+         None),
+        ({"from channels": [ROW[:3]]}, "its channels are not written as this gateway writes them (ValueError)", None),
+        ({"from tokens": [("x", *TOKEN[1:])]}, None,
+         "its tokens are not written as this gateway writes them (ValueError)"),
+        ({"from tokens": [(*TOKEN[:12], "7")]}, None,
+         "its tokens are not written as this gateway writes them (IndexError)"),
+        ({"from tokens": b""}, "no answer within 5 s", "no answer within 5 s"),
+        ({"information_schema": b""}, "no answer within 5 s", "no answer within 5 s"),
+        ({"from tokens": packet(1, b"\xfb/etc/passwd")}, None, "Requested LOAD DATA LOCAL"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_a_reason_and_costs_nothing_else(
+    told: dict[str, Any], channels: str | None, tokens: str | None
+) -> None:
+    answer = tables(TABLES | told)
+    assert (answer.channels is None, answer.tokens is None) == (channels is not None, tokens is not None)
+    assert (answer.channels_trouble or "").startswith(channels or "")
+    assert tokens is None or (answer.tokens_trouble or "")
+
+
+def test_rows_without_end_are_given_up() -> None:
+    whole = rows([ROW])
+    endless = whole[:-9] + b"".join(packet(place % 256, b"\xfa" + b"x" * 250) for place in range(18, 12_000))
+    assert tables(TABLES | {"from channels": endless}).channels is None
 
 
 def test_whoever_may_not_see_its_plugin_is_told_without_it() -> None:

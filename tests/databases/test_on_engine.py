@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from databases.test_gateway_tables import EVES, LOCAL, OFF, TOKEN
 from msgspec.structs import replace
 from stackops.checks.registry import examine, find
 from stackops.console.collect.collector import look as look_once
@@ -16,12 +18,15 @@ from stackops.console.collect.scheduler import Scheduler
 from stackops.console.collect.sources.databases import LoginsTried
 from stackops.console.collect.sources.engine import Containers
 from stackops.console.collect.sources.wiring import Wiring
+from stackops.console.hosts import DatabaseLogin, DatabaseTarget
 from stackops.console.hosts.call import run
 from stackops.console.hosts.local import open_local
+from stackops.console.hosts.local.asking import ask_databases
 from stackops.console.judge import judge
-from stackops.console.model import Snapshot
+from stackops.console.model import DatabaseAnswer, Snapshot
 from stackops.console.model.findings import Result
 from stackops.console.settings import Settings
+from support import gateway_tables as tables
 from support import python_image
 from support.busybox import OURS, busybox
 from support.stacks import docker, wait_for
@@ -187,6 +192,70 @@ def test_a_password_that_was_changed_inside_is_told_from_one_that_was_written_wr
         sql(f"alter user root@'%' identified by '{PASSWORD}'")
     assert changed["credentials -good"].form == "changed"
     assert results(looks())["credentials -good"].status == "ok"
+
+
+@pytest.mark.parametrize("made", [tables.OLD, tables.ONE_API, tables.NEW_API])
+def test_channels_and_tokens_of_a_one_api_are_read_in_it_and_no_key(server: str, made: Any) -> None:
+    statements = [*tables.made("mysql", made), *tables.one_api_rows("mysql")]
+    sql("create database gateway; use gateway; " + "; ".join(statements))
+    try:
+        sql("set global general_log = 1, log_output = 'table'")
+        target = DatabaseTarget("container address", address(), 3306, "x")
+        keys = tuple((one, hashlib.sha256(one.lower().encode()).hexdigest()) for one in ("FastGPT0KEY", "another"))
+        (answer,) = ask_databases([(target, DatabaseLogin("mysql", "root", PASSWORD, "gateway", "oneapi", keys))])
+        said = sql(
+            "select argument from mysql.general_log where argument like '%channels%' or argument like '%tokens%'"
+        )
+    finally:
+        sql("set global general_log = 0; truncate mysql.general_log; drop database gateway")
+    assert (answer.channels_trouble, answer.tokens_trouble) == (None, None)
+    assert answer.channels == (LOCAL, OFF)
+    assert answer.tokens == (replace(TOKEN, clients=("FastGPT0KEY",)), EVES), "MySQL knows a key by its letters alone"
+    assert tables.PLANTED not in repr(answer)
+    assert "max_statement_time" in said
+    assert not any(one in said for one in ("FastGPT0key", "FastGPT0KEY", "c.`key`"))
+
+
+def address() -> str:
+    return docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", NAME)
+
+
+def test_a_database_that_is_not_a_gateways_and_one_that_is_altered_are_a_reason(server: str) -> None:
+    def asked() -> DatabaseAnswer:
+        target = DatabaseTarget("container address", address(), 3306, "x")
+        (answer,) = ask_databases([(target, DatabaseLogin("mysql", "root", PASSWORD, "gateway", "oneapi"))])
+        return answer
+
+    sql("create database gateway")
+    try:
+        assert asked().channels_trouble == "it has no channels.id"
+        sql("use gateway; " + "; ".join([*tables.made("mysql", tables.ONE_API), *tables.one_api_rows("mysql")]))
+        docker("exec", "-d", NAME, "mariadb", "-uroot", f"-p{PASSWORD}", "gateway", "-e",
+               "lock tables channels write; select sleep(60)")  # fmt: skip
+        wait_for(lambda: "sleep" in sql("select info from information_schema.processlist"))
+        locked = asked()
+        assert (locked.version is not None, locked.channels) == (True, None)
+        assert "wait timeout" in (locked.channels_trouble or "") or "interrupted" in (locked.channels_trouble or "")
+        assert len(locked.tokens or ()) == 2
+    finally:
+        sql("select concat('kill ', id) from information_schema.processlist where info like 'select sleep%' into @x; "
+            "execute immediate @x", check=False)  # fmt: skip
+        sql("drop database gateway")
+
+
+def test_a_select_that_takes_its_time_is_ended_by_the_server(server: str) -> None:
+    sql(
+        "create database gateway; use gateway; "
+        + "; ".join(tables.made("mysql", {"tokens": tables.OLD_TOKENS}))
+        + "; create view channels as select benchmark(1000000000, sha2('x', 512)) as id, 1 as status, '' as models"
+    )
+    try:
+        target = DatabaseTarget("container address", address(), 3306, "x")
+        (answer,) = ask_databases([(target, DatabaseLogin("mysql", "root", PASSWORD, "gateway", "oneapi"))])
+        assert "max_statement_time" in (answer.channels_trouble or "")
+        assert answer.tokens == ()
+    finally:
+        sql("drop database gateway")
 
 
 LIVE = (f"{NAME}-gateway", f"{NAME}-app")

@@ -168,16 +168,17 @@ def test_one_that_ends_in_the_middle_is_a_fault_and_no_answer(monkeypatch: pytes
 
 
 def test_nothing_but_its_own_statements_is_sent() -> None:
-    said = (postgres_child.GENERAL, postgres_child.INVALID, postgres_child.COLLATION, postgres_child.CHANNELS)
+    said = (postgres_child.GENERAL, postgres_child.INVALID, postgres_child.COLLATION, postgres_child.COLUMNS)
     assert all(one.split()[0] == "select" for one in said)
 
 
 # AI Proxy's channels, as a PostgreSQL sends them
 
-ROW = ("2", "local", "1", '["qwen", "m3e"]', '["a", "b"]', "1700000000", "http://vllm:8000/v1", "1", "10",
-       '{"qwen": "Qwen2"}')  # fmt: skip
 INT, TEXT, FLOAT = 20, 25, 701
-KINDS = (INT, TEXT, INT, TEXT, TEXT, FLOAT, TEXT, INT, INT, TEXT)
+ROW = ("2", "1", "1", "10", None, "local", '["qwen", "m3e"]', '["a", "b"]', "http://vllm:8000/v1", '{"qwen": "Qwen2"}',
+       "1700000000", None, None, None)  # fmt: skip
+KINDS = (INT, INT, INT, INT, FLOAT, TEXT, TEXT, TEXT, TEXT, TEXT, FLOAT, TEXT, TEXT, TEXT)
+COLUMNS = ("id", "status", "type", "priority", "name", "models", "sets", "base_url", "model_mapping", "created_at")
 Row = tuple[str | None, ...]
 
 
@@ -193,18 +194,24 @@ def rows(kinds: tuple[int, ...], *told: Row) -> bytes:
     return sent + message(b"C", b"SELECT\0")
 
 
-def database(*channels: Row, kinds: tuple[int, ...] = KINDS, instead: bytes | None = None) -> Server:
+def database(
+    *channels: Row, kinds: tuple[int, ...] = KINDS, instead: bytes | None = None, has: tuple[str, ...] = COLUMNS,
+    said: list[bytes] | None = None,
+) -> Server:  # fmt: skip
     """A PostgreSQL 11 that is well, and has these channels."""
 
     def serve(connection: socket.socket) -> None:
         started(connection)
         ready = message(b"Z", b"I")
         connection.sendall(message(b"R", struct.pack("!i", 0)) + ready)
-        while said := connection.recv(1 << 16):
+        while heard := connection.recv(1 << 16):
+            (said if said is not None else []).append(heard)
             answer = message(b"C", b"SET\0")
-            if b"channels" in said:
+            if b"information_schema" in heard:
+                answer = rows((TEXT,), *((f"channels.{one}",) for one in has))
+            elif b"channels" in heard:
                 answer = rows(kinds, *channels) if instead is None else instead
-            elif b"server_version_num" in said:
+            elif b"server_version_num" in heard:
                 answer = rows((INT, INT, INT, TEXT, TEXT), ("110000", "3", "97", None, None))
             connection.sendall(answer + ready)
 
@@ -213,19 +220,23 @@ def database(*channels: Row, kinds: tuple[int, ...] = KINDS, instead: bytes | No
 
 def channels_of(serve: Server) -> DatabaseAnswer:
     with serving(serve) as target:
-        (answer,) = ask_databases([(target, replace(LOGIN, channels=True))])
+        (answer,) = ask_databases([(target, replace(LOGIN, channels="aiproxy"))])
     assert (answer.trouble, answer.version, answer.used) == (None, 110000, 3), "the rest is told all the same"
     return answer
 
 
 def test_channels_are_told_as_they_are_written() -> None:
-    answer = channels_of(database(ROW, ("3", "", "2", None, None, None, "", None, "0", None)))
+    said: list[bytes] = []
+    bare = ("3", "2", None, "0", None, "", None, None, "", None, None, None, None, None)
+    answer = channels_of(database(ROW, bare, said=said))
     assert answer.channels == (
         OneApiChannel(2, "local", 1, ("qwen", "m3e"), ("a", "b"), 1_700_000_000.0, "http://vllm:8000/v1", 1, 10,
                       (("qwen", "Qwen2"),)),
         OneApiChannel(3, "", 2),
     )  # fmt: skip
     assert answer.channels_trouble is None
+    assert b"set default_transaction_read_only = on" in said[0]
+    assert not any(b'"key"' in one or b'"deleted_at"' in one or b'"balance"' in one for one in said)
 
 
 def test_who_was_not_asked_for_channels_tells_none() -> None:
@@ -233,8 +244,8 @@ def test_who_was_not_asked_for_channels_tells_none() -> None:
     assert (answer.version, answer.channels, answer.channels_trouble) == (110000, None, None)
 
 
-@pytest.mark.parametrize("at", [3, 4, 9])
-@pytest.mark.parametrize("wrong", ["qwen,m3e", '{"a": 1}', "[" * 50_000, "7", '"\\ud800"'])
+@pytest.mark.parametrize("at", [6, 7, 9])
+@pytest.mark.parametrize("wrong", ["qwen,m3e", '{"a": 1}', "[" * 15_000, "7", '"\\ud800"', "[" + '"x",' * 6000])
 def test_what_is_no_list_and_no_mapping_is_a_reason_and_breaks_nothing(at: int, wrong: str) -> None:
     answer = channels_of(database((*ROW[:at], wrong, *ROW[at + 1 :])))
     assert (answer.channels is None) != (answer.channels_trouble is None)
@@ -244,23 +255,33 @@ def test_what_is_no_list_and_no_mapping_is_a_reason_and_breaks_nothing(at: int, 
 
 def test_columns_of_another_kind_or_number_are_a_reason() -> None:
     for serve in (database(ROW[:3], kinds=KINDS[:3]), database((None, *ROW[1:])),
-                  database(("x", *ROW[1:]), kinds=(TEXT, *KINDS[1:]))):  # fmt: skip
+                  database(("x", *ROW[1:]), kinds=(TEXT, *KINDS[1:])),
+                  database(("nan", *ROW[1:]), kinds=(FLOAT, *KINDS[1:]))):  # fmt: skip
         answer = channels_of(serve)
         assert answer.channels is None
-        assert "AI Proxy" in (answer.channels_trouble or "")
+        assert "not written as this gateway writes them" in (answer.channels_trouble or "")
 
 
-def test_a_table_that_is_not_there_is_told_in_the_words_of_the_server() -> None:
-    fields = b"SERROR\0VERROR\0C42P01\0M" + b'relation "channels" does not exist\0\0'
+def test_a_table_that_is_not_there_and_one_that_may_not_be_read_are_told() -> None:
+    assert channels_of(database(has=())).channels_trouble == "it has no channels.id"
+    fields = b"SERROR\0VERROR\0C42501\0M" + b"permission denied for table channels\0\0"
     answer = channels_of(database(instead=message(b"E", fields)))
-    assert (answer.channels, answer.channels_trouble) == (None, 'relation "channels" does not exist')
+    assert (answer.channels, answer.channels_trouble) == (None, "permission denied for table channels")
 
 
-def test_no_more_channels_and_names_are_told_than_are_kept() -> None:
+def test_no_more_channels_are_told_than_are_kept_and_none_with_half_a_list() -> None:
     many = str([f"model-{number}" for number in range(250)]).replace("'", '"')
-    answer = channels_of(database(*[(str(number), "x" * 900, "1", many, *ROW[4:]) for number in range(1, 250)]))
+    answer = channels_of(database(*[(str(number), *ROW[1:5], "x" * 900, many, *ROW[7:]) for number in range(1, 250)]))
     assert answer.channels is not None
-    assert (len(answer.channels), len(answer.channels[0].models), len(answer.channels[0].name)) == (200, 200, 300)
+    assert (len(answer.channels), len(answer.channels[0].models), len(answer.channels[0].name)) == (200, 250, 300)
+    more = str([f"model-{number}" for number in range(2500)]).replace("'", '"')
+    assert channels_of(database((*ROW[:6], more, *ROW[7:]))).channels is None
+
+
+def test_one_that_floods_or_hangs_where_channels_are_asked_for_is_told_and_the_rest_kept() -> None:
+    wide = [(str(number), *ROW[1:5], "x" * 60_000, *ROW[6:]) for number in range(200)]
+    assert channels_of(database(*wide)).channels_trouble == "it sent more than is read"
+    assert channels_of(database(instead=b"T\0\0\1\0")).channels_trouble == "no answer within 5 s"
 
 
 def test_one_that_drips_is_silent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,9 +16,11 @@ from stackops.console.model import (
     DatabaseState,
     MongoState,
     MongoTrial,
+    Mount,
     NetworkLink,
     OfferedModel,
     OneApiChannel,
+    OneApiToken,
     Port,
 )
 from stackops.console.products.edges import edges
@@ -95,15 +98,15 @@ async def test_channels_are_asked_for_with_the_login_of_an_ai_proxy_alone_and_co
                             mapping=(("a\x00", "b"),))  # fmt: skip
     bench.answers["t0psecret"] = replace(GOOD, channels=(foreign,), channels_trouble="none\x1b")
     (state,) = await bench.states()
-    assert bench.logins[-1].channels
+    assert bench.logins[-1].channels == "aiproxy"
     assert state.answer.channels is not None
     (told,) = state.answer.channels
     assert (told.base_url, told.groups) == ("http://vllm:8000/v1", ("default",))
     assert "\x1b" not in repr(state)
     assert "secret" not in repr(state)
-    other = Bench({"SQL_DSN": PROXY["SQL_DSN"]}, "one-api:v0.6.7")
+    other = Bench({"LOG_SQL_DSN": PROXY["SQL_DSN"]}, "one-api:v0.6.7")
     await other.states()
-    assert not any(login.channels for login in other.logins)
+    assert [login.channels for login in other.logins] == [""]
 
 
 async def test_what_another_app_asks_with_the_same_login_does_not_cost_ai_proxy_its_channels() -> None:
@@ -113,7 +116,79 @@ async def test_what_another_app_asks_with_the_same_login_does_not_cost_ai_proxy_
     boxes = (box("app", "fastgpt", env=URL), box("proxy", "aiproxy", env=env), box("z", "fastgpt", env=URL), server)
     bench.one.board.put(containers=boxes, edges=edges(boxes))
     assert len(await bench.states()) == 3
-    assert [login.channels for login in bench.logins] == [True]
+    assert [login.channels for login in bench.logins] == ["aiproxy"]
+
+
+def with_gateway(bench: Bench, env: dict[str, str], key: str = "sk-FastGPT0key-7", **more: Any) -> None:
+    """A One API whose database is the PostgreSQL, and a FastGPT that sends it a key."""
+    app = box("fastgpt", "fastgpt:v4.8.10", env={"OPENAI_BASE_URL": "http://oneapi:3000/v1", "CHAT_API_KEY": key})
+    server = box("pg", "postgres:15", env=OWN, networks=(AT,))
+    boxes = (box("oneapi", "one-api:v0.6.7", env=env, **more), app, server)
+    bench.one.board.put(containers=boxes, edges=edges(boxes))
+
+
+HASHED = hashlib.sha256(b"FastGPT0key").hexdigest()
+
+
+async def test_a_one_api_is_asked_for_channels_and_tokens_with_the_hash_of_the_key_that_an_app_sends() -> None:
+    bench = Bench()
+    with_gateway(bench, PROXY)
+    token = OneApiToken(3, "x\x1b[31m", 1, group="v\nip", models=("q\x07",), clients=(container_id("fastgpt"),))
+    bench.answers["t0psecret"] = replace(GOOD, tokens=(token,), tokens_trouble="no\x1b",
+                                         compared=(container_id("fastgpt"),))  # fmt: skip
+    (state,) = await bench.states()
+    (login,) = bench.logins
+    assert (login.channels, login.keys) == ("oneapi", ((container_id("fastgpt"), HASHED),))
+    assert "FastGPT0key" not in repr(login)
+    assert not {"\x1b", "\n", "\x07"} & set(f"{state.answer.tokens}{state.answer.tokens_trouble}")
+
+
+async def test_an_app_that_sends_another_key_is_looked_for_at_once_and_a_refused_login_not_tried_for_it() -> None:
+    bench = Bench()
+    with_gateway(bench, PROXY)
+    bench.answers["t0psecret"] = replace(GOOD, compared=(container_id("another"),))
+    await bench.states()
+    await bench.states()
+    assert len(bench.logins) == 2
+    bench.answers["t0psecret"] = replace(GOOD, compared=(container_id("fastgpt"),))
+    await bench.states()
+    await bench.states()
+    assert len(bench.logins) == 3
+    refused = Bench()
+    with_gateway(refused, PROXY)
+    refused.answers["t0psecret"] = REFUSED
+    await refused.states()
+    await refused.states()
+    assert len([one for one in refused.logins if one.password == "t0psecret"]) == 1
+
+
+DATA = Mount("bind", "/srv/oneapi", "/data")
+VOLUME = Mount("volume", "/var/lib/docker/volumes/o/_data", "/data/deep", volume="o")
+
+
+@pytest.mark.parametrize(
+    ("image", "env", "mounts", "path"),
+    [
+        ("one-api:v0.6.7", {}, (DATA,), "/srv/oneapi/one-api.db"),
+        ("new-api:v0.8", {"SQL_DSN": "local"}, (DATA,), "/srv/oneapi/one-api.db"),
+        ("new-api:v0.8", {"SQLITE_PATH": "/data/deep/n.db?_busy_timeout=3"}, (DATA, VOLUME), f"{VOLUME.source}/n.db"),
+        ("one-api:v0.6.7", {"SQLITE_PATH": "../data/./x.db"}, (DATA,), "/srv/oneapi/x.db"),
+        ("aiproxy:v0.2.2", {}, (Mount("bind", "/srv/p", "/aiproxy"),), "/srv/p/aiproxy.db"),
+        ("one-api:v0.6.7", {"SQLITE_PATH": "/data/../etc/x.db"}, (DATA,), None), ("one-api:v0.6.7", {}, (), None),
+        ("one-api:v0.6.7", {"SQL_DSN": "root:x@tcp(db)/oneapi"}, (DATA,), None),
+        ("one-api:v0.6.7", {"SQL_DSN": "postgres://u:x@db/oneapi"}, (DATA,), None),
+        ("aiproxy:v0.2.2", {"SQL_DSN": "mysql://u:x@tcp(db)/p"}, (Mount("bind", "/srv/p", "/aiproxy"),), None),
+        ("one-api:v0.6.7", {}, (Mount("tmpfs", "", "/data"),), None),
+    ],
+)  # fmt: skip
+async def test_a_sqlite_is_read_where_a_mount_holds_it(
+    image: str, env: dict[str, str], mounts: tuple[Mount, ...], path: str | None
+) -> None:
+    bench = Bench()
+    bench.one.board.put(containers=(box("gateway", image, env=env, mounts=mounts),), edges=())
+    await bench.one.read()
+    assert [(one.kind, one.name) for one in bench.logins] == ([("sqlite", path)] if path else [])
+    assert [one.variable for one in bench.one.board.parts.databases] == (["SQL_DSN"] if path else [])
 
 
 MODELS = {"MONGODB_URI": "mongodb://myusername:p%40ss@mongo:27017/fastgpt?authSource=admin"}
@@ -346,7 +421,7 @@ def gateway(env: Mapping[str, str] = DSN, own: Mapping[str, str] = ROOT, image: 
         ({"SQL_DSN": "mysql://root:p%40x@db/oneapi"}, [("root", "p@x", "oneapi")]),
         ({"SQL_DSN": "root:qUartz9Falcon@tcp(db:3306)/"}, [("root", "qUartz9Falcon", "")]),
         (DSN | {"LOG_SQL_DSN": "log:greenfinch5@tcp(db:3306)/logs"},
-         [("root", "qUartz9Falcon", "oneapi"), ("log", "greenfinch5", "logs")]),
+         [("log", "greenfinch5", "logs"), ("root", "qUartz9Falcon", "oneapi")]),
         (DSN | {"LOG_SQL_DSN": DSN["SQL_DSN"]}, [("root", "qUartz9Falcon", "oneapi")]),
         ({"SQL_DSN": "root@tcp(db:3306)/oneapi"}, [("root", "bluebird77", ""), ("log", "greenfinch5", "")]),
     ],

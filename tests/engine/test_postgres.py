@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from databases.test_gateway_tables import EVES, LOCAL, OFF, TOKEN
+from msgspec.structs import replace
 from stackops.checks.registry import examine, find
 from stackops.console.collect.scheduler import Scheduler
 from stackops.console.collect.source import Source
@@ -14,11 +18,14 @@ from stackops.console.collect.sources.databases import LoginsTried
 from stackops.console.collect.sources.engine import Containers
 from stackops.console.collect.sources.oneapi import OneApis
 from stackops.console.collect.sources.wiring import Wiring
+from stackops.console.hosts import DatabaseLogin, DatabaseTarget
 from stackops.console.hosts.call import run
 from stackops.console.hosts.local import open_local
+from stackops.console.hosts.local.asking import ask_databases
 from stackops.console.model import Snapshot
 from stackops.console.model.findings import Result
 from stackops.console.settings import Settings
+from support import gateway_tables as tables
 from support.busybox import busybox
 from support.stacks import docker, wait_for
 
@@ -168,7 +175,7 @@ def test_channels_of_an_ai_proxy_are_read_and_become_its_arrows_in_one_look(serv
             sql("drop database aiproxy")
     proxy = next(one.id for one in whole.containers if one.name == name)
     said = next(one for one in bare.oneapis if one.sentence and "channels" in one.sentence)
-    assert (said.trouble, said.sentence) == ("database", 'relation "channels" does not exist')
+    assert (said.trouble, said.sentence) == ("database", "it has no channels.id")
     told = next(one for one in whole.oneapis if one.container == proxy).channels
     assert told is not None
     assert [(one.id, one.name, one.status, one.models, one.groups, one.base_url, one.priority) for one in told] == [
@@ -179,6 +186,29 @@ def test_channels_of_an_ai_proxy_are_read_and_become_its_arrows_in_one_look(serv
     assert "pl4nted" not in repr(whole)
     (edge,) = (one for one in whole.edges if one.source == proxy and one.speaks == "http")
     assert (edge.origin, edge.host, edge.port) == ("AI Proxy channel 1 (local)", "vllm", 8000)
+
+
+@pytest.mark.parametrize("made", [tables.OLD, tables.ONE_API, tables.NEW_API])
+def test_channels_and_tokens_of_a_one_api_are_read_in_it_and_no_key(server: str, made: dict[str, Any]) -> None:
+    keys = tuple((one, hashlib.sha256(one.encode()).hexdigest()) for one in ("FastGPT0key", "fastgpt0key"))
+    at = docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", NAME)
+    target = DatabaseTarget("container address", at, 5432, "x")
+    login = DatabaseLogin("postgres", "username", "pa55word", "gateway", "oneapi", keys)
+    sql("create database gateway")
+    try:
+        (bare,) = ask_databases([(target, login)])
+        sql("; ".join([*tables.made("postgres", made), *tables.one_api_rows("postgres")]), "gateway")
+        (answer,) = ask_databases([(target, login)])
+        sql("create view slow as select 1 as id, 1 as status, '' as models from pg_sleep(10)", "gateway")
+        sql("alter table channels rename to kept; alter view slow rename to channels", "gateway")
+        (slow,) = ask_databases([(target, login)])
+    finally:
+        sql("drop database gateway")
+    assert (bare.channels_trouble, bare.tokens_trouble) == ("it has no channels.id", "it has no tokens.id")
+    assert (answer.channels_trouble, answer.tokens_trouble) == (None, None)
+    assert (answer.channels, answer.tokens) == ((LOCAL, OFF), (replace(TOKEN, clients=("FastGPT0key",)), EVES))
+    assert tables.PLANTED not in repr(answer)
+    assert (slow.channels_trouble, slow.tokens) == ("canceling statement due to statement timeout", answer.tokens)
 
 
 def test_asking_leaves_no_connection(server: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from stackops.console.collect.sources.oneapi import PENALTY, OneApis
@@ -13,6 +15,7 @@ from stackops.console.model import (
     EnvVar,
     NetworkLink,
     OneApiChannel,
+    OneApiToken,
     Port,
 )
 from stackops.console.settings import OneApiSettings, Settings, SettingsError, parse
@@ -285,3 +288,72 @@ async def test_what_is_wrong_with_the_token_is_still_told_when_an_ai_proxy_has_t
     assert await world.apis.source.again() is None
     assert len(world.board.parts.oneapis) == 2
     assert world.faults() == before
+
+
+def kept(**answer: Any) -> DatabaseState:
+    """What the database of the One API told."""
+    return DatabaseState("mysql", "db", GATEWAY, "SQL_DSN", "root", "oneapi", DatabaseAnswer(**answer))
+
+
+CHANNEL = OneApiChannel(3, "m3e", 1, ("m3e",))
+TOKENS = (OneApiToken(1, "fastgpt", 1, clients=(FASTGPT,)), OneApiToken(2, "eve", 2))
+
+
+async def test_channels_and_tokens_come_from_its_database_where_there_is_no_access_token(gateway) -> None:
+    world = World(gateway)
+    world.board.put(databases=(kept(channels=(CHANNEL,), tokens=TOKENS, compared=(FASTGPT,)),))
+    state = await world.state()
+    assert (state.channels, state.channels_from, state.channels_trouble) == ((CHANNEL,), "database", None)
+    assert (state.tokens, state.models) == (TOKENS, ("qwen", "m3e"))
+    (key,) = state.keys
+    assert (key.trouble, key.token, key.compared) == (None, TOKENS[0], True)
+    assert not [line for line in gateway.requests if "channel" in line]
+
+
+async def test_the_api_counts_before_the_database(gateway, monkeypatch) -> None:
+    monkeypatch.setenv(TOKEN, "admin-token")
+    world = World(gateway, token=True)
+    world.board.put(databases=(kept(channels=(CHANNEL,), tokens=TOKENS),))
+    state = await world.state()
+    assert (state.channels_from, [one.models for one in state.channels]) == ("api", [("qwen", "m3e")])
+    assert state.tokens == TOKENS
+    monkeypatch.setenv(TOKEN, "no-longer-good")
+    world.clock.advance(70)
+    state = await world.state()
+    assert (state.channels_from, state.channels) == ("database", (CHANNEL,))
+    assert world.faults()
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ({"channels_trouble": "it has no channels.id"}, "it has no channels.id"),
+        ({"trouble": "login", "said": "1045 Access denied"}, "1045 Access denied"),
+        ({}, "it was not asked for them"), (None, "nobody here could ask it"),
+    ],
+)  # fmt: skip
+async def test_a_database_that_does_not_tell_them_is_a_reason_and_no_alarm(gateway, answer: Any, why: str) -> None:
+    world = World(gateway)
+    world.board.put(databases=() if answer is None else (kept(**answer),))
+    state = await world.state()
+    assert (state.channels, state.channels_from, state.channels_trouble) == (None, None, why)
+    assert (state.trouble, state.tokens, state.keys[0].compared) == (None, None, False)
+
+
+async def test_what_a_database_told_meanwhile_is_told_at_the_end_of_a_look_and_asks_nobody(gateway) -> None:
+    world = World(gateway)
+    await world.state()
+    asked, before = len(gateway.requests), world.apis.source.of_interest()
+    world.board.put(databases=(kept(channels=(CHANNEL,)),))
+    assert world.apis.source.of_interest() != before
+    assert await world.apis.source.again() is None
+    (state,) = world.board.parts.oneapis
+    assert (state.channels, len(gateway.requests)) == ((CHANNEL,), asked)
+
+
+async def test_of_a_gateway_that_does_not_run_nothing_of_its_database_is_told(gateway) -> None:
+    world = World(gateway)
+    world.board.put(databases=(kept(channels=(CHANNEL,), tokens=TOKENS),))
+    world.board.put(containers=(replace(world.one, state="exited"), world.fastgpt))
+    state = await world.state()
+    assert (state.trouble, state.channels, state.tokens) == ("not-running", None, None)

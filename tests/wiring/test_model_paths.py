@@ -13,10 +13,12 @@ from stackops.console.model import (
     DatabaseAnswer,
     DatabaseState,
     JsonFact,
+    KeyAnswer,
     ModelPath,
     OfferedModel,
     OneApiChannel,
     OneApiState,
+    OneApiToken,
     Port,
     ServedModel,
     Server,
@@ -41,6 +43,10 @@ from support.model_rows import (
     world,
 )
 from support.one_source import OneSource
+
+TOKEN = OneApiToken(2, "fastgpt", 1, group="default", clients=("fastgpt-id",))
+OWNED = KeyAnswer("fastgpt-id", "CHAT_API_KEY", token=TOKEN, compared=True)
+"""What its database says of the key that FastGPT sends."""
 
 
 def only(snapshot: Snapshot) -> ModelPath:
@@ -92,6 +98,15 @@ FAILS = {
     "channel: of another group": (
         "channel", "is of group vip", with_channels(replace(CHANNEL, groups=("vip",)), models=("m3e",)),
     ),
+    "channel: of another group, as the database tells": (
+        "channel", "the key of fastgpt is of group default",
+        with_channels(replace(CHANNEL, groups=("vip",)), models=None, keys=(OWNED,)),
+    ),
+    "channel: of the key's group, and not listed for it": (
+        "channel", "is of group vip, default",
+        with_channels(replace(CHANNEL, groups=("vip", "default")), models=("m3e",),
+                      keys=(replace(OWNED, token=replace(TOKEN, group="svip")),)),
+    ),
     "upstream: /v1 twice": (
         "upstream", "requests go to /v1/v1", with_channels(replace(CHANNEL, base_url="http://vllm:8000/v1")),
     ),
@@ -141,6 +156,15 @@ UNKNOWN = {
     "key: asked for another": ("key", "not asked with it", with_channels(CHANNEL, client="other-id")),
     "channel: an old release lists everything": (
         "channel", "access token", with_channels(models=("other",), version="v0.6.4"),
+    ),
+    "channel: nor in its database": (
+        "channel", "did not tell them: it has no channels.id",
+        with_channels(models=("other",), version="v0.6.4", channels_trouble="it has no channels.id"),
+    ),
+    "channel: of the key's group, though it is not listed": (
+        "channel", "does not list qwen for this key",
+        with_channels(replace(CHANNEL, groups=("vip",)), models=("m3e",),
+                      keys=(replace(OWNED, token=replace(TOKEN, group="vip")),)),
     ),
     "channel: which one": ("upstream", "which channel takes it", with_channels()),
     "channel: group not known": (

@@ -1,7 +1,8 @@
 """Each PostgreSQL and MySQL of the stacks asked what it is and how it is, with the stack's own logins, seldom.
 
 A MongoDB is asked here for one thing alone: the models of a FastGPT that keeps them there. How it is says another
-source, and whether it takes the login of that FastGPT: none is tried here that is not known to be good.
+source, and whether it takes the login of that FastGPT: none is tried here that is not known to be good. What gateways
+keep in their databases is read with their own logins, of a SQLite in its file where a mount holds it.
 
 A login is tried once for each life of the server, whoever has it. One that was refused is only tried again when the
 server, the login or its owner is another, when somebody asks for it, and where a repair is proven, and then not every
@@ -12,6 +13,7 @@ of the two is right, and where no app is set up to use it.
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -20,7 +22,7 @@ from msgspec.structs import replace
 from ...hosts import DatabaseLogin, DatabaseTarget, Host
 from ...model import Container, DatabaseAnswer, DatabaseKind, DatabaseState, MongoState, OfferedModel, OneApiChannel
 from ...products.addresses import shown
-from ...products.gateways import connections, environment, release
+from ...products.gateways import connections, environment, gateway_of, release
 from ...products.mongo import port_of
 from ...products.mongo_uri import parse
 from ...products.offers import IN_MONGODB, KEPT_IN, OTHERWISE
@@ -42,6 +44,8 @@ PATIENCE, PATIENCE_BY_KEY = 60.0, 5.0
 """Seconds after which a refused login is tried again: in a whole look, of which a proof takes many, and by key."""
 MOST = 24
 """Logins that are tried in one pass."""
+FOLDERS = {"oneapi": "/data", "aiproxy": "/aiproxy"}
+"""Where gateways run in their images, and there their SQLite lies. fact: the Dockerfiles of one-api and aiproxy"""
 
 
 class Wanted(NamedTuple):
@@ -123,7 +127,8 @@ class LoginsTried(Source):
         """One look: at logins that are new, at states that may have passed, and after a while at everything."""
         servers, databases = self._servers(), self.host.databases
         may = databases is not None and self.site.local and self.site.settings.servers.probe
-        if not servers or not may or databases is None:
+        files = list(self._of_files())
+        if not (servers or files) or not may or databases is None:
             return NewParts({"databases": ()}, read=()) if self.parts.databases else None
         now, known = self.host.clock.monotonic(), self._told
         if now - self._asked_at >= self.cadence.databases:
@@ -131,7 +136,8 @@ class LoginsTried(Source):
             self._asked_at = now
         wanted = [one for server in servers for one in self._of_apps(server)]
         self._told = {one.key: known[one.key] for one in wanted if one.key in known}
-        await self._ask(wanted)
+        self._told |= {one.key: known[one.key] for one in files if one.key in known}
+        await self._ask([*wanted, *files])
         refused = {one.pair: self._told[one.key] for one in wanted if self._told[one.key].answer.trouble == "login"}
         doubted = {one.server.id for one in wanted if self._told[one.key].accepted is False}
         used = {one.server.id for one in wanted}
@@ -160,15 +166,43 @@ class LoginsTried(Source):
                 if kind == "mongo" and state is not None and _works(state):
                     login = _of_models(app, variable, state)
                 if login is not None:
-                    channels = variable == "SQL_DSN" and role_of_container(app) == "aiproxy"
-                    yield Wanted(server, app.id, variable, replace(login, channels=channels))
+                    yield Wanted(server, app.id, variable, self._with_tables(login, app, variable))
+
+    def _with_tables(self, login: DatabaseLogin, app: Container, variable: str) -> DatabaseLogin:
+        """With what a gateway keeps there."""
+        role = role_of_container(app)
+        if variable != "SQL_DSN" or role not in FOLDERS:
+            return login
+        one_api = role == "oneapi"
+        keys = tuple(self._keys(login.kind)) if one_api else ()
+        return replace(login, channels="oneapi" if one_api else "aiproxy", keys=keys)
+
+    def _keys(self, kind: DatabaseKind) -> Iterator[tuple[str, str]]:
+        """What each FastGPT sends, as a One API reads it. fact: one-api middleware/auth.go: up to the next hyphen."""
+        for app in self.parts.containers:
+            if app.detailed and role_of_container(app) == "fastgpt":
+                gateway = gateway_of(environment(app), version_of("fastgpt", app.image))
+                key = (gateway.key or "").strip().removeprefix("sk-").partition("-")[0] if gateway else ""
+                key = key.lower() if kind == "mysql" else key
+                if key:
+                    yield app.id, hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+
+    def _of_files(self) -> Iterator[Wanted]:
+        """Each gateway with a SQLite, by the path of its file on this machine."""
+        for app in self.parts.containers:
+            role = role_of_container(app)
+            if app.detailed and app.state == "running" and role in FOLDERS:
+                path = _sqlite(app, role)
+                if path is not None:
+                    login = self._with_tables(DatabaseLogin("sqlite", "", "", path), app, "SQL_DSN")
+                    yield Wanted(app, app.id, "SQL_DSN", login)
 
     async def _ask(self, wanted: Sequence[Wanted]) -> None:
         """Each by the first way that leads anywhere."""
         engine, databases = self.host.engine, self.host.databases
         if engine is None or databases is None:
             return
-        new = [one for one in wanted if one.key not in self._told or self._told[one.key].answer.trouble in PASSING]
+        new = [one for one in wanted if one.key not in self._told or _is_open(self._told[one.key], one.login)]
         new.sort(key=lambda one: one.login.channels)  # who asks for more asks for all that have this login
         due = list({one.same: one for one in new}.values())[:MOST]
         ways = {one.same: list(_ways(one.server, engine.address)) for one in due}
@@ -192,15 +226,43 @@ class LoginsTried(Source):
             )
 
 
+def _is_open(state: DatabaseState, login: DatabaseLogin) -> bool:
+    """Whether to ask again: what was wrong may be over, or an app sends a key that was not looked for yet."""
+    more = {app for app, _ in login.keys}.difference(state.answer.compared)
+    return state.answer.trouble in PASSING or (state.answer.trouble is None and bool(more))
+
+
+def _sqlite(app: Container, role: str) -> str | None:
+    """Where its file lies on this machine; None where it has another database, or no mount holds the file.
+
+    fact: one-api model/main.go: without SQL_DSN; new-api: where it begins with local; aiproxy: where it does not begin
+    with postgres, up to v0.3.1 nor with mysql.
+    """
+    env = environment(app)
+    dsn = env.get("SQL_DSN", "")
+    if dsn.startswith(("postgres", "mysql")) or (role == "oneapi" and dsn and not dsn.startswith("local")):
+        return None
+    named = env.get("SQLITE_PATH", "").partition("?")[0] or ("one-api.db" if role == "oneapi" else "aiproxy.db")
+    path = posixpath.normpath(posixpath.join(app.working_dir or FOLDERS[role], named))
+    held = [
+        one for one in app.mounts if one.kind in ("bind", "volume") and path.startswith(f"{one.target.rstrip('/')}/")
+    ]
+    mount = max(held, key=lambda one: len(one.target), default=None)
+    return posixpath.join(mount.source, path[len(mount.target.rstrip("/")) + 1 :]) if mount and mount.source else None
+
+
 def _kind(server: Container) -> DatabaseKind:
     kinds: dict[str, DatabaseKind] = {"mysql": "mysql", "mongo": "mongo"}
     return kinds.get(role_of_container(server), "postgres")
 
 
 def _ways(server: Container, address: str) -> Iterator[DatabaseTarget]:
+    if role_of_container(server) in FOLDERS:
+        yield DatabaseTarget("container address", server.name, 0, server.id)  # its file, by the path in the login
+        return
     kind = _kind(server)
     port = environment(server).get(VARIABLES[kind], "")
-    usual = port_of(server) if kind == "mongo" else by_role(kind).port or 0
+    usual = port_of(server) if kind == "mongo" else by_role("mysql" if kind == "mysql" else "postgres").port or 0
     number = int(port) if port.isdecimal() and 0 < int(port) < 65536 else usual
     yield from (way for way in targets(server, address=address, local=True, port=number) if way.via != "exec")
 
@@ -277,6 +339,11 @@ def _state(one: Wanted, answer: DatabaseAnswer, at: float | None) -> DatabaseSta
         collation=answer.collation and (clean_line(answer.collation[0], 40), clean_line(answer.collation[1], 40)),
         channels=answer.channels and tuple(map(_channel, answer.channels)),
         channels_trouble=answer.channels_trouble and clean_line(SECRETS.redact(answer.channels_trouble), 300),
+        tokens=answer.tokens and tuple(
+            replace(one, name=clean_line(one.name, 80), models=tuple(clean_line(name, 200) for name in one.models),
+                    group=one.group and clean_line(one.group, 80)) for one in answer.tokens
+        ),
+        tokens_trouble=answer.tokens_trouble and clean_line(SECRETS.redact(answer.tokens_trouble), 300),
         models=answer.models and tuple(map(_model, answer.models)),
     )  # fmt: skip
     user, name = clean_line(one.login.user, 63), clean_line(one.login.name, 63)
@@ -289,7 +356,7 @@ def _model(one: OfferedModel) -> OfferedModel:
 
 
 def _channel(one: OneApiChannel) -> OneApiChannel:
-    """With clean words, and no login in its address. fact: labring/aiproxy: without sets it is of ``default``."""
+    """With clean words, and no login in its address. fact: of aiproxy's one without sets is of ``default``."""
     return replace(
         one, name=clean_line(one.name, 80), models=tuple(clean_line(name, 200) for name in one.models),
         groups=tuple(clean_line(name, 80) for name in one.groups) or ("default",),

@@ -1,6 +1,7 @@
 """What each One API says over HTTP, read gently: the process every few seconds, models and channels once a minute.
 
-An AI Proxy is asked nothing here: its channels are what the source of databases has read.
+An AI Proxy is asked nothing here: its channels are what the source of databases has read. So are a One API's channels
+where there is no access token, and its tokens.
 
 What was heard is remembered for the life of the container, so that the many looks of a fix being verified ask no
 more often than one look does. It never logs in.
@@ -27,6 +28,7 @@ from ...products.versions import version_of
 from ...text import _
 from ...text.cleaning import clean_line
 from ..board import NewParts
+from ..joining import with_database
 from ..source import Site, Source
 
 DEADLINE = 3.0
@@ -92,6 +94,8 @@ class _Channel(Struct):
     model_mapping: str | None = None
     test_time: float | None = None
     response_time: float | None = None
+    balance: float | None = None
+    balance_updated_time: float | None = None
 
 
 class _Channels(Struct):
@@ -150,6 +154,7 @@ def _channel(row: _Channel) -> OneApiChannel:
         base_url=shown(row.base_url) if row.base_url else None, type=row.type, priority=row.priority or 0,
         mapping=mapping_of(row.model_mapping), tested_at=row.test_time or None,
         test_seconds=row.response_time / 1000 if row.response_time else None,
+        balance=row.balance if row.balance_updated_time else None, balance_at=row.balance_updated_time or None,
     )  # fmt: skip
 
 
@@ -243,34 +248,33 @@ class OneApis(Source):
         return host.engine is not None and host.http is not None
 
     def of_interest(self) -> object:
-        """One came, went or was started again; the channels of an AI Proxy are others."""
-        return {c.id: _life(c) for c in self._wanted()}, self._ai_proxies()
+        """One came, went or was started again, or what a database says is new."""
+        told = {one.container: (one.channels, one.tokens, one.channels_trouble) for one in self._states()}
+        return {c.id: _life(c) for c in self._wanted()}, told
 
     async def read(self) -> NewParts | None:
         """One round over all One APIs, each within its deadlines."""
         wanted = self._wanted()
         self._memory = {ident: known for ident, known in self._memory.items() if ident in {c.id for c in wanted}}
-        proxies = self._ai_proxies()
-        if not wanted and not proxies and not self.parts.oneapis:
+        if not wanted and not self.parts.oneapis and not tuple(self._states()):
             return None
         token, faults = self._token(wanted)
-        states = await asyncio.gather(*(self._ask(container, token) for container in wanted))
-        refused = tuple(fault for _, fault in states if fault is not None)
-        told = (*(state for state, _ in states), *proxies)
-        return NewParts({"oneapis": told}, (*faults, *refused), read=(self.name,))
+        told = await asyncio.gather(*(self._ask(container, token) for container in wanted))
+        refused = tuple(fault for fault in told if fault is not None)
+        return NewParts({"oneapis": tuple(self._states())}, (*faults, *refused), read=(self.name,))
 
     async def again(self) -> NewParts | None:
-        """With what databases told meanwhile of AI Proxies; nobody is asked once more, and what was wrong stays so."""
-        proxies = self._ai_proxies()
-        others = tuple(one for one in self.parts.oneapis if one.container not in {each.container for each in proxies})
-        self.site.board.put(oneapis=(*others, *proxies))
+        """With what databases told meanwhile; nobody is asked once more, and what was wrong stays so."""
+        self.site.board.put(oneapis=tuple(self._states()))
         return None
 
-    def _ai_proxies(self) -> tuple[OneApiState, ...]:
-        """Each whose database was asked, as its channels lie there."""
-        states = {one.owner: one for one in self.parts.databases if one.variable == "SQL_DSN"}
-        here = (c for c in self.parts.containers if c.detailed and role_of_container(c) == "aiproxy")
-        return tuple(_of_database(states[c.id]) for c in here if c.id in states)
+    def _states(self) -> Iterator[OneApiState]:
+        """What was heard of each One API, and what its database says; of an AI Proxy that alone, once it was asked."""
+        told = {one.owner: one for one in self.parts.databases if one.variable == "SQL_DSN"}
+        known = (self._memory.get(container.id) for container in self._wanted())
+        yield from (with_database(one.state, told.get(one.state.container)) for one in known if one is not None)
+        proxies = (c for c in self.parts.containers if c.detailed and role_of_container(c) == "aiproxy")
+        yield from (_of_database(told[proxy.id]) for proxy in proxies if proxy.id in told)
 
     @property
     def _http(self) -> Http:
@@ -300,19 +304,19 @@ class OneApis(Source):
             return None, (Fault("oneapi", why, _("name the one it belongs to with --project"), hides=False),)
         return token, ()
 
-    async def _ask(self, container: Container, token: str | None) -> tuple[OneApiState, Fault | None]:
+    async def _ask(self, container: Container, token: str | None) -> Fault | None:
         known = self._memory.get(container.id)
         if known is None or known.life != _life(container):
             known = self._memory[container.id] = _Known(_life(container), OneApiState(container.id))
         now = self.host.clock.monotonic()
         if container.state != "running":
             known.state = OneApiState(container.id, trouble="not-running", sentence=_("It is not running"))
-            return known.state, None
+            return None
         if now < known.quiet_until or now - known.asked_at < self.cadence.oneapi / 2:
-            return known.state, known.fault
+            return known.fault
         known.asked_at = now
         await self._asked(known, container, token, now)
-        return known.state, known.fault
+        return known.fault
 
     async def _asked(self, known: _Known, container: Container, token: str | None, now: float) -> None:
         base = address_of(container, local=self.site.local)
@@ -378,9 +382,9 @@ class OneApis(Source):
             return
         known.channels_at, known.fault = now, None
         try:
-            known.state = replace(known.state, channels=await channels(self._http, base, token))
+            known.state = replace(known.state, channels=await channels(self._http, base, token), channels_from="api")
         except NotTold as error:
-            known.state = replace(known.state, channels=None)
+            known.state = replace(known.state, channels=None, channels_from=None)
             if error.trouble == "wrong-key":
                 known.channels_at = now + REFUSED
                 remedy = _("give a valid access token in {token_variable}", token_variable=self._token_variable)
@@ -388,11 +392,8 @@ class OneApis(Source):
 
 
 def _of_database(told: DatabaseState) -> OneApiState:
-    answer = told.answer
-    if answer.channels is not None:
-        return OneApiState(told.owner, channels=answer.channels)
-    why = answer.channels_trouble or answer.said or _("it was not asked for them")
-    return OneApiState(told.owner, trouble="database", sentence=why)
+    state = with_database(OneApiState(told.owner), told)
+    return replace(state, trouble="database", sentence=state.channels_trouble) if state.channels is None else state
 
 
 def _life(container: Container) -> float | None:

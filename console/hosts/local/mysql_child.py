@@ -1,38 +1,49 @@
-"""A program of its own that asks MySQL and MariaDB through PyMySQL: read-only, one short connection a login.
+"""A program of its own that asks MySQL and MariaDB through PyMySQL, and gateways' SQLite files: read-only, and short.
 
 Started by its path; one JSON list of logins on its standard input, one line of JSON for each on its output, in order.
 Another process for the reasons of ``postgres_child``; each login has a thread of its own, as PyMySQL waits. What one
 server may send is bounded, and so is how long all of them may take: whoever is late is told as silent, and the program
-ends. Only the statements of this file are ever sent, no file of this machine is ever given away, and no password goes
-out as plain text: over TLS where the server has it, whoever it says it is, as the stack's own programs take it for.
+ends. Only the statements of this file and the selects of ``asking`` are ever sent, in a session that only reads; no
+file of this machine is ever given away, and no password goes out as plain text: over TLS where the server has it,
+whoever it says it is, as the stack's own programs take it for.
+
+A file of SQLite is read where it lies, for a second at most: One API waits 3 s. No link is followed. One with a
+write-ahead log is left alone, as even a reader writes beside it; a hot journal is refused, not rolled back.
 
 fact: MySQL's server error reference; MariaDB's error codes; MySQL's manual, caching_sha2_password and
-mysql_clear_password; PyMySQL 1.2 (TLS where the server offers it, ``cryptography`` for its public key where not).
+mysql_clear_password; PyMySQL 1.2 (TLS where the server offers it, ``cryptography`` for its public key where not);
+sqlite.org, fileformat2 (bytes 18 and 19: 2 is a write-ahead log) and lockingv3.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
 import resource
+import sqlite3
 import ssl
+import stat
 import struct
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
+from urllib.parse import quote
 
 import pymysql
 from pymysql.connections import Connection
 
-WITHIN = 5.0
-"""Seconds for all logins together, as they are asked side by side."""
+WITHIN, BRIEF = 5.0, 1.0
+"""Seconds for all logins together, as they are asked side by side, and for one file."""
+SLOW = f"no answer within {WITHIN:g} s"
 MEMORY, STACK = 1 << 30, 1 << 19
-LIMIT = 1 << 18
-"""Bytes that one server may send."""
+LIMIT, MORE = 1 << 18, 1 << 21
+"""Bytes that one server may send, and those that rows of tables may take besides."""
 WORDS = 300
 ASKED = (
     "set session transaction read only",
@@ -40,6 +51,15 @@ ASKED = (
     "show global status like 'Threads_connected'",
     "select plugin from mysql.user where concat(user, '@', host) = current_user()",
 )
+HAS = (
+    "select concat(table_name, '.', column_name) from information_schema.columns "
+    "where table_schema = database() and table_name in ('channels', 'tokens', 'users') limit 1000"
+)
+COLUMNS = ("set session lock_wait_timeout = 2", HAS)
+"""Else a select waits a year for whoever changes the table."""
+FILE_COLUMNS = ("select m.name || '.' || p.name from sqlite_master m, pragma_table_info(m.name) p limit 1000",)
+BOUNDED = "/*M! set statement max_statement_time = 2 for */ select /*+ max_execution_time(2000) */ "
+"""Two seconds in the words of each: MySQL takes the first for a comment, MariaDB the second."""
 TROUBLES = {
     1045: "login", 1698: "login", 1049: "no-database", 1044: "no-right", 1524: "plugin", 1251: "driver", 2059: "driver",
     **dict.fromkeys((1040, 1203, 1226), "full"),
@@ -113,6 +133,24 @@ def ask(login: dict[str, Any]) -> dict[str, Any]:
         return {"trouble": "driver" if lacks else "another", "said": said}
 
 
+def read_file(login: dict[str, Any]) -> dict[str, Any]:
+    """What a SQLite file tells; never raises."""
+    end, path = time.monotonic() + BRIEF, login["name"]
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(opened, "rb") as file:
+            head = file.read(20) if stat.S_ISREG(os.fstat(opened).st_mode) else b""
+        if os.path.realpath(path) != path or head[:16] != b"SQLite format 3\0" or 2 in head[18:]:
+            raise ValueError("no plain database, or one with a write-ahead log, or a link leads there")
+        with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=BRIEF / 3)) as connection:
+            connection.set_progress_handler(lambda: int(time.monotonic() > end), 1000)
+            connection.create_function("sha256", 1, lambda key: hashlib.sha256(str(key).encode()).hexdigest())
+            connection.executescript("pragma query_only = on; pragma trusted_schema = off; pragma cell_size_check = on")
+            return _tables(connection.cursor(), login["reads"], FILE_COLUMNS, "select ")
+    except (*NONSENSE, sqlite3.Error) as error:
+        return {"lacks": {read[0]: f"its SQLite file cannot be read: {_why_not(error)}" for read in login["reads"]}}
+
+
 def _told(login: dict[str, Any], *, plain: bool = False) -> dict[str, Any]:
     connection = Bounded(
         host=login["host"], port=login["port"], user=login["user"], password=login["password"].encode(),
@@ -130,9 +168,53 @@ def _told(login: dict[str, Any], *, plain: bool = False) -> dict[str, Any]:
                 told["plugin"] = str(_row(cursor, ASKED[3])[0])[:WORDS]
             except (pymysql.MySQLError, ValueError):
                 told["plugin"] = None  # only an administrator may see it
+            if login["reads"]:
+                login["told"] = told | {"lacks": {read[0]: SLOW for read in login["reads"]}}
+                connection.left += MORE
+                told |= _tables(cursor, login["reads"])
             return told
     finally:
         connection.close()
+
+
+def _tables(cursor: Any, reads: list[Any], names: tuple[str, ...] = COLUMNS, begin: str = BOUNDED) -> dict[str, Any]:  # noqa: ANN401
+    """Rows of tables, of the columns that are there. What cannot be read changes nothing of what was told before."""
+    rows: dict[str, Any] = {}
+    lacks: dict[str, str] = {}
+    wrong: tuple[type[Exception], ...] = (pymysql.MySQLError, sqlite3.Error, EndlessAnswer, *NONSENSE)
+    try:
+        for statement in names:
+            cursor.execute(statement)
+        have = {_cell(one) for (one,) in cursor.fetchall()}
+    except wrong as error:
+        return {"rows": {}, "lacks": {read[0]: _why_not(error) for read in reads}}
+    for name, needs, parts, conditions, rest in reads:
+        missing = next((one for one in needs if one not in have), None)
+        if missing is not None:
+            lacks[name] = f"it has no {missing}"
+            continue
+        chosen = [told if have.issuperset(wants) else "null" for wants, told in parts]
+        where = " and ".join(["1 = 1", *(told for wants, told in conditions if have.issuperset(wants))])
+        statement = begin + ", ".join(chosen) + rest.replace("{where}", where)
+        try:
+            cursor.execute(statement.replace('"', "`"))
+            rows[name] = [[_cell(one) for one in row] for row in cursor.fetchall()]
+        except wrong as error:
+            lacks[name] = _why_not(error)
+    return {"rows": rows, "lacks": lacks}
+
+
+def _cell(value: object) -> str | None:
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return None if value is None else text.encode("utf-8", "replace").decode()
+
+
+def _why_not(error: Exception) -> str:
+    if isinstance(error, EndlessAnswer):
+        return "more than is read"
+    return (
+        str(_why(error)["said"]) if isinstance(error, pymysql.MySQLError) else str(error)[:WORDS] or "a strange answer"
+    )
 
 
 def _row(cursor: Any, statement: str) -> tuple[Any, ...]:  # noqa: ANN401 - PyMySQL's
@@ -181,7 +263,8 @@ def main() -> None:
     logins, answers = json.load(sys.stdin), {}
 
     def asked(place: int) -> Callable[[], None]:
-        return lambda: answers.update({place: ask(logins[place])})
+        told = read_file if logins[place]["kind"] == "sqlite" else ask
+        return lambda: answers.update({place: told(logins[place])})
 
     threads = [threading.Thread(target=asked(place), daemon=True) for place in range(len(logins))]
     for thread in threads:
@@ -189,9 +272,9 @@ def main() -> None:
     end = time.monotonic() + WITHIN
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
-    silent = {"trouble": "silent", "said": f"no answer within {WITHIN:g} s"}
-    for place in range(len(logins)):
-        print(json.dumps(answers.get(place, silent)))
+    silent = {"trouble": "silent", "said": SLOW}
+    for place, login in enumerate(logins):
+        print(json.dumps(answers.get(place) or login.get("told", silent)))
     sys.stdout.flush()
     os._exit(0)
 

@@ -2,7 +2,8 @@
 
 Started by its path; one JSON list of logins on its standard input, one line of JSON for each on its output, in order.
 It is another process so that the driver takes no memory of the console, and so that a server that floods or breaks it
-harms nothing else: the memory it may take is bounded. Only the statements of this file are ever sent.
+harms nothing else: the memory it may take is bounded. Only the statements of this file and the selects of ``asking``
+are ever sent, in a session that only reads.
 
 fact: PostgreSQL's catalogues pg_stat_database, pg_extension, pg_available_extensions, pg_index,
 pg_stat_progress_create_index (12 on), pg_database.datcollversion (15 on), reserved_connections (16 on). psycopg 3.3
@@ -23,6 +24,7 @@ import psycopg
 
 WITHIN = 5.0
 """Seconds for one login and all that is asked with it."""
+SLOW = f"no answer within {WITHIN:g} s"
 MEMORY = 1 << 30
 WORDS = 300
 TROUBLES = (
@@ -57,19 +59,12 @@ COLLATION = """
 select datcollversion, pg_database_collation_actual_version(oid) from pg_database where datname = current_database()
 """
 
-
-CHANNELS = """
-select (c->>'id')::bigint, coalesce(left(c->>'name', 80), ''), coalesce((c->>'status')::int, 0),
-  left(c->>'models', 60000), left(c->>'sets', 2000), extract(epoch from (c->>'created_at')::timestamptz)::float8,
-  left(c->>'base_url', 500), (c->>'type')::int, coalesce((c->>'priority')::int, 0), left(c->>'model_mapping', 60000)
-from (select to_jsonb(t) c from channels t limit 1000) each_one where c->>'deleted_at' is null order by 1 limit 200
+COLUMNS = """
+select table_name || '.' || column_name from information_schema.columns where table_schema = current_schema()
+and table_name in ('channels', 'tokens', 'users') limit 1000
 """
-"""As a document, so that columns which another release lacks are empty; the column with the key is not asked for.
-
-fact: labring/aiproxy core/model/channel.go: lists and mappings are JSON as text, what is deleted keeps its row.
-"""
-MOST = 200
-"""Channels, and names of one list."""
+MOST = 1 << 21
+"""Characters of all rows of tables."""
 
 
 async def ask(login: dict[str, Any]) -> dict[str, Any]:
@@ -101,44 +96,50 @@ async def _told(login: dict[str, Any]) -> dict[str, Any]:
         if told["version"] >= 150000:
             made, has = await _row(connection, COLLATION)
             told["collation"] = [made, has] if made and has else None
-        if login["channels"]:
-            told |= await _channels(connection)
+        if login["reads"]:
+            login["told"] = told | {"lacks": {read[0]: SLOW for read in login["reads"]}}
+            told |= await _tables(connection, login["reads"])
         return told
     finally:
         await connection.close()
 
 
-async def _channels(connection: psycopg.AsyncConnection[Any]) -> dict[str, Any]:
-    """Those of an AI Proxy. What cannot be read here changes nothing of what the database told before."""
+async def _tables(connection: psycopg.AsyncConnection[Any], reads: list[Any]) -> dict[str, Any]:
+    """Rows of tables, of the columns that are there. What cannot be read changes nothing of what was told before."""
+    rows: dict[str, Any] = {}
+    lacks: dict[str, str] = {}
+    wrong = (psycopg.Error, ValueError, TypeError, ArithmeticError)
     try:
-        rows = await (await connection.execute(CHANNELS)).fetchmany(MOST)
-        return {"channels": [_channel(*row) for row in rows]}
-    except psycopg.Error as error:
-        return {"channels_trouble": _why(error)["said"]}
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:
-        return {"channels_trouble": f"they are not written as AI Proxy writes them ({type(error).__name__})"}
+        have = {_cell(one) for (one,) in await (await connection.execute(COLUMNS)).fetchall()}
+    except wrong as error:
+        return {"lacks": {read[0]: _why_not(error) for read in reads}}
+    for name, needs, columns, conditions, rest in reads:
+        missing = next((one for one in needs if one not in have), None)
+        if missing is not None:
+            lacks[name] = f"it has no {missing}"
+            continue
+        chosen = [told if have.issuperset(wants) else "null" for wants, told in columns]
+        where = " and ".join(["1 = 1", *(told for wants, told in conditions if have.issuperset(wants))])
+        statement: Any = "select " + ", ".join(chosen) + rest.replace("{where}", where)
+        try:
+            told = [[_cell(one) for one in row] for row in await (await connection.execute(statement)).fetchall()]
+        except wrong as error:
+            lacks[name] = _why_not(error)
+            continue
+        if sum(len(one or "") for row in told for one in row) > MOST:
+            lacks[name] = "it sent more than is read"
+        else:
+            rows[name] = told
+    return {"rows": rows, "lacks": lacks}
 
 
-def _channel(
-    number: int, name: str, status: int, models: str | None, sets: str | None, made: float | None, base: str | None,
-    kind: int | None, priority: int, mapping: str | None,
-) -> dict[str, Any]:  # fmt: skip
-    """Of the types that they should have, whatever the server sent. Raises ValueError, TypeError, AttributeError."""
-    pairs = list((json.loads(mapping or "{}") or {}).items())[:MOST]
-    return {
-        "id": int(number), "name": _text(name), "status": int(status), "models": _list(models), "groups": _list(sets),
-        "created_at": made and float(made), "base_url": _text(base) if base else None,
-        "type": None if kind is None else int(kind), "priority": int(priority),
-        "mapping": [[_text(one), _text(other)] for one, other in pairs],
-    }  # fmt: skip
+def _cell(value: object) -> str | None:
+    return None if value is None else str(value).encode("utf-8", "replace").decode()
 
 
-def _list(text: str | None) -> list[str]:
-    return [_text(name) for name in (json.loads(text or "[]") or [])[:MOST]]
-
-
-def _text(value: object) -> str:
-    return str(value).encode("utf-8", "replace").decode()[:WORDS]
+def _why_not(error: Exception) -> str:
+    strange = f"a strange answer ({type(error).__name__})"
+    return str(_why(error)["said"]) if isinstance(error, psycopg.Error) else strange
 
 
 async def _row(connection: psycopg.AsyncConnection[Any], statement: Any) -> tuple[Any, ...]:  # noqa: ANN401
@@ -163,10 +164,11 @@ async def main() -> None:
     A task that waits for a server is not cancelled: psycopg then asks the server for some more seconds to end it.
     """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    tasks = [asyncio.create_task(ask(login)) for login in json.load(sys.stdin)]
+    logins = json.load(sys.stdin)
+    tasks = [asyncio.create_task(ask(login)) for login in logins]
     done, _ = await asyncio.wait(tasks, timeout=WITHIN)
-    for task in tasks:
-        told = {"trouble": "silent", "said": f"no answer within {WITHIN:g} s"}
+    for login, task in zip(logins, tasks, strict=True):
+        told = login.get("told", {"trouble": "silent", "said": SLOW})
         if task in done:
             wrong = task.exception()
             said = f"it does not speak as PostgreSQL does ({type(wrong).__name__})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from stackops.console.model import JsonFact, KeyAnswer, LogMark, OneApiState, Snapshot
+from stackops.console.model import JsonFact, KeyAnswer, LogMark, OneApiState, OneApiToken, Snapshot
 
 from examples import Example
 from examples.fastgpt.models import M3E, QWEN, channel, offering
@@ -33,6 +33,14 @@ def answered(
     keys = (KeyAnswer(client, VARIABLE, trouble, said),)
     told = OneApiState(ONEAPI, **({"address": "http://127.0.0.1:3001", "keys": keys} | (state or {})))
     return replace(snapshot, containers=(replace(fastgpt, **(facts or {})), oneapi), oneapis=(told,))
+
+
+def looked_up(token: dict[str, Any] | None, trouble: str | None = "wrong-key", said: str | None = UNKNOWN) -> Snapshot:
+    """A key that was compared with the tokens in the database, and the token that it belongs to."""
+    facts = {"id": 2, "name": "fastgpt", "status": 1, "group": "default", "user_status": 1, "user_quota": 500}
+    found = OneApiToken(**(facts | token)) if token is not None else None
+    keys = (KeyAnswer(FASTGPT, VARIABLE, trouble, said, token=found, compared=True),)
+    return answered(state={"keys": keys, "tokens": (found,) if found else ()})
 
 
 def with_file(**facts: Any) -> Snapshot:
@@ -79,6 +87,17 @@ FINDS = (
     finds("put the channel into a group of its own", "not-allowed",
           offering(QWEN, M3E, channels=(channel("qwen", group="vip"), channel("m3e", 2)), listed="m3e")),
     finds("limited the token to other models", "not-allowed", offering(QWEN, channels=(channel("qwen"),), listed="")),
+    finds("disabled the token of a New API, which says invalid", "disabled",
+          looked_up({"status": 2}, said="Invalid token")),
+    finds("let it expire", "expired", looked_up({"expires_at": NOW - 5.0}, said="Invalid token")),
+    finds("let it expire, as its status says", "expired", looked_up({"status": 3}, said="Invalid token")),
+    finds("used up the quota of a New API's token", "used-up", looked_up({"quota": 0}, said="Invalid token")),
+    finds("used it up, as its status says", "used-up", looked_up({"status": 4, "quota": 7}, said="Invalid token")),
+    finds("disabled the user of a key, while One API cannot look it up", "banned",
+          looked_up({"user_status": 2}, said="令牌验证失败")),
+    finds("wrote a key that is in no database, while One API does not answer", "unknown-key",
+          looked_up(None, "timeout", None)),
+    finds("used up the quota of the user", "user-used-up", looked_up({"user_quota": 0}, None, None)),
     finds("has a gateway on another machine that refuses the key", "refused-elsewhere", elsewhere(60)),
 )  # fmt: skip
 
@@ -86,6 +105,11 @@ FINDS_NOT = (
     Example("wrote the right key", answered(trouble=None, said=None), "ok"),
     Example("wrote it, and the models may be used", offering(QWEN, channels=(channel("qwen"),), listed="qwen"), "ok"),
     Example("wrote it, and no channel has the model", offering(QWEN, channels=(channel("m3e"),), listed="m3e"), "ok"),
+    Example("wrote it, and its database says so too", looked_up({}, None, None), "ok"),
+    Example("wrote it, and its database alone says so", looked_up({}, "timeout", None), "ok"),
+    Example("wrote it, of a user of whom nothing is known", looked_up({"user_quota": None}, None, None), "ok"),
+    Example("may use it from one network only, as is known there", looked_up(
+            {}, said="该令牌只能在指定网段使用：10.0.0.0/8"), "unknown"),
     Example("wrote AI Proxy's ADMIN_KEY", proxied("do-not-show"), "ok"),
     Example("wrote it before the first start", proxied("do-not-show", up=False), "ok"),
     Example("has a One API whose database is away", answered(said="令牌验证失败"), "unknown"),

@@ -59,12 +59,19 @@ EARLIER = (*NONE[:2], 900.0)
 LOCAL = "http://localhost:8000"
 
 
+def by_database(snapshot: Snapshot) -> Snapshot:
+    """Its channels as they were read in its database."""
+    return replace(snapshot, oneapis=tuple(replace(one, channels_from="database") for one in snapshot.oneapis))
+
+
 def finds(name: str, form: str, snapshot: Snapshot) -> Example:
     return Example(name, snapshot, "finding", form, ())
 
 
 FINDS = (
     finds("wrote /v1 behind the base URL", "doubled", having(channel("http://vllm:8000/v1"))),
+    finds("wrote it, and has no access token, but a database that tells", "doubled",
+          by_database(having(channel("http://vllm:8000/v1", balance=2.5, balance_at=NOW - 60.0)))),
     finds("wrote it with a slash", "doubled", having(channel("http://vllm:8000/v1/"))),
     finds("wrote the whole path", "doubled", having(channel("http://vllm:8000/v1/chat/completions"))),
     finds("wrote the path of embeddings", "doubled", having(channel("http://m3e:6008/v1/embeddings", models=("m3e",)))),
