@@ -126,10 +126,10 @@ def _bound(node: MongoNode, snapshot: Snapshot) -> tuple[tuple[str, ...], str, s
     """Addresses, how that is known, and the configuration file that says so; None where nothing tells."""
     words = node.place.words
     if any(_ALL.search(word) for word in words):
-        return ("0.0.0.0",), "--bind_ip_all says so", None  # noqa: S104 - what it was told
+        return ("0.0.0.0",), _("{option} says so", option="--bind_ip_all"), None  # noqa: S104 - what it was told
     given = option("--bind_ip", words)
     if given:
-        return _listed(given), f"--bind_ip {given} says so", None
+        return _listed(given), _("{option} says so", option=f"--bind_ip {given}"), None
     config = config_of(snapshot, node.place)
     if config is not None and config.bind:
         return _listed(config.bind), _("bindIp in {path} says so", path=config.path), config.path
