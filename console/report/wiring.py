@@ -5,9 +5,7 @@ The document is a contract with other programs: additions are allowed, changes a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from functools import cache
 
 import msgspec
 
@@ -73,18 +71,8 @@ REASONS = (
 """What a hop says of itself, as whoever tried it wrote it: a child process, before any language was chosen."""
 
 
-@cache
-def _pattern(template: str) -> re.Pattern[str]:
-    """What a template is filled with is one word, but for what the system says of an error."""
-    one_word = re.sub(r"\\{(\w+)\\}", r"(?P<\1>\\S+)", re.escape(template))
-    return re.compile(one_word.replace(r"(?P<error>\S+)", "(?P<error>.+)"))
-
-
 def reasoned(reason: str) -> str:
     """The reason of a hop in the language that is spoken; one that is not known, as it stands."""
-    for template in REASONS:
-        if found := _pattern(template).fullmatch(reason):
-            return _(template, **found.groupdict())
     return told(reason)
 
 
