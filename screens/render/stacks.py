@@ -12,7 +12,7 @@ from textual.cache import LRUCache
 from ...console.model import NATIVE, Container, Figures, NativeProcess, Snapshot
 from ...console.model.findings import Judgement, Result, ServiceJudgement
 from ...console.report import plain
-from ...console.text import N_, _
+from ...console.text import N_, _, used
 from ...console.text.cleaning import DASH, SECRETS, duration
 from ..widgets import paint
 from ..widgets.paint import BLANK, Line, Span, Tone, line
@@ -342,7 +342,7 @@ def _row(item: Item, now: float) -> Row:
     up = duration(now - since.started_at) if since and since.started_at else None
     made_from = (
         up, figures and msgspec.structs.astuple(figures)[1:], item.container, item.process, item.worst, item.vram,
-        item.name, item.role, item.states, item.cards,
+        item.name, item.role, item.states, item.cards, used(), SECRETS.version,
     )  # fmt: skip
     made = _MADE.get(item.key)
     if made is not None and made[0] == made_from:

@@ -20,6 +20,7 @@ from stackops.console.model import Container, Health
 from stackops.console.model.findings import Judgement, Result, ServiceJudgement
 from stackops.console.practice import open_demo
 from stackops.console.text import _
+from stackops.console.text.redaction import SECRETS
 from stackops.screens.render.details import document
 from stackops.screens.render.stacks import StackView, rows
 from stackops.screens.widgets.paint import plain
@@ -374,3 +375,20 @@ async def test_where_all_stacks_are_folded_the_cursor_starts_on_the_first_of_the
         await running.press("G", "g")
         assert table.cursor == "group:stack00"
         assert "▌▸ stack00" in running.text
+
+
+def test_a_row_is_made_again_where_a_secret_was_learned_or_another_language_is_spoken() -> None:
+    full = stage.full()
+    process = replace(full.processes[0], command=("vllm", "serve", "lighthouse-7731"))
+    snapshot = replace(full, processes=(process,))
+
+    def shown() -> str:
+        (row,) = (each for each in rows(snapshot, (), StackView()) if each.key == f"pid:{process.pid}")
+        return " ".join(span.text for span in row.cells.values())
+
+    assert "running" in shown()
+    assert "lighthouse-7731" in shown()
+    SECRETS.learn("VLLM_API_KEY", "lighthouse-7731")
+    assert "lighthouse-7731" not in shown()
+    language.use("zh")
+    assert "运行中" in shown()
