@@ -87,8 +87,10 @@ def find(snapshot: Snapshot, _settings: Settings) -> Iterator[Found]:
         told = party.container if party.runs else party.declared
         ports = sorted({number for _, number in open_ports(told)})
         form = _form(party) if ports or party.on_host else None
-        bound = _bound(party) if form and party.on_host else False
-        if bound is None:
+        bound = _bound(party) if form else False
+        if bound and not party.on_host:
+            form = None  # a published port leads to an address at which nobody listens
+        if bound is None and party.on_host:
             why = _("it uses the machine's network, and a file of settings may say where it listens")
             yield Unknown(party.subject, _("Cannot say who can reach {party}", party=party.subject), why)
             continue

@@ -81,6 +81,9 @@ FINDS_NOT = (
     Example("has a password of its own there", mongo(USER, OWN, **HOST), "ok"),
     Example("has settings there that may say where it listens", one("redis", "redis:7.2", 6379, up=False, **HOST,
             command=("redis-server",), volumes=(Volume("bind", "/srv/x.ini", "/x.ini"),)), "unknown"),
+    Example("publishes a port at which nobody listens", mongo(command=("mongod", "--bind_ip", "127.0.0.1")), "ok"),
+    Example("publishes one of a script whose mongod listens on loopback", mongo(command=(
+            "sh", "-c", "mongod --replSet rs0")), "ok"),
     Example("publishes nothing", mongo(USER, PUBLIC, published=False), "ok"),
     Example("publishes nothing, and has no users", mongo(published=False), "ok"),
     Example("publishes it on loopback", at(mongo(USER, PUBLIC), "127.0.0.1"), "ok"),
