@@ -28,9 +28,10 @@ PAUSE = 3.0
 
 PICTURES = {
     "overview": ("1", 40), "doctor": ("2", 40), "gpus": ("4", 48), "servers": ("5 G k", 44), "wiring": ("6", 40),
-    "timeline": ("e", 36), "fit": ("w", 32),
+    "timeline": ("e", 36), "fit": ("w", 32), "container": ("1 tab j enter", 60), "logs": ("l", 40),
+    "journal": ("1 g F A A 3", 36),
 }  # fmt: skip
-"""Place -> its keys, and how many lines the picture has."""
+"""Place -> its keys, and how many lines the picture has. Something is repaired before the journal, which tells it."""
 THEMES = {"dark": "", "light": "-light"}
 """Theme -> what it adds to the name of a picture."""
 
@@ -46,8 +47,9 @@ async def paint(theme: str) -> dict[str, str]:
         await pilot.pause(SETTLE)
         for name, (keys, height) in PICTURES.items():
             await pilot.resize_terminal(150, height)
-            await pilot.press(*keys.split())
-            await pilot.pause(PAUSE)
+            for key in keys.split():
+                await pilot.press(key)
+                await pilot.pause(PAUSE)
             drawn[name + THEMES[theme]] = app.export_screenshot(title="stackops")
     feed.stop()
     return drawn

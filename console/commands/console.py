@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TICK, MINUTE, GPUS, CALM = 15.0, 60.0, 5.0, 10.0
 """Seconds between two judgements of ``watch``, two figures that it keeps, two looks at GPUs, and at containers."""
+KNOWN = 5000
+"""Events that are known to be kept; a Snapshot has the newest few hundred."""
 
 
 def open_console(session: Session) -> int:
@@ -133,6 +135,8 @@ class Watcher:
         else:
             self._failing, self._minute = None, begun
             self._events.update(events)
+            if len(self._events) > KNOWN:  # it runs for months
+                self._events.intersection_update(snapshot.events)
             self._changes.clear()
 
 

@@ -284,6 +284,17 @@ def test_events_are_kept_once_and_figures_once_a_minute(place: Path, monkeypatch
     assert (place / "now.jsonl").read_bytes().count(b"die") == 1
 
 
+def test_what_it_remembers_of_events_is_bounded(place: Path, monkeypatch) -> None:
+    monkeypatch.setattr(command, "KNOWN", 50)
+    looking, _session, made = watcher(place, monkeypatch, *[()] * 40)
+    events = tuple(replace(DEATH, at=NOW + n) for n in range(400))
+    for n in range(40):
+        looking.look(replace(stage.empty(), events=events[10 * n : 10 * n + 20]), History(), NOW + 15.0 * n)
+        assert len(looking._events) <= 70
+    let_go(made)
+    assert (place / "now.jsonl").read_bytes().count(b"die") == 400
+
+
 def test_what_cannot_be_written_is_said_once_and_written_as_soon_as_there_is_room(place: Path, monkeypatch) -> None:
     looking, session, made = watcher(place, monkeypatch, (), (ILL,), (), ())
     full = OSError(errno.ENOSPC, "No space left on device")
