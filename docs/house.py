@@ -156,9 +156,9 @@ def _reached(graph: dict[str, frozenset[str]], start: str) -> set[str]:
 
 
 CEILINGS = {
-    "product lines": 84_000,
-    "modules": 387,
-    "modules with a single importer in their own folder": 21,
+    "product lines": 83_700,
+    "modules": 386,
+    "modules with a single importer in their own folder": 20,
     "circles": 0,
     "loose modules at the root of console/": 5,
     "class names in more than one module": 0,
