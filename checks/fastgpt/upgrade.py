@@ -4,8 +4,8 @@ What it does
     For each FastGPT whose release is known and that was made from upstream's compose file (DEFAULT_ROOT_PSW and
     ROOT_KEY are set), goes through what upstream's upgrade notes and compose files added up to that release: the
     sandbox (v4.8.2), the plugin service and AES256_SECRET_KEY (v4.10.0), object storage (S3_* from v4.13.1, STORAGE_*
-    from v4.14.5 in their place), CODE_SANDBOX_URL (v4.14.10.1), INVOKE_TOKEN_SECRET (v4.15.0); which plugin service
-    belongs to which release; secrets that v4.15 wants 32 characters long. The replica set (v4.6.8), Redis (v4.9.4)
+    from v4.14.5 in their place), CODE_SANDBOX_URL (v4.14.10.1), INVOKE_TOKEN_SECRET (v4.15.0), AI Proxy (v4.17.0);
+    which plugin service belongs to which release; secrets that v4.15 wants 32 characters long. The replica set (v4.6.8), Redis (v4.9.4)
     and pgvector have checks of their own.
 
 Why it matters
@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 
 from ...console.model import Snapshot
 from ...console.model.findings import Evidence
-from ...console.products.gateways import release
+from ...console.products.gateways import PROXY_ALONE, release
 from ...console.products.versions import parts_of, version_of
 from ...console.settings import Settings
 from ...console.text import N_, _
@@ -72,6 +72,8 @@ NEEDS = (
                 N_("files are kept there; S3_* are its old names")),
     UpgradeNeed(V4_15, None, ("INVOKE_TOKEN_SECRET",), N_("a secret of 32 characters"),
                 N_("calls between its parts are signed with it")),
+    UpgradeNeed(PROXY_ALONE, None, ("AIPROXY_API_ENDPOINT",), N_("the services aiproxy and aiproxy_pg"),
+                N_("models are asked through AI Proxy alone; it does not start without its address")),
 )  # fmt: skip
 PLUGINS: tuple[tuple[Release, Release | None, Release | None, Release | None, str], ...] = (
     ((4, 10), (4, 14, 6), None, (0, 5), N_("older than v0.5.0")),

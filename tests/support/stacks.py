@@ -41,7 +41,7 @@ def docker(*arguments: str, check: bool = True) -> str:
     return done.stdout.strip()
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 60.0) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 180.0) -> Any:
     """Ask until the answer is true; the answer."""
     end = time.monotonic() + seconds
     while True:
