@@ -74,7 +74,7 @@ def play(stack: Stack, row: Row) -> None:
     before, containers = stack.tree(), stack.containers()
     same: Callable[[Any], Any] = set if row.looping else dict
     arguments = (row.check, row.subject, *row.options)
-    shown = wait_for(lambda: _shown(stack, arguments, looping=row.looping))
+    shown = wait_for(lambda: _shown(stack, arguments, row))
     assert (stack.tree(), same(stack.containers())) == (before, same(containers)), "showing changes nothing"
     if row.by_hand is not None:
         assert row.advice in " ".join((shown.stdout + shown.stderr).split()), shown.stdout + shown.stderr
@@ -100,10 +100,11 @@ def play(stack: Stack, row: Row) -> None:
         row.undone(stack)
 
 
-def _shown(stack: Stack, arguments: Sequence[str], *, looping: bool) -> subprocess.CompletedProcess[str] | None:
-    """What a fix would do; asked again, as it advises, where what loops was between two starts just then."""
+def _shown(stack: Stack, arguments: Sequence[str], row: Row) -> subprocess.CompletedProcess[str] | None:
+    """What a fix would do; asked again, as it advises, where what loops was just starting or between two starts."""
     shown = stack.stackops("fix", *arguments, "--dry-run")
-    return None if looping and "look again, then decide" in shown.stderr else shown
+    between = any(words in shown.stdout + shown.stderr for words in ("look again, then decide", "only just coming up"))
+    return None if row.looping and between else shown
 
 
 def _said(stack: Stack, arguments: Sequence[str]) -> subprocess.CompletedProcess[str] | None:
