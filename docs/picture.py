@@ -29,9 +29,8 @@ PAUSE = 3.0
 PICTURES = {
     "overview": ("1", 40), "doctor": ("2", 40), "gpus": ("4", 48), "servers": ("5 G k", 44), "wiring": ("6", 40),
     "timeline": ("e", 36), "fit": ("w", 32), "container": ("1 tab j enter", 60), "logs": ("l", 40),
-    "journal": ("1 g F A A 3", 36),
 }  # fmt: skip
-"""Place -> its keys, and how many lines the picture has. Something is repaired before the journal, which tells it."""
+"""Place -> its keys, and how many lines the picture has."""
 THEMES = {"dark": "", "light": "-light"}
 """Theme -> what it adds to the name of a picture."""
 
