@@ -5,8 +5,8 @@ What it does
     ROOT_KEY are set), goes through what upstream's upgrade notes and compose files added up to that release: the
     sandbox (v4.8.2), the plugin service and AES256_SECRET_KEY (v4.10.0), object storage (S3_* from v4.13.1, STORAGE_*
     from v4.14.5 in their place), CODE_SANDBOX_URL (v4.14.10.1), INVOKE_TOKEN_SECRET (v4.15.0), AI Proxy (v4.17.0);
-    which plugin service belongs to which release; secrets that v4.15 wants 32 characters long. The replica set (v4.6.8), Redis (v4.9.4)
-    and pgvector have checks of their own.
+    which plugin service belongs to which release; secrets that v4.15 wants 32 characters long. The replica set
+    (v4.6.8), Redis (v4.9.4) and pgvector have checks of their own.
 
 Why it matters
     Only the tag is changed, FastGPT starts, and a part of it fails later: code in flows, tools, files, uploads. Or it
