@@ -129,16 +129,23 @@ class _Tail:
         """Lines that came one after the other. Slow for many: call it in a thread."""
         return [entry(text, self.number, traces) for text in cleaner.lines(raw)]
 
-    def newest(self, raw: Sequence[bytes]) -> list[LogEntry]:
+    async def newest(self, raw: Sequence[bytes]) -> list[LogEntry]:
         """Those that came since the last time. In a flood it rests after each slice: keys are answered meanwhile."""
         if sum(map(len, raw)) < _GROUP:
-            return self.entries(raw, self.cleaner, self.traces)
-        entries, began = list[LogEntry](), time.thread_time()
-        for some in self.cleaner.slices(raw, _SLICE):
-            entries += [entry(text, self.number, self.traces) for text in some]
-            time.sleep(SHARE * (time.thread_time() - began))
-            began = time.thread_time()
-        return entries
+            return await asyncio.to_thread(self.entries, raw, self.cleaner, self.traces)
+        slices, entries = self.cleaner.slices(raw, _SLICE), list[LogEntry]()
+        while True:
+            some, took = await asyncio.to_thread(self._slice, slices)
+            if some is None:
+                return entries
+            entries += some
+            await asyncio.sleep(SHARE * took)
+
+    def _slice(self, slices: Iterator[list[str]]) -> tuple[list[LogEntry] | None, float]:
+        """The next lines, None at the end, and how long they took of this thread."""
+        began, texts = time.thread_time(), next(slices, None)
+        some = None if texts is None else [entry(text, self.number, self.traces) for text in texts]
+        return some, time.thread_time() - began
 
     async def read_older(self, engine: Engine) -> None:
         """Read what is older than all that was read."""
@@ -220,13 +227,13 @@ class LogFeed:
         self._bytes = 0
         self._arrived.clear()
         self._taken.set()
-        return await asyncio.to_thread(self._merged, taken)
+        return await self._merged(taken)
 
-    def _merged(self, taken: Sequence[tuple[int, bytes | LogEntry]]) -> list[LogEntry]:
+    async def _merged(self, taken: Sequence[tuple[int, bytes | LogEntry]]) -> list[LogEntry]:
         blocks = []
         for tail in self._tails:
             raw = [each for number, each in taken if number == tail.number and isinstance(each, bytes)]
-            blocks.append(tail.newest(raw))
+            blocks.append(await tail.newest(raw))
         return in_order([*blocks, [each for _, each in taken if isinstance(each, LogEntry)]])
 
     def _put(self, number: int, each: bytes | LogEntry) -> None:

@@ -23,7 +23,7 @@ from .owners import rows_of
 PS_ARGS = "-eo user,pid,ppid,args"
 """Columns of the table of processes. fact: docker container top hands them to the ps of the Engine's machine."""
 WALK = 2.0
-"""Seconds that one mount is walked through at the most: a database of millions of files is not counted to its end."""
+"""Seconds for the mounts of a container, all together: a database of millions of files is not counted to its end."""
 DEEPEST, WIDEST, LONGEST = 24, 2000, 2000
 """What is kept of a reply: levels, entries of one level, characters of one text."""
 
@@ -86,11 +86,12 @@ async def _image(engine: Engine, image: str) -> dict[str, Any]:
 
 async def _sizes(files: Files, mounts: Sequence[Mount]) -> dict[str, Size]:
     """A mount whose disk does not answer, or which this user may not read, is left out."""
-    found: dict[str, Size] = {}
-    for mount in mounts:
-        walk = partial(measured, files, mount.source)
+    found, until = dict[str, Size](), time.monotonic() + WALK
+    for left, mount in zip(range(len(mounts), 0, -1), mounts, strict=True):
+        share = max(0.0, until - time.monotonic()) / left
+        walk = partial(measured, files, mount.source, share)
         try:
-            size = await call_async(walk, 2 * WALK, mount.source, way=("size of", mount.source))
+            size = await call_async(walk, 2 * share, mount.source, way=("size of", mount.source))
         except HostError:
             continue
         if size is not None:
@@ -98,7 +99,7 @@ async def _sizes(files: Files, mounts: Sequence[Mount]) -> dict[str, Size]:
     return found
 
 
-def measured(files: Files, path: str, seconds: float = WALK) -> Size | None:
+def measured(files: Files, path: str, seconds: float) -> Size | None:
     """Bytes of the files below a path, links not followed; None: there is nothing, or none of it may be read."""
     until, first = time.monotonic() + seconds, files.stat(path)
     if first.kind == "file":

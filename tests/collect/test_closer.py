@@ -92,7 +92,7 @@ def test_a_walk_ends_in_time_and_says_that_it_saw_only_a_part(tmp_path: Any) -> 
         (tmp_path / str(number)).write_bytes(b"x")
     found = closer.measured(LocalFiles(), str(tmp_path), seconds=-1.0)
     assert found == closer.Size(0, whole=False)
-    assert closer.measured(LocalFiles(), str(tmp_path)) == closer.Size(50)
+    assert closer.measured(LocalFiles(), str(tmp_path), 60.0) == closer.Size(50)
 
 
 def test_a_folder_that_may_not_be_read_is_not_said_to_be_empty(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_a_folder_that_may_not_be_read_is_not_said_to_be_empty(tmp_path: Any, mo
         raise NotPermitted("You may not read it")
 
     monkeypatch.setattr(files, "names", refused)
-    assert closer.measured(files, str(tmp_path)) is None
+    assert closer.measured(files, str(tmp_path), 60.0) is None
 
 
 async def test_a_disk_that_hangs_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,6 +110,15 @@ async def test_a_disk_that_hangs_holds_nothing_up(monkeypatch: pytest.MonkeyPatc
     files = SimpleNamespace(stat=lambda *_: time.sleep(1.0))
     box = Container(id="c1", name="x", image="x", state="exited", mounts=(Mount("bind", "/dead", "/data"),))
     assert (await closer.look(host(Answers(), files), box)).sizes == {}
+
+
+async def test_many_mounts_are_walked_in_the_time_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+    monkeypatch.setattr(closer, "measured", lambda _files, _path, seconds: given.append(seconds))
+    mounts = tuple(Mount("bind", f"/srv/{number}", f"/data/{number}") for number in range(20))
+    await closer.look(host(Answers()), Container(id="c1", name="x", image="x", state="exited", mounts=mounts))
+    assert len(given) == 20
+    assert 0 < given[0] <= closer.WALK / 20
 
 
 async def test_nothing_secret_and_nothing_hostile_is_in_the_tree() -> None:

@@ -604,7 +604,13 @@ async def test_a_flood_is_made_fit_to_be_shown_in_slices_between_which_keys_are_
     rests: list[float] = []
     slices: list[int] = []
     redact = log_feed.redact
-    monkeypatch.setattr(log_feed.time, "sleep", rests.append)
+    sleep, pauses = asyncio.sleep, (0, log_feed.BATCH_SECONDS, log_feed._EVENTS_COME)
+
+    async def rest(seconds: float) -> None:
+        rests.extend(() if seconds in pauses else (seconds,))
+        await sleep(seconds)
+
+    monkeypatch.setattr(log_feed.asyncio, "sleep", rest)
     monkeypatch.setattr(log_feed, "redact", lambda text: slices.append(len(text)) or redact(text))
     engine = StackEngine(fastgpt=[line(number / 100, "old " * 100) for number in range(300)])
     feed = log_feed.LogFeed(engine, [log_feed.LogSource(stage.FASTGPT.id, "fastgpt")], lambda source: source)  # type: ignore[arg-type]
@@ -612,9 +618,9 @@ async def test_a_flood_is_made_fit_to_be_shown_in_slices_between_which_keys_are_
     assert len(await anext(batches)) == 300
     assert rests == [], "what was there before is no flood: whoever opens a log does not wait for it"
     slices.clear()
+    flood = asyncio.ensure_future(anext(batches))
     while "fastgpt" not in engine.listeners:
-        flood = asyncio.ensure_future(anext(batches))
-        await asyncio.sleep(0.05)
+        await sleep(0.01)
     engine.write("fastgpt", *(line(10 + number / 1000, "new " * 100) for number in range(500)))
     assert len(await flood) == 500
     await batches.aclose()
